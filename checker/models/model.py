@@ -1,0 +1,34 @@
+"""What a sequential specification is: a pure step over hashable states."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from checker.history import Operation
+
+State: TypeAlias = Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class Inconsistent:
+    """An operation cannot happen in a state; `reason` is a clause: "the value is 3, not 5"."""
+
+    reason: str
+
+
+class Model(Protocol):
+    """A sequential specification: what each operation may do to the state when done alone."""
+
+    name: str
+
+    def initial(self) -> State:
+        """The state before the first operation."""
+        ...
+
+    def step(self, state: State, operation: Operation) -> State | Inconsistent:
+        """The state after the operation, or why it cannot happen in that state.
+
+        A pure function that looks at nothing of the operation but `function`, `key`, `argument`,
+        `result` and `outcome`. Where the outcome is `INFO` the result is unknown: any would do.
+        """
+        ...

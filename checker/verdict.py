@@ -1,0 +1,79 @@
+"""What a checker says of a history: one of three verdicts, and everything that supports it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from checker.history import Operation
+
+
+class Verdict(IntEnum):
+    """`VALID < UNKNOWN < INVALID`: of several verdicts the worst one, `max`, stands for all."""
+
+    VALID = 0
+    UNKNOWN = 1
+    INVALID = 2
+
+    @property
+    def word(self) -> str:
+        """How the verdict is written in JSON and on the screen."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """A verdict with its reasons.
+
+    `algorithm` is what decided: "trivial", "zones", "graph", "search" and so on. `reason` is one
+    sentence; an `UNKNOWN` always has one. `key` is the key that the counterexample is about.
+
+    An `INVALID` carries `counterexample`, operations that no order explains, oldest first, and
+    `explanation`, the argument in sentences that refer to the operations by their number in the
+    counterexample, from 1. A `VALID` may carry a `witness`, a linearization. `statistics` are plain
+    JSON values, and `parts` the results that this one was merged from, by name.
+    """
+
+    verdict: Verdict
+    algorithm: str = ""
+    reason: str = ""
+    key: Any = None
+    counterexample: tuple[Operation, ...] = ()
+    explanation: tuple[str, ...] = ()
+    witness: tuple[Operation, ...] | None = None
+    statistics: dict[str, Any] = field(default_factory=dict)
+    parts: dict[str, "Result"] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as JSON values; the witness is left out, since it is as long as the history."""
+        return {
+            "verdict": self.verdict.word,
+            "algorithm": self.algorithm,
+            "reason": self.reason,
+            "key": self.key,
+            "counterexample": [operation.to_json() for operation in self.counterexample],
+            "explanation": list(self.explanation),
+            "statistics": self.statistics,
+            "parts": {name: part.to_json() for name, part in self.parts.items()},
+        }
+
+
+def merge(parts: dict[str, Result]) -> Result:
+    """One result for several: the worst verdict, told by the first part that has it."""
+    if not parts:
+        return Result(verdict=Verdict.UNKNOWN, reason="nothing was checked")
+    worst = _worst(parts.values())
+    return Result(
+        verdict=worst.verdict,
+        algorithm=worst.algorithm,
+        reason=worst.reason,
+        key=worst.key,
+        counterexample=worst.counterexample,
+        explanation=worst.explanation,
+        statistics=worst.statistics,
+        parts=dict(parts),
+    )
+
+
+def _worst(results: Iterable[Result]) -> Result:
+    return max(results, key=lambda result: result.verdict)

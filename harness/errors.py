@@ -1,0 +1,18 @@
+"""The harness's errors. Every message is one sentence or two, and ends with what to do.
+
+HarnessError            the harness or its environment failed: exit status 255
+  EnvironmentFailed     nodes could not be started, reached or controlled
+UsageError              wrong arguments, files or names: exit status 254
+"""
+
+
+class HarnessError(Exception):
+    """The harness or its environment failed; nothing is known of the system under test."""
+
+
+class EnvironmentFailed(HarnessError):
+    """Nodes could not be started, reached or controlled."""
+
+
+class UsageError(Exception):
+    """What the user asked for makes no sense or does not exist."""

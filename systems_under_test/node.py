@@ -1,0 +1,181 @@
+"""The contract between a protocol and whatever drives it.
+
+A protocol is a deterministic state machine that performs no input or output of its own: events go
+in through `Node.step`, effects come out of it, in order, and a driver performs them. The same class
+therefore runs in the simulator, as a local process and in a container. The idea is that of etcd's
+raft library, Stateright's actors and h11.
+
+The one rule that protocols rely on for their safety: **effects are performed in order, and a
+`Persist` is durable (synced to disk) before any later effect of the same step becomes visible.** So
+a promise is kept by persisting it first and sending the answer second. A driver may sync once for
+many steps as long as nothing overtakes the `Persist` that stands before it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from random import Random
+from typing import Any, TypeAlias, final
+
+NodeId: TypeAlias = str
+"""Who sends or receives: a node ("n1", "n2", ...) or a client's connection ("client-17")."""
+
+Json: TypeAlias = Any
+"""A JSON value: None, bool, int, float, str, list or dict of these."""
+
+
+class Payload:
+    """What a message says or a journal record holds.
+
+    A subclass is a frozen dataclass whose fields are JSON values, other payloads, or tuples of
+    either, so that `wire` can write it as one line and read it back equal. A payload is immutable:
+    whoever receives it may keep it, and nobody may change what is inside it.
+    """
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An envelope: a payload on its way from `source` to `target`. It may be lost or duplicated."""
+
+    source: NodeId
+    target: NodeId
+    payload: Payload
+
+
+# --- events: what happens to a node ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The node begins, with every record that it has ever persisted, oldest first.
+
+    It is the first event and comes exactly once in the life of a `Node` object. A crashed node comes
+    back as a new object that knows nothing but `stored`.
+    """
+
+    stored: tuple[Payload, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message arrived, from a peer or from a client."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """A timer that this node set, and has neither cancelled nor set anew, ran out."""
+
+    name: str
+
+
+Event: TypeAlias = Started | Received | TimerFired
+
+# --- effects: what a node asks for ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Hand a message to the network, which may lose, delay, duplicate or reorder it."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Fire `TimerFired(name)` once, `after_ns` from now; a running timer of that name is replaced."""
+
+    name: str
+    after_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTimer:
+    """Forget the timer of that name; no event of it arrives any more. Unknown names are harmless."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    """Append a record to the journal; it is durable before any later effect of the same step."""
+
+    record: Payload
+
+
+Effect: TypeAlias = Send | SetTimer | CancelTimer | Persist
+
+
+class Node(ABC):
+    """One replica: a deterministic function of its arguments and of the events it was given.
+
+    A system overrides the three handlers and `facts`, and calls `send`, `broadcast`, `set_timer`,
+    `cancel_timer` and `persist`. Handlers never block, read a clock, or draw from anything but
+    `self.random`. An `AssertionError` out of a handler means that the protocol broke an invariant
+    of its own: drivers stop the node and report it as a finding.
+    """
+
+    def __init__(self, node_id: NodeId, peers: Iterable[NodeId], random: Random) -> None:
+        """`peers` are the other nodes of the cluster, without this one."""
+        self.node_id = node_id
+        self.peers = tuple(sorted(peers))
+        self.random = random
+        self.now_ns = 0
+        self._effects: list[Effect] = []
+
+    @final
+    def step(self, event: Event, now_ns: int) -> list[Effect]:
+        """Take one event and return the effects to perform, in order: the only door to a node.
+
+        `now_ns` is the node's own clock in nanoseconds since the epoch. It may be wrong, and it may
+        jump in either direction, since the nemesis can reach it.
+        """
+        self.now_ns = now_ns
+        self._effects = []
+        match event:
+            case Received(message):
+                self.on_message(message)
+            case TimerFired(name):
+                self.on_timer(name)
+            case Started(stored):
+                self.on_start(stored)
+        return self._effects
+
+    @abstractmethod
+    def on_start(self, stored: tuple[Payload, ...]) -> None:
+        """Rebuild the state from the journal's records and set the first timers."""
+
+    @abstractmethod
+    def on_message(self, message: Message) -> None:
+        """Handle a message of a peer or a client's `Request`."""
+
+    @abstractmethod
+    def on_timer(self, name: str) -> None:
+        """Handle a timer that ran out."""
+
+    def facts(self) -> dict[str, Json]:
+        """A few facts for reports and for aiming faults; `role` and `leader` where there are any.
+
+        The nemesis takes the node whose `role` is "leader" in the highest `term` for the leader.
+        """
+        return {}
+
+    def send(self, target: NodeId, payload: Payload) -> None:
+        self._effects.append(Send(Message(self.node_id, target, payload)))
+
+    def broadcast(self, payload: Payload) -> None:
+        """Send the same payload to every peer."""
+        for peer in self.peers:
+            self.send(peer, payload)
+
+    def set_timer(self, name: str, after_ns: int) -> None:
+        self._effects.append(SetTimer(name, after_ns))
+
+    def cancel_timer(self, name: str) -> None:
+        self._effects.append(CancelTimer(name))
+
+    def persist(self, record: Payload) -> None:
+        self._effects.append(Persist(record))

@@ -1,0 +1,98 @@
+"""What clients say to nodes, and what nodes answer: the same words for every system.
+
+A client that wants a write to take effect once, however often it is sent, opens a session first
+(Ongaro's dissertation, section 6.3): it sends `Request(0, 1, "open")`, is answered with the
+session's number, and gives its later requests that number and sequences 1, 2, 3, ... A request that
+is sent again carries the same session and sequence, and is answered as it was the first time.
+Session 0 stands for "no session": such a request takes effect each time that it is received.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from systems_under_test.node import Json, Payload
+
+
+class ErrorCode(Enum):
+    """Why a request was refused: its name on the wire, and whether the refusal is *definite*.
+
+    A definite refusal promises that this sending of the request had no effect and never will have
+    one. When in doubt a node answers with an indefinite code, or not at all.
+    """
+
+    NOT_LEADER = ("not-leader", True)
+    NO_LEADER = ("no-leader", True)
+    BAD_REQUEST = ("bad-request", True)
+    SESSION_EXPIRED = ("session-expired", True)
+    OVERLOADED = ("overloaded", True)
+    LEADERSHIP_LOST = ("leadership-lost", False)
+    INTERNAL = ("internal", False)
+
+    def __init__(self, word: str, definite: bool) -> None:
+        self.word = word
+        self.definite = definite
+
+    @classmethod
+    def of(cls, word: str) -> "ErrorCode":
+        """The code written as `word`; one that this version does not know counts as indefinite."""
+        return _BY_WORD.get(word, cls.INTERNAL)
+
+
+_BY_WORD = {code.word: code for code in ErrorCode}
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Payload):
+    """A client's request: `function` applied to `key` with `argument`.
+
+    The functions of a key-value store are `read` (no argument; answered with the value, null where
+    there is none), `write` (argument: the value; answered with it) and `cas` (argument: a list of
+    the value expected and the new value; answered with the value *found*, so that it took effect if
+    and only if that equals the value expected), and `open`, which opens a session.
+    """
+
+    session: int
+    sequence: int
+    function: str
+    key: str = ""
+    argument: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Payload):
+    """The request of that sequence was carried out, with this result."""
+
+    sequence: int
+    result: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal(Payload):
+    """The request of that sequence was not answered: `error` is the `word` of an `ErrorCode`.
+
+    `leader` names the node to ask instead, where the one asked knows it. `reason` is a sentence for
+    people, and may be empty.
+    """
+
+    sequence: int
+    error: str
+    leader: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRequest(Payload):
+    """Ask a node for its facts. The driver answers it: no protocol sees it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status(Payload):
+    """A node's facts (`Node.facts`) and its driver's counters.
+
+    The counters are totals since the process began: `messages_sent`, `messages_received`,
+    `bytes_sent`, `bytes_received`, `records` and `fsyncs`.
+    """
+
+    node: str
+    facts: Json
+    counters: Json
