@@ -6,12 +6,12 @@ as it happens, so that a harness that is killed leaves a file that can still be 
     {"labrys":"history","version":1}
     {"type":"invoke","process":4,"function":"write","key":"k","argument":17,"time_ns":3102000000}
     {"type":"ok","process":4,"result":17,"time_ns":3140000000,"node":"n1"}
-    {"type":"inject","process":"nemesis","fault":1,"name":"isolate-leader","detail":"cut n1 off","time_ns":...}
+    {"type":"inject","process":"nemesis","fault":1,"name":"isolate-leader","time_ns":...}
     {"type":"heal","process":"nemesis","fault":1,"time_ns":...}
     {"type":"phase","process":"harness","name":"recovery","time_ns":...}
 
-A completion (`ok`, `fail` or `info`) belongs to the one open invocation of its process. What checkers
-order by is the position of an event in the file, so that no two events tie; times are for people.
+A completion (`ok`, `fail` or `info`) belongs to the one open invocation of its process. What
+checkers order by is the position of an event in the file, so that no two events tie; times are for people.
 """
 
 import json
@@ -90,7 +90,7 @@ class Phase:
 class History:
     """All operations in order of invocation, with the spans of faults and the run's phases.
 
-    `cut` says what was lost at the end of a file that breaks off in the middle of a line, else "".
+    `cut` says what was lost at the end of a file that breaks off in mid-line, else "".
     """
 
     operations: tuple[Operation, ...]

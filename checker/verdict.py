@@ -45,7 +45,7 @@ class Result:
     parts: dict[str, "Result"] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """The result as JSON values; the witness is left out, since it is as long as the history."""
+        """The result as JSON values, without the witness, which is as long as the history."""
         return {
             "verdict": self.verdict.word,
             "algorithm": self.algorithm,

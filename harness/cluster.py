@@ -60,7 +60,7 @@ class NodeState:
 
 
 class Cluster(ABC):
-    """The nodes of one run, from `async with cluster:` (started) to its end (nothing left behind)."""
+    """The nodes of one run: started by `async with cluster`, and nothing left behind after it."""
 
     environment: str
     """The environment's name: "simulated", "local" or "docker"."""
@@ -83,7 +83,7 @@ class Cluster(ABC):
 
     @abstractmethod
     async def open(self) -> None:
-        """Start every node and wait until each accepts connections; `HarnessError` if one does not."""
+        """Start every node and wait until each accepts connections, else `EnvironmentFailed`."""
 
     @abstractmethod
     async def close(self) -> None:

@@ -51,8 +51,8 @@ class Message:
 class Started:
     """The node begins, with every record that it has ever persisted, oldest first.
 
-    It is the first event and comes exactly once in the life of a `Node` object. A crashed node comes
-    back as a new object that knows nothing but `stored`.
+    It is the first event and comes exactly once in the life of a `Node` object. A crashed node
+    comes back as a new object that knows nothing but `stored`.
     """
 
     stored: tuple[Payload, ...]
@@ -86,7 +86,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class SetTimer:
-    """Fire `TimerFired(name)` once, `after_ns` from now; a running timer of that name is replaced."""
+    """Fire `TimerFired(name)` once, `after_ns` from now; replaces a running timer of that name."""
 
     name: str
     after_ns: int
@@ -94,7 +94,7 @@ class SetTimer:
 
 @dataclass(frozen=True, slots=True)
 class CancelTimer:
-    """Forget the timer of that name; no event of it arrives any more. Unknown names are harmless."""
+    """Forget the timer of that name; no event of it arrives any more. Unknown names do no harm."""
 
     name: str
 
