@@ -110,7 +110,7 @@ class History:
 
     @classmethod
     def read(cls, path: Path) -> "History":
-        """Read a file; `MalformedHistory` where a whole line is wrong, `OSError` where it cannot."""
+        """Read a file; raises `MalformedHistory` where a whole line is wrong, or `OSError`."""
         with path.open("rb") as lines:
             return cls.from_lines(lines)
 
