@@ -4,7 +4,7 @@ A snapshot would take the place of the entries up to some index. What has to cha
 this file: an offset between index and list, and the term of the last entry that is gone.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
 from systems_under_test.raft.messages import Entry
@@ -40,12 +40,16 @@ class Log:
         """At most `limit` entries that follow that index."""
         return tuple(self._entries[index : index + limit])
 
-    def first_index_of_term_at(self, index: int) -> int:
-        """Where the entries of the same term as that entry begin.
+    # Terms never decrease along a log, so the places where they change are found by halving.
 
-        Terms never decrease along a log, so that place can be found by halving.
-        """
-        return bisect_left(self._entries, self[index].term, hi=index, key=_term) + 1
+    def first_index_of(self, term: int) -> int:
+        """The first entry of that term, or of a later one; the index after the last if none is."""
+        return bisect_left(self._entries, term, key=_term) + 1
+
+    def last_index_of(self, term: int) -> int:
+        """The last entry of that term; 0 if there is none."""
+        index = bisect_right(self._entries, term, key=_term)
+        return index if self.term_at(index) == term else 0
 
     def append(self, entries: Iterable[Entry]) -> None:
         self._entries.extend(entries)

@@ -81,9 +81,14 @@ class AppendAnswer(PeerMessage):
 
 @dataclass(frozen=True, slots=True)
 class AppendConflict(PeerMessage):
-    """I have no entry like the one before your entries: go on from `retry_index` or before."""
+    """I do not hold the entry that comes before yours (§5.3).
 
-    retry_index: int
+    In its place I hold one of `conflict_term`, and my entries of that term begin at `first_index`;
+    or none, then the term is 0 and my log ends before `first_index`.
+    """
+
+    conflict_term: int
+    first_index: int
     read_round: int
 
 

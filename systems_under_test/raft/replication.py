@@ -50,12 +50,12 @@ class Replication(Reads):
             progress = self.progress[peer]
             limit = 1 if progress.probing else self.MAX_IN_FLIGHT
             while progress.next_index <= last_index and len(progress.in_flight) < limit:
-                start = progress.next_index
-                if start not in batches:
-                    batches[start] = self.entries_after(start - 1, self.MAX_BATCH)
-                self.send(peer, batches[start])
-                progress.next_index += len(batches[start].entries)
-                progress.in_flight.append(progress.next_index - 1)
+                first = progress.next_index
+                if first not in batches:
+                    batches[first] = self.entries_after(first - 1, self.MAX_BATCH)
+                self.send(peer, batches[first])
+                progress.next_index += len(batches[first].entries)
+                progress.in_flight.append((first, progress.next_index - 1))
 
     def send_heartbeats(self) -> None:
         """Tell every peer that we lead, and what is committed.
@@ -89,8 +89,8 @@ class Replication(Reads):
         self.send_heartbeats()
         for peer, progress in self.progress.items():
             if progress.in_flight and progress.overdue:
-                self.go_back(progress, progress.match_index + 1)
-                self.replicate((peer,))
+                oldest_lost = progress.in_flight[0][0]
+                self.go_back(peer, oldest_lost)
             progress.overdue = bool(progress.in_flight)
 
     def on_append_answer(self, peer: NodeId, answer: AppendAnswer) -> None:
@@ -101,20 +101,23 @@ class Replication(Reads):
             progress.match_index = answer.match_index
             progress.next_index = max(progress.next_index, answer.match_index + 1)
             progress.probing = progress.overdue = False
-            while progress.in_flight and progress.in_flight[0] <= answer.match_index:
+            while progress.in_flight and progress.in_flight[0][1] <= answer.match_index:
                 progress.in_flight.popleft()
             self.advance_commit_index()
             self.replicate((peer,))
         self.answer_confirmed_reads()
 
     def on_append_conflict(self, peer: NodeId, answer: AppendConflict) -> None:
-        """The logs part before what we sent: go back, over all of a conflicting term at once."""
+        """The logs part before what we sent: go back, over all of a conflicting term at once.
+
+        If we have entries of that term too, the logs part after our last one or earlier; if not,
+        they part before its first one.
+        """
         if self.role is not Role.LEADER or answer.term < self.term:
             return
-        progress = self.hear(peer, answer.read_round)
-        retry_index = min(answer.retry_index, progress.next_index)
-        self.go_back(progress, max(retry_index, progress.match_index + 1))
-        self.replicate((peer,))
+        self.hear(peer, answer.read_round)
+        own_last = self.log.last_index_of(answer.conflict_term)
+        self.go_back(peer, own_last + 1 if own_last else answer.first_index)
         self.answer_confirmed_reads()
 
     def hear(self, peer: NodeId, read_round: int) -> Progress:
@@ -124,10 +127,16 @@ class Replication(Reads):
         progress.read_round = max(progress.read_round, read_round)
         return progress
 
-    def go_back(self, progress: Progress, next_index: int) -> None:
-        progress.next_index = next_index
+    def go_back(self, peer: NodeId, index: int) -> None:
+        """Send again from that index on, never what the peer is known to hold: answers may be old.
+
+        Nor does an old answer take us forward.
+        """
+        progress = self.progress[peer]
+        progress.next_index = max(progress.match_index + 1, min(progress.next_index, index))
         progress.in_flight.clear()
         progress.probing = True
+        self.replicate((peer,))
 
     def advance_commit_index(self) -> None:
         """Commit what a majority holds durably, ourselves included."""
@@ -152,13 +161,12 @@ class Replication(Reads):
     def on_append_entries(self, leader: NodeId, ask: AppendEntries) -> None:
         if ask.term < self.term:
             # Our term tells the sender that it leads no more.
-            self.send(leader, AppendConflict(self.term, 0, ask.read_round))
+            self.send(leader, AppendConflict(self.term, 0, 0, ask.read_round))
             return
         assert self.role is not Role.LEADER, f"{leader} and we both lead in term {self.term}"
         self.become_follower(ask.term, leader)
         if not self.log.has(ask.previous_index, ask.previous_term):
-            retry_index = self.retry_index(ask.previous_index)
-            self.send(leader, AppendConflict(self.term, retry_index, ask.read_round))
+            self.send(leader, self.conflict_at(ask.previous_index, ask.read_round))
             return
         self.store(ask.previous_index, ask.entries)
         # Beyond the entries of this message our log may differ from the leader's: what we hold
@@ -168,15 +176,13 @@ class Replication(Reads):
             self.commit(min(ask.commit_index, match_index))
         self.send(leader, AppendAnswer(self.term, match_index, ask.read_round))
 
-    def retry_index(self, previous_index: int) -> int:
-        """Where the leader should try next, since our log does not hold its previous entry.
-
-        After our last entry if we have too few; else where the conflicting entry's term begins, so
-        that a whole term costs one message (§5.3).
-        """
-        if previous_index > self.log.last_index:
-            return self.log.last_index + 1
-        return self.log.first_index_of_term_at(previous_index)
+    def conflict_at(self, index: int, read_round: int) -> AppendConflict:
+        """Why we cannot append after that index, with enough to skip a whole term (§5.3)."""
+        if index > self.log.last_index:
+            return AppendConflict(self.term, 0, self.log.last_index + 1, read_round)
+        conflict_term = self.log.term_at(index)
+        first_index = self.log.first_index_of(conflict_term)
+        return AppendConflict(self.term, conflict_term, first_index, read_round)
 
     def store(self, previous_index: int, entries: tuple[Entry, ...]) -> None:
         """Make our log hold these entries after that index, durably; keep what is equal already.

@@ -56,11 +56,11 @@ class Progress:
 
     next_index: int
     match_index: int = 0
-    in_flight: deque[int] = field(default_factory=deque)
-    """The last index of each batch that was sent and has not been acknowledged, oldest first."""
+    in_flight: deque[tuple[int, int]] = field(default_factory=deque)
+    """First and last index of each batch sent and not acknowledged, the oldest first."""
 
     probing: bool = True
-    """Nobody knows where the logs part: send one batch at a time."""
+    """Nobody knows where the logs part, or whether the peer is there: one batch at a time."""
 
     overdue: bool = False
     """Something was in flight at the last heartbeat, and nothing was acknowledged since."""

@@ -62,10 +62,16 @@ class RaftCluster:
         self.step(name, Started(tuple(self.disks[name])))
         return self.live[name]
 
+    def restart(self, name: str) -> Raft:
+        node = self.start(name)
+        self.trace.append(f"{name} restarts in term {node.term} with {node.log.last_index} entries")
+        return node
+
     def crash(self, name: str) -> None:
         """Lose all that is not on the disk; messages that were sent stay on their way."""
         del self.live[name]
         self.timers[name] = {}
+        self.trace.append(f"{name} crashes")
 
     def step(self, name: str, event: Event, effects_performed: int | None = None) -> None:
         """Step a node; with a number, it crashes after that many effects were performed."""
@@ -75,7 +81,7 @@ class RaftCluster:
             self.perform(name, effect)
         if effects_performed is not None:
             self.crash(name)
-        else:
+        elif not isinstance(event, Started):
             self.tell_changes(name, before, node.facts())
         self.invariants.check(self.live.values())
 
@@ -154,10 +160,14 @@ class RaftCluster:
         return self.answers[-1][1] if len(self.answers) > before else None
 
     def elect(self, name: str, *among: str) -> Raft:
-        """Have that node win an election among these nodes, which forget any leader first."""
+        """Have that node win an election among these nodes, which forget any leader first.
+
+        A leader that hears nobody from one check of the quorum to the next steps down.
+        """
         for voter in among or self.names:
-            if "silence" in self.timers[voter]:
-                self.fire(voter, "silence")
+            for timer in ("silence", "quorum", "quorum"):
+                if timer in self.timers[voter]:
+                    self.fire(voter, timer)
         self.fire(name, "election")
         self.stabilize(*among)
         node = self.live[name]
