@@ -6,12 +6,14 @@ judged in a simple sense: they write distinct values, so a read tells which writ
 value may not return after a read that began later has seen a newer one.
 """
 
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from systems_under_test.node import Received
 from systems_under_test.raft.node import Raft
@@ -20,6 +22,9 @@ from systems_under_test.requests import ErrorCode, Refusal, Reply
 from tests.systems_under_test.raft_cluster import RaftCluster
 
 KEY = "k"
+DEEP = int(os.environ.get("LABRYS_DEEP", "1"))
+"""Multiplies the number of runs."""
+
 ANY = st.integers(0, 2**16)
 """Chooses one of however many there are, by the remainder."""
 
@@ -46,40 +51,47 @@ class RaftMachine(RuleBasedStateMachine):
         self.order: dict[int, int] = {}
         """The position in the log of each value that a committed entry wrote."""
 
+        self.never: set[int] = set()
+        """The values of writes that were refused definitely."""
+
         self.newest: int | None = None
         """The value of the newest write known to have taken effect."""
 
     # --- what may happen --------------------------------------------------------------------------
 
-    def live(self, choice: int) -> str:
-        names = sorted(self.cluster.live)
-        return names[choice % len(names)]
+    # A rule that finds nothing to do returns: cheaper for Hypothesis than a precondition.
 
-    @precondition(lambda self: self.cluster.in_flight)
+    def one_of(self, names: Iterable[str], choice: int) -> str | None:
+        ordered = sorted(names)
+        return ordered[choice % len(ordered)] if ordered else None
+
     @rule(choice=ANY)
     def deliver(self, choice: int) -> None:
-        in_flight = self.cluster.in_flight
-        self.cluster.hand_over(in_flight.pop(choice % len(in_flight)))
+        """Any message, so that others are overtaken."""
+        if in_flight := self.cluster.in_flight:
+            self.cluster.hand_over(in_flight.pop(choice % len(in_flight)))
 
-    @precondition(lambda self: self.cluster.in_flight)
     @rule(count=st.integers(1, 40))
     def deliver_oldest(self, count: int) -> None:
         for _ in range(min(count, len(self.cluster.in_flight))):
             self.cluster.hand_over(self.cluster.in_flight.pop(0))
 
-    @precondition(lambda self: self.cluster.in_flight)
+    @rule(first=ANY, second=ANY)
+    def deliver_between_two(self, first: int, second: int) -> None:
+        """Let two nodes talk while the others hear nothing."""
+        names = self.cluster.names
+        self.cluster.stabilize(names[first % self.size], names[second % self.size])
+
     @rule(choice=ANY)
     def duplicate(self, choice: int) -> None:
-        in_flight = self.cluster.in_flight
-        self.cluster.hand_over(in_flight[choice % len(in_flight)])
+        if in_flight := self.cluster.in_flight:
+            self.cluster.hand_over(in_flight[choice % len(in_flight)])
 
-    @precondition(lambda self: self.cluster.in_flight)
     @rule(choice=ANY)
     def lose(self, choice: int) -> None:
-        in_flight = self.cluster.in_flight
-        in_flight.pop(choice % len(in_flight))
+        if in_flight := self.cluster.in_flight:
+            in_flight.pop(choice % len(in_flight))
 
-    @precondition(lambda self: self.cluster.in_flight)
     @rule(choice=ANY)
     def lose_all_of_a_node(self, choice: int) -> None:
         name = self.cluster.names[choice % self.size]
@@ -87,56 +99,51 @@ class RaftMachine(RuleBasedStateMachine):
             m for m in self.cluster.in_flight if name not in (m.source, m.target)
         ]
 
-    @precondition(lambda self: self.cluster.live)
     @rule(choice=ANY, timer=ANY)
     def fire(self, choice: int, timer: int) -> None:
-        name = self.live(choice)
-        timers = sorted(self.cluster.timers[name])
-        self.cluster.fire(name, timers[timer % len(timers)])
+        if name := self.one_of(self.cluster.live, choice):
+            timers = sorted(self.cluster.timers[name])
+            self.cluster.fire(name, timers[timer % len(timers)])
 
-    @precondition(lambda self: self.cluster.live)
-    @rule(choice=ANY)
-    def elect(self, choice: int) -> None:
-        """Let an election run undisturbed, as random steps seldom do."""
-        name = self.live(choice)
-        if self.cluster.live[name].role is Role.LEADER:
+    @rule(choice=ANY, messages=st.integers(0, 12))
+    def elect(self, choice: int, messages: int) -> None:
+        """Let an election run undisturbed for a while, as random steps seldom do."""
+        name = self.one_of(self.cluster.live, choice)
+        if name is None or self.cluster.live[name].role is Role.LEADER:
             return
         for voter in self.cluster.live:
             if SILENCE in self.cluster.timers[voter]:
                 self.cluster.fire(voter, SILENCE)
         self.cluster.fire(name, ELECTION)
-        self.deliver_oldest(2 * self.size)
+        self.deliver_oldest(messages)
 
-    @precondition(lambda self: self.cluster.live)
     @rule(choice=ANY)
     def crash(self, choice: int) -> None:
-        self.cluster.crash(self.live(choice))
+        if name := self.one_of(self.cluster.live, choice):
+            self.cluster.crash(name)
 
-    @precondition(lambda self: self.cluster.in_flight)
     @rule(choice=ANY, effects=st.integers(0, 4))
     def crash_within_a_step(self, choice: int, effects: int) -> None:
-        in_flight = self.cluster.in_flight
-        message = in_flight.pop(choice % len(in_flight))
-        if message.target in self.cluster.live:
-            self.cluster.step(message.target, Received(message), effects)
+        """Perform only the first effects of a step: the rest is lost with the memory."""
+        if in_flight := self.cluster.in_flight:
+            message = in_flight.pop(choice % len(in_flight))
+            if message.target in self.cluster.live:
+                self.cluster.step(message.target, Received(message), effects)
 
-    @precondition(lambda self: len(self.cluster.live) < self.size)
     @rule(choice=ANY)
     def restart(self, choice: int) -> None:
-        dead = [name for name in self.cluster.names if name not in self.cluster.live]
-        self.cluster.start(dead[choice % len(dead)])
+        if name := self.one_of(set(self.cluster.names) - set(self.cluster.live), choice):
+            self.cluster.start(name)
 
-    @precondition(lambda self: self.cluster.live)
     @rule(choice=ANY, leader=st.booleans(), write=st.booleans())
     def ask(self, choice: int, leader: bool, write: bool) -> None:
-        names = sorted(self.cluster.live)
-        leaders = [n for n in names if self.cluster.live[n].role is Role.LEADER]
-        among = leaders if leader and leaders else names
-        name = among[choice % len(among)]
-        number = len(self.asked) + 1
+        leaders = [name for name, node in self.cluster.live.items() if node.role is Role.LEADER]
+        name = self.one_of(leaders if leader and leaders else self.cluster.live, choice)
+        if name is None:
+            return
         self.judge()
-        client = f"client-{number}-{name}"
-        function, value = ("write", number) if write else ("read", None)
+        client = f"client-{len(self.asked) + 1}"
+        function, value = ("write", len(self.asked) + 1) if write else ("read", None)
         self.asked[client] = Asked(function, value, self.newest)
         self.cluster.request(name, function, KEY, value, client=client)
 
@@ -147,7 +154,9 @@ class RaftMachine(RuleBasedStateMachine):
         """Every answer agrees with the committed log, and no read goes back in time."""
         for index, (entry, _) in enumerate(self.cluster.invariants.committed, 1):
             if entry.command is not None:
-                self.order.setdefault(entry.command.argument, index)
+                value = entry.command.argument
+                self.order.setdefault(value, index)
+                assert value not in self.never, f"{value} was refused for certain, and is committed"
         while self.answers_seen < len(self.cluster.answers):
             client, answer = self.cluster.answers[self.answers_seen]
             self.answers_seen += 1
@@ -157,6 +166,8 @@ class RaftMachine(RuleBasedStateMachine):
         if isinstance(answer, Refusal):
             if asked.function == "read":
                 assert ErrorCode.of(answer.error).definite, f"{answer} leaves a read open"
+            elif ErrorCode.of(answer.error).definite:
+                self.never.add(asked.value)
             return
         if asked.function == "write":
             assert answer.result == asked.value
@@ -206,7 +217,7 @@ class FiveNodesMachine(RaftMachine):
 
 
 QUICK = settings(
-    max_examples=60,
+    max_examples=100 * DEEP,
     stateful_step_count=60,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
