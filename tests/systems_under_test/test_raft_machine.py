@@ -48,6 +48,7 @@ class RaftMachine(RuleBasedStateMachine):
         self.cluster = RaftCluster(self.size, self.system)
         self.asked: dict[str, Asked] = {}
         self.answers_seen = 0
+        self.answered: set[str] = set()
         self.order: dict[int, int] = {}
         """The position in the log of each value that a committed entry wrote."""
 
@@ -160,6 +161,8 @@ class RaftMachine(RuleBasedStateMachine):
         while self.answers_seen < len(self.cluster.answers):
             client, answer = self.cluster.answers[self.answers_seen]
             self.answers_seen += 1
+            assert client not in self.answered, f"{client} was answered twice"
+            self.answered.add(client)
             self.judge_answer(self.asked[client], answer)
 
     def judge_answer(self, asked: Asked, answer: Reply | Refusal) -> None:

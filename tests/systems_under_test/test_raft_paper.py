@@ -101,6 +101,22 @@ def test_a_request_of_an_earlier_term_is_rejected(
     assert node.facts() == before
 
 
+def test_answers_of_an_earlier_term_count_for_nothing() -> None:
+    """What a follower acknowledged in an earlier term may have been cut off since."""
+    cluster = RaftCluster()
+    cluster.start("n1", disk(1, [1]))
+    leads_in_term_2 = [PreVoteAnswer(1, True), VoteAnswer(2, True)]
+    cluster.fire("n1", "election")
+    for answer in leads_in_term_2:
+        cluster.receive("n1", "n2", answer)
+    node = cluster.live["n1"]
+    assert (node.role, node.log.last_index) == (Role.LEADER, 2)
+    cluster.receive("n1", "n2", AppendAnswer(1, 2, 0))
+    cluster.receive("n1", "n2", AppendConflict(1, 0, 1, 0))
+    assert (node.commit_index, node.progress["n2"].match_index) == (0, 0)
+    assert node.progress["n2"].next_index == 3
+
+
 # --- §5.2 -----------------------------------------------------------------------------------------
 
 
