@@ -77,9 +77,13 @@ class RaftCluster:
         """Step a node; with a number, it crashes after that many effects were performed."""
         node = self.live[name]
         before = node.facts()
-        for effect in node.step(event, 0)[:effects_performed]:
+        effects = node.step(event, 0)
+        for effect in effects[:effects_performed]:
             self.perform(name, effect)
         if effects_performed is not None:
+            if not any(isinstance(effect, Persist) for effect in effects[effects_performed:]):
+                # What the node knows is durable, and it may have told a client: so it must hold.
+                self.invariants.check(self.live.values())
             self.crash(name)
         elif not isinstance(event, Started):
             self.tell_changes(name, before, node.facts())
