@@ -14,7 +14,7 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -25,15 +25,22 @@ from systems_under_test.node import Node, NodeId
 from systems_under_test.wire import Codec
 
 
-def die_with_parent(stop: Callable[[], None]) -> None:
-    """End this process when its parent dies: by the kernel on Linux, and when stdin ends."""
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent dies, even while it is stopped.
+
+    Only Linux can do so; elsewhere the end of standard input must do.
+    """
     if sys.platform == "linux":
         set_parent_death_signal = 1
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
+
+def stop_at_end_of_input(server: Server) -> None:
+    """Stop when standard input ends, as it does when the parent process has died."""
+
     def look() -> None:
         if not os.read(sys.stdin.fileno(), 4096):
-            stop()
+            server.stop(Exit.CLEAN, "the parent process has ended")
 
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), look)
 
@@ -79,7 +86,7 @@ async def _serve(options: argparse.Namespace, system: type[Node]) -> Exit:
     log(f"journal {journal.path}: {len(journal.records)} records{torn}")
     server = Server(node, codec, journal, peers)
     if options.exit_with_parent:
-        die_with_parent(lambda: server.stop(Exit.CLEAN, "the parent process has ended"))
+        stop_at_end_of_input(server)
     return await server.run(options.listen)
 
 
@@ -99,6 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         system = load_system(options.system)
     except ValueError as error:
         parser.error(str(error))
+    if options.exit_with_parent:
+        die_with_parent()
     status = asyncio.run(_serve(options, system))
     sys.stderr.flush()
     # A thread that waits for the disk must not hold up the end of the process.

@@ -202,8 +202,9 @@ def _payload_reader(
 ) -> Read:
     """Read an object with a type: quickly where all fields are there, else with care."""
     size = len(names) + 1
-    get = itemgetter("type", *names)
-    checked = tuple((index, read) for index, read in enumerate(readers, 1) if read is not None)
+    # The type twice, since itemgetter makes a tuple of two items or more only.
+    get = itemgetter("type", "type", *names)
+    checked = tuple((index, read) for index, read in enumerate(readers, 2) if read is not None)
 
     def read_payload(value: dict[str, Any]) -> Any:
         if len(value) != size:
@@ -214,7 +215,7 @@ def _payload_reader(
             return _read_with_defaults(kind, readers, value)
         for index, read in checked:
             found[index] = read(found[index])
-        return kind(*found[1:])
+        return kind(*found[2:])
 
     return read_payload
 

@@ -1,0 +1,75 @@
+"""What clusters of real processes have in common, wherever these run: addresses and states."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from harness.clock import MILLISECOND_NS, Clock
+from harness.cluster import Channel, Cluster, NoAnswer, NodeState, Unreachable
+from harness.environments.channel import Address, TcpChannel
+from harness.errors import EnvironmentFailed
+from systems_under_test.node import NodeId
+from systems_under_test.requests import Status
+
+_STATUS_LIMIT_NS = 500 * MILLISECOND_NS
+START_LIMIT_S = 20.0
+"""How long a node may take from its start to its first accepted connection."""
+
+
+class TcpCluster(Cluster):
+    """A cluster whose nodes listen on TCP at `addresses`."""
+
+    def __init__(
+        self, *, system: str, nodes: Iterable[NodeId], seed: int, folder: Path, clock: Clock
+    ) -> None:
+        """`system` is "module:Class"; the run's files go to `folder`, which is made if need be."""
+        self.system = system
+        self.nodes = tuple(nodes)
+        self.seed = seed
+        self.folder = folder
+        self.clock = clock
+        self.addresses: dict[NodeId, Address] = {}
+        self._states = {node: NodeState(running=False) for node in self.nodes}
+
+    def channel(self, process: int) -> Channel:
+        return TcpChannel(self.clock, self.addresses)
+
+    async def status(self, node: NodeId) -> Status | None:
+        channel = TcpChannel(self.clock, self.addresses)
+        try:
+            return await channel.status(node, self.clock.now_ns() + _STATUS_LIMIT_NS)
+        except (Unreachable, NoAnswer):
+            return None
+        finally:
+            await channel.close()
+
+    def state(self, node: NodeId) -> NodeState:
+        return self._states[node]
+
+    async def _accepts(self, node: NodeId, ended: Callable[[], bool]) -> bool:
+        """Wait until the node accepts connections; False if it ended before it did."""
+        try:
+            async with asyncio.timeout(START_LIMIT_S):
+                while not ended():
+                    try:
+                        _, writer = await asyncio.open_connection(*self.addresses[node])
+                    except OSError:
+                        await asyncio.sleep(0.02)
+                    else:
+                        writer.transport.abort()
+                        return True
+        except TimeoutError:
+            raise EnvironmentFailed(
+                f"node {node} took no connection within {START_LIMIT_S:.0f} s of its start: "
+                f"look at its log in {self.folder}"
+            ) from None
+        return False
+
+    def _links(self) -> list[tuple[NodeId, NodeId]]:
+        return [(one, other) for one in self.nodes for other in self.nodes if one != other]
+
+
+def last_words(log: str) -> str:
+    """The end of a node's log, short enough for a report."""
+    lines = log.strip().splitlines()[-3:]
+    return " | ".join(line.strip()[:300] for line in lines) or "(an empty log)"
