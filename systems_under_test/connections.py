@@ -29,7 +29,7 @@ MAX_WAITING = 4 * 2**20
 """Bytes of messages that may wait for a peer; beyond them the oldest are dropped."""
 SILENCE_S = 1.0
 """A connection to a peer on which nothing gets through for so long is given up and made anew."""
-CONNECT_S = 0.5
+CONNECT_S = 0.3
 RETRY_S = 0.1
 HALF_OPEN_S = 10.0
 """How long a client that has closed its own direction may wait for the answers still due."""

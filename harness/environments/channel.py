@@ -18,6 +18,10 @@ from systems_under_test.requests import Refusal, Reply, Request, Status
 
 Address: TypeAlias = tuple[str, int]
 
+CONNECT_LIMIT_S = 0.3
+"""A kernel accepts connections within milliseconds, even for a node that is paused; an address
+that nobody has answers nothing at all, and is not worth the whole time of a request."""
+
 _STATUS_REQUEST = b'{"type":"StatusRequest"}\n'
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -77,7 +81,7 @@ class TcpChannel(Channel):
         loop = asyncio.get_running_loop()
         host, port = self._addresses[node]
         try:
-            async with asyncio.timeout(self._left_s(until_ns)):
+            async with asyncio.timeout(min(CONNECT_LIMIT_S, self._left_s(until_ns))):
                 _, connection = await loop.create_connection(_Connection, host, port)
         except TimeoutError:
             raise Unreachable(f"{node} took no connection in time") from None

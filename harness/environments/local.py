@@ -51,7 +51,7 @@ class LocalCluster(TcpCluster):
         self._routes: dict[Link, int] = {}
 
     async def open(self) -> None:
-        remove_leftovers(docker=False)
+        await asyncio.to_thread(remove_leftovers)
         try:
             self._journals.mkdir(parents=True, exist_ok=True)
             self.addresses.update({node: (HOST, self._reserve_port()) for node in self.nodes})

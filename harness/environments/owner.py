@@ -25,12 +25,12 @@ class Owner:
 
     def alive(self) -> bool:
         """Whether that harness process still runs, or may do so where we cannot look."""
-        if self.host != platform.node():
+        if self.host != host():
             return True
         return self.boot == boot() and process_began(self.pid) == self.began
 
     def text(self) -> str:
-        """The mark in one word, of letters, digits, dots, dashes and underscores only."""
+        """The mark in one word, of letters, digits and underscores only."""
         return f"{self.run}_{self.pid}_{self.began}_{self.boot}_{self.host}"
 
     @classmethod
@@ -46,7 +46,13 @@ class Owner:
 def this_process(run: str) -> Owner:
     """The owner of what this process makes for that run; `run` is letters and digits."""
     pid = os.getpid()
-    return Owner(run=run, host=platform.node(), boot=boot(), pid=pid, began=process_began(pid))
+    return Owner(run=run, host=host(), boot=boot(), pid=pid, began=process_began(pid))
+
+
+@functools.cache
+def host() -> str:
+    """This host's name, without what is neither a letter nor a digit."""
+    return "".join(letter for letter in platform.node() if letter.isalnum() and letter.isascii())
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from systems_under_test.node import NodeId
 from systems_under_test.requests import Status
 
 _STATUS_LIMIT_NS = 500 * MILLISECOND_NS
-START_LIMIT_S = 20.0
+START_LIMIT_S = 10.0
 """How long a node may take from its start to its first accepted connection."""
 
 
