@@ -101,6 +101,7 @@ class Server:
         log(f"listening on {listen[0]}:{listen[1]}")
         links = [asyncio.create_task(link.keep_connected()) for link in self.links.values()]
         status = await self._stopped
+        listener.close()
         for task in links:
             task.cancel()
         return status

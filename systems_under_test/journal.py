@@ -102,28 +102,40 @@ class Journal:
             if not path.exists():
                 _create(path)
             self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            data = path.read_bytes()
-            bodies, end = read_frames(data, str(path))
-            self.cut = len(data) - end
-            os.ftruncate(self._file, end)
-            os.lseek(self._file, end, os.SEEK_SET)
-            # A killed process may have left frames that it wrote but did not sync. From now on
-            # the node acts on them, so they must not be lost any more.
-            os.fsync(self._file)
-        except BlockingIOError:
-            raise JournalFailed(f"{path} is in use by another node: end that one first") from None
         except OSError as error:
-            raise JournalFailed(f"cannot open the journal {path}: {error.strerror}") from None
+            raise _cannot_open(path, error) from None
         try:
+            bodies = self._read_and_cut()
             self.records = tuple(
                 codec.decode(line) for body in bodies for line in body.splitlines()
             )
-        except Malformed as error:
-            raise JournalDamaged(
-                f"{path} holds a record that this system does not know ({error}): "
-                "it was written by another system or version; name another file"
-            ) from None
+        except BaseException as error:
+            os.close(self._file)
+            match error:
+                case BlockingIOError():
+                    raise JournalFailed(
+                        f"{path} is in use by another node: end that one first"
+                    ) from None
+                case OSError():
+                    raise _cannot_open(path, error) from None
+                case Malformed():
+                    raise JournalDamaged(
+                        f"{path} holds a record that this system does not know ({error}): "
+                        "it was written by another system or version; name another file"
+                    ) from None
+            raise
+
+    def _read_and_cut(self) -> list[bytes]:
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        data = self.path.read_bytes()
+        bodies, end = read_frames(data, str(self.path))
+        self.cut = len(data) - end
+        os.ftruncate(self._file, end)
+        os.lseek(self._file, end, os.SEEK_SET)
+        # A killed process may have left frames that it wrote but did not sync. From now on the node
+        # acts on them, so they must not be lost any more.
+        os.fsync(self._file)
+        return bodies
 
     def append(self, lines: Sequence[bytes]) -> None:
         """Write the records as one group and return when they are durable, else `JournalFailed`.
@@ -143,6 +155,10 @@ class Journal:
 
     def close(self) -> None:
         os.close(self._file)
+
+
+def _cannot_open(path: Path, error: OSError) -> JournalFailed:
+    return JournalFailed(f"cannot open the journal {path}: {error.strerror}: see to its folder")
 
 
 def _create(path: Path) -> None:

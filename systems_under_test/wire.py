@@ -140,8 +140,11 @@ class Codec:
     def _union_reader(self, members: tuple[Any, ...], where: str) -> Read | None:
         if any(member is Any for member in members):
             return None
-        plain = frozenset(kind for member in members for kind in _SCALARS.get(member, ()))
-        rest = [member for member in members if member not in _SCALARS]
+        bare = [get_origin(member) or member for member in members]
+        plain = frozenset(kind for member in bare for kind in _SCALARS.get(member, ()))
+        rest = [member for member in members if (get_origin(member) or member) not in _SCALARS]
+        if rest and (plain & {dict, list}):
+            raise TypeError(f"{where} is a union that cannot be told apart on the wire")
         if all(isinstance(member, type) and issubclass(member, Payload) for member in rest):
             for member in rest:
                 self._reader(member, where)

@@ -80,7 +80,6 @@ class DockerCluster(TcpCluster):
 
     async def open(self) -> None:
         await asyncio.to_thread(remove_leftovers)
-        self.folder.mkdir(parents=True, exist_ok=True)
         try:
             await asyncio.to_thread(self._make)
             for node in self.nodes:
