@@ -87,6 +87,7 @@ class Server:
 
     async def run(self, listen: Address) -> Exit:
         """Start the node, serve until stopped, and return why."""
+        self._loop.set_exception_handler(self._unexpected)
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self.stop, Exit.CLEAN, "asked to stop")
         try:
@@ -211,6 +212,15 @@ class Server:
             self._send(message)
         for link in self.links.values():
             link.flush()
+
+    def _unexpected(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An error that nobody caught: an effect may not have been performed, so the node stops."""
+        error = context.get("exception")
+        if error is None or isinstance(error, OSError):
+            log(f"{context['message']}: {error}")
+            return
+        traceback.print_exception(error)
+        self.stop(Exit.NODE_FAILED, f"{context['message']}: {error}")
 
     def _cancel(self, name: str) -> None:
         timer = self._timers.pop(name, None)

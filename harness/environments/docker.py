@@ -12,7 +12,7 @@ reached by address. Not tried with engines in a virtual machine (macOS, Windows)
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_network
 from pathlib import Path
@@ -31,7 +31,7 @@ from harness.environments.firewall import (
     remove_table,
     tables_of_dead_runs,
 )
-from harness.environments.image import Image, node_image
+from harness.environments.image import Image, node_image, shares_usr
 from harness.environments.leftovers import (
     OWNER_LABEL,
     connect,
@@ -81,21 +81,17 @@ class DockerCluster(TcpCluster):
     async def open(self) -> None:
         await asyncio.to_thread(remove_leftovers)
         try:
-            await asyncio.to_thread(self._make)
+            with _engine_errors("start nodes"):
+                await asyncio.to_thread(self._make)
             for node in self.nodes:
                 if not await self._accepts(node, lambda node=node: self._ended(node)):  # type: ignore[misc]
                     raise EnvironmentFailed(
                         f"node {node} ended at its start: {last_words(self._log(node))}: "
                         "see to that first"
                     )
-        except (DockerException, OSError) as error:
-            await self.close()
-            raise EnvironmentFailed(
-                f"the Docker engine failed at starting nodes ({_reason(error)}): "
-                "see to the engine, or use --environment local"
-            ) from error
         except BaseException:
-            await self.close()
+            with contextlib.suppress(EnvironmentFailed):
+                await self.close()
             raise
 
     async def close(self) -> None:
@@ -225,6 +221,7 @@ class DockerCluster(TcpCluster):
         client.api.create_volume(name, labels=self._labels)
         self._volumes.append(name)
         endpoint = client.api.create_endpoint_config(ipv4_address=host)
+        usr = ["/usr:/usr:ro"] if image.mounts_usr else []
         made = client.api.create_container(
             image.tag,
             command,
@@ -234,7 +231,7 @@ class DockerCluster(TcpCluster):
             volumes=["/data"],
             networking_config={"EndpointsConfig": {self._network: endpoint}},
             host_config=client.api.create_host_config(
-                binds=_binds(image, {name: "/data"}), cap_drop=["ALL"]
+                binds=[*usr, f"{name}:/data"], cap_drop=["ALL"]
             ),
         )
         self._containers[node] = made["Id"]
@@ -243,7 +240,7 @@ class DockerCluster(TcpCluster):
         """Find a way to cut links: the host's nft, or nft in a helper container, or none."""
         refusals = []
         ways: list[tuple[str, Callable[[], Nft]]] = [("nftables on the host", lambda: host_nft)]
-        if image.mounts_usr:
+        if shares_usr(client):
             ways.append(("nftables in a helper container", lambda: self._helper_nft(client, image)))
         for name, way in ways:
             firewall = None
@@ -269,7 +266,7 @@ class DockerCluster(TcpCluster):
             name=f"{self._network}-helper",
             labels=self._labels,
             host_config=client.api.create_host_config(
-                binds=_binds(image, {}),
+                binds=["/usr:/usr:ro"],
                 network_mode="host",
                 cap_drop=["ALL"],
                 cap_add=["NET_ADMIN"],
@@ -298,9 +295,15 @@ class DockerCluster(TcpCluster):
         helper = [] if self._helper is None else [self._helper]
         containers = [*self._containers.values(), *helper]
 
+        failures: list[str] = []
+
         def remove(kind: str, name: str) -> None:
-            with contextlib.suppress(NotFound):
+            try:
                 remove_from_engine(client, kind, name)
+            except NotFound:
+                pass
+            except (DockerException, OSError) as error:
+                failures.append(f"{kind} {name}: {_reason(error)}")
 
         with contextlib.closing(client), ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda name: remove("container", name), containers))
@@ -312,6 +315,11 @@ class DockerCluster(TcpCluster):
         self._containers.clear()
         self._volumes.clear()
         self._states = {node: NodeState(running=False) for node in self.nodes}
+        if failures:
+            raise EnvironmentFailed(
+                f"the Docker engine could not remove {'; '.join(failures)}: "
+                "see to the engine, then run labrys clean"
+            )
 
     async def _each(
         self, nodes: Sequence[NodeId], what: str, action: Callable[[Any, str], None]
@@ -319,13 +327,8 @@ class DockerCluster(TcpCluster):
         """Do something to the containers of these nodes side by side."""
         api = self._open_client().api
         containers = [self._containers[node] for node in nodes]
-        try:
+        with _engine_errors(f"{what} {', '.join(nodes)}"):
             await asyncio.gather(*(asyncio.to_thread(action, api, one) for one in containers))
-        except DockerException as error:
-            raise EnvironmentFailed(
-                f"the Docker engine could not {what} {', '.join(nodes)} ({_reason(error)}): "
-                "see to the engine and run again"
-            ) from error
 
     async def _with_firewall(self, action: Callable[[Firewall], None]) -> None:
         if self._firewall is None:
@@ -347,27 +350,37 @@ class DockerCluster(TcpCluster):
         return self._client
 
     def _inspect(self, node: NodeId) -> dict[str, Any]:
-        state: dict[str, Any] = self._open_client().api.inspect_container(self._containers[node])
-        found: dict[str, Any] = state["State"]
-        return found
+        api = self._open_client().api
+        with _engine_errors(f"tell the state of {node}"):
+            state: dict[str, Any] = api.inspect_container(self._containers[node])["State"]
+        return state
 
     def _ended(self, node: NodeId) -> bool:
         return not self._inspect(node)["Running"]
 
     def _log(self, node: NodeId) -> str:
-        raw: bytes = self._open_client().api.logs(self._containers[node])
+        api = self._open_client().api
+        with _engine_errors(f"give the log of {node}"):
+            raw: bytes = api.logs(self._containers[node])
         return raw.decode(errors="replace")
+
+
+@contextlib.contextmanager
+def _engine_errors(what: str) -> Iterator[None]:
+    """Turn what the Docker SDK raises into one sentence."""
+    try:
+        yield
+    except (DockerException, OSError) as error:
+        raise EnvironmentFailed(
+            f"the Docker engine could not {what} ({_reason(error)}): "
+            "see to the engine, or use --environment local"
+        ) from error
 
 
 def _kill(api: Any, container: str) -> None:
     """Kill, and return when the engine has seen the end, so that a start may follow at once."""
     api.kill(container, "SIGKILL")
     api.wait(container, timeout=10)
-
-
-def _binds(image: Image, volumes: Mapping[str, str]) -> list[str]:
-    usr = ["/usr:/usr:ro"] if image.mounts_usr else []
-    return [*usr, *(f"{name}:{folder}" for name, folder in volumes.items())]
 
 
 def _reason(error: Exception) -> str:

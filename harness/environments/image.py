@@ -53,7 +53,7 @@ def node_image(client: docker.DockerClient, system: str) -> Image:
     try:
         base_id = client.images.get(base).id
     except ImageNotFound:
-        links = _usr_links() if _shares_usr(client) else {}
+        links = _usr_links() if shares_usr(client) else {}
         if links:
             return _usr_image(client, files, links)
         base_id = _pull(client, base)
@@ -76,7 +76,7 @@ def code_of(top: str) -> dict[str, bytes]:
     return files
 
 
-def _shares_usr(client: docker.DockerClient) -> bool:
+def shares_usr(client: docker.DockerClient) -> bool:
     """Whether the engine runs on this very host, and the host's own Python is new enough."""
     if platform.system() != "Linux":
         return False
