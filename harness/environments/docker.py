@@ -39,7 +39,7 @@ from harness.environments.leftovers import (
     remove_leftovers,
 )
 from harness.environments.owner import this_process
-from harness.environments.tcp_cluster import TcpCluster, last_words
+from harness.environments.tcp_cluster import TcpCluster, in_thread, last_words
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 
@@ -79,10 +79,10 @@ class DockerCluster(TcpCluster):
         self._engine: dict[str, Any] = {}
 
     async def open(self) -> None:
-        await asyncio.to_thread(remove_leftovers)
+        await in_thread(remove_leftovers)
         try:
             with _engine_errors("start nodes"):
-                await asyncio.to_thread(self._make)
+                await in_thread(self._make)
             for node in self.nodes:
                 if not await self._accepts(node, lambda node=node: self._ended(node)):  # type: ignore[misc]
                     raise EnvironmentFailed(
@@ -95,7 +95,7 @@ class DockerCluster(TcpCluster):
             raise
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._remove)
+        await in_thread(self._remove)
 
     async def start(self, nodes: Iterable[NodeId]) -> None:
         started = [node for node in nodes if not self._states[node].running]
@@ -136,7 +136,7 @@ class DockerCluster(TcpCluster):
         for node in self.nodes:
             if node in self._containers:
                 target = folder / f"{node}.log"
-                text = await asyncio.to_thread(self._log, node)
+                text = await in_thread(self._log, node)
                 target.write_text(text, encoding="utf-8")
                 written.append(target)
         return written
@@ -328,7 +328,7 @@ class DockerCluster(TcpCluster):
         api = self._open_client().api
         containers = [self._containers[node] for node in nodes]
         with _engine_errors(f"{what} {', '.join(nodes)}"):
-            await asyncio.gather(*(asyncio.to_thread(action, api, one) for one in containers))
+            await asyncio.gather(*(in_thread(action, api, one) for one in containers))
 
     async def _with_firewall(self, action: Callable[[Firewall], None]) -> None:
         if self._firewall is None:
@@ -337,7 +337,7 @@ class DockerCluster(TcpCluster):
                 "run with the rights for nftables, or use --environment local"
             )
         try:
-            await asyncio.to_thread(action, self._firewall)
+            await in_thread(action, self._firewall)
         except (NftFailed, DockerException) as error:
             raise EnvironmentFailed(
                 f"the links could not be changed ({_reason(error)}): run again, "

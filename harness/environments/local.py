@@ -25,7 +25,7 @@ from harness.clock import Clock
 from harness.cluster import Capability, Link, NodeState
 from harness.environments.leftovers import OWNER_VARIABLE, remove_leftovers
 from harness.environments.owner import this_process
-from harness.environments.tcp_cluster import TcpCluster, last_words
+from harness.environments.tcp_cluster import TcpCluster, in_thread, last_words
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 
@@ -51,7 +51,7 @@ class LocalCluster(TcpCluster):
         self._routes: dict[Link, int] = {}
 
     async def open(self) -> None:
-        await asyncio.to_thread(remove_leftovers)
+        await in_thread(remove_leftovers)
         try:
             self._journals.mkdir(parents=True, exist_ok=True)
             self.addresses.update({node: (HOST, self._reserve_port()) for node in self.nodes})

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any, TypeVar
 
 from harness.clock import MILLISECOND_NS, Clock
 from harness.cluster import Channel, Cluster, NoAnswer, NodeState, Unreachable
@@ -10,6 +11,8 @@ from harness.environments.channel import Address, TcpChannel
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 from systems_under_test.requests import Status
+
+T = TypeVar("T")
 
 _STATUS_LIMIT_NS = 500 * MILLISECOND_NS
 START_LIMIT_S = 10.0
@@ -67,6 +70,19 @@ class TcpCluster(Cluster):
 
     def _links(self) -> list[tuple[NodeId, NodeId]]:
         return [(one, other) for one in self.nodes for other in self.nodes if one != other]
+
+
+async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
+    """Run a function in a thread; when cancelled, wait for its end all the same.
+
+    Nobody can stop a thread, and one that still makes things must not run beside their removal.
+    """
+    work = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        raise
 
 
 def last_words(log: str) -> str:
