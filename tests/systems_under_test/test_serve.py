@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import resource
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from systems_under_test import driver
-from systems_under_test.connections import MAX_LINE
+from systems_under_test.connections import MAX_LINE, MAX_WAITING, Link
 from systems_under_test.driver import Exit, Server
 from systems_under_test.journal import Journal
 from systems_under_test.node import Event, Message, Node, Payload, Received
@@ -31,7 +32,13 @@ pytestmark = pytest.mark.local
 class Process:
     """One node process, and a socket to it."""
 
-    def __init__(self, folder: Path, *options: str, port: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *options: str,
+        port: int | None = None,
+        limit_file_size: int = resource.RLIM_INFINITY,
+    ) -> None:
         self.port = port or free_port()
         self.log = folder / "log"
         command = [sys.executable, "-m", "systems_under_test.serve", "--system", "tiny_system:Tiny"]
@@ -39,7 +46,13 @@ class Process:
         command += ["--journal", str(folder / "journal"), *options]
         with self.log.open("ab") as log:
             self.popen = subprocess.Popen(
-                command, stderr=log, stdin=subprocess.PIPE, env={"PYTHONPATH": IMPORT_PATH}
+                command,
+                stderr=log,
+                stdin=subprocess.PIPE,
+                env={"PYTHONPATH": IMPORT_PATH},
+                preexec_fn=lambda: resource.setrlimit(
+                    resource.RLIMIT_FSIZE, (limit_file_size,) * 2
+                ),
             )
 
     def ready(self) -> "Process":
@@ -337,6 +350,68 @@ def test_no_message_overtakes_a_record_that_stands_before_it(tmp_path: Path, see
         if letter == "s":
             assert done["p"] >= wanted[done["s"]]
         done[letter] += 1
+
+
+def test_a_peer_that_reads_nothing_holds_up_nobody_and_loses_whole_messages() -> None:
+    """What waits for it is bounded, and what it reads in the end are whole lines, in order."""
+    count = 200
+
+    async def scenario() -> None:
+        received = bytearray()
+        reading = asyncio.Event()
+
+        async def deaf_at_first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reading.wait()
+            while data := await reader.read(2**20):
+                received.extend(data)
+            writer.close()
+
+        peer = await asyncio.start_server(deaf_at_first, "127.0.0.1", 0)
+        link = Link(b"hello\n", "n2", peer.sockets[0].getsockname()[:2])
+        connecting = asyncio.ensure_future(link.keep_connected())
+        await asyncio.sleep(0.05)
+        for number in range(count):
+            link.send(f"{number} {'x' * 300_000}\n".encode())
+            link.flush()
+            assert link._size <= MAX_WAITING
+            await asyncio.sleep(0)
+        reading.set()
+        last = f"\n{count - 1} x".encode()
+        async with asyncio.timeout(5):
+            while last not in received or not received.endswith(b"\n"):
+                await asyncio.sleep(0.01)
+        hello, *lines = bytes(received).decode().splitlines()
+        assert hello == "hello"
+        assert {len(line.split()[1]) for line in lines} == {300_000}
+        numbers = [int(line.split()[0]) for line in lines]
+        assert numbers == sorted(set(numbers))
+        assert len(numbers) < count
+        connecting.cancel()
+        peer.close()
+        assert link._transport is not None
+        link._transport.abort()
+        await asyncio.sleep(0.01)
+
+    asyncio.run(scenario())
+
+
+def test_a_write_that_fails_ends_the_process_and_promises_nothing(tmp_path: Path) -> None:
+    process = Process(tmp_path, limit_file_size=5000).ready()
+    acknowledged = 0
+    with process.connect() as made:
+        try:
+            for value in range(1, 100):
+                made.sendall(request(value, "write", "a", [value, "x" * 200]))
+                acknowledged = json.loads(read_line(made))["result"][0]
+        except (AssertionError, ConnectionError):
+            pass
+    assert 0 < acknowledged < 30
+    assert process.popen.wait(5) == Exit.JOURNAL_FAILED
+    process.logged("File too large; the node stops")
+    process.end()
+    process = Process(tmp_path).ready()
+    assert process.ask("read", "a")["result"][0] in (acknowledged, acknowledged + 1)
+    process.end()
 
 
 def test_a_disk_that_fails_stops_the_node(
