@@ -14,6 +14,7 @@ import contextlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from http.client import CONFLICT
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -83,12 +84,7 @@ class DockerCluster(TcpCluster):
         try:
             with _engine_errors("start nodes"):
                 await in_thread(self._make)
-            for node in self.nodes:
-                if not await self._accepts(node, lambda node=node: self._ended(node)):  # type: ignore[misc]
-                    raise EnvironmentFailed(
-                        f"node {node} ended at its start: {last_words(self._log(node))}: "
-                        "see to that first"
-                    )
+            await self._all_accept()
         except BaseException:
             with contextlib.suppress(EnvironmentFailed):
                 await self.close()
@@ -103,7 +99,7 @@ class DockerCluster(TcpCluster):
         for node in started:
             self._states[node] = NodeState()
         for node in started:
-            await self._accepts(node, lambda node=node: self._ended(node))  # type: ignore[misc]
+            await self._accepts(node)
 
     async def kill(self, nodes: Iterable[NodeId]) -> None:
         killed = [node for node in nodes if self._states[node].running and not self._ended(node)]
@@ -326,9 +322,17 @@ class DockerCluster(TcpCluster):
     ) -> None:
         """Do something to the containers of these nodes side by side."""
         api = self._open_client().api
-        containers = [self._containers[node] for node in nodes]
+
+        def act(node: NodeId) -> None:
+            try:
+                action(api, self._containers[node])
+            except APIError as error:
+                # A node that ended by itself a moment ago is a crash, which `crashes` tells.
+                if error.status_code != CONFLICT or not self._ended(node):
+                    raise
+
         with _engine_errors(f"{what} {', '.join(nodes)}"):
-            await asyncio.gather(*(in_thread(action, api, one) for one in containers))
+            await asyncio.gather(*(in_thread(act, node) for node in nodes))
 
     async def _with_firewall(self, action: Callable[[Firewall], None]) -> None:
         if self._firewall is None:

@@ -92,7 +92,7 @@ def remove_leftovers(nft: Nft = host_nft) -> list[Leftover]:
             things = _of_engine(client)
             for leftover in things:
                 # Another harness may be removing the same things at this moment.
-                with contextlib.suppress(DockerException):
+                with contextlib.suppress(DockerException, OSError):
                     remove_from_engine(client, leftover.kind, leftover.name)
             found += things
     tables = _tables(nft)
@@ -114,21 +114,19 @@ def remove_from_engine(client: docker.DockerClient, kind: str, name: str) -> Non
 
 
 def _of_engine(client: docker.DockerClient) -> list[Leftover]:
-    listed = [
-        ("container", entry["Id"], entry["Labels"])
-        for entry in client.api.containers(all=True, filters=_LABELLED)
-    ]
-    listed += [
-        ("network", entry["Id"], entry["Labels"])
-        for entry in client.api.networks(filters=_LABELLED)
-    ]
-    listed += [
-        ("volume", entry["Name"], entry["Labels"])
-        for entry in client.api.volumes(filters=_LABELLED)["Volumes"] or ()
-    ]
+    api = client.api
+    try:
+        containers = api.containers(all=True, filters=_LABELLED)
+        networks = api.networks(filters=_LABELLED)
+        volumes = api.volumes(filters=_LABELLED)["Volumes"] or ()
+    except (DockerException, OSError):
+        return []
+    listed = [("container", entry["Id"], entry) for entry in containers]
+    listed += [("network", entry["Id"], entry) for entry in networks]
+    listed += [("volume", entry["Name"], entry) for entry in volumes]
     found = []
-    for kind, name, labels in listed:
-        owner = Owner.parse(labels.get(OWNER_LABEL, ""))
+    for kind, name, entry in listed:
+        owner = Owner.parse(entry["Labels"].get(OWNER_LABEL, ""))
         if owner is not None and not owner.alive():
             found.append(Leftover(kind, name, owner))
     return found

@@ -58,12 +58,7 @@ class LocalCluster(TcpCluster):
             await self._open_proxy()
             for node in self.nodes:
                 self._spawn(node)
-            for node in self.nodes:
-                if not await self._accepts(node, lambda node=node: self._ended(node)):  # type: ignore[misc]
-                    raise EnvironmentFailed(
-                        f"node {node} ended at its start: {last_words(self._log(node))}: "
-                        "see to that first"
-                    )
+            await self._all_accept()
         except OSError as error:
             await self.close()
             raise EnvironmentFailed(
@@ -95,7 +90,7 @@ class LocalCluster(TcpCluster):
         for node in started:
             self._spawn(node)
         for node in started:
-            await self._accepts(node, lambda node=node: self._ended(node))  # type: ignore[misc]
+            await self._accepts(node)
 
     async def kill(self, nodes: Iterable[NodeId]) -> None:
         killed = [node for node in nodes if self._states[node].running and not self._ended(node)]

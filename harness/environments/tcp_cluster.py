@@ -1,6 +1,7 @@
 """What clusters of real processes have in common, wherever these run: addresses and states."""
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -49,11 +50,28 @@ class TcpCluster(Cluster):
     def state(self, node: NodeId) -> NodeState:
         return self._states[node]
 
-    async def _accepts(self, node: NodeId, ended: Callable[[], bool]) -> bool:
+    @abstractmethod
+    def _ended(self, node: NodeId) -> bool:
+        """Whether the node's process has ended, for whatever reason."""
+
+    @abstractmethod
+    def _log(self, node: NodeId) -> str:
+        """All that the node has logged in this run."""
+
+    async def _all_accept(self) -> None:
+        """Wait until every node accepts connections, else `EnvironmentFailed`."""
+        for node in self.nodes:
+            if not await self._accepts(node):
+                raise EnvironmentFailed(
+                    f"node {node} ended at its start: {last_words(self._log(node))}: "
+                    "see to that first"
+                )
+
+    async def _accepts(self, node: NodeId) -> bool:
         """Wait until the node accepts connections; False if it ended before it did."""
         try:
             async with asyncio.timeout(START_LIMIT_S):
-                while not ended():
+                while not self._ended(node):
                     try:
                         _, writer = await asyncio.open_connection(*self.addresses[node])
                     except OSError:
