@@ -14,7 +14,6 @@ import contextlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from http.client import CONFLICT
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -326,9 +325,9 @@ class DockerCluster(TcpCluster):
         def act(node: NodeId) -> None:
             try:
                 action(api, self._containers[node])
-            except APIError as error:
-                # A node that ended by itself a moment ago is a crash, which `crashes` tells.
-                if error.status_code != CONFLICT or not self._ended(node):
+            except APIError:
+                # A node that has ended by itself is a crash, which `crashes` tells.
+                if not self._ended(node):
                     raise
 
         with _engine_errors(f"{what} {', '.join(nodes)}"):
