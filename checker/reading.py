@@ -104,7 +104,7 @@ def _chunks(lines: Iterable[bytes]) -> Iterator[bytes]:
         if size >= CHUNK_BYTES:
             yield b"".join(pending)
             pending, size = [], 0
-    if pending:
+    if size:
         yield b"".join(pending)
 
 
