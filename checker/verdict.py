@@ -52,9 +52,9 @@ class Result:
 
     An `INVALID` carries `counterexample`, operations that no order explains, oldest first, and
     `explanation`, the argument in sentences that refer to the operations by their number in the
-    counterexample, from 1. `cycle` holds the edges of the argument, among them those that contradict
-    each other by leading in a circle. A `VALID` may carry a `witness`, a linearization. `statistics` are plain
-    JSON values, and `parts` the results that this one was merged from, by name.
+    counterexample, from 1. `cycle` holds the edges of the argument, among them those that lead in a
+    circle. A `VALID` may carry a `witness`, a linearization. `statistics` are plain JSON values,
+    and `parts` the results that this one was merged from, by name.
     """
 
     verdict: Verdict

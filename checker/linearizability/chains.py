@@ -7,9 +7,9 @@ history is linearizable if and only if
 1. every value read was written, has at most one compare-and-set out of it, and no chain is a ring;
 2. inside a chain no operation completed before one that must stand earlier in it was invoked;
 3. of two chains A and B never must both A precede B and B precede A. A must precede B if some
-   operation of A completed before some operation of B was invoked: first(A) < last(B), where `first`
-   is the earliest completion in a chain and `last` the latest invocation.
-A chain with first < last is a *forward* zone: its values were certainly present from first to last.
+   operation of A completed before some operation of B was invoked: first(A) < last(B), where
+   `first` is the earliest completion in a chain and `last` the latest invocation.
+A chain with first < last is a *forward* zone: its values were present from first to last.
 Rule 3 says that no two forward zones overlap and that no other, *backward*, zone lies inside a
 forward one. Two pairs suffice: a longer ring of precedences always contains a ring of two.
 
@@ -86,6 +86,7 @@ def link(
                 break
             if copies[seen[j]] > 1:
                 finding[key[j]] = max(finding[key[j]], AMBIGUOUS)
+                break
             if needed[w]:
                 break
             needed[w] = 1

@@ -11,8 +11,18 @@ from typing import Any
 
 from checker.history import Operation
 from checker.linearizability.graph import (
-    NOT, Between, Chain, Cluster, Contradiction, Forked, Ring, ThinAir, Within,
-    decide, ended, saw_and_wrote,
+    NOT,
+    Between,
+    Chain,
+    Cluster,
+    Contradiction,
+    Forked,
+    Ring,
+    ThinAir,
+    Within,
+    decide,
+    ended,
+    saw_and_wrote,
 )  # fmt: skip
 from checker.linearizability.minimise import Fact
 from checker.verdict import Edge

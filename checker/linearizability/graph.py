@@ -182,6 +182,7 @@ def _clusters(operations: Sequence[Operation], initial: Any) -> list[Cluster] | 
     made = {id(c.writer): c for several in writers.values() for c in several}
     needed = [fact for fact in facts if fact[0].completed is not None]
     kept: dict[int, Cluster] = {id(None): made[id(None)]}
+    ambiguous, forked = False, None
     # Goes on while it grows: what a needed compare-and-set saw is needed too.
     for operation, saw, wrote in needed:
         if wrote is not NOT:
@@ -192,19 +193,22 @@ def _clusters(operations: Sequence[Operation], initial: Any) -> list[Cluster] | 
         if not several:
             return ThinAir(operation, saw)
         if len(several) > 1:
-            raise Ambiguous
+            ambiguous = True
+            continue
         (source,) = several
         if wrote is NOT:
             source.reads.append(operation)
         elif source.following is not None:
-            return Forked(source, source.following, operation)
+            forked = forked or Forked(source, source.following, operation)
         else:
             source.following = operation
         if id(source.writer) not in kept and source.writer is not None:
             kept[id(source.writer)] = source
             if source.writer.completed is None:
                 needed.append((source.writer, *saw_and_wrote(source.writer)))
-    return list(kept.values())
+    if ambiguous:
+        raise Ambiguous
+    return forked or list(kept.values())
 
 
 def _chains(clusters: Iterable[Cluster]) -> list[Chain] | Ring:
@@ -242,9 +246,9 @@ def _contradicts_itself(chain: Chain) -> Within | None:
 
     Of all such pairs, one that is near each other in the chain.
     """
-    latest: Operation | None = chain[0].writer
+    latest = chain[0].writer
     for index, cluster in enumerate(chain):
-        steps = [[cluster.writer], cluster.reads]
+        steps: list[list[Operation | None]] = [[cluster.writer], [*cluster.reads]]
         for step in steps:
             for early in step:
                 if early is not None and ended(early) < began(latest):

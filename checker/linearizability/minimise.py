@@ -17,7 +17,7 @@ from checker.linearizability.graph import NOT, Ambiguous, decide, saw_and_wrote
 
 @dataclass(frozen=True)
 class Fact:
-    """An operation of the history, and as what it counts: a compare-and-set may count as a write."""
+    """An operation, and as what it counts: a compare-and-set may count as a plain write."""
 
     operation: Operation
     counted: Operation

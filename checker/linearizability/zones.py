@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from checker.columns import FAIL, INFO, NEVER, NOTHING, OK, Columns
+from checker.columns import FAIL, NEVER, NOTHING, OK, Columns
 from checker.linearizability import chains
 from checker.linearizability.chains import LATE, NONE
 
@@ -53,7 +53,6 @@ class Findings:
     prepared: Prepared
     writer: Ints32
     needed: NDArray[np.int8]
-    following: Ints32
     first: Ints32
     last: Ints32
 
@@ -110,11 +109,11 @@ def _slots(
     if keys * values > 4 * len(columns) + 1000:
         # Values that are distinct over all keys would leave almost every slot empty.
         distinct, dense = np.unique(np.concatenate([seen, wrote, begin]), return_inverse=True)
-        seen, wrote, begin = np.split(dense.astype(np.int32), [len(seen), 2 * len(seen)])
-        return seen, wrote, begin, len(distinct)
-    return (
-        seen.astype(np.int32), wrote.astype(np.int32), begin.astype(np.int32), keys * values
-    )  # fmt: skip
+        narrow = dense.astype(np.int32)
+        count = len(seen)
+        return narrow[:count], narrow[count : 2 * count], narrow[2 * count :], len(distinct)
+    a, b, c = (column.astype(np.int32) for column in (seen, wrote, begin))
+    return a, b, c, keys * values
 
 
 def _positions(columns: Columns) -> tuple[Ints32, Ints32, int]:
@@ -186,9 +185,15 @@ def judge(ready: Prepared, keys: int) -> Findings:
     )  # fmt: skip
     sweep(key, zones, first, last, given(starts + count), finding, one, other)
     return Findings(
-        *map(np.asarray, (finding, one, other)), ready,
-        *map(np.asarray, (writer, needed, following, first, last)),
-    )  # fmt: skip
+        finding=np.asarray(finding),
+        one=np.asarray(one),
+        other=np.asarray(other),
+        prepared=ready,
+        writer=np.asarray(writer),
+        needed=np.asarray(needed),
+        first=np.asarray(first),
+        last=np.asarray(last),
+    )
 
 
 def _listed(count: int, filling: int, _kind: Any) -> list[int]:
