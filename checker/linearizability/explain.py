@@ -100,7 +100,9 @@ class _Teller:
             end, begin = _seconds(one.completed_ns, other.invoked_ns)
             when = f"it ended at {end}, and {b} began at {begin}"
         else:
-            when = f"it ended at line {one.completed}, and {b} began at line {other.invoked}"
+            when = (
+                f"it ended at position {one.completed} of the log, and {b} began at {other.invoked}"
+            )
         return Edge(a, b, REAL_TIME, f"{a} comes before {b}: {when}.")
 
     def written_once(self, cluster: Cluster) -> str:
@@ -174,7 +176,7 @@ class _Teller:
         if len(mine) == len(theirs) == 1 and saw_and_wrote(last)[1] is NOT:
             reason, label = self._stale(mine[0], theirs[0], last, ends), "saw what it overwrote"
         else:
-            came = "it was there first"
+            came = f"{value_text(mine[0].value)} was there first"
             if first is not None:
                 came = f"{self.number(first)} comes before {self.number(begins)}"
             reason = (

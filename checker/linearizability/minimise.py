@@ -54,9 +54,9 @@ def minimal(facts: Sequence[Fact], initial: Any) -> list[Fact]:
     goes_on = True
     while goes_on:
         goes_on = False
-        for smaller in _smaller(left):
-            if violates(smaller, initial):
-                left = smaller
+        for rest in smaller(left):
+            if violates(rest, initial):
+                left = rest
                 goes_on = True
                 break
     return left
@@ -70,7 +70,7 @@ def violates(facts: Sequence[Fact], initial: Any) -> bool:
         return False
 
 
-def _smaller(facts: Sequence[Fact]) -> Iterable[list[Fact]]:
+def smaller(facts: Sequence[Fact]) -> Iterable[list[Fact]]:
     """Every way to take something; values that were written later are tried first."""
     for fact in reversed(facts):
         _, wrote = saw_and_wrote(fact.counted)
