@@ -153,7 +153,7 @@ def test_agrees_with_every_linearization(name: str) -> None:
         if violation is not None:
             violation.reason.format(*range(1, len(violation.operations) + 1))
     assert min(seen["valid"], seen["invalid"]) > 0.15 * seen.total()
-    assert seen["ambiguous"] < 0.2 * seen.total()
+    assert seen["ambiguous"] < 0.3 * seen.total()
 
 
 def test_a_refuted_counter_has_no_linearization() -> None:
