@@ -92,7 +92,7 @@ class _Reader:
         if token in ")]}":
             raise self.complain(f"{token!r} closes nothing")
         if token == "#_":
-            self.form(self.token(), depth + 1)
+            self._tagged(depth)
             return _Nothing()
         if token.startswith("#"):
             return self._tagged(depth)
