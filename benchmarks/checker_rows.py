@@ -38,7 +38,13 @@ def registers(count: int, keys: int, clients: int, seed: int = 1, cas: float = 0
     end = effect + random.random(count) * clients
     key = random.integers(0, keys, count)
     kind = np.where(random.random(count) < 0.5, 0, np.where(random.random(count) < cas * 2, 2, 1))
-    # The value that stands in the register before each operation, in order of effect, by key.
+    del effect
+    return History(columns=_columns(key, kind, _found(key, kind), keys, begin, end))
+
+
+def _found(key: Any, kind: Any) -> Any:
+    """The value that stands in the register before each operation; rows in order of effect."""
+    count = len(key)
     order = np.argsort(key, kind="stable")
     updates = (kind[order] != 0).astype(np.int64)
     total = np.cumsum(updates)
@@ -46,19 +52,18 @@ def registers(count: int, keys: int, clients: int, seed: int = 1, cas: float = 0
     base = np.repeat((total - updates)[starts], np.diff(np.append(starts, count)))
     found = np.empty(count, np.int64)
     found[order] = total - updates - base
-    columns = _columns(key, kind, found, keys, begin, end)
-    return History(columns=columns)
+    return found
 
 
 def _columns(key: Any, kind: Any, found: Any, keys: int, begin: Any, end: Any) -> Columns:
     """Put the operations in order of invocation; value 0 is null, value n the n-th update."""
     count = len(key)
-    both = np.concatenate([begin, end])
     position = np.empty(2 * count, np.int64)
-    position[np.argsort(both)] = np.arange(2, 2 * count + 2)
+    position[np.argsort(np.concatenate([begin, end]))] = np.arange(2, 2 * count + 2)
     order = np.argsort(begin)
     key, kind, found = key[order], kind[order], found[order]
     invoked, completed = position[:count][order], position[count:][order]
+    del begin, end, position, order
     random = np.random.default_rng(2)
     # A hundredth crashed after they took effect.
     crashed = (random.random(count) < 0.01) & (kind == 1)
