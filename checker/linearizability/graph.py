@@ -340,3 +340,14 @@ def _two_of(graph: "nx.DiGraph[Any]", chains: Sequence[Chain]) -> Between:
                     pair = (chains[one], chains[other])
                     return Between(pair, ends, (begins[0], begins[1]))
     raise AssertionError("a cycle without two chains that precede each other")
+
+
+def chains_of(
+    operations: Sequence[Operation], initial: Any = None
+) -> list[Chain] | ThinAir | Forked | Ring:
+    """The chains of one key, whatever real time says of them, or how their values contradict.
+
+    Raises `Ambiguous` or `Unsupported`.
+    """
+    clusters = _clusters(operations, initial)
+    return _chains(clusters) if isinstance(clusters, list) else clusters

@@ -67,6 +67,7 @@ def draw(
     pending: dict[int, tuple[Any, ...]] = {}
     done: list[Operation] = []
     processes = list(range(clients))
+    newest = clients
     started, position, fresh = 0, 1, 0
     while started < count or pending:
         position += random.random() >= tie
@@ -116,7 +117,7 @@ def draw(
         )  # fmt: skip
         if crashed:
             processes.remove(process)
-            processes.append(max(processes, default=process) + clients)
+            processes.append(newest := newest + 1)
     return sorted(done, key=lambda operation: operation.invoked)
 
 
