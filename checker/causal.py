@@ -21,7 +21,7 @@ import numpy as np
 from checker.columns import Ints
 from checker.history import Operation
 from checker.linearizability.explain import describe
-from checker.linearizability.graph import began
+from checker.linearizability.facts import began
 from checker.sessions import Key
 from checker.verdict import Result, Verdict
 

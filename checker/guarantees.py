@@ -8,7 +8,11 @@ from typing import Any
 
 from checker.causal import causal
 from checker.history import History
-from checker.linearizability.graph import Ambiguous, Forked, Unsupported, chains_of
+from checker.linearizability.facts import Ambiguous, Unsupported
+from checker.linearizability.graph import (
+    Forked,
+    chains_of,
+)
 from checker.sessions import GUARANTEES, Key, sequential_consistency, session_guarantees
 from checker.verdict import Result, Verdict
 

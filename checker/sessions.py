@@ -22,7 +22,11 @@ import networkx as nx
 
 from checker.history import Operation
 from checker.linearizability.explain import describe
-from checker.linearizability.graph import Chain, Cluster, began, ended
+from checker.linearizability.facts import began, ended
+from checker.linearizability.graph import (
+    Chain,
+    Cluster,
+)
 from checker.verdict import Result, Verdict
 
 GUARANTEES = ("read your writes", "monotonic reads", "monotonic writes", "writes follow reads")

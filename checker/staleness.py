@@ -15,7 +15,7 @@ from typing import Any
 
 from checker.columns import canonical
 from checker.history import History, Operation, Outcome
-from checker.linearizability.graph import BEFORE_ALL, NOT, began, ended, saw_and_wrote
+from checker.linearizability.facts import BEFORE_ALL, NOT, began, ended, saw_and_wrote
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from checker.columns import canonical
 from checker.history import Operation, Outcome
-from checker.linearizability.graph import began, ended
+from checker.linearizability.facts import began, ended
 from checker.linearizability.ordered import Violation
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from checker.history import History, Operation
 from checker.linearizability.configurations import Search
-from checker.linearizability.graph import Ambiguous
+from checker.linearizability.facts import Ambiguous
 from checker.linearizability.ordered import Violation, check_grow_only_set, check_list
 from checker.linearizability.queue import check_queue
 from checker.models.model import Model

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from checker.history import Operation
+from checker.linearizability.facts import NOT, ended, saw_and_wrote
 from checker.linearizability.graph import (
-    NOT,
     Between,
     Chain,
     Cluster,
@@ -21,9 +21,7 @@ from checker.linearizability.graph import (
     ThinAir,
     Within,
     decide,
-    ended,
-    saw_and_wrote,
-)  # fmt: skip
+)
 from checker.linearizability.minimise import Fact
 from checker.verdict import Edge
 

@@ -12,7 +12,10 @@ from typing import Any
 
 from checker.columns import canonical
 from checker.history import Operation
-from checker.linearizability.graph import NOT, Ambiguous, decide, saw_and_wrote
+from checker.linearizability.facts import NOT, Ambiguous, saw_and_wrote
+from checker.linearizability.graph import (
+    decide,
+)
 
 
 @dataclass(frozen=True)

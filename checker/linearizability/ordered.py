@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from checker.columns import canonical
 from checker.history import Operation, Outcome
-from checker.linearizability.graph import Ambiguous, began, ended
+from checker.linearizability.facts import Ambiguous, began, ended
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from itertools import accumulate
 
 from checker.columns import NEVER, canonical
 from checker.history import Operation, Outcome
-from checker.linearizability.graph import Ambiguous, began, ended
+from checker.linearizability.facts import Ambiguous, began, ended
 from checker.linearizability.ordered import Violation
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from checker.columns import canonical
 from checker.history import Operation
-from checker.linearizability.graph import NOT, began, ended, saw_and_wrote
+from checker.linearizability.facts import NOT, began, ended, saw_and_wrote
 
 
 def linearizable(operations: Sequence[Operation], initial: object = None) -> bool:

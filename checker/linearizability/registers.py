@@ -14,7 +14,10 @@ from checker.history import History, Operation
 from checker.linearizability import chains, recheck
 from checker.linearizability.certificate import rows
 from checker.linearizability.explain import explain
-from checker.linearizability.graph import Ambiguous, decide
+from checker.linearizability.facts import Ambiguous
+from checker.linearizability.graph import (
+    decide,
+)
 from checker.linearizability.minimise import facts_of, minimal
 from checker.linearizability.zones import Findings, findings
 from checker.verdict import Result, Verdict

@@ -10,7 +10,7 @@ import pytest
 
 from checker.history import Operation, Outcome
 from checker.linearizability.bounds import check_unique_ids, refute_counter
-from checker.linearizability.graph import Ambiguous
+from checker.linearizability.facts import Ambiguous
 from checker.linearizability.ordered import (
     Violation,
     check_grow_only_set,

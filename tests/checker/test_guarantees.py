@@ -8,7 +8,10 @@ import pytest
 
 from checker.guarantees import NAMES, guarantees
 from checker.history import History, Operation, Outcome
-from checker.linearizability.graph import Ambiguous, decide
+from checker.linearizability.facts import Ambiguous
+from checker.linearizability.graph import (
+    decide,
+)
 from checker.staleness import staleness
 from checker.verdict import Verdict
 from tests.checker.registers import draw, of_key

@@ -10,7 +10,7 @@ import pytest
 
 from checker.columns import Columns
 from checker.history import History, Operation, Outcome
-from checker.linearizability import chains, graph, zones
+from checker.linearizability import chains, facts, graph, zones
 from checker.linearizability.registers import judge
 from checker.verdict import Verdict
 from tests.checker.registers import draw, linearizable, of_key
@@ -36,7 +36,7 @@ def drawn(random: Random, low: int, high: int) -> list[Operation]:
 def by_graph(operations: list[Operation]) -> str:
     try:
         return "valid" if graph.decide(operations).order is not None else "invalid"
-    except graph.Ambiguous:
+    except facts.Ambiguous:
         return "ambiguous"
 
 
@@ -97,7 +97,7 @@ def test_witnesses_are_linearizations() -> None:
         assert {id(o) for o in operations if o.outcome is Outcome.OK} <= {id(o) for o in order}
         later = Counter[int]()
         for place, operation in enumerate(order):
-            assert all(other.invoked <= graph.ended(operation) for other in order[:place])
+            assert all(other.invoked <= facts.ended(operation) for other in order[:place])
             later[place] += 1
         one_by_one = [
             replace(
