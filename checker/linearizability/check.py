@@ -10,10 +10,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from checker.history import History, Operation
+from checker.history import History, Operation, Outcome
+from checker.linearizability.bounds import check_unique_ids, refute_counter
 from checker.linearizability.configurations import Search
 from checker.linearizability.facts import Ambiguous
-from checker.linearizability.ordered import Violation, check_grow_only_set, check_list
+from checker.linearizability.ordered import (
+    Violation,
+    check_grow_only_set,
+    check_list,
+    check_versions,
+)
 from checker.linearizability.queue import check_queue
 from checker.models.model import Model
 from checker.verdict import Result, Verdict
@@ -23,12 +29,16 @@ ENGINES = ("auto", "graph", "zones", "search")
 REGISTERS = {"register": None, "cas-register": None, "etcd": None, "kv": ""}
 """Models whose keys are registers, with their initial values."""
 
+OBSERVERS = {"read", "cas-mismatch", "contains"}
+"""Functions that never change a state, in any model."""
+
 RULES: dict[str, tuple[set[str], Callable[[Sequence[Operation]], Violation | None]]] = {
     "queue": ({"enqueue", "dequeue"}, check_queue),
     "list": ({"append", "read"}, check_list),
     "set": ({"add", "read"}, check_grow_only_set),
+    "unique-ids": ({"generate"}, check_unique_ids),
 }
-"""Models with rules of their own, and the functions that the rules know."""
+"""Models with rules of their own that decide, and the functions that the rules know."""
 
 
 def check(
@@ -50,7 +60,9 @@ def check(
         history = History(history)
     started = time.monotonic()
     until = started + time_limit_s
-    result = _registers(history, model, engine, until, memory_limit_bytes)
+    result = _versions(history, model) if engine == "auto" else None
+    if result is None:
+        result = _registers(history, model, engine, until, memory_limit_bytes)
     if result is None and engine in ("graph", "zones"):
         result = _unknown(engine, "it judges only registers; choose another engine")
     if result is None:
@@ -66,6 +78,19 @@ def check(
         "seconds": round(time.monotonic() - started, 6),
     }
     return _with(result, {**statistics, **result.statistics})
+
+
+def _versions(history: History, model: Model) -> Result | None:
+    """A violation among the versions that the system reported; None where there is none.
+
+    Versions that lie are a violation even where the values alone could be explained.
+    """
+    if model.name not in REGISTERS or not (history.columns.version >= 0).any():
+        return None
+    for key, operations in history.by_key().items():
+        if violation := check_versions([o for o in operations if o.version is not None]):
+            return _told(key, violation, "versions")
+    return None
 
 
 def _registers(
@@ -108,15 +133,17 @@ def _one(
             return _search(key, operations, model, until, memory)
         if violation is None:
             return Result(verdict=Verdict.VALID, algorithm="rules")
-        return _told(key, violation)
+        return _told(key, violation, "rules")
+    if model.name == "counter" and engine == "auto" and (wrong := refute_counter(operations)):
+        return _told(key, wrong, "bounds")
     return _search(key, operations, model, until, memory)
 
 
-def _told(key: Any, violation: Violation) -> Result:
+def _told(key: Any, violation: Violation, algorithm: str) -> Result:
     numbers = range(1, len(violation.operations) + 1)
     return Result(
         verdict=Verdict.INVALID,
-        algorithm="rules",
+        algorithm=algorithm,
         key=key,
         reason=f"key {key!r}: no order explains these {len(violation.operations)} operations",
         counterexample=violation.operations,
@@ -139,7 +166,7 @@ def _search(
     stuck = found.stuck_at
     assert stuck is not None
     assert stuck.completed is not None
-    shown = tuple(o for o in operations if o.invoked <= stuck.completed)
+    shown = _shrunk([o for o in operations if o.invoked <= stuck.completed], stuck, model, until)
     number = next(n for n, o in enumerate(shown, 1) if o is stuck)
     why = "; ".join(found.reasons)
     return Result(
@@ -147,10 +174,26 @@ def _search(
         algorithm="search",
         key=key,
         reason=f"key {key!r}: no order includes operation {number}",
-        counterexample=shown,
+        counterexample=tuple(shown),
         explanation=(f"No order of the operations before it includes {number}: {why}.",),
         statistics=statistics,
     )
+
+
+def _shrunk(
+    operations: list[Operation], stuck: Operation, model: Model, until: float
+) -> list[Operation]:
+    """The operations without the failed ones and the observations that are not needed.
+
+    Whatever only observed may be left out and what is left still violates; an update may not, as
+    that can make an invalid history valid or the other way round.
+    """
+    left = [o for o in operations if o.outcome is not Outcome.FAIL]
+    for operation in [o for o in left if o.function in OBSERVERS and o is not stuck]:
+        rest = [o for o in left if o is not operation]
+        if Search(model, rest, min(until, time.monotonic() + 1), 1 << 28).run().verdict is False:
+            left = rest
+    return left
 
 
 def _unknown(algorithm: str, reason: str) -> Result:

@@ -173,6 +173,25 @@ class Mutex:
         return _unknown(operation)
 
 
+@dataclass
+class UniqueIds:
+    """`generate` returns an id that was never returned before."""
+
+    name: str = "unique-ids"
+
+    def initial(self) -> State:
+        return frozenset()
+
+    def step(self, state: State, operation: Operation) -> State | Inconsistent:
+        assert isinstance(state, frozenset)
+        if operation.function != "generate":
+            return _unknown(operation)
+        if operation.outcome is Outcome.INFO:
+            return state
+        given = canonical(operation.result)
+        return Inconsistent(f"{given!r} was given before") if given in state else state | {given}
+
+
 MODELS: dict[str, Callable[[], Model]] = {
     "register": lambda: Register("register"),
     "cas-register": lambda: Register("cas-register"),
@@ -183,4 +202,5 @@ MODELS: dict[str, Callable[[], Model]] = {
     "list": AppendList,
     "counter": Counter,
     "mutex": Mutex,
+    "unique-ids": UniqueIds,
 }
