@@ -29,9 +29,6 @@ ENGINES = ("auto", "graph", "zones", "search")
 REGISTERS = {"register": None, "cas-register": None, "etcd": None, "kv": ""}
 """Models whose keys are registers, with their initial values."""
 
-OBSERVERS = {"read", "cas-mismatch", "contains"}
-"""Functions that never change a state, in any model."""
-
 RULES: dict[str, tuple[set[str], Callable[[Sequence[Operation]], Violation | None]]] = {
     "queue": ({"enqueue", "dequeue"}, check_queue),
     "list": ({"append", "read"}, check_list),
@@ -118,7 +115,7 @@ def _registers(
         )
         for key in judged.undecided
     )
-    return _worst(parts, judged.algorithm)
+    return _worst(parts, "search")
 
 
 def _one(
@@ -188,8 +185,9 @@ def _shrunk(
     Whatever only observed may be left out and what is left still violates; an update may not, as
     that can make an invalid history valid or the other way round.
     """
+    observers: frozenset[str] = getattr(model, "observers", frozenset())
     left = [o for o in operations if o.outcome is not Outcome.FAIL]
-    for operation in [o for o in left if o.function in OBSERVERS and o is not stuck]:
+    for operation in [o for o in left if o.function in observers and o is not stuck]:
         rest = [o for o in left if o is not operation]
         if Search(model, rest, min(until, time.monotonic() + 1), 1 << 28).run().verdict is False:
             left = rest

@@ -6,6 +6,9 @@ pending ones help (Lowe's just-in-time linearization; Knossos' `linear`), so tha
 left after each event are all that the past allows. None left: the history is not linearizable, and
 that event is the first that no order explains.
 
+A pending operation that only observes is linearized as soon as the state allows it, which spoils
+nothing. Which functions only observe is told by the model, in an optional attribute `observers`.
+
 Crashed operations stay pending for ever. Those with the same function, argument and key are
 interchangeable and only counted, and of two configurations that differ only in how many crashed
 operations they used up, the one that used fewer allows whatever the other does.
@@ -58,6 +61,11 @@ class Search:
     largest: int = 1
     reasons: list[str] = field(default_factory=list)
 
+    @property
+    def observers(self) -> frozenset[str]:
+        """The functions that only observe, as far as the model tells."""
+        return getattr(self.model, "observers", frozenset())
+
     def run(self) -> Outcomes:
         """Take all events in order."""
         todo = [o for o in self.operations if o.outcome is not Outcome.FAIL]
@@ -67,12 +75,13 @@ class Search:
             [(o.invoked, 0, i) for i, o in enumerate(todo)]
             + [(o.completed, 1, i) for i, o in enumerate(todo) if o.completed is not None]
         )
-        crashed = [0] * len(self.labels)
+        crashed: dict[int, int] = {}
         pending: set[int] = set()
         left: Configurations = {(self.model.initial(), frozenset()): [()]}
         for done, (_, ends, number) in enumerate(events):
             if not ends and todo[number].completed is None:
-                crashed[label[number]] += 1
+                if todo[number].function not in self.observers:
+                    crashed[label[number]] = crashed.get(label[number], 0) + 1
             elif not ends:
                 pending.add(number)
             else:
@@ -108,7 +117,7 @@ class Search:
         number: int,
         pending: Sequence[int],
         label: Sequence[int],
-        crashed: Sequence[int],
+        crashed: dict[int, int],
     ) -> Configurations:
         """The configurations in which this operation is done, which is then pending no more."""
         after: Configurations = {}
@@ -121,6 +130,7 @@ class Search:
             if time.monotonic() > self.until:
                 raise _Stop("time limit")
             state, done, used = stack.pop()
+            done = self._observe(state, done, pending, label)
             if number in done:
                 _keep(after, (state, done - {number}), used)
                 continue
@@ -131,9 +141,9 @@ class Search:
             options = [
                 (label[i], done | {i}, used) for i in pending if i != number and i not in done
             ]
-            for kind, count in enumerate(crashed):
-                if used[kind] < count:
-                    more = (*used[:kind], used[kind] + 1, *used[kind + 1 :])
+            for place, (kind, count) in enumerate(crashed.items()):
+                if used[place] < count:
+                    more = (*used[:place], used[place] + 1, *used[place + 1 :])
                     options.append((kind, done, more))
             for kind, now, spent in options:
                 moved = self._step(state, kind)
@@ -146,6 +156,19 @@ class Search:
             if size * BYTES_EACH > self.memory_bytes:
                 raise _Stop("memory limit")
         return after
+
+    def _observe(
+        self, state: State, done: frozenset[int], pending: Sequence[int], label: Sequence[int]
+    ) -> frozenset[int]:
+        """Linearize at once every pending operation that only observes, and observed this state."""
+        seen = [
+            i
+            for i in pending
+            if i not in done
+            and self.labels[label[i]].function in self.observers
+            and not isinstance(self._step(state, label[i]), Inconsistent)
+        ]
+        return done.union(seen) if seen else done
 
     def _step(self, state: State, label: int) -> State | Inconsistent:
         found = self.steps.get((state, label), self)
