@@ -105,8 +105,8 @@ def _registers(
     judged = registers.judge(history, REGISTERS[model.name], engine)
     worst = _worst(judged.results.values(), judged.algorithm)
     if worst.verdict is Verdict.INVALID or not judged.undecided:
-        bad = [result.key for result in judged.results.values()]
-        return _with(worst, {"invalid_keys": len(bad)} if bad else {})
+        bad = len(judged.results)
+        return _with(replace(worst, witness=judged.witness), {"invalid_keys": bad} if bad else {})
     if engine != "auto":
         return _unknown(engine, "a value that was read had been written more than once")
     parts = (

@@ -31,11 +31,15 @@ MINIMAL_UP_TO = 80
 
 @dataclass(frozen=True)
 class Judged:
-    """`results` by key for the keys that were decided, and the keys that were not."""
+    """`results` of the violated keys, by number, and the numbers of the keys that were not decided.
+
+    `witness` is a linearization, where the graph decided and there is but one key.
+    """
 
     results: dict[int, Result]
     undecided: tuple[int, ...]
     algorithm: str
+    witness: tuple[Operation, ...] | None = None
 
 
 def judge(history: History, initial: Any = None, engine: str = "auto") -> Judged:
@@ -62,22 +66,18 @@ def _by_graph(columns: Columns, initial: Any) -> Judged:
     groups: dict[int, list[Operation]] = {key: [] for key in range(len(columns.keys))}
     for row, operation in enumerate(columns.operations(range(len(columns)))):
         groups[int(columns.key[row])].append(operation)
+    order: tuple[Operation, ...] | None = None
     for key, operations in groups.items():
         try:
-            valid = decide(operations, initial).order is not None
+            order = decide(operations, initial).order
         except Ambiguous:
             undecided.append(key)
             continue
-        if not valid:
+        if order is None:
             part = Columns.of(operations)
             found = findings(part, initial)
             results[key] = _violation(part, found, 0, initial, "graph")
-    return Judged(results, tuple(undecided), "graph")
-
-
-def witness(operations: list[Operation], initial: Any = None) -> tuple[Operation, ...] | None:
-    """A linearization of one key's operations; None where there is none."""
-    return decide(operations, initial).order
+    return Judged(results, tuple(undecided), "graph", order if len(groups) == 1 else None)
 
 
 def _unexplained(columns: Columns, key: int, algorithm: str) -> Result:

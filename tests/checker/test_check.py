@@ -65,6 +65,18 @@ def test_graph_zones_and_search_agree_on_medium_histories() -> None:
     assert min(seen["valid"], seen["invalid"]) > 0.15 * seen.total()
 
 
+def test_a_short_valid_history_of_one_key_has_a_witness() -> None:
+    overlapping = [
+        operation(1, "write", 1, None, 1, 9),
+        operation(2, "write", 2, None, 2, 8),
+        operation(3, "read", None, 2, 3, 4),
+        operation(3, "read", None, 1, 5, 6),
+    ]
+    result = check(overlapping, REGISTER)
+    assert result.witness is not None
+    assert [o.process for o in result.witness] == [2, 3, 1, 3]
+
+
 def test_keys_with_repeated_values_alone_are_searched() -> None:
     random = Random(3)
     seen: Counter[Verdict] = Counter()
