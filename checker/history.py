@@ -147,10 +147,15 @@ class History:
         return Columns.of(self.operations)
 
     def by_key(self) -> dict[Any, tuple[Operation, ...]]:
-        """The operations of each key, in order of the keys' first invocations."""
+        """The operations of each key, in order of the keys' first invocations.
+
+        A key that is neither text nor an integer nor null goes by its `columns.canonical` form.
+        """
+        from checker.columns import canonical
+
         groups: dict[Any, list[Operation]] = {}
         for operation in self.operations:
-            groups.setdefault(operation.key, []).append(operation)
+            groups.setdefault(canonical(operation.key), []).append(operation)
         return {key: tuple(operations) for key, operations in groups.items()}
 
     @classmethod

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -139,6 +140,22 @@ def test_versions_that_lie_are_a_violation() -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_judges_an_empty_history(model: str) -> None:
     assert check([], MODELS[model]()).verdict is Verdict.VALID
+
+
+def test_keys_are_told_apart_as_in_json_and_searched_in_parallel() -> None:
+    operations = [
+        replace(operation(number, "write", 5, None, number, number), key=key)
+        for number, key in enumerate([1, True, 1.0, [1], {"a": 1}, "1"])
+    ]
+    twice = [*operations, *[replace(o, invoked=10, completed=11) for o in operations]]
+    read = replace(operation(9, "read", None, 5, 20, 21), key=[1])
+    with ThreadPoolExecutor(2) as executor:
+        result = check([*twice, read], REGISTER, executor=executor)
+    assert result.verdict is Verdict.VALID
+    assert result.algorithm == "search"
+    assert result.statistics["keys"] == 6
+    wrong = check([*twice, replace(read, result=6)], REGISTER, engine="search")
+    assert wrong.verdict is Verdict.INVALID
 
 
 def test_a_wrong_engine_is_named() -> None:
