@@ -68,7 +68,7 @@ def draw(
     done: list[Operation] = []
     processes = list(range(clients))
     newest = clients
-    started, position, fresh = 0, 1, 0
+    started, position = 0, 1
     while started < count or pending:
         position += random.random() >= tie
         process = random.choice(processes)
@@ -77,8 +77,7 @@ def draw(
                 continue
             started += 1
             key = random.randrange(keys)
-            fresh += 1
-            value = random.randrange(3) if random.random() < repeat else 10 + fresh
+            value = random.randrange(3) if random.random() < repeat else 10 + started
             kind = random.random()
             old = state.get(key) if random.random() < 0.7 else random.choice(written[key])
             function, argument = (
