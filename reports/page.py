@@ -1,0 +1,148 @@
+"""A run's page: one self-contained file of HTML, made from the files of its directory alone.
+
+The page asks nothing of any host: styles, scripts and data stand in it, and its content security
+policy forbids everything else. Texts from histories, logs and configurations are not trusted:
+Jinja escapes them, and the scripts show them as text only.
+"""
+
+import hashlib
+import json
+import os
+from base64 import b64encode
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import vl_convert
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from checker.statistics import summarize
+from reports import sections, wording
+from reports.charts import charts
+from reports.diagram import counterexample
+from reports.stored import StoredRun, find, objects, read_run
+from reports.timeline import DRAWN_MAX, timeline
+
+PAGE_BYTES_MAX = 5_000_000
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render(run_directory: Path) -> Path:
+    """Write `report.html` into a run directory and return its path.
+
+    Raises `reports.stored.NotARun` for a directory that holds no run, and `OSError` where the page
+    cannot be written. A run that is incomplete or damaged makes a page that says so.
+    """
+    stored = read_run(run_directory)
+    context = _context(stored)
+    drawn_max = DRAWN_MAX
+    page = _fill(stored, context, drawn_max)
+    while len(page) > PAGE_BYTES_MAX and drawn_max > 100:
+        drawn_max //= 2
+        page = _fill(stored, context, drawn_max)
+    path = run_directory / "report.html"
+    # Written beside and moved into place, so that a reader never sees half a page.
+    part = run_directory / "report.html.part"
+    part.write_bytes(page)
+    os.replace(part, path)
+    return path
+
+
+def _context(stored: StoredRun) -> dict[str, Any]:
+    """What the template shows, but for the timeline."""
+    statistics = summarize(stored.history, stored.columns)
+    shown = counterexample(find(stored.result, dict, "linearizability") or {})
+    return {
+        "title": sections.title(stored),
+        "name": wording.plain(stored.run.get("name", ""), 80),
+        "subtitle": sections.subtitle(stored),
+        "began": sections.began(stored),
+        "verdict": sections.verdict(stored, statistics),
+        "problems": stored.problems,
+        "reproduce": wording.plain(stored.run.get("reproduce", ""), 2000),
+        "counterexample": shown,
+        "figures": sections.figures(stored, statistics),
+        "gates": sections.gates(stored),
+        "findings": sections.findings(stored),
+        "faults": sections.faults(stored, statistics),
+        "refused": sections.refused(stored),
+        "unapplied": sections.unapplied(stored),
+        "operations": sections.operations(statistics),
+        "errors": sections.errors(statistics),
+        "latencies": sections.latencies(statistics),
+        "rates": sections.rates(statistics),
+        "charts": charts(stored.history, stored.columns),
+        "logs": sections.logs(stored),
+        "tables": sections.tables(stored),
+    }
+
+
+def _fill(stored: StoredRun, context: dict[str, Any], drawn_max: int) -> bytes:
+    """The page, with at most so many operations drawn one by one."""
+    found = objects(stored.result, "linearizability", "counterexample")
+    marked = [
+        (position, number)
+        for number, item in enumerate(found, start=1)
+        if (position := find(item, int, "invoked")) is not None
+    ]
+    drawn = timeline(stored.history, stored.columns, marked, drawn_max) if stored.history else None
+    scripts = [_source("timeline.js"), _source("page.js")]
+    if context["charts"]:
+        scripts.insert(0, _vega())
+    template = _environment().get_template("page.html.j2")
+    page = template.render(
+        **context,
+        timeline=drawn,
+        data={"timeline": drawn.data if drawn else None, "charts": context["charts"]},
+        styles=Markup(_source("page.css")),
+        scripts=[Markup(script) for script in scripts],
+        policy=_policy(scripts),
+    )
+    # A lone surrogate, which JSON may hold, has no form in UTF-8.
+    return page.encode("utf-8", "replace")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["embed"] = embed
+    return environment
+
+
+def embed(data: Any) -> Markup:
+    """JSON that may stand inside a script element: no `<` can end the element or open a comment."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+@cache
+def _vega() -> str:
+    """Vega, Vega-Lite and vega-embed as one script, from the files of vl-convert."""
+    script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return script.replace("</script", "<\\/script")
+
+
+@cache
+def _source(name: str) -> str:
+    """A style sheet or script of the page."""
+    return (TEMPLATES / name).read_text("utf-8")
+
+
+def _policy(scripts: list[str]) -> str:
+    """The page's content security policy: these scripts by their digests, and nothing from afar.
+
+    Vega compiles its expressions ('unsafe-eval') and writes styles, so these must be allowed.
+    """
+    digests = [
+        f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+        for script in scripts
+    ]
+    return (
+        f"default-src 'none'; script-src {' '.join(digests)} 'unsafe-eval'; "
+        "style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    )

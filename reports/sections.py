@@ -1,0 +1,336 @@
+"""What each section of a run's page says, as plain texts and numbers for the template."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from checker.history import FaultSpan
+from checker.statistics import PER_THOUSAND, Rate, Statistics
+from reports.stored import StoredRun, find, last_lines, number, objects
+from reports.wording import (
+    count,
+    digits,
+    duration,
+    moment,
+    percent,
+    plain,
+    plural,
+    size,
+)
+
+ROWS_MAX = 300
+"""The most rows of any table: a page stays readable, and bounded."""
+
+GLYPHS = {"valid": "✔", "invalid": "✘", "unknown": "?", "": "–"}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The page's first words: a glyph and a word, a sentence, and the facts behind it."""
+
+    word: str
+    glyph: str
+    headline: str
+    reason: str
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    label: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRow:
+    number: int
+    name: str
+    detail: str
+    begins: str
+    lasts: str
+    share: float | None
+    served: str
+    failover: str
+    recovery: str
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A node's log. `lines` are its last ones; `crashed` says that the node ended by itself."""
+
+    node: str
+    href: str
+    size: str
+    lines: tuple[str, ...]
+    crashed: bool
+
+
+def title(stored: StoredRun) -> str:
+    parts = [stored.verdict or "no verdict", _text(stored.run, "system"), _text(stored.run, "name")]
+    return " · ".join(part for part in parts if part)
+
+
+def subtitle(stored: StoredRun) -> list[str]:
+    """The run in a few words: system, environment, nodes, clients, workload, faults, time, seed."""
+    run, config = stored.run, stored.config
+    nodes = config.get("nodes")
+    nodes = len(nodes) if isinstance(nodes, (list, dict)) else nodes
+    seconds = number(config, "time_limit") or number(config, "time_limit_s")
+    faults = config.get("faults")
+    if isinstance(faults, list):
+        faults = ",".join(plain(fault, 40) for fault in faults) or "no faults"
+    parts = [
+        _text(run, "system"),
+        _text(run, "environment"),
+        f"{plain(nodes, 20)} nodes" if nodes is not None else "",
+        f"{plain(config['clients'], 20)} clients" if "clients" in config else "",
+        _text(run, "workload"),
+        plain(faults, 120) if faults is not None else "",
+        f"{seconds:g} s" if seconds else "",
+        f"seed {plain(run['seed'], 40)}" if "seed" in run else "",
+    ]
+    return [part for part in parts if part]
+
+
+def began(stored: StoredRun) -> str:
+    return _text(stored.run, "began", 40).replace("T", " ")
+
+
+def verdict(stored: StoredRun, statistics: Statistics) -> Verdict:
+    word = stored.verdict
+    judged = find(stored.result, dict, "linearizability") or {}
+    violated = find(judged, str, "verdict") == "invalid"
+    reason = _text(stored.result, "reason", 1000) or _text(judged, "reason", 1000)
+    headline = {
+        "valid": "Valid: this history is linearizable",
+        "invalid": "Invalid: no order explains what the clients saw" if violated else "Invalid",
+        "unknown": "Unknown: this run proves nothing",
+        "": "No verdict",
+    }[word]
+    if not word and not reason:
+        reason = "This run ended before it was judged; what it left is shown below."
+    return Verdict(word, GLYPHS[word], headline, reason, basis(stored, statistics))
+
+
+def basis(stored: StoredRun, statistics: Statistics) -> str:
+    """What the verdict rests on: "12,431 operations on 40 keys (…), judged in 0.2 s by zones"."""
+    outcomes = ", ".join(f"{count(n)} {word}" for word, n in statistics.outcomes.items())
+    said = f"{plural(statistics.operations, 'operation')} on {plural(statistics.keys, 'key')}" + (
+        f" ({outcomes})" if statistics.operations else ""
+    )
+    seconds = number(stored.result, "seconds", "check")
+    algorithm = _text(find(stored.result, dict, "linearizability") or {}, "algorithm")
+    if stored.verdict and (seconds is not None or algorithm):
+        said += ", judged"
+        said += f" in {duration(seconds * 1e9)}" if seconds is not None else ""
+        said += f" by {algorithm}" if algorithm else ""
+    return said
+
+
+def figures(stored: StoredRun, statistics: Statistics) -> list[Figure]:
+    """The key figures."""
+    served = statistics.availability
+    latency = statistics.overall_latency_ns
+    faulted = bool(stored.history.faults)
+    inside = f"{_rate(statistics.throughput_inside)} during faults" if faulted else "ok operations"
+    healing = number(stored.result, "liveness", "recovery_ns")
+    shown = [
+        Figure("Operations", count(statistics.operations), f"on {plural(statistics.keys, 'key')}"),
+        Figure("Answered", percent(served.overall.share),
+               f"{percent(served.inside.share)} during faults" if faulted else "no faults"),
+        Figure("Throughput outside faults", _rate(statistics.throughput_outside),
+               inside),
+        Figure("Latency, median", _latency(latency, "p50"),
+               f"99 % within {_latency(latency, 'p99')}"),
+        Figure("Longest time without an answer", _time(served.failover_ns), "inside one fault"),
+        Figure("Slowest recovery", _time(served.recovery_ns), "from healing to an answer"),
+        Figure("Operations at once", digits(statistics.concurrency),
+               f"at most {count(statistics.concurrency_max)}"),
+    ]  # fmt: skip
+    if healing is not None:
+        shown.append(Figure("Every node serving", duration(healing), "after the last healing"))
+    return shown
+
+
+def gates(stored: StoredRun) -> list[dict[str, Any]]:
+    """What the run had to do to count, and whether the system recovered."""
+    rows = [
+        {"name": plain(gate.get("name", "?"), 200), "passed": gate.get("passed") is True,
+         "detail": plain(gate.get("detail", ""), 400)}
+        for gate in objects(stored.result, "gates")
+    ]  # fmt: skip
+    liveness = find(stored.result, dict, "liveness")
+    if liveness:
+        rows.append(
+            {"name": "the system recovered after healing", "passed": liveness.get("passed") is True,
+             "detail": plain(liveness.get("detail", ""), 400)}
+        )  # fmt: skip
+    return rows[:ROWS_MAX]
+
+
+def findings(stored: StoredRun) -> list[dict[str, str]]:
+    """What else was found, a node that ended by itself say."""
+    found = []
+    for finding in (find(stored.result, list, "findings") or [])[:50]:
+        item = finding if isinstance(finding, dict) else {"detail": finding}
+        rest = {name: text for name, text in item.items() if name not in ("node", "detail")}
+        found.append({
+            "node": plain(item.get("node", ""), 60),
+            "detail": plain(item.get("detail", ""), 2000),
+            "rest": "\n".join(plain(text, 2000) for text in rest.values() if text),
+        })  # fmt: skip
+    return found
+
+
+def faults(stored: StoredRun, statistics: Statistics) -> list[FaultRow]:
+    spans = zip(stored.history.faults, statistics.availability.spans, strict=True)
+    return [
+        FaultRow(
+            number=fault.number,
+            name=plain(fault.name, 80),
+            detail=plain(fault.detail, 300),
+            begins=moment(fault.injected_ns),
+            lasts=_lasts(fault),
+            share=span.served.share,
+            served=f"{percent(span.served.share)} of {count(span.served.invoked)}",
+            failover=duration(span.failover_ns),
+            recovery=_recovery(fault, span.recovery_ns),
+        )
+        for fault, span in list(spans)[:ROWS_MAX]
+    ]
+
+
+def _lasts(fault: FaultSpan) -> str:
+    if fault.healed_ns is None:
+        return "never healed"
+    return duration(fault.healed_ns - fault.injected_ns)
+
+
+def _recovery(fault: FaultSpan, recovery_ns: int | None) -> str:
+    if fault.healed_ns is None:
+        return "–"
+    return "no answer after it" if recovery_ns is None else duration(recovery_ns)
+
+
+def refused(stored: StoredRun) -> list[str]:
+    return [plain(why, 400) for why in (find(stored.run, list, "refused") or [])[:ROWS_MAX]]
+
+
+def unapplied(stored: StoredRun) -> list[str]:
+    """Faults of the schedule that the history does not show."""
+    applied = {fault.number for fault in stored.history.faults}
+    missed = []
+    for fault in objects(stored.run, "schedule"):
+        if fault.get("number") not in applied:
+            at = number(fault, "at_ns")
+            due = f", due at {moment(at)}" if at is not None else ""
+            missed.append(f"{plain(fault.get('number'), 20)} {plain(fault.get('name'), 80)}{due}")
+    return missed[:ROWS_MAX]
+
+
+def operations(statistics: Statistics) -> list[dict[str, Any]]:
+    """Counts by function and outcome, with each outcome's share of the largest row."""
+    largest = max((sum(counts.values()) for counts in statistics.counts.values()), default=0)
+    rows = []
+    for name, counts in list(statistics.counts.items())[:ROWS_MAX]:
+        bars, x = [], 0.0
+        for word, n in counts.items():
+            width = 100 * n / largest if largest else 0.0
+            bars.append((word, round(x, 3), round(width, 3)))
+            x += width
+        rows.append({"name": plain(name, 80), "counts": counts, "bars": bars,
+                     "total": sum(counts.values())})  # fmt: skip
+    return rows
+
+
+def errors(statistics: Statistics) -> list[tuple[str, int]]:
+    return [(plain(word, 120), n) for word, n in list(statistics.errors.items())[:20]]
+
+
+def latencies(statistics: Statistics) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """The table of percentiles: its columns, and a row for each function and one for all."""
+    rows = [
+        (plain(name, 80), [duration(values[p]) for p in PER_THOUSAND])
+        for name, values in list(statistics.latency_ns.items())[:ROWS_MAX]
+    ]
+    overall = statistics.overall_latency_ns
+    if overall and len(rows) > 1:
+        rows.append(("all", [duration(overall[p]) for p in PER_THOUSAND]))
+    return list(PER_THOUSAND), rows
+
+
+def rates(statistics: Statistics) -> list[tuple[str, str, str, str]]:
+    """Throughput overall, outside and during faults: name, rate, operations, time."""
+    named = [("over the whole time of calls", statistics.throughput)]
+    if statistics.throughput_inside.duration_ns:
+        named.append(("outside faults", statistics.throughput_outside))
+        named.append(("during faults", statistics.throughput_inside))
+    return [(name, _rate(rate), count(rate.ok), duration(rate.duration_ns)) for name, rate in named]
+
+
+def logs(stored: StoredRun) -> list[Log]:
+    crashed = {finding["node"] for finding in findings(stored)}
+    return [
+        Log(
+            node=plain(node, 60),
+            href=f"nodes/{quote(path.name)}",
+            size=size(path.stat().st_size),
+            lines=tuple(last_lines(path)) if node in crashed else (),
+            crashed=node in crashed,
+        )
+        for node, path in list(stored.logs.items())[:ROWS_MAX]
+    ]
+
+
+def tables(stored: StoredRun) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Configuration, versions, machine, cluster and times, each as rows of name and value."""
+    run = stored.run
+    identity = {name: run[name] for name in ("name", "began", "seed") if name in run}
+    seconds = find(stored.result, dict, "seconds") or {}
+    machine = dict(find(run, dict, "machine") or {})
+    memory = number(machine, "memory_bytes")
+    if memory is not None:
+        machine = {**machine, "memory_bytes": f"{size(memory)} ({count(memory)} bytes)"}
+    named = [
+        ("Run", identity.items()),
+        ("Configuration", stored.config.items()),
+        ("Versions", (find(run, dict, "versions") or {}).items()),
+        ("Machine", machine.items()),
+        ("Cluster", (find(run, dict, "cluster") or {}).items()),
+        ("Time taken", [(part, f"{plain(taken, 20)} s") for part, taken in seconds.items()]),
+    ]
+    return [(name, _rows(items)) for name, items in named if items]
+
+
+def _rows(items: Iterable[tuple[str, Any]]) -> list[tuple[str, str]]:
+    return [(plain(name, 120), _setting(data)) for name, data in list(items)[:ROWS_MAX]]
+
+
+def _setting(data: Any) -> str:
+    if data is None:
+        return "none"
+    if isinstance(data, bool):
+        return "yes" if data else "no"
+    if isinstance(data, list):
+        return ", ".join(plain(item, 200) for item in data[:50])
+    if isinstance(data, dict):
+        return ", ".join(f"{name}: {plain(item, 200)}" for name, item in list(data.items())[:50])
+    return plain(data, 1000)
+
+
+def _text(data: dict[str, Any], name: str, limit: int = 120) -> str:
+    return plain(data[name], limit) if data.get(name) is not None else ""
+
+
+def _rate(rate: Rate) -> str:
+    return "–" if rate.per_second is None else f"{digits(rate.per_second)}/s"
+
+
+def _latency(percentiles: dict[str, int], name: str) -> str:
+    return duration(percentiles[name]) if percentiles else "–"
+
+
+def _time(ns: int | None) -> str:
+    return "–" if ns is None else duration(ns)

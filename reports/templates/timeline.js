@@ -1,0 +1,390 @@
+// The timeline: operations as bars, one row a worker, with faults on the same axis.
+// Times are microseconds since the run began. Every text comes from the run and is only ever
+// drawn on the canvas or set as textContent, never as markup.
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent).timeline;
+  const canvas = document.getElementById("operations-canvas");
+  if (!data || !canvas) return;
+  const ops = data.operations, total = ops.lane.length, end = Math.max(data.end, 1);
+  const OUTCOMES = ["ok", "fail", "info"], FAULT_LEVELS = 4;
+  const begin = new Float64Array(total), last = new Float64Array(total);
+  for (let i = 0, now = 0; i < total; i++) {
+    begin[i] = now += ops.begin[i];
+    last[i] = ops.last[i] < 0 ? end : now + ops.last[i];
+  }
+  const number = new Map(data.marked);
+  const rows = data.lanes.length;
+  const view = { from: 0, to: end };
+  const shown = [true, true, true];
+  let found = null, selected = -1, colours = {}, frame = 0;
+
+  // Faults that overlap are stacked in levels.
+  const levels = [];
+  const faults = data.faults.map(([no, name, detail, from, to]) => {
+    const until = to === null ? end : to;
+    let level = levels.findIndex((busy) => busy <= from);
+    if (level < 0) level = levels.length < FAULT_LEVELS ? levels.push(0) - 1 : FAULT_LEVELS - 1;
+    levels[level] = until;
+    return { no, name, detail, from, until, level };
+  });
+
+  const rowHeight = rows <= 12 ? 22 : rows <= 24 ? 16 : rows <= 60 ? 10 : 6;
+  const LEVEL = 18, AXIS = 24, OVERVIEW = 12;
+  const top = levels.length * LEVEL + 4;
+  const height = top + rows * rowHeight + AXIS + OVERVIEW + 6;
+  let width = 600, gutter = 44;
+
+  const x = (time) => gutter + ((time - view.from) / (view.to - view.from)) * (width - gutter);
+  const time = (px) => view.from + ((px - gutter) / (width - gutter)) * (view.to - view.from);
+  const text = (index) => (index < 0 ? "null" : ops.texts[index]);
+  const visible = (i) => shown[ops.outcome[i]] && (!found || found[i]);
+
+  function duration(us) {
+    const [unit, size] = us >= 1e6 ? ["s", 1e6] : us >= 1e3 ? ["ms", 1e3] : ["µs", 1];
+    const value = us / size;
+    return `${value.toFixed(unit === "µs" || value >= 100 ? 0 : value < 10 ? 2 : 1)} ${unit}`;
+  }
+
+  function did(i) {
+    const name = data.functions[ops.function[i]], ok = ops.outcome[i] === 0;
+    const argument = text(ops.argument[i]), result = text(ops.result[i]);
+    if (name === "read") return ok ? `read ${result}` : "tried to read";
+    if (name === "write") return `${ok ? "wrote" : "tried to write"} ${argument}`;
+    const call = ops.argument[i] < 0 ? name : `${name} ${argument}`;
+    return ok ? `${call} → ${result}` : call;
+  }
+
+  function describe(i) {
+    const parts = [
+      `${number.has(i) ? `No. ${number.get(i)} of the counterexample: ` : ""}process ` +
+        `${ops.process[i]} ${did(i)}, key ${text(ops.key[i])}`,
+      OUTCOMES[ops.outcome[i]] + (ops.error[i] < 0 ? "" : ` (${data.words[ops.error[i]]})`),
+      ops.last[i] < 0
+        ? `from ${(begin[i] / 1e6).toFixed(3)} s, never completed`
+        : `${(begin[i] / 1e6).toFixed(3)} s to ${(last[i] / 1e6).toFixed(3)} s (${duration(ops.last[i])})`,
+    ];
+    if (ops.node[i] >= 0) parts.push(`node ${data.words[ops.node[i]]}`);
+    return parts.join(" · ");
+  }
+
+  // --- drawing ---------------------------------------------------------------------------------
+
+  function theme() {
+    const style = getComputedStyle(document.documentElement);
+    const names = ["paper", "ink", "soft", "rule", "ok", "fail", "info", "fault", "fault-wash", "row"];
+    colours = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+    draw();
+  }
+
+  function resize() {
+    width = canvas.clientWidth || 600;
+    gutter = width < 600 ? 34 : 48;
+    const ratio = window.devicePixelRatio || 1;
+    canvas.style.height = `${height}px`;
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
+    draw();
+  }
+
+  function draw() {
+    if (!frame) frame = requestAnimationFrame(() => { frame = 0; paint(canvas.getContext("2d")); });
+  }
+
+  function paint(pen) {
+    const ratio = window.devicePixelRatio || 1, bottom = top + rows * rowHeight;
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    pen.clearRect(0, 0, width, height);
+    pen.font = "12px system-ui, sans-serif";
+    pen.textBaseline = "middle";
+    pen.fillStyle = colours.row;
+    for (let row = 0; row < rows; row += 2) pen.fillRect(gutter, top + row * rowHeight, width - gutter, rowHeight);
+    paintLabels(pen);
+    pen.save();
+    pen.beginPath();
+    pen.rect(gutter, 0, width - gutter, bottom + AXIS);
+    pen.clip();
+    paintFaults(pen, bottom);
+    paintDensity(pen);
+    for (const outcome of [0, 1, 2]) if (shown[outcome]) paintOperations(pen, outcome);
+    paintMarks(pen);
+    paintAxis(pen, bottom);
+    pen.restore();
+    paintOverview(pen, bottom + AXIS + 3);
+  }
+
+  function paintLabels(pen) {
+    pen.fillStyle = colours.soft;
+    pen.textAlign = "right";
+    const every = Math.ceil(13 / rowHeight);
+    for (let row = 0; row < rows; row += every) {
+      const processes = data.lanes[row];
+      const label = width < 600 || processes.length < 2 ? `${processes[0]}` : `${processes[0]} …`;
+      pen.fillText(label, gutter - 6, top + (row + 0.5) * rowHeight);
+    }
+    pen.textAlign = "left";
+  }
+
+  function paintFaults(pen, bottom) {
+    for (const fault of faults) {
+      const left = x(fault.from), right = Math.max(x(fault.until), left + 1.5);
+      if (right < gutter || left > width) continue;
+      pen.fillStyle = colours["fault-wash"];
+      pen.fillRect(left, top, right - left, bottom - top);
+      pen.fillStyle = colours.fault;
+      const y = fault.level * LEVEL;
+      pen.fillRect(left, y, right - left, LEVEL - 3);
+      label(pen, `${fault.no} ${fault.name}`, Math.max(left, gutter), right, y + (LEVEL - 3) / 2, colours.paper);
+    }
+    pen.strokeStyle = colours.soft;
+    pen.setLineDash([3, 3]);
+    for (const [, at] of data.phases.filter(([, at]) => at > 0)) {
+      pen.beginPath();
+      pen.moveTo(x(at), 0);
+      pen.lineTo(x(at), bottom);
+      pen.stroke();
+    }
+    pen.setLineDash([]);
+  }
+
+  function label(pen, words, left, right, y, colour) {
+    const room = right - left - 8;
+    if (room < 14) return;
+    pen.save();
+    pen.beginPath();
+    pen.rect(left + 4, y - 9, room, 18);
+    pen.clip();
+    pen.fillStyle = colour;
+    pen.fillText(words, left + 4, y + 0.5);
+    pen.restore();
+  }
+
+  function paintDensity(pen) {
+    if (!data.density.length) return;
+    const steps = data.steps, most = Math.max(1, data.density.reduce((m, list) => list.reduce((a, b) => (a > b ? a : b), m), 0));
+    const size = end / steps;
+    data.density.forEach((counts, outcome) => {
+      if (!shown[outcome] || found) return;
+      pen.fillStyle = colours[OUTCOMES[outcome]];
+      for (let i = 0; i < counts.length; i++) {
+        if (!counts[i]) continue;
+        const from = (i % steps) * size, left = x(from), right = x(from + size);
+        if (right < gutter || left > width) continue;
+        pen.globalAlpha = 0.12 + 0.38 * (counts[i] / most);
+        pen.fillRect(left, top + Math.floor(i / steps) * rowHeight + 2, right - left, rowHeight - 4);
+      }
+    });
+    pen.globalAlpha = 1;
+  }
+
+  function paintOperations(pen, outcome) {
+    const colour = colours[OUTCOMES[outcome]], inset = rowHeight > 12 ? 3 : 1;
+    const tall = rowHeight - 2 * inset;
+    for (let i = 0; i < total; i++) {
+      if (ops.outcome[i] !== outcome || begin[i] > view.to || last[i] < view.from) continue;
+      const left = x(begin[i]), wide = Math.max(x(last[i]) - left, 1);
+      const y = top + ops.lane[i] * rowHeight + inset;
+      const dim = found && !found[i];
+      pen.fillStyle = colour;
+      pen.globalAlpha = dim ? 0.1 : wide > 26 ? 0.25 : 0.85;
+      pen.fillRect(left, y, wide, tall);
+      if (wide <= 26 || dim) continue;
+      pen.globalAlpha = 1;
+      // A bar with room for words is pale with a solid beginning; a crashed one has no end.
+      pen.fillRect(left, y, 3, tall);
+      if (outcome !== 2) pen.fillRect(left + wide - 1, y, 1, tall);
+      if (rowHeight >= 14) label(pen, did(i), Math.max(left + 3, gutter), left + wide, y + tall / 2, colours.ink);
+    }
+    pen.globalAlpha = 1;
+  }
+
+  function paintMarks(pen) {
+    const ring = (i, thick) => {
+      const left = x(begin[i]), y = top + ops.lane[i] * rowHeight;
+      pen.strokeStyle = colours.ink;
+      pen.lineWidth = thick;
+      pen.strokeRect(left - 1.5, y + 1, Math.max(x(last[i]) - left, 2) + 3, rowHeight - 2);
+      pen.lineWidth = 1;
+      return [left, y];
+    };
+    for (const [i, no] of data.marked) {
+      const [left, y] = ring(i, 2);
+      if (rowHeight < 14) continue;
+      pen.fillStyle = colours.ink;
+      pen.fillRect(left - 15, y + 2, 13, rowHeight - 4);
+      pen.fillStyle = colours.paper;
+      pen.textAlign = "center";
+      pen.fillText(`${no}`, left - 8.5, y + rowHeight / 2 + 0.5);
+      pen.textAlign = "left";
+    }
+    if (selected >= 0) ring(selected, 1.5);
+  }
+
+  function paintAxis(pen, bottom) {
+    const span = view.to - view.from, raw = (span / (width - gutter)) * 90;
+    const power = 10 ** Math.floor(Math.log10(raw));
+    const step = [1, 2, 5, 10].map((n) => n * power).find((size) => size >= raw);
+    const digits = Math.max(0, Math.min(6, 6 - Math.floor(Math.log10(step) + 1e-9)));
+    pen.strokeStyle = colours.rule;
+    pen.fillStyle = colours.soft;
+    pen.beginPath();
+    pen.moveTo(gutter, bottom + 0.5);
+    pen.lineTo(width, bottom + 0.5);
+    pen.stroke();
+    for (let at = Math.ceil(view.from / step) * step; at <= view.to; at += step) {
+      const px = x(at), words = `${(at / 1e6).toFixed(digits)} s`;
+      pen.fillRect(px, bottom, 1, 4);
+      const half = pen.measureText(words).width / 2;
+      pen.fillText(words, Math.min(Math.max(px - half, gutter), width - 2 * half), bottom + 13);
+    }
+  }
+
+  function paintOverview(pen, y) {
+    const scale = (width - gutter) / end;
+    pen.fillStyle = colours.row;
+    pen.fillRect(gutter, y, width - gutter, OVERVIEW - 4);
+    pen.fillStyle = colours["fault-wash"];
+    for (const fault of faults) pen.fillRect(gutter + fault.from * scale, y, (fault.until - fault.from) * scale, OVERVIEW - 4);
+    pen.fillStyle = colours.soft;
+    const left = gutter + view.from * scale;
+    pen.fillRect(left, y, Math.max((view.to - view.from) * scale, 3), OVERVIEW - 4);
+  }
+
+  // --- moving ----------------------------------------------------------------------------------
+
+  function look(from, to) {
+    const span = Math.min(Math.max(to - from, 20), end);
+    view.from = Math.min(Math.max(from, 0), end - span);
+    view.to = view.from + span;
+    canvas.dataset.from = Math.round(view.from);
+    canvas.dataset.to = Math.round(view.to);
+    draw();
+  }
+  function zoom(factor, around = (view.from + view.to) / 2) {
+    look(around - (around - view.from) * factor, around + (view.to - around) * factor);
+  }
+  function move(share) {
+    const by = (view.to - view.from) * share;
+    look(view.from + by, view.to + by);
+  }
+  const actions = { in: () => zoom(0.5), out: () => zoom(2), left: () => move(-0.25), right: () => move(0.25), all: () => look(0, end) };
+
+  function select(i) {
+    selected = i;
+    canvas.dataset.selected = i;
+    document.getElementById("detail").textContent = describe(i);
+    draw();
+  }
+
+  function step(direction) {
+    let i = selected;
+    if (i < 0 || begin[i] < view.from || begin[i] > view.to) {
+      // Start at the edge of what is in view.
+      i = direction > 0 ? begin.findIndex((at) => at >= view.from) - 1 : begin.findLastIndex((at) => at <= view.to) + 1;
+    }
+    do i += direction; while (i >= 0 && i < total && !visible(i));
+    if (i < 0 || i >= total) return;
+    if (begin[i] < view.from || begin[i] > view.to) move((begin[i] - (view.from + view.to) / 2) / (view.to - view.from));
+    select(i);
+  }
+
+  function at(px, py) {
+    const lane = Math.floor((py - top) / rowHeight), now = time(px), slack = ((view.to - view.from) / (width - gutter)) * 5;
+    let best = -1, distance = slack;
+    for (let i = 0; i < total; i++) {
+      if (ops.lane[i] !== lane || !visible(i)) continue;
+      const away = Math.max(begin[i] - now, now - last[i], 0);
+      if (away <= distance) [best, distance] = [i, away];
+    }
+    return best;
+  }
+
+  function faultAt(px, py) {
+    const now = time(px);
+    return faults.find((f) => py < top && Math.floor(py / LEVEL) === f.level && f.from <= now && now <= f.until);
+  }
+
+  const pointers = new Map();
+  const place = (event) => {
+    const box = canvas.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  };
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    pointers.set(event.pointerId, place(event));
+    canvas.classList.add("moving");
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    const [px, py] = place(event), before = pointers.get(event.pointerId);
+    if (!before) return point(px, py);
+    const others = [...pointers].filter(([id]) => id !== event.pointerId);
+    if (others.length) {
+      const [ox] = others[0][1];
+      zoom(Math.min(Math.max(Math.abs(before[0] - ox) / Math.max(Math.abs(px - ox), 1), 0.5), 2), time((px + ox) / 2));
+    } else move((before[0] - px) / (width - gutter));
+    pointers.set(event.pointerId, [px, py]);
+  });
+  const release = (event) => {
+    pointers.delete(event.pointerId);
+    canvas.classList.remove("moving");
+  };
+  canvas.addEventListener("pointerup", (event) => { release(event); point(...place(event)); });
+  canvas.addEventListener("pointercancel", release);
+  function point(px, py) {
+    const fault = faultAt(px, py), i = fault ? -1 : at(px, py);
+    if (i >= 0) select(i);
+    else if (fault) document.getElementById("detail").textContent =
+      `Fault ${fault.no} ${fault.name}: ${fault.detail || "no details"} · ${(fault.from / 1e6).toFixed(3)} s to ${(fault.until / 1e6).toFixed(3)} s`;
+  }
+  canvas.addEventListener("dblclick", (event) => zoom(event.shiftKey ? 2 : 0.4, time(place(event)[0])));
+  canvas.addEventListener("wheel", (event) => {
+    // A bare wheel scrolls the page, as everywhere else, unless the reader went into the timeline.
+    if (event.ctrlKey || event.metaKey || document.activeElement === canvas) {
+      event.preventDefault();
+      if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) move(event.deltaX / width);
+      else zoom(Math.exp(Math.min(Math.max(event.deltaY, -120), 120) / 300), time(place(event)[0]));
+    }
+  }, { passive: false });
+  canvas.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const keys = {
+      ArrowLeft: actions.left, ArrowRight: actions.right, "+": actions.in, "=": actions.in, "-": actions.out,
+      Home: actions.all, ArrowDown: () => step(1), ArrowUp: () => step(-1), Escape: () => canvas.blur(),
+    };
+    if (keys[event.key]) { event.preventDefault(); keys[event.key](); }
+  });
+
+  // --- controls --------------------------------------------------------------------------------
+
+  for (const button of document.querySelectorAll("[data-do]")) button.addEventListener("click", actions[button.dataset.do]);
+  for (const box of document.querySelectorAll(".outcomes input")) {
+    box.addEventListener("change", () => { shown[Number(box.value)] = box.checked; draw(); });
+  }
+  const jump = document.getElementById("jump"), places = [[0, end]];
+  const offer = (words, from, to) => { jump.add(new Option(words, places.length)); places.push([from, to]); };
+  jump.add(new Option("the whole run", 0));
+  if (data.marked.length) {
+    const marks = data.marked.map(([i]) => i);
+    const from = Math.min(...marks.map((i) => begin[i])), to = Math.max(...marks.map((i) => last[i]));
+    offer("the counterexample", from - (to - from) * 0.2 - 500, to + (to - from) * 0.2 + 500);
+  }
+  for (const f of faults) offer(`fault ${f.no}: ${f.name}`, f.from - (f.until - f.from) * 0.15, f.until + (f.until - f.from) * 0.3);
+  jump.addEventListener("change", () => look(...places[jump.value]));
+  document.getElementById("find").addEventListener("input", (event) => {
+    const wanted = event.target.value.trim().toLowerCase();
+    found = null;
+    if (wanted) {
+      const hits = ops.texts.map((words) => words.toLowerCase().includes(wanted));
+      found = Uint8Array.from({ length: total }, (_, i) =>
+        String(ops.process[i]) === wanted || hits[ops.key[i]] || hits[ops.argument[i]] || hits[ops.result[i]] ? 1 : 0);
+      const hit = found.reduce((sum, one) => sum + one, 0);
+      document.getElementById("detail").textContent = `${hit} operation${hit === 1 ? "" : "s"} found; the others are dimmed.`;
+    }
+    draw();
+  });
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", theme);
+  new ResizeObserver(() => { if (canvas.clientWidth !== width) resize(); }).observe(canvas);
+  look(0, end);
+  theme();
+  resize();
+})();

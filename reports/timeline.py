@@ -1,0 +1,217 @@
+"""The operations of a run as compact columns for the page's timeline, bounded in size.
+
+Up to `DRAWN_MAX` operations are given one by one. Of a longer history those that matter are: all
+within some time of a fault's beginning or end or of the counterexample (the longest such time that
+fits), and those that were not ok. The others are counted by row and step of time. What was left
+out is told in words on the page.
+
+A row of the timeline is one worker: after an operation of unknown outcome a process never calls
+again, and the next new process takes its row.
+"""
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from checker.arrays import NEVER, NOTHING, OK, OUTCOMES, Arrays, Ints, end_ns
+from checker.history import History
+from reports.wording import count, duration, plain, value
+
+DRAWN_MAX = 40_000
+ROWS_MAX = 200
+CELLS_MAX = 40_000
+FAULTS_MAX = 300
+TEXT_BYTES_MAX = 600_000
+
+Mask: TypeAlias = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """`data` is for the page's script; `left_out` tells in words what is not drawn one by one."""
+
+    data: dict[str, Any]
+    left_out: str
+
+
+def timeline(
+    history: History,
+    columns: Arrays,
+    marked: Sequence[tuple[int, int]] = (),
+    drawn_max: int = DRAWN_MAX,
+) -> Timeline:
+    """Choose and encode; `marked` are the log positions of the counterexample's invocations, each
+    with its number there."""
+    end = end_ns(history, columns)
+    lanes, labels = _lanes(columns)
+    moments = [fault.injected_ns for fault in history.faults]
+    moments += [fault.healed_ns for fault in history.faults if fault.healed_ns is not None]
+    rows = np.searchsorted(columns.invoked, [position for position, _ in marked])
+    spans = [(moment, moment) for moment in moments] + _counterexample_span(columns, rows, end)
+    kept, reach_ns = _choose(columns, spans or [(0, 0)], drawn_max, end)
+    labels, shown = labels[:ROWS_MAX], lanes < ROWS_MAX
+    kept &= shown
+    steps = max(60, min(600, CELLS_MAX // max(len(labels), 1)))
+    data = {
+        "end": end // 1000,
+        "lanes": labels,
+        "functions": [plain(name, 60) for name in columns.functions],
+        "words": [plain(word, 60) for word in columns.words],
+        "operations": _operations(history, columns, lanes, np.flatnonzero(kept)),
+        "marked": [[int(np.searchsorted(np.flatnonzero(kept), row)), number]
+                   for row, (_, number) in zip(rows, marked, strict=True)
+                   if row < len(columns) and kept[row]],
+        "faults": [
+            [fault.number, plain(fault.name, 60), plain(fault.detail, 200),
+             fault.injected_ns // 1000,
+             None if fault.healed_ns is None else fault.healed_ns // 1000]
+            for fault in history.faults[:FAULTS_MAX]
+        ],
+        "phases": [[plain(phase.name, 40), phase.begins_ns // 1000]
+                   for phase in history.phases[:20]],
+        "density": _density(columns, lanes, shown & ~kept, (len(labels), steps), end),
+        "steps": steps,
+    }  # fmt: skip
+    near = [*["a fault’s beginning or end"] * bool(moments), *["the counterexample"] * bool(marked)]
+    return Timeline(data, _left_out(columns, shown, kept, reach_ns, end // steps, near))
+
+
+def _lanes(columns: Arrays) -> tuple[Ints, list[list[int]]]:
+    """A row for each operation, and the processes of each row."""
+    processes, first = np.unique(columns.process, return_index=True)
+    last = np.zeros(len(processes), np.int64)
+    where = np.searchsorted(processes, columns.process)
+    np.maximum.at(last, where, np.maximum(columns.completed_ns, columns.invoked_ns))
+    begins = columns.invoked_ns[first]
+    lane_of = np.zeros(len(processes), np.int64)
+    labels: list[list[int]] = []
+    free: list[int] = []
+    busy: list[tuple[int, int]] = []
+    for index in np.argsort(begins, kind="stable").tolist():
+        while busy and busy[0][0] <= begins[index]:
+            heapq.heappush(free, heapq.heappop(busy)[1])
+        if not free:
+            free.append(len(labels))
+            labels.append([])
+        lane = heapq.heappop(free)
+        labels[lane].append(int(processes[index]))
+        lane_of[index] = lane
+        heapq.heappush(busy, (int(last[index]), lane))
+    return lane_of[where], labels
+
+
+def _counterexample_span(columns: Arrays, rows: Ints, end: int) -> list[tuple[int, int]]:
+    rows = rows[rows < len(columns)]
+    if not len(rows):
+        return []
+    ends = np.minimum(columns.completed_ns[rows], end)
+    return [(int(columns.invoked_ns[rows].min()), int(ends.max()))]
+
+
+def _choose(
+    columns: Arrays, spans: Sequence[tuple[int, int]], drawn_max: int, end: int
+) -> tuple[Mask, int]:
+    """Which operations to draw, and how far from the spans each one is drawn."""
+    if len(columns) <= drawn_max:
+        return np.ones(len(columns), dtype=bool), end
+    ends = np.minimum(columns.completed_ns, end)
+    distance = np.full(len(columns), NEVER, np.int64)
+    for first, last in spans[: 2 * FAULTS_MAX]:
+        away = np.maximum(np.maximum(first - ends, columns.invoked_ns - last), 0)
+        distance = np.minimum(distance, away)
+    special = columns.outcome != OK
+    if special.sum() > drawn_max // 2:
+        special = np.zeros(len(columns), dtype=bool)
+    room = drawn_max - int(special.sum())
+    nearest = np.partition(distance[~special], room)[room] if room < (~special).sum() else NEVER
+    return special | (distance < nearest), int(nearest)
+
+
+def _operations(history: History, columns: Arrays, lanes: Ints, rows: Ints) -> dict[str, Any]:
+    """Columns of small numbers: microseconds, beginnings as differences, texts by index."""
+    begins = columns.invoked_ns[rows] // 1000
+    ends = columns.completed_ns[rows]
+    lasts = np.where(ends == NEVER, -1, np.maximum(ends // 1000 - begins, 0))
+    chosen = [history.operations[row] for row in rows.tolist()]
+    for limit in (100, 40, 16, 6, 1):
+        texts = _Texts(limit)
+        keys = [texts.number(operation.key) for operation in chosen]
+        arguments = [texts.number(operation.argument) for operation in chosen]
+        results = [texts.number(operation.result) for operation in chosen]
+        if texts.bytes <= TEXT_BYTES_MAX:
+            break
+    return {
+        "process": columns.process[rows].tolist(),
+        "lane": lanes[rows].tolist(),
+        "function": columns.function[rows].tolist(),
+        "outcome": columns.outcome[rows].tolist(),
+        "begin": np.diff(begins, prepend=0).tolist(),
+        "last": lasts.tolist(),
+        "key": keys,
+        "argument": arguments,
+        "result": results,
+        "node": columns.node[rows].tolist(),
+        "error": columns.error[rows].tolist(),
+        "texts": list(texts.numbers),
+    }
+
+
+class _Texts:
+    """Keys and values as texts, equal ones stored once, each cut to a limit."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.numbers: dict[str, int] = {}
+        self.bytes = 0
+
+    def number(self, data: Any) -> int:
+        if data is None:
+            return NOTHING
+        text = value(data, self.limit)
+        if text not in self.numbers:
+            self.numbers[text] = len(self.numbers)
+            self.bytes += len(text) + 3
+        return self.numbers[text]
+
+
+def _density(
+    columns: Arrays, lanes: Ints, counted: Mask, shape: tuple[int, int], end: int
+) -> list[list[int]]:
+    """How many operations that are not drawn began in each row and step: lists by outcome."""
+    if not counted.any():
+        return []
+    rows, steps = shape
+    # In floating point, since nanoseconds times steps may exceed 64 bits in a run of months.
+    step = np.minimum((columns.invoked_ns[counted] / (end + 1) * steps).astype(int), steps - 1)
+    cell = lanes[counted] * steps + step
+    outcome = columns.outcome[counted]
+    return [
+        np.bincount(cell[outcome == number], minlength=rows * steps).tolist()
+        for number in range(len(OUTCOMES))
+    ]
+
+
+def _left_out(
+    columns: Arrays, shown: Mask, kept: Mask, reach_ns: int, step_ns: int, near: Sequence[str]
+) -> str:
+    """What is not drawn one by one, in sentences; empty where everything is."""
+    total, drawn, shaded = len(columns), int(kept.sum()), int((shown & ~kept).sum())
+    said = []
+    if shaded:
+        special = not (columns.outcome[shown & ~kept] != OK).any()
+        said.append(
+            f"Of {count(total)} operations {count(drawn)} are drawn one by one: all that lie "
+            f"within {duration(reach_ns)} of {' or of '.join(near) or 'the beginning'}"
+            f"{', and all that were not ok' if special else ''}. The other {count(shaded)}"
+            f"{', all of them ok,' if special else ''} are drawn as shading, "
+            f"in steps of {duration(step_ns)}."
+        )
+    if total > drawn + shaded:
+        said.append(
+            f"{count(total - drawn - shaded)} operations in rows beyond {ROWS_MAX} are left out."
+        )
+    return " ".join(said)

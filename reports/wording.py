@@ -1,0 +1,83 @@
+"""How reports put figures and operations into words: one way for the page and the terminal."""
+
+import json
+from typing import Any
+
+
+def count(value: float) -> str:
+    """12431 as "12,431"."""
+    return f"{value:,.0f}"
+
+
+def plural(value: int, word: str) -> str:
+    """ "1 kill", "3 kills"; the words in use take an s."""
+    return f"{count(value)} {word}" + ("" if value == 1 else "s")
+
+
+def duration(ns: float) -> str:
+    """A duration in its natural unit, to three digits: "38.2 ms"."""
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
+        if abs(ns) >= size:
+            return f"{digits(ns / size)} {unit}"
+    return f"{ns:.0f} ns"
+
+
+def digits(value: float) -> str:
+    """A number to three digits, but never less than its whole part."""
+    size = abs(value)
+    return f"{value:.2f}" if size < 10 else f"{value:.1f}" if size < 100 else count(value)
+
+
+def moment(ns: float) -> str:
+    """A moment of the run's clock: "3.102 s"."""
+    return f"{ns / 1e9:.3f} s"
+
+
+def percent(share: float | None) -> str:
+    """0.941 as "94.1 %"; never rounded up to 100 % or down to 0 %."""
+    if share is None:
+        return "–"
+    if share in (0, 1):
+        return f"{share:.0%}".replace("%", " %")
+    return f"{min(max(share * 100, 0.1), 99.9):.1f} %"
+
+
+def size(count_bytes: float) -> str:
+    """Bytes in binary units: "7.7 GiB"."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count_bytes < 1024:
+            return f"{count_bytes:.3g} {unit}"
+        count_bytes /= 1024
+    return f"{count_bytes:.3g} TiB"
+
+
+def value(data: Any, limit: int = 200) -> str:
+    """A JSON value as text on one line, cut to a limit."""
+    text = json.dumps(data, ensure_ascii=False, default=repr)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def plain(data: Any, limit: int = 200) -> str:
+    """Like `value`, but a string without its quotes."""
+    if not isinstance(data, str):
+        return value(data, limit)
+    return data if len(data) <= limit else data[: limit - 1] + "…"
+
+
+def did(function: str, argument: Any, result: Any, outcome: str, limit: int = 60) -> str:
+    """What an operation did, as a predicate: "wrote 17", "tried to write 17"."""
+    ok = outcome == "ok"
+    pair = argument if isinstance(argument, list) and len(argument) == 2 else None
+    if function == "read":
+        return f"read {value(result, limit)}" if ok else "tried to read"
+    if function == "write":
+        return f"{'wrote' if ok else 'tried to write'} {value(argument, limit)}"
+    if function == "cas" and pair is not None:
+        expected, new = (value(item, limit) for item in pair)
+        if not ok:
+            return f"tried to replace {expected} by {new}"
+        if result == pair[0] or result is True:
+            return f"replaced {expected} by {new}"
+        return f"found {value(result, limit)} where it expected {expected}"
+    call = function if argument is None else f"{function} {value(argument, limit)}"
+    return f"called {call}" + (f", answered {value(result, limit)}" if ok else "")
