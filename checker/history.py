@@ -11,15 +11,22 @@ as it happens, so that a harness that is killed leaves a file that can still be 
     {"type":"phase","process":"harness","name":"recovery","time_ns":...}
 
 A completion (`ok`, `fail` or `info`) belongs to the one open invocation of its process. What
-checkers order by is the position of an event in the file, so that no two events tie; times are for people.
+checkers order by is the position of an event in the file, so that no two events tie; times are for
+people.
+
+A history that was read from a file keeps columns of numbers (`checker.columns`) and makes an
+`Operation` only where one is asked for.
 """
 
-import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from checker.columns import Columns
 
 VERSION = 1
 
@@ -86,26 +93,69 @@ class Phase:
     begins_ns: int
 
 
-@dataclass(frozen=True)
 class History:
     """All operations in order of invocation, with the spans of faults and the run's phases.
 
-    `cut` says what was lost at the end of a file that breaks off in mid-line, else "".
+    `cut` says what was lost at the end of a file that breaks off in mid-line, else "". A history
+    never changes. `operations` and `columns` say the same in two ways; whichever was not given is
+    made from the other when it is first asked for.
     """
 
-    operations: tuple[Operation, ...]
-    faults: tuple[FaultSpan, ...] = ()
-    phases: tuple[Phase, ...] = ()
-    cut: str = ""
+    def __init__(
+        self,
+        operations: Iterable[Operation] = (),
+        faults: tuple[FaultSpan, ...] = (),
+        phases: tuple[Phase, ...] = (),
+        cut: str = "",
+        *,
+        columns: "Columns | None" = None,
+    ) -> None:
+        if columns is None:
+            self.operations = tuple(operations)
+        else:
+            self.columns = columns
+        self.faults = faults
+        self.phases = phases
+        self.cut = cut
 
     def __len__(self) -> int:
-        return len(self.operations)
+        return len(self.columns if "columns" in self.__dict__ else self.operations)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, History) and (
+            (self.operations, self.faults, self.phases, self.cut)
+            == (other.operations, other.faults, other.phases, other.cut)
+        )
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"History({len(self)} operations, {len(self.faults)} faults, cut={self.cut!r})"
+
+    @cached_property
+    def operations(self) -> tuple[Operation, ...]:
+        """Every operation as an object: some 300 bytes each, so not for millions of them."""
+        return tuple(self.columns.operations(range(len(self.columns))))
+
+    @cached_property
+    def columns(self) -> "Columns":
+        """Every operation as one row of numbers."""
+        # numpy takes a tenth of a second to import, which the command line need not always pay.
+        from checker.columns import Columns
+
+        return Columns.of(self.operations)
 
     def by_key(self) -> dict[Any, tuple[Operation, ...]]:
-        """The operations of each key, in order of the keys' first invocations."""
+        """The operations of each key, in order of the keys' first invocations.
+
+        A key that is neither text nor an integer nor null goes by its `columns.canonical` form.
+        """
+        from checker.columns import canonical
+
         groups: dict[Any, list[Operation]] = {}
         for operation in self.operations:
-            groups.setdefault(operation.key, []).append(operation)
+            groups.setdefault(canonical(operation.key), []).append(operation)
         return {key: tuple(operations) for key, operations in groups.items()}
 
     @classmethod
@@ -117,130 +167,6 @@ class History:
     @classmethod
     def from_lines(cls, lines: Iterable[bytes]) -> "History":
         """Read the lines of a file; the last one may be cut and is then left out and reported."""
-        reader = _Reader()
-        for event in _events(lines, reader):
-            reader.take(event)
-        return reader.history()
+        from checker.reading import read_lines
 
-
-def _events(lines: Iterable[bytes], reader: "_Reader") -> Iterator[dict[str, Any]]:
-    """The file's events after its header, each a JSON object with its line number in `reader`."""
-    for number, line in enumerate(lines, start=1):
-        reader.line = number
-        try:
-            event = json.loads(line)
-        except ValueError as error:
-            if not line.endswith(b"\n") and number > 1:
-                reader.cut = (
-                    f"the file breaks off in the middle of line {number}, which was left out"
-                )
-                return
-            raise MalformedHistory(f"line {number} is not JSON: {error}") from error
-        if not isinstance(event, dict):
-            raise MalformedHistory(f"line {number} is not a JSON object")
-        if number > 1:
-            yield event
-        elif event.get("labrys") != "history":
-            raise MalformedHistory("line 1 is not the header of a Labrys history")
-        elif event.get("version") != VERSION:
-            raise MalformedHistory(
-                f"line 1 names version {event.get('version')}; this Labrys reads version {VERSION}"
-            )
-    if reader.line == 0:
-        raise MalformedHistory("the file is empty: it lacks even the header")
-
-
-@dataclass
-class _Reader:
-    """Pairs invocations with completions as lines come in."""
-
-    line: int = 0
-    cut: str = ""
-    operations: list[Operation | None] = field(default_factory=list)
-    open: dict[int, tuple[int, int, dict[str, Any]]] = field(default_factory=dict)
-    faults: dict[int, FaultSpan] = field(default_factory=dict)
-    phases: list[Phase] = field(default_factory=list)
-
-    def take(self, event: dict[str, Any]) -> None:
-        try:
-            match event["type"]:
-                case "invoke":
-                    self._invoke(event)
-                case "ok" | "fail" | "info":
-                    self._complete(event)
-                case "inject":
-                    self._inject(event)
-                case "heal":
-                    self._heal(event)
-                case "phase":
-                    self.phases.append(Phase(event["name"], self.line, event["time_ns"]))
-                case other:
-                    raise MalformedHistory(f"line {self.line} has the unknown type {other!r}")
-        except KeyError as error:
-            raise MalformedHistory(f"line {self.line} lacks the field {error}") from None
-
-    def _invoke(self, event: dict[str, Any]) -> None:
-        process = event["process"]
-        if process in self.open:
-            raise MalformedHistory(
-                f"line {self.line}: process {process} calls again before line "
-                f"{self.open[process][1]} was completed"
-            )
-        event["function"], event["time_ns"]  # must be there, even if the operation never completes
-        self.open[process] = (len(self.operations), self.line, event)
-        self.operations.append(None)
-
-    def _complete(self, event: dict[str, Any]) -> None:
-        process = event["process"]
-        if process not in self.open:
-            raise MalformedHistory(
-                f"line {self.line} completes an operation of process {process}, which has none open"
-            )
-        self._close(process, event)
-
-    def _close(self, process: int, completion: dict[str, Any] | None) -> None:
-        index, position, call = self.open.pop(process)
-        after = completion or {"type": "info"}
-        outcome = Outcome(after["type"])
-        known = completion is not None and outcome is not Outcome.INFO
-        self.operations[index] = Operation(
-            process=process,
-            function=call["function"],
-            key=call.get("key"),
-            argument=call.get("argument"),
-            result=after.get("result"),
-            outcome=outcome,
-            invoked=position,
-            completed=self.line if known else None,
-            invoked_ns=call["time_ns"],
-            completed_ns=after["time_ns"] if completion else None,
-            node=after.get("node"),
-            error=after.get("error"),
-            version=after.get("version"),
-        )
-
-    def _inject(self, event: dict[str, Any]) -> None:
-        self.faults[event["fault"]] = FaultSpan(
-            number=event["fault"],
-            name=event["name"],
-            detail=event.get("detail", ""),
-            injected=self.line,
-            healed=None,
-            injected_ns=event["time_ns"],
-            healed_ns=None,
-        )
-
-    def _heal(self, event: dict[str, Any]) -> None:
-        span = self.faults.get(event["fault"])
-        if span is None:
-            raise MalformedHistory(f"line {self.line} heals fault {event['fault']}, never injected")
-        self.faults[span.number] = FaultSpan(
-            span.number, span.name, span.detail, span.injected, self.line,
-            span.injected_ns, event["time_ns"],
-        )  # fmt: skip
-
-    def history(self) -> History:
-        for process in list(self.open):
-            self._close(process, None)
-        complete = tuple(operation for operation in self.operations if operation is not None)
-        return History(complete, tuple(self.faults.values()), tuple(self.phases), self.cut)
+        return read_lines(lines)

@@ -21,6 +21,28 @@ class Verdict(IntEnum):
         return self.name.lower()
 
 
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One operation of a counterexample must come before another, by their numbers from 1.
+
+    `label` is for drawings ("real time"), `sentence` says why; it is empty where the explanation
+    says it of several edges at once.
+    """
+
+    before: int
+    after: int
+    label: str
+    sentence: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "from": self.before,
+            "to": self.after,
+            "label": self.label,
+            "sentence": self.sentence,
+        }
+
+
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """A verdict with its reasons.
@@ -30,8 +52,9 @@ class Result:
 
     An `INVALID` carries `counterexample`, operations that no order explains, oldest first, and
     `explanation`, the argument in sentences that refer to the operations by their number in the
-    counterexample, from 1. A `VALID` may carry a `witness`, a linearization. `statistics` are plain
-    JSON values, and `parts` the results that this one was merged from, by name.
+    counterexample, from 1. `cycle` holds the edges of the argument, among them those that lead in a
+    circle. A `VALID` may carry a `witness`, a linearization. `statistics` are plain JSON values,
+    and `parts` the results that this one was merged from, by name.
     """
 
     verdict: Verdict
@@ -40,6 +63,7 @@ class Result:
     key: Any = None
     counterexample: tuple[Operation, ...] = ()
     explanation: tuple[str, ...] = ()
+    cycle: tuple[Edge, ...] = ()
     witness: tuple[Operation, ...] | None = None
     statistics: dict[str, Any] = field(default_factory=dict)
     parts: dict[str, "Result"] = field(default_factory=dict)
@@ -53,6 +77,7 @@ class Result:
             "key": self.key,
             "counterexample": [operation.to_json() for operation in self.counterexample],
             "explanation": list(self.explanation),
+            "cycle": [edge.to_json() for edge in self.cycle],
             "statistics": self.statistics,
             "parts": {name: part.to_json() for name, part in self.parts.items()},
         }
@@ -70,6 +95,7 @@ def merge(parts: dict[str, Result]) -> Result:
         key=worst.key,
         counterexample=worst.counterexample,
         explanation=worst.explanation,
+        cycle=worst.cycle,
         statistics=worst.statistics,
         parts=dict(parts),
     )

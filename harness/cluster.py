@@ -103,7 +103,7 @@ class Cluster(ABC):
 
     @abstractmethod
     async def pause(self, nodes: Iterable[NodeId]) -> None:
-        """Stop nodes as SIGSTOP does: they forget nothing and answer nothing."""
+        """Stop nodes as SIGSTOP does: they forget nothing and answer nothing. Skips dead nodes."""
 
     @abstractmethod
     async def resume(self, nodes: Iterable[NodeId]) -> None:

@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
-from typing import Any, TypeAlias, final
+from typing import Any, ClassVar, TypeAlias, final
 
 NodeId: TypeAlias = str
 """Who sends or receives: a node ("n1", "n2", ...) or a client's connection ("client-17")."""
@@ -116,6 +116,13 @@ class Node(ABC):
     `cancel_timer` and `persist`. Handlers never block, read a clock, or draw from anything but
     `self.random`. An `AssertionError` out of a handler means that the protocol broke an invariant
     of its own: drivers stop the node and report it as a finding.
+    """
+
+    payloads: ClassVar[tuple[type[Payload], ...]] = ()
+    """The classes of the messages and journal records that this system speaks.
+
+    Payloads inside these are found through the types of their fields, and those of clients'
+    requests (`systems_under_test.requests`) are always known.
     """
 
     def __init__(self, node_id: NodeId, peers: Iterable[NodeId], random: Random) -> None:

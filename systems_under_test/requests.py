@@ -2,7 +2,7 @@
 
 A client that wants a write to take effect once, however often it is sent, opens a session first
 (Ongaro's dissertation, section 6.3): it sends `Request(0, 1, "open")`, is answered with the
-session's number, and gives its later requests that number and sequences 1, 2, 3, ... A request that
+session's number, and gives its later requests that number and ever higher sequences. A request that
 is sent again carries the same session and sequence, and is answered as it was the first time.
 Session 0 stands for "no session": such a request takes effect each time that it is received.
 """

@@ -1,0 +1,143 @@
+"""The rows of the checker's benchmark: histories made in columns, and what it takes to judge them.
+
+The histories are linearizable: every operation takes effect at a moment inside its interval, drawn
+so that about as many operations overlap as there are clients.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from checker.columns import INFO, NEVER, NOTHING, OK, Columns, Table
+from checker.history import History
+from checker.linearizability.check import check
+from checker.models.catalogue import MODELS
+from checker.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is measured: `prepare` makes the input outside the measured time."""
+
+    title: str
+    target: str
+    prepare: Callable[[], Any]
+    run: Callable[[Any], int]
+
+
+def registers(count: int, keys: int, clients: int, seed: int = 1, cas: float = 0.2) -> History:
+    """A history of reads, writes and compare-and-sets whose values are dense counters by key."""
+    random = np.random.default_rng(seed)
+    effect = np.sort(random.random(count)) * count
+    begin = effect - random.random(count) * clients
+    end = effect + random.random(count) * clients
+    key = random.integers(0, keys, count)
+    kind = np.where(random.random(count) < 0.5, 0, np.where(random.random(count) < cas * 2, 2, 1))
+    del effect
+    return History(columns=_columns(key, kind, _found(key, kind), keys, begin, end))
+
+
+def _found(key: Any, kind: Any) -> Any:
+    """The value that stands in the register before each operation; rows in order of effect."""
+    count = len(key)
+    order = np.argsort(key, kind="stable")
+    updates = (kind[order] != 0).astype(np.int64)
+    total = np.cumsum(updates)
+    starts = np.flatnonzero(np.append(True, key[order][1:] != key[order][:-1]))
+    base = np.repeat((total - updates)[starts], np.diff(np.append(starts, count)))
+    found = np.empty(count, np.int64)
+    found[order] = total - updates - base
+    return found
+
+
+def _columns(key: Any, kind: Any, found: Any, keys: int, begin: Any, end: Any) -> Columns:
+    """Put the operations in order of invocation; value 0 is null, value n the n-th update."""
+    count = len(key)
+    position = np.empty(2 * count, np.int64)
+    position[np.argsort(np.concatenate([begin, end]))] = np.arange(2, 2 * count + 2)
+    order = np.argsort(begin)
+    key, kind, found = key[order], kind[order], found[order]
+    invoked, completed = position[:count][order], position[count:][order]
+    del begin, end, position, order
+    random = np.random.default_rng(2)
+    # A hundredth crashed after they took effect.
+    crashed = (random.random(count) < 0.01) & (kind == 1)
+    values, names, functions = Table(), Table(), Table()
+    values.numbers([None, *range(1, int(found.max()) + 2)])
+    names.numbers([f"key-{number}" for number in range(keys)])
+    functions.numbers(["read", "write", "cas"])
+    none = np.broadcast_to(np.int64(NOTHING), count)
+    return Columns(
+        process=np.arange(count) % 10,
+        function=kind,
+        key=key,
+        expected=np.where(kind == 2, found, NOTHING),
+        argument=np.where(kind == 0, 0, found + 1),
+        result=np.where(kind == 1, 0, found),
+        outcome=np.where(crashed, INFO, OK),
+        invoked=invoked,
+        completed=np.where(crashed, NEVER, completed),
+        invoked_ns=invoked,
+        completed_ns=completed,
+        node=none, error=none, version=none,
+        keys=names, functions=functions, values=values, words=Table(),
+    )  # fmt: skip
+
+
+def judge(history: History) -> int:
+    """Judge it, insist that it is valid, and return its operations."""
+    result = check(history, MODELS["cas-register"]())
+    assert result.verdict is Verdict.VALID, result
+    return len(history)
+
+
+def foreign() -> list[tuple[History, str, str]]:
+    """The recorded histories of other tools, of a folder named in the environment or our own."""
+    from checker.formats import read
+
+    own = Path(__file__).parents[1] / "tests" / "histories" / "foreign"
+    folder = Path(os.environ.get("LABRYS_HISTORIES", own))
+    rows = [line.split("\t") for line in (folder / "verdicts.tsv").read_text().splitlines()]
+    return [(read(folder / name, model=model), model, verdict) for name, model, verdict in rows]
+
+
+def judge_foreign(histories: list[tuple[History, str, str]]) -> int:
+    for history, model, verdict in histories:
+        assert check(history, MODELS[model]()).verdict.word == verdict
+    return sum(len(history) for history, _, _ in histories)
+
+
+ROWS = {
+    "a": Row(
+        "1 M operations, 1,000 keys, 10 clients, distinct values",
+        ">= 7 M/s",
+        lambda: registers(1_000_000, 1000, 10),
+        judge,
+    ),
+    "b": Row(
+        "1 M operations, 100 keys, 50 clients, distinct values",
+        ">= 7 M/s",
+        lambda: registers(1_000_000, 100, 50),
+        judge,
+    ),
+    "c": Row(
+        "10 M operations, one key, 10 clients, distinct values",
+        ">= 4 M/s, <= 2.5 GB",
+        lambda: registers(10_000_000, 1, 10),
+        judge,
+    ),
+    "h": Row("recorded histories of other tools, one after another", "", foreign, judge_foreign),
+}
+
+
+def argsort_seconds(count: int) -> float:
+    """How long numpy takes to argsort as many random 64-bit integers."""
+    numbers = np.random.default_rng(3).integers(0, 2**62, max(count, 1))
+    started = time.perf_counter()
+    np.argsort(numbers)
+    return time.perf_counter() - started

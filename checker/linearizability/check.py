@@ -1,0 +1,221 @@
+"""Decides whether a history is linearizable: takes it apart by key and picks an engine for each.
+
+Registers go to the graph or the zones, which need no search where values are distinct; queues,
+lists and sets to the rules of their own. What these cannot decide, and every other model, is
+searched, within the limits of time and memory; beyond them the verdict is `UNKNOWN`.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from checker.history import History, Operation, Outcome
+from checker.linearizability.bounds import check_unique_ids, refute_counter
+from checker.linearizability.configurations import Search
+from checker.linearizability.facts import Ambiguous
+from checker.linearizability.ordered import (
+    Violation,
+    check_grow_only_set,
+    check_list,
+    check_versions,
+)
+from checker.linearizability.queue import check_queue
+from checker.models.model import Model
+from checker.verdict import Result, Verdict
+
+ENGINES = ("auto", "graph", "zones", "search")
+
+REGISTERS = {"register": None, "cas-register": None, "etcd": None, "kv": ""}
+"""Models whose keys are registers, with their initial values."""
+
+VERSIONS_UP_TO = 200_000
+"""Operations up to which reported versions are looked at: that takes an object for each."""
+
+RULES: dict[str, tuple[set[str], Callable[[Sequence[Operation]], Violation | None]]] = {
+    "queue": ({"enqueue", "dequeue"}, check_queue),
+    "list": ({"append", "read"}, check_list),
+    "set": ({"add", "read"}, check_grow_only_set),
+    "unique-ids": ({"generate"}, check_unique_ids),
+}
+"""Models with rules of their own that decide, and the functions that the rules know."""
+
+
+def check(
+    history: History | Iterable[Operation],
+    model: Model,
+    *,
+    engine: str = "auto",
+    time_limit_s: float = 60.0,
+    memory_limit_bytes: int = 2 << 30,
+    executor: Executor | None = None,
+) -> Result:
+    """Judge a history, or a list of operations, against a model.
+
+    `engine` is one of `ENGINES`; all but "auto" insist on one, and what it cannot decide is
+    `UNKNOWN`. Raises `ValueError` for another name. Keys that must be searched are given to the
+    `executor`, if there is one; its workers must share this machine's clock.
+    """
+    if engine not in ENGINES:
+        raise ValueError(f"{engine!r} is no engine; choose one of {', '.join(ENGINES)}")
+    if not isinstance(history, History):
+        history = History(history)
+    started = time.monotonic()
+    until = started + time_limit_s
+    judge = partial(_one, model=model, engine=engine, until=until, memory=memory_limit_bytes)
+    result = _versions(history, model) if engine == "auto" else None
+    if result is None:
+        result = _registers(history, model, engine, judge, executor)
+    if result is None and engine in ("graph", "zones"):
+        result = _unknown(engine, "it judges only registers; choose another engine")
+    if result is None:
+        groups = history.by_key() if len(history) else {}
+        result = _worst(
+            (executor.map if executor else map)(judge, groups, groups.values()), "trivial"
+        )
+    statistics = {
+        "operations": len(history),
+        "keys": len(history.columns.keys),
+        "seconds": round(time.monotonic() - started, 6),
+    }
+    return _with(result, {**statistics, **result.statistics})
+
+
+def _versions(history: History, model: Model) -> Result | None:
+    """A violation among the versions that the system reported; None where there is none.
+
+    Versions that lie are a violation even where the values alone could be explained.
+    """
+    if model.name not in REGISTERS or len(history) > VERSIONS_UP_TO:
+        return None
+    if not (history.columns.version >= 0).any():
+        return None
+    for key, operations in history.by_key().items():
+        if violation := check_versions([o for o in operations if o.version is not None]):
+            return _told(key, violation, "versions")
+    return None
+
+
+def _registers(
+    history: History,
+    model: Model,
+    engine: str,
+    judge: Callable[[Any, Sequence[Operation]], Result],
+    executor: Executor | None,
+) -> Result | None:
+    """Judge keys as registers; None where the model or an operation is none of a register."""
+    if model.name not in REGISTERS or engine == "search":
+        return None
+    # numpy and networkx take a while to import, so only a history that needs them does.
+    from checker.linearizability import registers, zones
+
+    columns = history.columns
+    if not zones.supported(columns):
+        return None
+    judged = registers.judge(history, REGISTERS[model.name], engine)
+    worst = _worst(judged.results.values(), judged.algorithm)
+    if worst.verdict is Verdict.INVALID or not judged.undecided:
+        bad = len(judged.results)
+        return _with(replace(worst, witness=judged.witness), {"invalid_keys": bad} if bad else {})
+    if engine != "auto":
+        return _unknown(engine, "a value that was read had been written more than once")
+    names = [columns.keys[key] for key in judged.undecided]
+    groups = (tuple(columns.operations(columns.rows_of(key))) for key in judged.undecided)
+    return _worst((executor.map if executor else map)(judge, names, groups), "search")
+
+
+def _one(
+    key: Any, operations: Sequence[Operation], model: Model, engine: str, until: float, memory: int
+) -> Result:
+    """Judge one key by the rules of its model where they apply, else by the search."""
+    known, rule = RULES.get(model.name, (set(), None))
+    if rule is not None and engine == "auto" and {o.function for o in operations} <= known:
+        try:
+            violation = rule(operations)
+        except Ambiguous:
+            return _search(key, operations, model, until, memory)
+        if violation is None:
+            return Result(verdict=Verdict.VALID, algorithm="rules")
+        return _told(key, violation, "rules")
+    if model.name == "counter" and engine == "auto" and (wrong := refute_counter(operations)):
+        return _told(key, wrong, "bounds")
+    return _search(key, operations, model, until, memory)
+
+
+def _told(key: Any, violation: Violation, algorithm: str) -> Result:
+    numbers = range(1, len(violation.operations) + 1)
+    return Result(
+        verdict=Verdict.INVALID,
+        algorithm=algorithm,
+        key=key,
+        reason=f"key {key!r}: no order explains these {len(violation.operations)} operations",
+        counterexample=violation.operations,
+        explanation=(violation.reason.format(*numbers) + ": a contradiction.",),
+    )
+
+
+def _search(
+    key: Any, operations: Sequence[Operation], model: Model, until: float, memory: int
+) -> Result:
+    """Judge one key by the search; the counterexample is what came before the impossible event."""
+    found = Search(model, operations, until, memory).run()
+    statistics = {"largest_frontier": found.largest}
+    if found.verdict:
+        return Result(verdict=Verdict.VALID, algorithm="search", statistics=statistics)
+    if found.verdict is None:
+        how_far = f"{found.done} of {found.events} events of key {key!r}"
+        reason = f"the {found.limit} was reached after {how_far}"
+        return _with(_unknown("search", reason), statistics)
+    stuck = found.stuck_at
+    assert stuck is not None
+    assert stuck.completed is not None
+    shown = _shrunk([o for o in operations if o.invoked <= stuck.completed], stuck, model, until)
+    number = next(n for n, o in enumerate(shown, 1) if o is stuck)
+    why = "; ".join(found.reasons)
+    return Result(
+        verdict=Verdict.INVALID,
+        algorithm="search",
+        key=key,
+        reason=f"key {key!r}: no order includes operation {number}",
+        counterexample=tuple(shown),
+        explanation=(f"No order of the operations before it includes {number}: {why}.",),
+        statistics=statistics,
+    )
+
+
+def _shrunk(
+    operations: list[Operation], stuck: Operation, model: Model, until: float
+) -> list[Operation]:
+    """The operations without the failed ones and the observations that are not needed.
+
+    Whatever only observed may be left out and what is left still violates; an update may not, as
+    that can make an invalid history valid or the other way round.
+    """
+    observers: frozenset[str] = getattr(model, "observers", frozenset())
+    left = [o for o in operations if o.outcome is not Outcome.FAIL]
+    for operation in [o for o in left if o.function in observers and o is not stuck]:
+        rest = [o for o in left if o is not operation]
+        if Search(model, rest, min(until, time.monotonic() + 1), 1 << 28).run().verdict is False:
+            left = rest
+    return left
+
+
+def _unknown(algorithm: str, reason: str) -> Result:
+    return Result(verdict=Verdict.UNKNOWN, algorithm=algorithm, reason=reason)
+
+
+def _worst(results: Iterable[Result], algorithm: str) -> Result:
+    """The worst of several; no further one is judged after an `INVALID`."""
+    worst = Result(verdict=Verdict.VALID, algorithm=algorithm)
+    for result in results:
+        if result.verdict > worst.verdict or worst.algorithm == "trivial":
+            worst = result
+        if worst.verdict is Verdict.INVALID:
+            break
+    return worst
+
+
+def _with(result: Result, statistics: dict[str, Any]) -> Result:
+    return replace(result, statistics={**result.statistics, **statistics})

@@ -1,0 +1,173 @@
+"""Objects whose reads tell the order of all updates: append-only lists, grow-only sets, versions.
+
+Each operation gets a *rank* that its result tells: the append of a list's third element comes
+before every read of three elements or more, and after every read of fewer. Operations of the same
+rank do not mind their order. Then the history is linearizable if and only if nothing of a higher
+rank ended before something of a lower rank began, since real time on its own never contradicts
+itself. One pass over the ranks decides it, with the latest beginning so far.
+
+Crashed updates that nobody saw are left out: nobody misses them.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from checker.columns import canonical
+from checker.history import Operation, Outcome
+from checker.linearizability.facts import Ambiguous, began, ended
+
+
+@dataclass(frozen=True)
+class Violation:
+    """Operations that contradict each other; `reason` calls them {0}, {1} and so on."""
+
+    operations: tuple[Operation, ...]
+    reason: str
+
+
+def out_of_order(ranked: Sequence[tuple[int, Operation]]) -> Violation | None:
+    """An operation that ended before one of a lower rank began, with that one."""
+    latest: Operation | None = None
+    step: list[Operation] = []
+    reached = None
+    for rank, operation in sorted(ranked, key=lambda pair: pair[0]):
+        if rank != reached:
+            latest = max([*step, *([] if latest is None else [latest])], key=began, default=None)
+            step, reached = [], rank
+        step.append(operation)
+        if latest is not None and ended(operation) < began(latest):
+            reason = "{0} ended before {1} began, but what they returned says that {1} comes first"
+            return Violation((operation, latest), reason)
+    return None
+
+
+def check_list(operations: Sequence[Operation]) -> Violation | None:
+    """Judge `append` and `read` of one list; raises `Ambiguous` if an element is appended twice.
+
+    A read returns all elements, oldest first; null counts as an empty list.
+    """
+    reads = _completed(operations, "read")
+    contents = {id(read): [canonical(item) for item in read.result or []] for read in reads}
+    longest = max(reads, key=lambda read: len(contents[id(read)]), default=None)
+    order = [] if longest is None else contents[id(longest)]
+    ranked = []
+    for read in reads:
+        length = len(contents[id(read)])
+        if contents[id(read)] != order[:length]:
+            assert longest is not None
+            reason = "what {0} read is not the beginning of what {1} read"
+            return Violation((read, longest), reason)
+        ranked.append((2 * length, read))
+    place = {item: number for number, item in enumerate(order)}
+    if len(place) < len(order):
+        raise Ambiguous
+    appended: dict[Hashable, Operation] = {}
+    for append in _happened(operations, "append"):
+        item = canonical(append.argument)
+        if item in appended:
+            raise Ambiguous
+        appended[item] = append
+        if item in place:
+            ranked.append((2 * place[item] + 1, append))
+        elif append.outcome is Outcome.OK:
+            ranked.append((2 * len(order) + 1, append))
+    for item in order:
+        if item not in appended:
+            assert longest is not None
+            return Violation((longest,), "{0} read an element that nothing appended")
+    return out_of_order(ranked)
+
+
+def check_grow_only_set(operations: Sequence[Operation]) -> Violation | None:
+    """Judge `add` and `read` of one set from which nothing is ever removed.
+
+    A read returns all elements in any order; null counts as an empty set. An element may be added
+    several times: then the addition that began first can be the one that took effect, while all of
+    them come after every read that lacks the element.
+    """
+    reads = _completed(operations, "read")
+    contents = {id(read): {canonical(item) for item in read.result or []} for read in reads}
+    reads.sort(key=lambda read: len(contents[id(read)]))
+    ranked: list[tuple[int, Operation]] = []
+    place: dict[Hashable, int] = {}
+    previous: Operation | None = None
+    for number, read in enumerate(reads):
+        size = len(contents[id(read)])
+        if previous is not None and not contents[id(previous)] <= contents[id(read)]:
+            reason = "{0} and {1} each read an element that the other did not"
+            return Violation((previous, read), reason)
+        ranked.append((2 * size, read))
+        if previous is None or len(contents[id(previous)]) < size:
+            old = set() if previous is None else contents[id(previous)]
+            # The order inside this loop decides nothing: all these elements get the same rank.
+            place.update(dict.fromkeys(contents[id(read)] - old, 2 * size - 1))
+        previous = reads[number]
+    first: dict[Hashable, Operation] = {}
+    more: list[Operation] = []
+    for add in sorted(_happened(operations, "add"), key=began):
+        item = canonical(add.argument)
+        if first.setdefault(item, add) is not add:
+            more.append(add)
+    for read in reads:
+        for item in sorted(contents[id(read)], key=repr):
+            if item not in first:
+                return Violation((read,), "{0} read an element that nothing added")
+    last = 2 * len(place) + 1
+    for item, add in first.items():
+        if item in place:
+            ranked.append((place[item], add))
+        elif add.outcome is Outcome.OK:
+            ranked.append((last, add))
+    return out_of_order(ranked) or _too_early(more, place, reads, contents)
+
+
+def _too_early(
+    adds: Sequence[Operation],
+    place: dict[Hashable, int],
+    reads: Sequence[Operation],
+    contents: dict[int, set[Hashable]],
+) -> Violation | None:
+    """A further addition of an element that ended before a read without the element began."""
+    for add in adds:
+        item = canonical(add.argument)
+        for read in reads:
+            if item not in contents[id(read)] and ended(add) < began(read):
+                return Violation((add, read), "{1} lacks what {0} had added before it began")
+    return None
+
+
+def check_versions(operations: Sequence[Operation]) -> Violation | None:
+    """Whether the versions that a system reported of one key contradict real time or each other.
+
+    `version` is the number of the key's state after the operation: every update makes a greater
+    one, and whoever reports the same version saw the same value.
+    """
+    known: list[tuple[int, Operation]] = []
+    updates: dict[int, Operation] = {}
+    values: dict[int, tuple[Hashable, Operation]] = {}
+    for operation in operations:
+        if operation.version is None or operation.outcome is not Outcome.OK:
+            continue
+        version, value, updated = operation.version, operation.result, False
+        if operation.function == "write":
+            value, updated = operation.argument, True
+        elif operation.function == "cas" and canonical(value) == canonical(operation.argument[0]):
+            value, updated = operation.argument[1], True
+        if updated and updates.setdefault(version, operation) is not operation:
+            return Violation(
+                (updates[version], operation), f"{{0}} and {{1}} both made version {version}"
+            )
+        same, other = values.setdefault(version, (canonical(value), operation))
+        if same != canonical(value):
+            reason = f"{{0}} and {{1}} report different values as version {version}"
+            return Violation((other, operation), reason)
+        known.append((2 * version + (not updated), operation))
+    return out_of_order(known)
+
+
+def _completed(operations: Sequence[Operation], function: str) -> list[Operation]:
+    return [o for o in operations if o.function == function and o.outcome is Outcome.OK]
+
+
+def _happened(operations: Sequence[Operation], function: str) -> list[Operation]:
+    return [o for o in operations if o.function == function and o.outcome is not Outcome.FAIL]

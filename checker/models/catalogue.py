@@ -1,0 +1,213 @@
+"""The models that Labrys knows by name; each is a few lines, and a user's own looks the same.
+
+`observers` names the functions that never change a state: it makes the search faster.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from checker.columns import canonical
+from checker.history import Operation, Outcome
+from checker.models.model import Inconsistent, Model, State
+
+
+def _unknown(operation: Operation) -> Inconsistent:
+    return Inconsistent(f"{operation.function!r} is no operation of this model")
+
+
+@dataclass
+class Register:
+    """One value for each key: `read`, `write`, `cas`, `cas-mismatch`, and `append` for strings.
+
+    A `cas` returns the value found; it took effect if that is the value expected. `cas-mismatch`
+    observed only that the value was not its argument. A state is the value's canonical form.
+    """
+
+    name: str
+    start: Any = None
+    observers: ClassVar = frozenset({"read", "cas-mismatch"})
+
+    def initial(self) -> State:
+        return canonical(self.start)
+
+    def step(self, state: State, operation: Operation) -> State | Inconsistent:
+        crashed = operation.outcome is Outcome.INFO
+        match operation.function:
+            case "write":
+                return canonical(operation.argument)
+            case "append":
+                if not isinstance(state, str):
+                    return Inconsistent(f"{_show(state)} cannot be appended to")
+                return state + str(operation.argument)
+            case "read":
+                if crashed or canonical(operation.result) == state:
+                    return state
+                return Inconsistent(f"the value is {_show(state)}, not {operation.result!r}")
+            case "cas":
+                expected, new = map(canonical, operation.argument)
+                if crashed or canonical(operation.result) == state:
+                    return new if state == expected else state
+                return Inconsistent(f"the value is {_show(state)}, not {operation.result!r}")
+            case "cas-mismatch":
+                if crashed or canonical(operation.argument) != state:
+                    return state
+                return Inconsistent(f"the value is {_show(state)}, which was expected")
+        return _unknown(operation)
+
+
+def _show(state: State) -> str:
+    return "absent" if state is None else repr(state)
+
+
+@dataclass
+class Queue:
+    """First in, first out: `enqueue`, and `dequeue`, which returns null where it is empty."""
+
+    name: str = "queue"
+
+    def initial(self) -> State:
+        return ()
+
+    def step(self, state: State, operation: Operation) -> State | Inconsistent:
+        assert isinstance(state, tuple)
+        crashed = operation.outcome is Outcome.INFO
+        match operation.function:
+            case "enqueue":
+                return (*state, canonical(operation.argument))
+            case "dequeue":
+                first = state[0] if state else None
+                if crashed or canonical(operation.result) == first:
+                    return state[1:]
+                return Inconsistent(f"the first value is {_show(first)}, not {operation.result!r}")
+        return _unknown(operation)
+
+
+@dataclass
+class Set:
+    """`add`, `remove` and `contains` of an element; `read` returns all elements in any order."""
+
+    name: str = "set"
+    observers: ClassVar = frozenset({"read", "contains"})
+
+    def initial(self) -> State:
+        return frozenset()
+
+    def step(self, state: State, operation: Operation) -> State | Inconsistent:
+        assert isinstance(state, frozenset)
+        crashed = operation.outcome is Outcome.INFO
+        item = canonical(operation.argument)
+        match operation.function:
+            case "add":
+                return state | {item}
+            case "remove":
+                return state - {item}
+            case "contains":
+                if crashed or operation.result == (item in state):
+                    return state
+                return Inconsistent(
+                    f"{operation.argument!r} is{' not' * (item not in state)} in it"
+                )
+            case "read":
+                if crashed or frozenset(map(canonical, operation.result or [])) == state:
+                    return state
+                return Inconsistent(f"it holds {len(state)} elements, and others than were read")
+        return _unknown(operation)
+
+
+@dataclass
+class AppendList:
+    """`append` of an element; `read` returns all of them, oldest first."""
+
+    name: str = "list"
+    observers: ClassVar = frozenset({"read"})
+
+    def initial(self) -> State:
+        return ()
+
+    def step(self, state: State, operation: Operation) -> State | Inconsistent:
+        assert isinstance(state, tuple)
+        match operation.function:
+            case "append":
+                return (*state, canonical(operation.argument))
+            case "read":
+                read = tuple(map(canonical, operation.result or []))
+                if operation.outcome is Outcome.INFO or read == state:
+                    return state
+                return Inconsistent(f"it holds {len(state)} elements, not those that were read")
+        return _unknown(operation)
+
+
+@dataclass
+class Counter:
+    """`add` of an amount, and `read`; it begins at 0."""
+
+    name: str = "counter"
+    observers: ClassVar = frozenset({"read"})
+
+    def initial(self) -> State:
+        return 0
+
+    def step(self, state: State, operation: Operation) -> State | Inconsistent:
+        assert isinstance(state, int)
+        match operation.function:
+            case "add":
+                return state + int(operation.argument)
+            case "read":
+                if operation.outcome is Outcome.INFO or (operation.result or 0) == state:
+                    return state
+                return Inconsistent(f"the count is {state}, not {operation.result!r}")
+        return _unknown(operation)
+
+
+@dataclass
+class Mutex:
+    """`acquire` and `release`; it begins free."""
+
+    name: str = "mutex"
+
+    def initial(self) -> State:
+        return False
+
+    def step(self, state: State, operation: Operation) -> State | Inconsistent:
+        match operation.function, state:
+            case ("acquire", False):
+                return True
+            case ("release", True):
+                return False
+            case ("acquire" | "release", _):
+                return Inconsistent("it is held" if state else "it is free")
+        return _unknown(operation)
+
+
+@dataclass
+class UniqueIds:
+    """`generate` returns an id that was never returned before."""
+
+    name: str = "unique-ids"
+
+    def initial(self) -> State:
+        return frozenset()
+
+    def step(self, state: State, operation: Operation) -> State | Inconsistent:
+        assert isinstance(state, frozenset)
+        if operation.function != "generate":
+            return _unknown(operation)
+        if operation.outcome is Outcome.INFO:
+            return state
+        given = canonical(operation.result)
+        return Inconsistent(f"{given!r} was given before") if given in state else state | {given}
+
+
+MODELS: dict[str, Callable[[], Model]] = {
+    "register": lambda: Register("register"),
+    "cas-register": lambda: Register("cas-register"),
+    "etcd": lambda: Register("etcd"),
+    "kv": lambda: Register("kv", ""),
+    "queue": Queue,
+    "set": Set,
+    "list": AppendList,
+    "counter": Counter,
+    "mutex": Mutex,
+    "unique-ids": UniqueIds,
+}

@@ -1,0 +1,145 @@
+"""One process's conversation with a cluster: sessions, retries, redirection and deadlines.
+
+This is the one place that turns refusals and silence into outcomes. An operation is `ok` when a node
+replied. Otherwise it is `fail` if no sending of its request can have had an effect (each was refused
+definitely, or never left), or if the call is pure; and `info` if any sending may have had one.
+Sending again is safe because a request keeps its session and its sequence, under which a system
+applies it once (systems_under_test/requests.py).
+"""
+
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from checker.history import Outcome
+from harness.clock import MILLISECOND_NS, Clock
+from harness.cluster import Channel, NoAnswer, Unreachable
+from harness.recorder import Completion
+from systems_under_test.node import NodeId
+from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
+from workloads.workload import Call
+
+ATTEMPT_NS = 1_000 * MILLISECOND_NS
+"""How long one sending of a request waits for its answer before another node is asked."""
+
+BACKOFF_NS = 20 * MILLISECOND_NS
+"""The pause before asking on when nobody leads or a node cannot be reached, up to twice as long."""
+
+WANDER = 10
+"""One operation in so many begins at a random node rather than at the one that answered last.
+
+Clients in the field do not all follow the newest leader, and a node that wrongly believes to lead is
+found out only by those that ask it.
+"""
+
+
+@dataclass
+class _Attempts:
+    """What is known of one operation while it is tried again and again."""
+
+    until_ns: int
+    uncertain: bool = False
+    error: str = "timeout"
+    heard: list[NodeId] = field(default_factory=list)
+
+
+class Client:
+    """Speaks for one process, which makes one call at a time."""
+
+    def __init__(
+        self, nodes: tuple[NodeId, ...], channel: Channel, clock: Clock, random: Random
+    ) -> None:
+        self._nodes = nodes
+        self._channel = channel
+        self._clock = clock
+        self._random = random
+        self._preferred = random.choice(nodes)
+        self._session: int | None = None
+        self._sequence = 0
+
+    async def invoke(self, call: Call, until_ns: int, first: NodeId | None = None) -> Completion:
+        """Make a call and try until it is answered or that moment has come; ask `first` first."""
+        attempts = _Attempts(until_ns)
+        if first is not None:
+            self._preferred = first
+        elif self._random.randrange(WANDER) == 0:
+            self._preferred = self._random.choice(self._nodes)
+        if self._session is None:
+            opened = await self._try(Request(0, self._next_sequence(), "open"), attempts)
+            # Whatever is uncertain here is a session that nobody will use, not the call itself.
+            attempts.uncertain = False
+            if opened is None:
+                return self._gave_up(call, attempts)
+            self._session = int(opened.result)
+        sequence = self._next_sequence()
+        request = Request(self._session, sequence, call.function, call.key, call.argument)
+        reply = await self._try(request, attempts)
+        if reply is None:
+            return self._gave_up(call, attempts)
+        return Completion(
+            Outcome.OK, reply.result, self._preferred, None, tuple(attempts.heard)
+        )
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+    async def _try(self, request: Request, attempts: _Attempts) -> Reply | None:
+        """Send a request to one node after another until one replies; None when time is up."""
+        redirects = 0
+        while self._clock.now_ns() < attempts.until_ns:
+            answer = await self._ask(request, attempts)
+            if isinstance(answer, Reply):
+                return answer
+            redirects = redirects + 1 if answer is not None and answer.leader else 0
+            if answer is not None and self._is_final(ErrorCode.of(answer.error)):
+                return None
+            if answer is not None and answer.leader in self._nodes and redirects <= 2:
+                self._preferred = answer.leader
+                continue
+            self._preferred = self._next_node()
+            redirects = 0
+            pause_ns = BACKOFF_NS + self._random.randrange(BACKOFF_NS)
+            await self._clock.sleep_until_ns(
+                min(self._clock.now_ns() + pause_ns, attempts.until_ns)
+            )
+        return None
+
+    async def _ask(self, request: Request, attempts: _Attempts) -> Reply | Refusal | None:
+        """Send a request once; None where no answer came."""
+        until_ns = min(self._clock.now_ns() + ATTEMPT_NS, attempts.until_ns)
+        try:
+            answer = await self._channel.ask(self._preferred, request, until_ns)
+        except Unreachable:
+            attempts.error = "unreachable"
+            return None
+        except NoAnswer:
+            attempts.uncertain = True
+            attempts.error = "timeout"
+            return None
+        attempts.heard.append(self._preferred)
+        if isinstance(answer, Refusal):
+            attempts.error = answer.error
+            attempts.uncertain |= not ErrorCode.of(answer.error).definite
+        return answer
+
+    def _is_final(self, code: ErrorCode) -> bool:
+        """Whether asking again is pointless. A session that expired is given up for a new one."""
+        if code is ErrorCode.SESSION_EXPIRED:
+            self._session = None
+        return code in (ErrorCode.SESSION_EXPIRED, ErrorCode.BAD_REQUEST)
+
+    def _next_sequence(self) -> int:
+        """A number not used before, so that no late answer is taken for that of another request."""
+        self._sequence += 1
+        return self._sequence
+
+    def _next_node(self) -> NodeId:
+        index = self._nodes.index(self._preferred)
+        return self._nodes[(index + 1) % len(self._nodes)]
+
+    def _gave_up(self, call: Call, attempts: _Attempts) -> Completion:
+        uncertain = attempts.uncertain and not call.pure
+        outcome = Outcome.INFO if uncertain else Outcome.FAIL
+        return Completion(outcome, error=attempts.error, heard=tuple(attempts.heard))
+
+

@@ -1,0 +1,150 @@
+"""What a run is: every option, validated when it is put together, and kept with the run as TOML."""
+
+import shlex
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from harness.clock import SECOND_NS
+from harness.errors import UsageError
+from harness.nemesis.schedule import FAMILIES, FAULTS, choose_faults
+from harness.registry import ENVIRONMENTS, known, system, workload
+from workloads.workload import Shape
+
+MOST_NODES = 25
+MOST_CLIENTS = 1_000
+LONGEST_S = 7 * 24 * 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """The options of one run. Raises `UsageError` for what does not exist or makes no sense.
+
+    `faults` are names of families or of single faults, none at all for a run without faults. `rate`
+    is in operations a second over all clients, 0 for as fast as they go. Times are in seconds:
+    `time_limit` of the calls under faults, `operation_timeout` of one operation, `recovery_limit`
+    until every node must serve again once all is healed, `check_time_limit` of the checker, whose
+    `check_memory_limit` is in MiB.
+    """
+
+    system: str
+    workload: str = "register"
+    environment: str = "auto"
+    nodes: int = 5
+    clients: int = 10
+    time_limit: float = 30.0
+    faults: tuple[str, ...] = ("partition", "kill")
+    rate: float = 0.0
+    seed: int = 0
+    values: str = "counters"
+    keys: int = 5
+    operations_per_key: int = 200
+    operation_timeout: float = 4.0
+    recovery_limit: float = 30.0
+    check_time_limit: float = 300.0
+    check_memory_limit: int = 4096
+
+    def __post_init__(self) -> None:
+        system(self.system).node_class()
+        workload(self.workload)
+        known("environment", self.environment, ENVIRONMENTS)
+        for name in self.faults:
+            known("fault", name, (*FAMILIES, *FAULTS))
+        _within("--nodes", self.nodes, 1, MOST_NODES)
+        _within("--clients", self.clients, 1, MOST_CLIENTS)
+        _within("--time-limit", self.time_limit, 0.1, LONGEST_S)
+        _within("--rate", self.rate, 0, 1_000_000)
+        _within("--seed", self.seed, 0, 2**63 - 1)
+        _within("--keys", self.keys, 1, 10_000)
+        _within("--operations-per-key", self.operations_per_key, 1, 100_000_000)
+        _within("--operation-timeout", self.operation_timeout, 0.01, 3600)
+        _within("--recovery-limit", self.recovery_limit, 0.1, 3600)
+        _within("--check-time-limit", self.check_time_limit, 0.1, LONGEST_S)
+        _within("--check-memory-limit", self.check_memory_limit, 64, 1 << 20)
+        _check_values(self.values)
+        choose_faults(self.faults, self.nodes)
+
+    @property
+    def shape(self) -> Shape:
+        return Shape(self.values, self.keys, self.operations_per_key)
+
+    @property
+    def time_limit_ns(self) -> int:
+        return int(self.time_limit * SECOND_NS)
+
+    @property
+    def node_names(self) -> tuple[str, ...]:
+        return tuple(f"n{number}" for number in range(1, self.nodes + 1))
+
+    @property
+    def command(self) -> str:
+        """The line that asks for this run again: all that differs from the defaults, and the seed."""
+        words = ["labrys", "run", self.system, "--environment", self.environment]
+        for option in fields(self):
+            value = getattr(self, option.name)
+            if option.name in ("system", "environment", "seed") or value == option.default:
+                continue
+            if option.name == "faults":
+                value = ",".join(value) or "none"
+            elif isinstance(value, float):
+                value = f"{value:g}"
+            words += [f"--{option.name.replace('_', '-')}", str(value)]
+        return shlex.join([*words, "--seed", str(self.seed)])
+
+    def to_toml(self) -> str:
+        return tomli_w.dumps({**asdict(self), "faults": list(self.faults)})
+
+    @classmethod
+    def from_toml(cls, path: Path) -> "RunConfig":
+        """Read options from a TOML file; `UsageError` says what is wrong with it."""
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UsageError(f"cannot read {path}: {error.strerror}; check the path") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageError(f"{path} is not TOML: {error}; correct the file") from error
+        return cls.from_values(values)
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> "RunConfig":
+        """Put a configuration together from plain values, each of the type of its option."""
+        types = {option.name: option.type for option in fields(cls)}
+        plain: dict[str, Any] = {}
+        for name, value in values.items():
+            known("option", name, types)
+            plain[name] = _converted(name, types[name], value)
+        if "system" not in plain:
+            raise UsageError("the option 'system' is missing; name the system under test")
+        return cls(**plain)
+
+
+def _converted(name: str, kind: Any, value: Any) -> Any:
+    if kind is float and type(value) is int:
+        return float(value)
+    if kind == tuple[str, ...] and isinstance(value, list):
+        if all(isinstance(word, str) for word in value):
+            return tuple(value)
+    elif type(value) is kind:
+        return value
+    raise UsageError(f"the option {name!r} cannot be {value!r}; see `labrys run --help`")
+
+
+def _within(option: str, value: float, least: float, most: float) -> None:
+    """A `UsageError` unless the value is in the range, which also keeps infinity and NaN out."""
+    if not least <= value <= most:
+        raise UsageError(f"{option} cannot be {value:g}; give a number from {least:g} to {most:g}")
+
+
+def _check_values(values: str) -> None:
+    kind, colon, count = values.partition(":")
+    if kind in ("counters", "documents") and not colon:
+        return
+    if kind == "repeated" and count.isascii() and count.isdigit() and 2 <= int(count) <= 1_000_000:
+        return
+    raise UsageError(
+        f"--values cannot be {values!r}; give counters, documents, or repeated:N with N of 2 or more"
+    )

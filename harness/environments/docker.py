@@ -1,0 +1,390 @@
+"""Nodes as containers on a network of their own, each with a fixed address and a volume.
+
+Clients and nodes reach nodes by the containers' addresses. Partitions are rules of nftables on the
+engine's bridge (`firewall`), set by the host's nft where the harness has the rights, else by nft
+in a helper container that shares the host's network; where neither works, links cannot be cut and
+the capability lacks. All that is made carries the owner's mark (`leftovers`).
+
+Limits: the engine must run on this host and not rootless, since elsewhere its containers cannot be
+reached by address. Not tried with engines in a virtual machine (macOS, Windows).
+"""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import APIError, DockerException, NotFound
+
+from harness.clock import Clock
+from harness.cluster import Capability, Link, NodeState
+from harness.environments.firewall import (
+    Firewall,
+    Nft,
+    NftFailed,
+    host_nft,
+    remove_table,
+    tables_of_dead_runs,
+)
+from harness.environments.image import Image, node_image, shares_usr
+from harness.environments.leftovers import (
+    OWNER_LABEL,
+    connect,
+    remove_from_engine,
+    remove_leftovers,
+)
+from harness.environments.owner import this_process
+from harness.environments.tcp_cluster import TcpCluster, in_thread, last_words
+from harness.errors import EnvironmentFailed
+from systems_under_test.node import NodeId
+
+PORT = 7000
+_FIRST_HOST = 11
+"""The last part of the first node's address; the network's gateway has a low one."""
+
+
+def engine_answers() -> bool:
+    """Whether a Docker engine answers, found out within a second."""
+    client = connect()
+    if client is not None:
+        client.close()
+    return client is not None
+
+
+class DockerCluster(TcpCluster):
+    """Node containers on one network."""
+
+    environment = "docker"
+    capabilities = frozenset(Capability)
+
+    def __init__(
+        self, *, system: str, nodes: Iterable[NodeId], seed: int, folder: Path, clock: Clock
+    ) -> None:
+        super().__init__(system=system, nodes=nodes, seed=seed, folder=folder, clock=clock)
+        self._owner = this_process(uuid.uuid4().hex[:8])
+        self._labels = {"labrys.run": self._owner.run, OWNER_LABEL: self._owner.text()}
+        self._client: docker.DockerClient | None = None
+        self._network = f"labrys-{self._owner.run}"
+        self._containers: dict[NodeId, str] = {}
+        self._helper: str | None = None
+        self._volumes: list[str] = []
+        self._image: Image | None = None
+        self._firewall: Firewall | None = None
+        self._partitions = "none"
+        self._engine: dict[str, Any] = {}
+
+    async def open(self) -> None:
+        await in_thread(remove_leftovers)
+        try:
+            with _engine_errors("start nodes"):
+                await in_thread(self._make)
+            await self._all_accept()
+        except BaseException:
+            with contextlib.suppress(EnvironmentFailed):
+                await self.close()
+            raise
+
+    async def close(self) -> None:
+        await in_thread(self._remove)
+
+    async def start(self, nodes: Iterable[NodeId]) -> None:
+        started = [node for node in nodes if not self._states[node].running]
+        await self._each(started, "start", lambda api, container: api.start(container))
+        for node in started:
+            self._states[node] = NodeState()
+        for node in started:
+            await self._accepts(node)
+
+    async def kill(self, nodes: Iterable[NodeId]) -> None:
+        killed = [node for node in nodes if self._states[node].running and not self._ended(node)]
+        await self._each(killed, "kill", _kill)
+        for node in killed:
+            self._states[node] = NodeState(running=False)
+
+    async def pause(self, nodes: Iterable[NodeId]) -> None:
+        paused = [node for node in nodes if self._states[node] == NodeState()]
+        await self._each(paused, "pause", lambda api, container: api.pause(container))
+        for node in paused:
+            self._states[node] = NodeState(paused=True)
+
+    async def resume(self, nodes: Iterable[NodeId]) -> None:
+        resumed = [node for node in nodes if self._states[node].paused]
+        await self._each(resumed, "resume", lambda api, container: api.unpause(container))
+        for node in resumed:
+            self._states[node] = NodeState()
+
+    async def cut(self, links: Iterable[Link]) -> None:
+        await self._with_firewall(lambda firewall: firewall.cut(sorted(links)))
+
+    async def mend(self) -> None:
+        if self._firewall is not None:
+            await self._with_firewall(Firewall.mend)
+
+    async def collect_logs(self, folder: Path) -> Sequence[Path]:
+        folder.mkdir(parents=True, exist_ok=True)
+        written = []
+        for node in self.nodes:
+            if node in self._containers:
+                target = folder / f"{node}.log"
+                text = await in_thread(self._log, node)
+                target.write_text(text, encoding="utf-8")
+                written.append(target)
+        return written
+
+    def crashes(self) -> Mapping[NodeId, str]:
+        found = {}
+        for node in self._containers:
+            state = self._inspect(node) if self._states[node].running else {"Running": True}
+            if not state["Running"]:
+                words = last_words(self._log(node))
+                found[node] = f"exit status {state.get('ExitCode')}: {words}"
+        return found
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "engine": self._engine.get("ServerVersion"),
+            "kernel": self._engine.get("KernelVersion"),
+            "system": self._engine.get("OperatingSystem"),
+            "image": self._image.tag if self._image else None,
+            "base": self._image.base if self._image else None,
+            "partitions": self._partitions,
+            "addresses": {node: f"{host}:{port}" for node, (host, port) in self.addresses.items()},
+        }
+
+    def _make(self) -> None:
+        client = connect()
+        if client is None:
+            raise EnvironmentFailed(
+                "no Docker engine answers: start one, or use --environment local"
+            )
+        self._client = client
+        self._engine = client.info()
+        self._image = node_image(client, self.system)
+        base = self._make_network(client)
+        for number, node in enumerate(self.nodes):
+            self.addresses[node] = (str(base + _FIRST_HOST + number), PORT)
+        for node in self.nodes:
+            self._make_node(client, node, self._image)
+        self._make_firewall(client, self._image)
+        with ThreadPoolExecutor(len(self.nodes)) as pool:
+            list(pool.map(client.api.start, self._containers.values()))
+        self._states = {node: NodeState() for node in self.nodes}
+
+    def _make_network(self, client: docker.DockerClient) -> Any:
+        """Make the network, on a subnet that the engine holds for free; return its first address.
+
+        The engine avoids the host's own routes only where it chooses the subnet, but gives fixed
+        addresses only where the user chose it: so it chooses first, and then we choose the same.
+        """
+        for attempt in range(5):
+            trial = client.api.create_network(f"{self._network}-trial", labels=self._labels)["Id"]
+            subnet = client.api.inspect_network(trial)["IPAM"]["Config"][0]["Subnet"]
+            client.api.remove_network(trial)
+            pool = docker.types.IPAMPool(subnet=subnet)
+            try:
+                made = client.api.create_network(
+                    self._network,
+                    ipam=docker.types.IPAMConfig(pool_configs=[pool]),
+                    labels=self._labels,
+                )
+            except APIError:
+                if attempt == 4:  # Another run was quicker, five times over.
+                    raise
+                continue
+            if not Path(f"/sys/class/net/br-{made['Id'][:12]}").exists():
+                raise EnvironmentFailed(
+                    "the Docker engine's containers cannot be reached by address from here "
+                    "(it is rootless, or on another machine): use --environment local"
+                )
+            return ip_network(subnet).network_address
+        raise AssertionError("unreachable")
+
+    def _make_node(self, client: docker.DockerClient, node: NodeId, image: Image) -> None:
+        host, port = self.addresses[node]
+        command = ["python3", "-m", "systems_under_test.serve", "--system", self.system]
+        command += ["--node", node, "--listen", f"{host}:{port}", "--seed", str(self.seed)]
+        command += ["--journal", "/data/journal"]
+        for peer in self.nodes:
+            if peer != node:
+                command += ["--peer", f"{peer}={self.addresses[peer][0]}:{PORT}"]
+        name = f"{self._network}-{node}"
+        client.api.create_volume(name, labels=self._labels)
+        self._volumes.append(name)
+        endpoint = client.api.create_endpoint_config(ipv4_address=host)
+        usr = ["/usr:/usr:ro"] if image.mounts_usr else []
+        made = client.api.create_container(
+            image.tag,
+            command,
+            name=name,
+            hostname=node,
+            labels=self._labels,
+            volumes=["/data"],
+            networking_config={"EndpointsConfig": {self._network: endpoint}},
+            host_config=client.api.create_host_config(
+                binds=[*usr, f"{name}:/data"], cap_drop=["ALL"]
+            ),
+        )
+        self._containers[node] = made["Id"]
+
+    def _make_firewall(self, client: docker.DockerClient, image: Image) -> None:
+        """Find a way to cut links: the host's nft, or nft in a helper container, or none."""
+        refusals = []
+        ways: list[tuple[str, Callable[[], Nft]]] = [("nftables on the host", lambda: host_nft)]
+        if shares_usr(client):
+            ways.append(("nftables in a helper container", lambda: self._helper_nft(client, image)))
+        for name, way in ways:
+            firewall = None
+            try:
+                nft = way()
+                firewall = Firewall(nft, self._owner, self.addresses)
+                firewall.create()
+                for table, _ in tables_of_dead_runs(nft):
+                    remove_table(nft, table)
+            except (NftFailed, DockerException) as error:
+                refusals.append(f"{name}: {_reason(error)}")
+            else:
+                self._firewall, self._partitions = firewall, name
+                return
+        self.capabilities = frozenset(Capability) - {Capability.CUT}
+        self._partitions = "none (" + "; ".join(refusals) + ")"
+
+    def _helper_nft(self, client: docker.DockerClient, image: Image) -> Nft:
+        """An nft that runs in a container with the host's network and the right to change it."""
+        made = client.api.create_container(
+            image.tag,
+            ["sleep", "infinity"],
+            name=f"{self._network}-helper",
+            labels=self._labels,
+            host_config=client.api.create_host_config(
+                binds=["/usr:/usr:ro"],
+                network_mode="host",
+                cap_drop=["ALL"],
+                cap_add=["NET_ADMIN"],
+                init=False,
+            ),
+        )
+        self._helper = made["Id"]
+        client.api.start(self._helper)
+
+        def nft(commands: str) -> str:
+            call = client.api.exec_create(self._helper, ["/usr/sbin/nft", commands])
+            output = client.api.exec_start(call["Id"]).decode(errors="replace")
+            if client.api.exec_inspect(call["Id"])["ExitCode"] != 0:
+                raise NftFailed(output.strip()[:300])
+            return output
+
+        return nft
+
+    def _remove(self) -> None:
+        client, self._client = self._client, None
+        if client is None:
+            return
+        if self._firewall is not None:
+            with contextlib.suppress(NftFailed, DockerException):
+                self._firewall.remove()
+        helper = [] if self._helper is None else [self._helper]
+        containers = [*self._containers.values(), *helper]
+
+        failures: list[str] = []
+
+        def remove(kind: str, name: str) -> None:
+            try:
+                remove_from_engine(client, kind, name)
+            except NotFound:
+                pass
+            except (DockerException, OSError) as error:
+                failures.append(f"{kind} {name}: {_reason(error)}")
+
+        with contextlib.closing(client), ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda name: remove("container", name), containers))
+            for network in (f"{self._network}-trial", self._network):
+                remove("network", network)
+            for volume in self._volumes:
+                remove("volume", volume)
+        self._firewall = self._helper = None
+        self._containers.clear()
+        self._volumes.clear()
+        self._states = {node: NodeState(running=False) for node in self.nodes}
+        if failures:
+            raise EnvironmentFailed(
+                f"the Docker engine could not remove {'; '.join(failures)}: "
+                "see to the engine, then run labrys clean"
+            )
+
+    async def _each(
+        self, nodes: Sequence[NodeId], what: str, action: Callable[[Any, str], None]
+    ) -> None:
+        """Do something to the containers of these nodes side by side."""
+        api = self._open_client().api
+
+        def act(node: NodeId) -> None:
+            try:
+                action(api, self._containers[node])
+            except APIError:
+                # A node that has ended by itself is a crash, which `crashes` tells.
+                if not self._ended(node):
+                    raise
+
+        with _engine_errors(f"{what} {', '.join(nodes)}"):
+            await asyncio.gather(*(in_thread(act, node) for node in nodes))
+
+    async def _with_firewall(self, action: Callable[[Firewall], None]) -> None:
+        if self._firewall is None:
+            raise EnvironmentFailed(
+                f"links cannot be cut here, {self._partitions}: "
+                "run with the rights for nftables, or use --environment local"
+            )
+        try:
+            await in_thread(action, self._firewall)
+        except (NftFailed, DockerException) as error:
+            raise EnvironmentFailed(
+                f"the links could not be changed ({_reason(error)}): run again, "
+                "and leave the nftables of a run alone while it goes on"
+            ) from error
+
+    def _open_client(self) -> docker.DockerClient:
+        if self._client is None:
+            raise EnvironmentFailed("the cluster is not open: open it before using its nodes")
+        return self._client
+
+    def _inspect(self, node: NodeId) -> dict[str, Any]:
+        api = self._open_client().api
+        with _engine_errors(f"tell the state of {node}"):
+            state: dict[str, Any] = api.inspect_container(self._containers[node])["State"]
+        return state
+
+    def _ended(self, node: NodeId) -> bool:
+        return not self._inspect(node)["Running"]
+
+    def _log(self, node: NodeId) -> str:
+        api = self._open_client().api
+        with _engine_errors(f"give the log of {node}"):
+            raw: bytes = api.logs(self._containers[node])
+        return raw.decode(errors="replace")
+
+
+@contextlib.contextmanager
+def _engine_errors(what: str) -> Iterator[None]:
+    """Turn what the Docker SDK raises into one sentence."""
+    try:
+        yield
+    except (DockerException, OSError) as error:
+        raise EnvironmentFailed(
+            f"the Docker engine could not {what} ({_reason(error)}): "
+            "see to the engine, or use --environment local"
+        ) from error
+
+
+def _kill(api: Any, container: str) -> None:
+    """Kill, and return when the engine has seen the end, so that a start may follow at once."""
+    api.kill(container, "SIGKILL")
+    api.wait(container, timeout=10)
+
+
+def _reason(error: Exception) -> str:
+    return str(error.explanation if isinstance(error, APIError) else error)[:300]

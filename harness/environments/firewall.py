@@ -1,0 +1,96 @@
+"""Cutting links between containers on a bridge: one nftables table of the bridge family.
+
+The table holds a set of links, as pairs of addresses. A cut or a mending is one transaction, so all
+links change at one moment. A node's connection to a peer carries messages one way, so what is
+dropped is what a link's source sends to its target's port: the connection's data and all attempts
+to make it anew. Acknowledgements of the connection the other way come from that port and pass, so
+that the other direction goes on. Established connections are cut as well. What the host's clients
+send is not forwarded, and so does not pass this table.
+
+The table's name holds its owner's mark, so that one of a dead run is known for what it is.
+"""
+
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
+
+from harness.cluster import Link
+from harness.environments.channel import Address
+from harness.environments.owner import Owner
+from systems_under_test.node import NodeId
+
+Nft: TypeAlias = Callable[[str], str]
+"""Runs nft commands as one transaction and returns what it printed; `NftFailed` if not."""
+
+_PREFIX = "labrys_"
+
+
+class NftFailed(Exception):
+    """nft cannot be run, has no rights, or refused a command."""
+
+
+def host_nft(commands: str) -> str:
+    """Run the host's own nft with our own rights."""
+    try:
+        done = subprocess.run(
+            ["nft", "-f", "-"],
+            input=commands,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NftFailed(f"nft cannot be run: {error}") from None
+    if done.returncode != 0:
+        raise NftFailed(done.stderr.strip()[:300] or f"nft ended with status {done.returncode}")
+    return done.stdout
+
+
+class Firewall:
+    """The table of one run."""
+
+    def __init__(self, nft: Nft, owner: Owner, addresses: Mapping[NodeId, Address]) -> None:
+        self._nft = nft
+        self._table = f"bridge {_PREFIX}{owner.text()}"
+        self._addresses = addresses
+
+    def create(self) -> None:
+        self._nft(
+            f"table {self._table} {{\n"
+            "  set cut { type ipv4_addr . ipv4_addr . inet_service; }\n"
+            "  chain links {\n"
+            "    type filter hook forward priority -200; policy accept;\n"
+            "    ether type ip ip saddr . ip daddr . tcp dport @cut counter drop\n"
+            "  }\n}\n"
+        )
+
+    def cut(self, links: Iterable[Link]) -> None:
+        pairs = []
+        for source, target in links:
+            (from_host, _), (to_host, port) = self._addresses[source], self._addresses[target]
+            pairs.append(f"{from_host} . {to_host} . {port}")
+        if pairs:
+            self._nft(f"add element {self._table} cut {{ {', '.join(pairs)} }}\n")
+
+    def mend(self) -> None:
+        self._nft(f"flush set {self._table} cut\n")
+
+    def remove(self) -> None:
+        self._nft(f"delete table {self._table}\n")
+
+
+def tables_of_dead_runs(nft: Nft) -> list[tuple[str, Owner]]:
+    """The names of tables whose harness is dead, with their owners."""
+    found = []
+    for line in nft("list tables\n").splitlines():
+        match line.split():
+            case ["table", "bridge", name] if name.startswith(_PREFIX):
+                owner = Owner.parse(name.removeprefix(_PREFIX))
+                if owner is not None and not owner.alive():
+                    found.append((name, owner))
+    return found
+
+
+def remove_table(nft: Nft, name: str) -> None:
+    nft(f"delete table bridge {name}\n")

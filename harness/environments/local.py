@@ -1,0 +1,227 @@
+"""Nodes as processes of this machine, on loopback: needs no container engine and no root.
+
+Nodes listen on free ports that stay theirs for the whole run. Clients connect straight to them;
+what nodes say to each other goes through `proxy`, where each directed link can be cut. Nodes and
+proxy die with the harness: the kernel kills them on Linux, even stopped ones, and `leftovers`
+finds what remains elsewhere.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import platform
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.clock import Clock
+from harness.cluster import Capability, Link, NodeState
+from harness.environments.leftovers import OWNER_VARIABLE, remove_leftovers
+from harness.environments.owner import this_process
+from harness.environments.tcp_cluster import TcpCluster, in_thread, last_words
+from harness.errors import EnvironmentFailed
+from systems_under_test.node import NodeId
+
+HOST = "127.0.0.1"
+
+
+class LocalCluster(TcpCluster):
+    """Node processes on loopback."""
+
+    environment = "local"
+    capabilities = frozenset(Capability)
+
+    def __init__(
+        self, *, system: str, nodes: Iterable[NodeId], seed: int, folder: Path, clock: Clock
+    ) -> None:
+        super().__init__(system=system, nodes=nodes, seed=seed, folder=folder, clock=clock)
+        self._owner = this_process(uuid.uuid4().hex[:8])
+        self._journals = folder / "journals"
+        self._processes: dict[NodeId, subprocess.Popen[bytes]] = {}
+        self._ports: list[socket.socket] = []
+        self._proxy: asyncio.subprocess.Process | None = None
+        self._proxy_busy = asyncio.Lock()
+        self._routes: dict[Link, int] = {}
+
+    async def open(self) -> None:
+        await in_thread(remove_leftovers)
+        try:
+            self._journals.mkdir(parents=True, exist_ok=True)
+            self.addresses.update({node: (HOST, self._reserve_port()) for node in self.nodes})
+            await self._open_proxy()
+            for node in self.nodes:
+                self._spawn(node)
+            await self._all_accept()
+        except OSError as error:
+            await self.close()
+            raise EnvironmentFailed(
+                f"cannot start node processes in {self.folder}: {error.strerror or error}: "
+                "free what is lacking, or choose another folder for the store"
+            ) from error
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        for process in self._processes.values():
+            process.kill()
+        for process in self._processes.values():
+            _reap(process)
+        if self._proxy is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._proxy.kill()
+            await self._proxy.communicate()
+            self._proxy = None
+        for reserved in self._ports:
+            reserved.close()
+        self._ports.clear()
+        self._states = {node: NodeState(running=False) for node in self.nodes}
+        shutil.rmtree(self._journals, ignore_errors=True)
+
+    async def start(self, nodes: Iterable[NodeId]) -> None:
+        started = [node for node in nodes if not self._states[node].running]
+        for node in started:
+            self._spawn(node)
+        for node in started:
+            await self._accepts(node)
+
+    async def kill(self, nodes: Iterable[NodeId]) -> None:
+        killed = [node for node in nodes if self._states[node].running and not self._ended(node)]
+        for node in killed:
+            self._processes[node].kill()
+        for node in killed:
+            _reap(self._processes[node])
+            self._states[node] = NodeState(running=False)
+
+    async def pause(self, nodes: Iterable[NodeId]) -> None:
+        for node in nodes:
+            if self._states[node].running:
+                self._processes[node].send_signal(signal.SIGSTOP)
+                self._states[node] = NodeState(paused=True)
+
+    async def resume(self, nodes: Iterable[NodeId]) -> None:
+        for node in nodes:
+            if self._states[node].paused:
+                self._processes[node].send_signal(signal.SIGCONT)
+                self._states[node] = NodeState()
+
+    async def cut(self, links: Iterable[Link]) -> None:
+        await self._tell_proxy({"cut": sorted(links)})
+
+    async def mend(self) -> None:
+        await self._tell_proxy({"mend": True})
+
+    async def collect_logs(self, folder: Path) -> Sequence[Path]:
+        folder.mkdir(parents=True, exist_ok=True)
+        written = []
+        for node in self.nodes:
+            target, source = folder / f"{node}.log", self._log_file(node)
+            if source.exists() and source != target:
+                shutil.copyfile(source, target)
+            written.append(target)
+        return written
+
+    def crashes(self) -> Mapping[NodeId, str]:
+        return {
+            node: f"exit status {process.returncode}: {last_words(self._log(node))}"
+            for node, process in self._processes.items()
+            if self._states[node].running and self._ended(node)
+        }
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "python": platform.python_version(),
+            "system": platform.platform(),
+            "partitions": "a proxy process between the nodes",
+            "addresses": {node: f"{host}:{port}" for node, (host, port) in self.addresses.items()},
+        }
+
+    def _reserve_port(self) -> int:
+        """A free port that nobody else is given while the run lasts.
+
+        On Linux a socket that is bound but does not listen keeps others off the port, lets the
+        node listen on it, and leaves connections refused while the node is down.
+        """
+        reserved = socket.socket()
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.bind((HOST, 0))
+        port: int = reserved.getsockname()[1]
+        if sys.platform == "linux":
+            self._ports.append(reserved)
+        else:
+            reserved.close()
+        return port
+
+    def _spawn(self, node: NodeId) -> None:
+        command = [sys.executable, "-m", "systems_under_test.serve", "--exit-with-parent"]
+        command += ["--system", self.system, "--node", node, "--seed", str(self.seed)]
+        command += ["--journal", str(self._journals / f"{node}.journal")]
+        command += ["--listen", f"{HOST}:{self.addresses[node][1]}"]
+        for peer in self.nodes:
+            if peer != node:
+                command += ["--peer", f"{peer}={HOST}:{self._routes[node, peer]}"]
+        with self._log_file(node).open("ab") as log:
+            self._processes[node] = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env=self._environment(),
+                start_new_session=True,  # Ctrl-C is for the harness, which then ends the nodes.
+            )
+        self._states[node] = NodeState()
+
+    async def _open_proxy(self) -> None:
+        self._proxy = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "harness.environments.proxy",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=self._environment(),
+            start_new_session=True,
+        )
+        links = [[one, other, *self.addresses[other]] for one, other in self._links()]
+        answer = await self._tell_proxy({"links": links})
+        self._routes = {(one, other): port for one, other, port in answer.get("ports", ())}
+
+    async def _tell_proxy(self, command: dict[str, Any]) -> dict[str, Any]:
+        proxy = self._proxy
+        if proxy is None or proxy.stdin is None or proxy.stdout is None:
+            raise EnvironmentFailed("the cluster is not open: open it before cutting its links")
+        async with self._proxy_busy:
+            try:
+                proxy.stdin.write(json.dumps(command).encode() + b"\n")
+                answer: dict[str, Any] = json.loads(await proxy.stdout.readline())
+            except (OSError, ValueError):
+                raise EnvironmentFailed(
+                    "the proxy between the nodes has ended: run again, and look at its error above"
+                ) from None
+        return answer
+
+    def _environment(self) -> dict[str, str]:
+        """Our own, with our import path, so that a system from elsewhere is found as well."""
+        path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+        return {**os.environ, "PYTHONPATH": path, OWNER_VARIABLE: self._owner.text()}
+
+    def _ended(self, node: NodeId) -> bool:
+        return self._processes[node].poll() is not None
+
+    def _log_file(self, node: NodeId) -> Path:
+        return self.folder / f"{node}.log"
+
+    def _log(self, node: NodeId) -> str:
+        return self._log_file(node).read_text(encoding="utf-8", errors="replace")
+
+
+def _reap(process: subprocess.Popen[bytes]) -> None:
+    process.wait()
+    if process.stdin is not None:
+        process.stdin.close()

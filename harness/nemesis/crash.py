@@ -1,0 +1,33 @@
+"""Crashes: nodes killed as by SIGKILL, and started again on the journals that they left."""
+
+from dataclasses import dataclass
+from random import Random
+from typing import ClassVar
+
+from harness.cluster import Capability, Cluster
+from harness.nemesis.fault import Target, choose, told
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """Kill nodes; healing starts every node that is down."""
+
+    target: Target
+    family: ClassVar[str] = "kill"
+    needs: ClassVar[frozenset[Capability]] = frozenset({Capability.KILL})
+
+    @property
+    def name(self) -> str:
+        return f"kill-{self.target}"
+
+    @property
+    def least_nodes(self) -> int:
+        return self.target.least_nodes
+
+    async def inject(self, cluster: Cluster, random: Random) -> str:
+        nodes = await choose(self.target, cluster, random)
+        await cluster.kill(nodes)
+        return f"killed {told(nodes)}"
+
+    async def heal(self, cluster: Cluster) -> None:
+        await cluster.start(cluster.nodes)

@@ -1,0 +1,52 @@
+"""Carries out a schedule against a cluster and writes down what it did."""
+
+from collections.abc import Iterable, Sequence
+from random import Random
+
+from harness.clock import Clock
+from harness.cluster import Cluster
+from harness.nemesis.fault import Fault
+from harness.nemesis.schedule import Planned
+from harness.recorder import Recorder
+
+
+class Nemesis:
+    """Injects and heals the faults of one schedule at their moments."""
+
+    def __init__(self, cluster: Cluster, recorder: Recorder, clock: Clock) -> None:
+        self._cluster = cluster
+        self._recorder = recorder
+        self._clock = clock
+        self._active: dict[int, Fault] = {}
+
+    async def perform(self, schedule: Sequence[Planned], begin_ns: int) -> None:
+        """Perform a schedule whose times count from `begin_ns`; the families side by side."""
+        families: dict[str, list[Planned]] = {}
+        for planned in schedule:
+            families.setdefault(planned.fault.family, []).append(planned)
+        await self._clock.together(
+            *(self._perform_family(own, begin_ns) for own in families.values())
+        )
+
+    async def heal_everything(self) -> None:
+        """Heal what is still active, and then each family once more, whatever the history says."""
+        for number in list(self._active):
+            await self._heal(number)
+        await self._cluster.mend()
+        await self._cluster.resume(self._cluster.nodes)
+        await self._cluster.start(self._cluster.nodes)
+
+    async def _perform_family(self, schedule: Iterable[Planned], begin_ns: int) -> None:
+        for planned in schedule:
+            await self._clock.sleep_until_ns(begin_ns + planned.at_ns)
+            self._active[planned.number] = planned.fault
+            since_ns = self._clock.now_ns()
+            detail = await planned.fault.inject(self._cluster, Random(planned.seed))
+            self._recorder.inject(planned.number, planned.fault.name, detail, since_ns)
+            await self._clock.sleep_until_ns(begin_ns + planned.until_ns)
+            await self._heal(planned.number)
+
+    async def _heal(self, number: int) -> None:
+        fault = self._active.pop(number)
+        await fault.heal(self._cluster)
+        self._recorder.heal(number)

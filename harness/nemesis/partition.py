@@ -1,0 +1,114 @@
+"""Partitions: links cut between groups of nodes. Clients reach every node all the while."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+from typing import ClassVar
+
+from harness.cluster import Capability, Cluster, Link
+from harness.nemesis.fault import Target, choose, told
+from systems_under_test.node import NodeId
+from systems_under_test.quorum import majority
+
+
+class Shape(StrEnum):
+    """The pattern of links that stay."""
+
+    HALVES = "partition-halves"
+    ISOLATE_ONE = "isolate-one"
+    ISOLATE_LEADER = "isolate-leader"
+    MAJORITIES_RING = "partition-majorities-ring"
+    BRIDGE = "partition-bridge"
+    ONE_WAY = "partition-one-way"
+
+
+_LEAST_NODES = {Shape.MAJORITIES_RING: 4, Shape.BRIDGE: 3}
+"""With three nodes a ring of majorities leaves every link whole; a bridge needs both its banks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """Cut the links that `shape` leaves out, in groups drawn at each injection."""
+
+    shape: Shape
+    family: ClassVar[str] = "partition"
+    needs: ClassVar[frozenset[Capability]] = frozenset({Capability.CUT})
+
+    @property
+    def name(self) -> str:
+        return self.shape.value
+
+    @property
+    def least_nodes(self) -> int:
+        return _LEAST_NODES.get(self.shape, 2)
+
+    async def inject(self, cluster: Cluster, random: Random) -> str:
+        shuffled = random.sample(cluster.nodes, len(cluster.nodes))
+        match self.shape:
+            case Shape.HALVES:
+                links, what = halves(shuffled)
+            case Shape.ISOLATE_ONE:
+                links, what = isolated(shuffled[0], shuffled)
+            case Shape.ISOLATE_LEADER:
+                (node,) = await choose(Target.LEADER, cluster, random)
+                links, what = isolated(node, shuffled)
+            case Shape.MAJORITIES_RING:
+                links, what = majorities_ring(shuffled)
+            case Shape.BRIDGE:
+                links, what = bridge(shuffled)
+            case Shape.ONE_WAY:
+                links, what = one_way(shuffled[0], shuffled, outwards=random.random() < 0.5)
+        await cluster.cut(links)
+        return what
+
+    async def heal(self, cluster: Cluster) -> None:
+        await cluster.mend()
+
+
+def between(left: Iterable[NodeId], right: Iterable[NodeId]) -> list[Link]:
+    """Every link between two groups, in both directions."""
+    right = tuple(right)
+    return [link for one in left for other in right for link in ((one, other), (other, one))]
+
+
+def halves(nodes: Sequence[NodeId]) -> tuple[list[Link], str]:
+    """Two groups of equal size, or differing by one; nothing passes between them."""
+    middle = len(nodes) // 2
+    left, right = sorted(nodes[:middle]), sorted(nodes[middle:])
+    return between(left, right), f"{told(left)} cut off from {told(right)}"
+
+
+def isolated(node: NodeId, nodes: Iterable[NodeId]) -> tuple[list[Link], str]:
+    """One node on its own."""
+    others = sorted(other for other in nodes if other != node)
+    return between([node], others), f"{node} cut off from all others"
+
+
+def one_way(node: NodeId, nodes: Iterable[NodeId], outwards: bool) -> tuple[list[Link], str]:
+    """One node that is heard but does not hear, or hears but is not heard (`outwards`)."""
+    others = sorted(other for other in nodes if other != node)
+    if outwards:
+        return [(node, other) for other in others], f"nothing that {node} sends arrives"
+    return [(other, node) for other in others], f"nothing that is sent to {node} arrives"
+
+
+def bridge(nodes: Sequence[NodeId]) -> tuple[list[Link], str]:
+    """Two groups that meet only in one node, which sees them both."""
+    middle, *others = nodes
+    half = len(others) // 2
+    left, right = sorted(others[:half]), sorted(others[half:])
+    return between(left, right), f"{told(left)} and {told(right)} meet only in {middle}"
+
+
+def majorities_ring(nodes: Sequence[NodeId]) -> tuple[list[Link], str]:
+    """Every node sees a majority, and no two the same one: each sees its neighbours on a ring."""
+    count = len(nodes)
+    reach = majority(count) // 2  # Itself and `reach` neighbours on either side are a majority.
+    links = [
+        (nodes[i], nodes[j])
+        for i in range(count)
+        for j in range(count)
+        if min((i - j) % count, (j - i) % count) > reach
+    ]
+    return links, f"each sees only its neighbours on the ring {' '.join(nodes)}"

@@ -1,0 +1,82 @@
+"""What the `labrys` command knows by name: explicit tables, no scanning, no entry points.
+
+A system of your own needs no line here: name it as "package.module:Class" (see
+docs/writing-a-system.md).
+"""
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from harness.errors import UsageError
+from systems_under_test.node import Node
+from workloads.register import REGISTER
+from workloads.workload import Workload
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A system under test: where its node class is, and what it is in a line."""
+
+    name: str
+    path: str
+    """The node class, as "package.module:Class"."""
+
+    about: str
+
+    def node_class(self) -> type[Node]:
+        """Import the class; `UsageError` where the path leads to none."""
+        module, _, attribute = self.path.partition(":")
+        try:
+            found = getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise UsageError(
+                f"cannot import the system {self.path!r}: {error}; "
+                "write it as package.module:Class and see that Python can import it from here"
+            ) from error
+        if not (isinstance(found, type) and issubclass(found, Node)):
+            raise UsageError(f"{self.path!r} is no subclass of systems_under_test.node.Node")
+        return found
+
+
+_SYSTEMS = (
+    System("raft", "systems_under_test.raft.node:Raft", "Raft: replicated log, one leader"),
+    System("single", "systems_under_test.single:Single", "one unreplicated node: the control"),
+    System(
+        "raft-stale-reads",
+        "systems_under_test.raft.flawed:RaftStaleReads",
+        "flawed: a leader answers reads without asking whether it still leads",
+    ),
+)
+
+SYSTEMS: dict[str, System] = {system.name: system for system in _SYSTEMS}
+WORKLOADS: dict[str, Workload] = {workload.name: workload for workload in (REGISTER,)}
+ENVIRONMENTS: dict[str, str] = {
+    "auto": "docker where an engine answers, else local",
+    "docker": "containers: real kernels and a real network",
+    "local": "processes on loopback, with a proxy on every link; needs no rights",
+}
+
+
+def system(name: str) -> System:
+    """The system of that name, or the foreign one at "package.module:Class"."""
+    if ":" in name:
+        return System(name, name, "foreign")
+    return SYSTEMS[known("system", name, SYSTEMS)]
+
+
+def workload(name: str) -> Workload:
+    return WORKLOADS[known("workload", name, WORKLOADS)]
+
+
+def known(kind: str, name: str, names: Iterable[str]) -> str:
+    """`name` itself, or a `UsageError` that gives the nearest of the names that exist."""
+    names = sorted(names)
+    if name in names:
+        return name
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names
+    raise UsageError(
+        f"there is no {kind} {name!r}; the nearest are: {', '.join(near)} "
+        f"(`labrys list {kind}s` shows all)"
+    )

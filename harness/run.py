@@ -1,0 +1,212 @@
+"""One run, from a cluster that is not yet started to a history on disk, in numbered steps.
+
+    1 start       every node accepts connections
+    2 warm-up     until the cluster has answered a request, or a while has passed
+    3 calls       clients call while the nemesis carries out its schedule
+    4 heal        everything that the nemesis broke
+    5 recovery    within a bound every node must serve every kind of call again
+    6 final reads of what the workload wants to know in the end
+    7 save        the nodes' logs; the history has been on disk all along
+
+What comes of it is judged afterwards, from the files (harness/judge.py).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from checker.history import Outcome
+from harness.clock import MILLISECOND_NS, SECOND_NS
+from harness.cluster import Cluster, NoAnswer, Unreachable
+from harness.config import RunConfig
+from harness.errors import HarnessError
+from harness.nemesis.nemesis import Nemesis
+from harness.nemesis.schedule import Planned, choose_faults, draw
+from harness.recorder import Recorder
+from harness.store import RunDirectory
+from harness.worker import Pace, Worker
+from systems_under_test.node import NodeId
+from systems_under_test.requests import Reply, Request
+from workloads.workload import Calls, Workload
+
+WARM_UP_NS = 15 * SECOND_NS
+"""The longest wait for a first answer; a cluster that is silent even then is left to the gates."""
+
+
+@dataclass
+class Observations:
+    """What a run learned beside its history."""
+
+    liveness: dict[str, Any] = field(default_factory=dict)
+    findings: list[str] = field(default_factory=list)
+    counters: dict[NodeId, Any] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a run needs to know before it starts; together with the cluster it *is* the run."""
+
+    config: RunConfig
+    workload: Workload
+    schedule: Sequence[Planned]
+    refused: Sequence[str]
+
+
+def plan(config: RunConfig, workload: Workload, cluster: Cluster) -> Plan:
+    """Draw the schedule from the seed, without the faults that this environment cannot do."""
+    refused: list[str] = []
+    families = {}
+    for family, faults in choose_faults(config.faults, config.nodes).items():
+        possible = tuple(fault for fault in faults if fault.needs <= cluster.capabilities)
+        if possible:
+            families[family] = possible
+        if len(possible) < len(faults):
+            refused.append(f"the {cluster.environment} environment cannot do {family} faults")
+    schedule = draw(families, config.time_limit_ns, Random(f"{config.seed}:schedule"))
+    return Plan(config, workload, schedule, refused)
+
+
+class Run:
+    """Carries out a plan on a cluster."""
+
+    def __init__(
+        self, plan: Plan, cluster: Cluster, recorder: Recorder, directory: RunDirectory
+    ) -> None:
+        self._plan = plan
+        self._config = plan.config
+        self._cluster = cluster
+        self._clock = cluster.clock
+        self._recorder = recorder
+        self._directory = directory
+        self._nemesis = Nemesis(cluster, recorder, cluster.clock)
+        self._seen = Observations()
+        self._workers: list[Worker] = []
+
+    async def perform(self) -> Observations:
+        """Perform every step; whatever happens, the cluster is closed and its logs are kept."""
+        calls = self._plan.workload.calls(self._random("calls"), self._config.shape)
+        try:
+            await self._step("start", self._cluster.open)
+            await self._step("warm-up", self._warm_up)
+            self._workers = [self._worker(number) for number in range(self._config.clients)]
+            await self._step("calls", lambda: self._call_under_faults(calls))
+            await self._step("heal", self._nemesis.heal_everything)
+            await self._step("recovery", lambda: self._recover(calls))
+            await self._step("final reads", lambda: self._read_finally(calls))
+            await self._collect()
+        finally:
+            self._recorder.phase("end")
+            await self._keep_logs()
+            await self._cluster.close()
+        return self._seen
+
+    async def _step(self, name: str, action: Callable[[], Any]) -> None:
+        self._recorder.phase(name)
+        began_ns = self._clock.now_ns()
+        await action()
+        self._seen.seconds[name] = (self._clock.now_ns() - began_ns) / SECOND_NS
+
+    async def _warm_up(self) -> None:
+        channel = self._cluster.channel(-1)
+        until_ns = self._clock.now_ns() + WARM_UP_NS
+        attempt = 0
+        while self._clock.now_ns() < until_ns:
+            node = self._cluster.nodes[attempt % len(self._cluster.nodes)]
+            attempt += 1
+            request = Request(0, attempt, "read", "warm-up")
+            try:
+                answer = await channel.ask(node, request, self._clock.now_ns() + SECOND_NS)
+            except (Unreachable, NoAnswer):
+                answer = None
+            if isinstance(answer, Reply):
+                break
+            await self._clock.sleep_until_ns(self._clock.now_ns() + 20 * MILLISECOND_NS)
+        await channel.close()
+
+    async def _call_under_faults(self, calls: Calls) -> None:
+        begin_ns = self._clock.now_ns()
+        end_ns = begin_ns + self._config.time_limit_ns
+        pace = Pace(self._config.rate, self._clock, self._random("pace"))
+        await self._clock.together(
+            self._nemesis.perform(self._plan.schedule, begin_ns),
+            *(
+                worker.work(calls, pace, lambda: self._clock.now_ns() < end_ns)
+                for worker in self._workers
+            ),
+        )
+
+    async def _recover(self, calls: Calls) -> None:
+        """Liveness: every node must serve every kind of call, within one bound for all of them."""
+        began_ns = self._clock.now_ns()
+        until_ns = began_ns + int(self._config.recovery_limit * SECOND_NS)
+        missing: list[str] = []
+        worker = self._workers[0]
+        for node in self._cluster.nodes:
+            wanted = dict.fromkeys(self._plan.workload.kinds)
+            while wanted and self._clock.now_ns() < until_ns:
+                call = calls.next()
+                completion = await worker.make(call, calls, first=node)
+                if completion.outcome is Outcome.OK and node in completion.heard:
+                    wanted.pop(call.function, None)
+                else:
+                    pause_ns = 20 * MILLISECOND_NS
+                    await self._clock.sleep_until_ns(self._clock.now_ns() + pause_ns)
+            missing += [f"{kind} at {node}" for kind in wanted]
+        took_ns = self._clock.now_ns() - began_ns
+        limit = f"{self._config.recovery_limit:g} s"
+        told = f"not served within {limit} of healing: {', '.join(missing)}"
+        self._seen.liveness = {
+            "passed": not missing,
+            "detail": told if missing else f"every node served again after {took_ns / 1e9:.2f} s",
+            "recovery_ns": None if missing else took_ns,
+        }
+
+    async def _read_finally(self, calls: Calls) -> None:
+        """Share the final reads among the workers; a cluster that does not serve is not asked."""
+        if not self._seen.liveness["passed"]:
+            return
+        reads = list(calls.final())
+        count = len(self._workers)
+        await self._clock.together(
+            *(
+                worker.make_all(reads[number::count], calls)
+                for number, worker in enumerate(self._workers)
+            )
+        )
+
+    async def _collect(self) -> None:
+        """Ask the nodes for their counters, and see whether one ended of itself."""
+        for node in self._cluster.nodes:
+            status = await self._cluster.status(node)
+            if status is not None:
+                self._seen.counters[node] = {**status.counters, "facts": status.facts}
+        self._seen.findings = _told(self._cluster.crashes())
+        for worker in self._workers:
+            await worker.close()
+
+    async def _keep_logs(self) -> None:
+        self._directory.logs.mkdir(exist_ok=True)
+        try:
+            await self._cluster.collect_logs(self._directory.logs)
+        except HarnessError as error:
+            self._seen.findings.append(f"the nodes' logs could not be kept: {error}")
+
+    def _worker(self, number: int) -> Worker:
+        timeout_ns = int(self._config.operation_timeout * SECOND_NS)
+        random = self._random(f"client:{number}")
+        return Worker(
+            number, self._config.clients, self._cluster, self._recorder, timeout_ns, random
+        )
+
+    def _random(self, part: str) -> Random:
+        """Each part draws from its own generator, so that a draw here shifts none elsewhere."""
+        return Random(f"{self._config.seed}:{part}")
+
+
+def _told(crashes: Mapping[NodeId, str]) -> list[str]:
+    return [f"{node} ended though nobody killed it: {words}" for node, words in crashes.items()]

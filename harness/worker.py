@@ -1,0 +1,89 @@
+"""Workers: each makes calls, one at a time, as one process after another.
+
+After an `info` nobody knows whether the operation will still take effect, so its process never
+calls again: the worker goes on under a new process number, with a new client.
+"""
+
+from collections.abc import Callable, Iterable
+from random import Random
+
+from checker.history import Outcome
+from harness.client import Client
+from harness.clock import SECOND_NS, Clock
+from harness.cluster import Cluster
+from harness.recorder import Completion, Recorder
+from systems_under_test.node import NodeId
+from workloads.workload import Call, Calls
+
+
+class Pace:
+    """Spreads calls over time so that all workers together make `rate` a second; 0 is no limit."""
+
+    def __init__(self, rate: float, clock: Clock, random: Random) -> None:
+        self._gap_ns = SECOND_NS / rate if rate else 0.0
+        self._clock = clock
+        self._random = random
+        self._next_ns = float(clock.now_ns())
+
+    async def wait(self) -> None:
+        """Return when the next call is due; moments missed are not made up for."""
+        if self._gap_ns:
+            due_ns = max(self._next_ns, float(self._clock.now_ns()))
+            self._next_ns = due_ns + self._random.uniform(0, 2 * self._gap_ns)
+            await self._clock.sleep_until_ns(int(due_ns))
+
+
+class Worker:
+    """One of the run's concurrent callers."""
+
+    def __init__(
+        self,
+        number: int,
+        workers: int,
+        cluster: Cluster,
+        recorder: Recorder,
+        timeout_ns: int,
+        random: Random,
+    ) -> None:
+        """`number` is the first process; later ones are `number + workers`, and so on."""
+        self._process = number
+        self._workers = workers
+        self._cluster = cluster
+        self._recorder = recorder
+        self._timeout_ns = timeout_ns
+        self._random = random
+        self._client = self._new_client()
+
+    async def work(self, calls: Calls, pace: Pace, more: Callable[[], bool]) -> None:
+        """Make calls as long as there are `more`."""
+        while more():
+            await pace.wait()
+            if more():
+                await self.make(calls.next(), calls)
+
+    async def make_all(self, several: Iterable[Call], calls: Calls) -> None:
+        """Make these calls, one after the other."""
+        for call in several:
+            await self.make(call, calls)
+
+    async def make(self, call: Call, calls: Calls, first: NodeId | None = None) -> Completion:
+        """Make one call, asking the node `first` first, and record it."""
+        self._recorder.invoke(self._process, call)
+        until_ns = self._cluster.clock.now_ns() + self._timeout_ns
+        completion = await self._client.invoke(call, until_ns, first)
+        self._recorder.complete(self._process, completion)
+        if completion.outcome is Outcome.OK:
+            calls.saw(call, completion.result)
+        elif completion.outcome is Outcome.INFO:
+            self._process += self._workers
+            await self._client.close()
+            self._client = self._new_client()
+        return completion
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    def _new_client(self) -> Client:
+        cluster = self._cluster
+        channel = cluster.channel(self._process)
+        return Client(cluster.nodes, channel, cluster.clock, self._random)

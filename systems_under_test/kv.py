@@ -1,0 +1,154 @@
+"""The replicated state machine: a key-value store with client sessions.
+
+Replicas that apply the same requests in the same order give the same answers and end in the same
+state. Nothing here depends on a clock, on randomness or on the order of a set.
+
+A session (Ongaro's dissertation, section 6.3) makes a retried request take effect once: it keeps
+the sequence of the last request carried out and its answer. The machine gives out the sessions'
+numbers itself, in the order of the log. Their number is bounded: beyond the bound, the session that
+has gone unused for longest *in the log* expires, and so it expires on every replica at the same
+place. A request of an expired session is refused, since nobody knows any more whether it was
+carried out before. A client sends its next request of a session only after the answer to the last
+one, as one answer a session is kept.
+"""
+
+from dataclasses import dataclass
+
+from systems_under_test.node import Json
+from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
+
+MAX_SESSIONS = 10_000
+MAX_DEPTH = 64
+"""How deep lists and objects may be nested: what is stored can then always be written again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The last request that a client had carried out; sequence 0 where there was none yet."""
+
+    sequence: int = 0
+    result: Json = None
+
+
+class KeyValueMachine:
+    """Values by key, and the sessions of clients. The caller decides the order of requests."""
+
+    def __init__(self, max_sessions: int = MAX_SESSIONS) -> None:
+        self.values: dict[str, Json] = {}
+        self._max_sessions = max_sessions
+        self._opened = 0
+        # The dictionary's order is the order of last use, the longest unused first.
+        self._sessions: dict[int, Session] = {}
+
+    def apply(self, request: Request) -> Reply | Refusal:
+        """Carry out one request of the log and return its answer, the same on every replica."""
+        reason = objection(request)
+        if reason:
+            return _refuse(request, ErrorCode.BAD_REQUEST, reason)
+        if request.function == "open":
+            return Reply(request.sequence, self._open())
+        if request.function == "read" or request.session == 0:
+            return Reply(request.sequence, self._perform(request))
+        return self._apply_once(request)
+
+    def read(self, key: str) -> Json:
+        """The value of the key, None where there is none."""
+        return self.values.get(key)
+
+    def snapshot(self) -> Json:
+        """The whole state as one JSON value, equal on replicas that applied the same requests."""
+        sessions = [[number, s.sequence, s.result] for number, s in self._sessions.items()]
+        return {"values": dict(self.values), "opened": self._opened, "sessions": sessions}
+
+    @classmethod
+    def restored(cls, state: Json, max_sessions: int = MAX_SESSIONS) -> "KeyValueMachine":
+        """A machine in the state that `snapshot` returned."""
+        machine = cls(max_sessions)
+        machine.values = dict(state["values"])
+        machine._opened = state["opened"]
+        machine._sessions = {
+            number: Session(sequence, result) for number, sequence, result in state["sessions"]
+        }
+        return machine
+
+    def _open(self) -> int:
+        self._opened += 1
+        self._sessions[self._opened] = Session()
+        if len(self._sessions) > self._max_sessions:
+            longest_unused = next(iter(self._sessions))
+            del self._sessions[longest_unused]
+        return self._opened
+
+    def _apply_once(self, request: Request) -> Reply | Refusal:
+        session = self._sessions.pop(request.session, None)
+        if session is None:
+            reason = f"session {request.session} is unknown or has expired: open another one"
+            return _refuse(request, ErrorCode.SESSION_EXPIRED, reason)
+        if request.sequence > session.sequence:
+            session = Session(request.sequence, self._perform(request))
+        self._sessions[request.session] = session  # Put back as the one used last.
+        if request.sequence < session.sequence:
+            reason = f"request {session.sequence} of session {request.session} came before it"
+            return _refuse(request, ErrorCode.BAD_REQUEST, reason)
+        return Reply(request.sequence, session.result)
+
+    def _perform(self, request: Request) -> Json:
+        """Carry the request out, whatever was done before, and return its result."""
+        found = self.values.get(request.key)
+        if request.function == "read":
+            return found
+        if request.function == "write":
+            self.values[request.key] = request.argument
+            return request.argument
+        expected, new = request.argument
+        if equal(found, expected):
+            self.values[request.key] = new
+        return found
+
+
+def objection(request: Request) -> str:
+    """Why no key-value store could carry out this request; empty where nothing speaks against it.
+
+    A node asks before it puts a request into its log. The answer depends on the request alone.
+    """
+    function, argument = request.function, request.argument
+    if function not in ("read", "write", "cas", "open"):
+        return f"there is no function {function!r}: use read, write, cas or open"
+    if request.session < 0 or (request.session > 0 and request.sequence < 1):
+        return "sessions are numbered from 0, and the requests of a session from 1"
+    if function in ("read", "open") and argument is not None:
+        return f"{function} takes no argument"
+    if function == "cas" and not (isinstance(argument, list) and len(argument) == 2):
+        return "cas takes a list of two values: the one expected and the new one"
+    if _deeper_than(MAX_DEPTH, argument):
+        return f"the argument is nested more than {MAX_DEPTH} deep"
+    return ""
+
+
+def equal(left: Json, right: Json) -> bool:
+    """Whether two JSON values are the same; to Python, 1, 1.0 and true would be equal."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, list):
+        return len(left) == len(right) and all(map(equal, left, right))
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(equal(left[key], right[key]) for key in left)
+    return bool(left == right)
+
+
+def _deeper_than(limit: int, value: Json) -> bool:
+    level = [value]
+    for _ in range(limit):
+        level = [
+            child
+            for item in level
+            if isinstance(item, (list, dict))
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not level:
+            return False
+    return any(isinstance(item, (list, dict)) for item in level)
+
+
+def _refuse(request: Request, error: ErrorCode, reason: str) -> Refusal:
+    return Refusal(request.sequence, error.word, reason=reason)

@@ -1,0 +1,107 @@
+"""Raft as a node: what comes in, and who handles it.
+
+After Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm (Extended
+Version)", and Ongaro's dissertation, "Consensus: Bridging Theory and Practice", both of 2014. A
+section's number stands where its rule is carried out; those without the word "dissertation" are
+the paper's.
+
+The class is written in layers, a file each, and each layer calls those below it:
+
+    Raft         node.py          events, clients' requests, facts
+    Election     election.py      §5.2, §5.4.1, Pre-Vote, Check-Quorum
+    Replication  replication.py   §5.3, the commit rule of §5.4.2
+    Reads        reads.py         ReadIndex
+    State        state.py         Figure 2: terms, votes, roles, persistence
+
+Limits: no snapshots and no change of membership yet; docs/raft.md says where they belong.
+"""
+
+from typing import ClassVar
+
+from systems_under_test.kv import objection
+from systems_under_test.node import Json, Message, NodeId, Payload
+from systems_under_test.raft.election import Election
+from systems_under_test.raft.messages import (
+    PAYLOADS,
+    AppendAnswer,
+    AppendConflict,
+    AppendEntries,
+    PeerMessage,
+    PreVoteAnswer,
+    RequestPreVote,
+    RequestVote,
+    VoteAnswer,
+)
+from systems_under_test.raft.state import ELECTION, HEARTBEAT, QUORUM, SILENCE, Role
+from systems_under_test.requests import ErrorCode, Refusal, Request
+
+
+class Raft(Election):
+    """A replica of the key-value store, kept equal to the others by Raft."""
+
+    payloads: ClassVar[tuple[type[Payload], ...]] = PAYLOADS
+
+    def on_message(self, message: Message) -> None:
+        payload = message.payload
+        if isinstance(payload, Request):
+            self.on_request(message.source, payload)
+        elif isinstance(payload, PeerMessage) and message.source in self.peers:
+            # "If RPC request or response contains term T > currentTerm: set currentTerm = T,
+            # convert to follower" (Figure 2, Rules for Servers).
+            if payload.term > self.term:
+                self.become_follower(payload.term, None)
+            self.on_peer_message(message.source, payload)
+
+    def on_peer_message(self, peer: NodeId, payload: PeerMessage) -> None:
+        match payload:
+            case AppendEntries():
+                self.on_append_entries(peer, payload)
+            case AppendAnswer():
+                self.on_append_answer(peer, payload)
+            case AppendConflict():
+                self.on_append_conflict(peer, payload)
+            case RequestPreVote():
+                self.on_request_pre_vote(peer, payload)
+            case PreVoteAnswer():
+                self.on_pre_vote_answer(peer, payload)
+            case RequestVote():
+                self.on_request_vote(peer, payload)
+            case VoteAnswer():
+                self.on_vote_answer(peer, payload)
+
+    def on_timer(self, name: str) -> None:
+        if name == SILENCE:
+            self.on_silence()
+        elif name == ELECTION:
+            self.on_election_due()
+        elif name == HEARTBEAT:
+            self.on_heartbeat_due()
+        elif name == QUORUM:
+            self.on_quorum_due()
+
+    def on_request(self, client: NodeId, request: Request) -> None:
+        """Serve a client if we lead; else send it on at once, with the leader's name if known."""
+        if self.role is not Role.LEADER:
+            self.refuse_for_leader(client, request, self.leader)
+        elif reason := objection(request):
+            self.send(client, Refusal(request.sequence, ErrorCode.BAD_REQUEST.word, reason=reason))
+        elif (
+            len(self.pending) + len(self.reads_asked) + len(self.reads_waiting) >= self.MAX_PENDING
+        ):
+            reason = f"{self.MAX_PENDING} requests wait already: try again later"
+            self.send(client, Refusal(request.sequence, ErrorCode.OVERLOADED.word, reason=reason))
+        elif request.function == "read":
+            self.on_read(client, request)
+        else:
+            self.propose(client, request)
+
+    def facts(self) -> dict[str, Json]:
+        return {
+            "role": self.role.value,
+            "term": self.term,
+            "leader": self.leader,
+            "commit_index": self.commit_index,
+            "last_index": self.log.last_index,
+            "applied": self.applied,
+            "voted_for": self.voted_for,
+        }

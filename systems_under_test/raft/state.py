@@ -1,0 +1,202 @@
+"""What a Raft node knows and how its role changes: the box "State" of Figure 2.
+
+Term, vote and log survive a crash, since each change of them is a record in the journal; all else
+is rebuilt. The roles and the changes between them that the protocol allows are data (`LEGAL`).
+
+Membership is fixed: the peers given at the start. One that changes (§6) would make `peers` and
+`majority` functions of the log's latest configuration entry; they are asked for here alone.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from random import Random
+
+from systems_under_test.kv import KeyValueMachine
+from systems_under_test.node import Node, NodeId, Payload
+from systems_under_test.quorum import majority
+from systems_under_test.raft.log import Log
+from systems_under_test.raft.messages import Appended, TermAndVote, Truncated
+from systems_under_test.requests import ErrorCode, Refusal, Request
+
+
+class Role(StrEnum):
+    FOLLOWER = "follower"
+    PRE_CANDIDATE = "pre-candidate"
+    CANDIDATE = "candidate"
+    LEADER = "leader"
+
+
+LEGAL: dict[Role, frozenset[Role]] = {
+    Role.FOLLOWER: frozenset({Role.FOLLOWER, Role.PRE_CANDIDATE}),
+    Role.PRE_CANDIDATE: frozenset({Role.FOLLOWER, Role.PRE_CANDIDATE, Role.CANDIDATE}),
+    Role.CANDIDATE: frozenset({Role.FOLLOWER, Role.PRE_CANDIDATE, Role.LEADER}),
+    Role.LEADER: frozenset({Role.FOLLOWER}),
+}
+"""The roles that may follow each role: Figure 4, with Pre-Vote before a candidacy."""
+
+SILENCE = "silence"
+"""Runs in a follower of a known leader: fires when that has not been heard for too long."""
+
+ELECTION = "election"
+"""Runs in everybody who knows no leader: fires when it is time to stand for election."""
+
+HEARTBEAT = "heartbeat"
+QUORUM = "quorum"
+"""Run in the leader alone."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """What the leader knows of one peer: nextIndex and matchIndex of Figure 2, and some more.
+
+    `next_index` runs ahead of the answers, so that batches follow each other without waiting.
+    """
+
+    next_index: int
+    match_index: int = 0
+    in_flight: deque[tuple[int, int]] = field(default_factory=deque)
+    """First and last index of each batch sent and not acknowledged, the oldest first."""
+
+    probing: bool = True
+    """Nobody knows where the logs part, or whether the peer is there: one batch at a time."""
+
+    overdue: bool = False
+    """Something was in flight at the last heartbeat, and nothing was acknowledged since."""
+
+    heard: bool = False
+    """It has answered in this term since the last check of the quorum (dissertation §6.2)."""
+
+    read_round: int = 0
+    """The last round in which it confirmed that we lead (dissertation §6.4)."""
+
+
+class State(Node):
+    """The state of one node, its persistence, and the way back to being a follower."""
+
+    ELECTION_TIMEOUT_NS = 300_000_000
+    """The least time without a leader before an election; each is drawn from here to twice this."""
+
+    HEARTBEAT_NS = 60_000_000
+    MAX_BATCH = 128
+    """Entries in one message."""
+
+    MAX_IN_FLIGHT = 4
+    """Batches on their way to one peer; what arrives meanwhile forms the next, larger batch."""
+
+    MAX_PENDING = 1_000
+    """Requests that wait for an answer; a leader refuses those beyond."""
+
+    def __init__(self, node_id: NodeId, peers: Iterable[NodeId], random: Random) -> None:
+        super().__init__(node_id, peers, random)
+        self.majority = majority(len(self.peers) + 1)
+        # Persistent: changed together with a record in the journal.
+        self.term = 0
+        self.voted_for: NodeId | None = None
+        self.log = Log()
+        # Volatile on all nodes. Every committed entry is applied at once.
+        self.role = Role.FOLLOWER
+        self.leader: NodeId | None = None
+        self.commit_index = 0
+        self.applied = 0
+        self.machine = KeyValueMachine()
+        # Volatile on candidates.
+        self.votes: set[NodeId] = set()
+        # Volatile on leaders.
+        self.progress: dict[NodeId, Progress] = {}
+        self.pending: dict[int, tuple[NodeId, int]] = {}
+        """Who waits for the entry of that index: the client and its request's sequence."""
+
+        self.reads_waiting: list[tuple[NodeId, Request]] = []
+        self.reads_asked: list[tuple[NodeId, Request]] = []
+        self.read_round = 0
+
+    # --- persistence ------------------------------------------------------------------------------
+
+    def on_start(self, stored: tuple[Payload, ...]) -> None:
+        """Be a follower with the term, vote and log of before; the machine waits for commits."""
+        for record in stored:
+            match record:
+                case TermAndVote(term, voted_for):
+                    self.term, self.voted_for = term, voted_for
+                case Truncated(last_index):
+                    self.log.truncate(last_index)
+                case Appended(first_index, entries):
+                    last = self.log.last_index
+                    assert first_index == last + 1, f"entry {first_index} recorded after {last}"
+                    self.log.append(entries)
+                case _:
+                    raise AssertionError(f"the journal holds {record}, no record of Raft")
+        self.await_leader()
+
+    def persist_term_and_vote(self) -> None:
+        """Before any answer: after a restart we must not vote twice in a term (§5.2)."""
+        self.persist(TermAndVote(self.term, self.voted_for))
+
+    # --- roles ------------------------------------------------------------------------------------
+
+    def become(self, role: Role) -> None:
+        assert role in LEGAL[self.role], f"a {self.role} cannot become a {role}"
+        self.role = role
+
+    def become_follower(self, term: int, leader: NodeId | None) -> None:
+        """Follow that leader in that term, or nobody as long as none is known (§5.1, §5.2)."""
+        assert term >= self.term, f"the term went back from {self.term} to {term}"
+        if self.role is Role.LEADER:
+            self.cancel_timer(HEARTBEAT)
+            self.cancel_timer(QUORUM)
+            self.release_clients(leader)
+        self.become(Role.FOLLOWER)
+        if term > self.term:
+            self.term = term
+            self.voted_for = None
+            self.persist_term_and_vote()
+        somebody_led = self.leader is not None
+        self.leader = leader
+        if leader is not None:
+            if not somebody_led:
+                self.cancel_timer(ELECTION)
+            self.set_timer(SILENCE, self.ELECTION_TIMEOUT_NS)
+        elif somebody_led:
+            self.cancel_timer(SILENCE)
+            self.await_leader()
+        # Where nobody led before either, the election timer runs already, and goes on.
+
+    def release_clients(self, leader: NodeId | None) -> None:
+        """Answer those who wait for a leader that is none any more.
+
+        The entries in the log may still be committed by the next leader, so nobody knows what
+        becomes of them. Reads had no effect and never will: their refusal is definite.
+        """
+        for client, sequence in self.pending.values():
+            self.send(client, Refusal(sequence, ErrorCode.LEADERSHIP_LOST.word, leader))
+        self.pending.clear()
+        for client, request in self.reads_asked + self.reads_waiting:
+            self.refuse_for_leader(client, request, leader)
+        self.reads_asked, self.reads_waiting = [], []
+
+    def refuse_for_leader(self, client: NodeId, request: Request, leader: NodeId | None) -> None:
+        """Send the client on: this request was not put into the log, and never will be."""
+        error = ErrorCode.NO_LEADER if leader is None else ErrorCode.NOT_LEADER
+        self.send(client, Refusal(request.sequence, error.word, leader))
+
+    # --- the election timeout ---------------------------------------------------------------------
+
+    # Whoever is no leader has exactly one of two timers running: `SILENCE` where a leader is known,
+    # `ELECTION` where none is. So an election timeout has two parts. For its fixed first part, a
+    # follower that has heard its leader believes in it and grants no pre-vote. Then it forgets the
+    # leader, and the second part, drawn anew each time so that votes seldom split (§5.2), passes
+    # before it stands for election itself.
+
+    def await_leader(self) -> None:
+        """Nobody leads that we know of: wait for a whole election timeout."""
+        self.set_timer(ELECTION, self.ELECTION_TIMEOUT_NS + self._random_part_ns())
+
+    def on_silence(self) -> None:
+        """The leader was not heard for the fixed part of the timeout."""
+        self.leader = None
+        self.set_timer(ELECTION, self._random_part_ns())
+
+    def _random_part_ns(self) -> int:
+        return round(self.ELECTION_TIMEOUT_NS * self.random.random())

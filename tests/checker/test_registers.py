@@ -1,0 +1,150 @@
+"""Registers with distinct values: three independent ways to judge them must agree."""
+
+import os
+from collections import Counter
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+import pytest
+
+from checker.columns import Columns
+from checker.history import History, Operation, Outcome
+from checker.linearizability import chains, facts, graph, zones
+from checker.linearizability.registers import judge
+from checker.verdict import Verdict
+from tests.checker.registers import draw, linearizable, of_key
+
+DEEP = int(os.environ.get("LABRYS_DEEP", "1"))
+"""Multiplies the number of drawn histories; 50 makes a million of them."""
+
+
+def drawn(random: Random, low: int, high: int) -> list[Operation]:
+    return draw(
+        random,
+        random.randint(low, high),
+        clients=random.randint(2, 4),
+        keys=random.choice([1, 1, 2]),
+        repeat=random.choice([0, 0, 0, 0.2]),
+        lie=random.choice([0.1, 0.3, 0.6]),
+        cas=random.choice([0, 0.3, 0.6]),
+        tie=random.choice([0, 0.3]),
+        crash=random.choice([0, 0.15, 0.4]),
+    )
+
+
+def by_graph(operations: list[Operation]) -> str:
+    try:
+        return "valid" if graph.decide(operations).order is not None else "invalid"
+    except facts.Ambiguous:
+        return "ambiguous"
+
+
+def by_zones(operations: list[Operation]) -> list[str]:
+    columns = Columns.of(operations)
+    found = zones.findings(columns).finding
+    words = {chains.CLEAN: "valid", chains.AMBIGUOUS: "ambiguous"}
+    return [words.get(finding, "invalid") for finding in found.tolist()]
+
+
+def test_graph_and_zones_agree_with_every_linearization() -> None:
+    random = Random(7)
+    seen: Counter[str] = Counter()
+    for _ in range(20_000 * DEEP):
+        operations = drawn(random, 2, 7)
+        verdicts = by_zones(operations)
+        for key, verdict in zip(dict.fromkeys(o.key for o in operations), verdicts, strict=True):
+            own = of_key(operations, key)
+            truth = "valid" if linearizable(own) else "invalid"
+            assert by_graph(own) == verdict
+            assert verdict in (truth, "ambiguous"), own
+            seen[verdict] += 1
+    assert min(seen["valid"], seen["invalid"]) > 0.15 * seen.total()
+    assert seen["ambiguous"] < 0.1 * seen.total()
+
+
+def test_graph_and_zones_agree_on_medium_histories() -> None:
+    random = Random(8)
+    seen: Counter[str] = Counter()
+    for _ in range(600 * DEEP):
+        operations = draw(
+            random, random.randint(20, 200), clients=random.randint(2, 8), lie=0.004, cas=0.25
+        )
+        (verdict,) = by_zones(operations)
+        assert by_graph(operations) == verdict
+        seen[verdict] += 1
+    assert min(seen["valid"], seen["invalid"]) > 0.15 * seen.total()
+
+
+def test_compiled_and_plain_functions_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = Random(9)
+    histories = [draw(random, 60, keys=3, lie=0.02, repeat=0.02) for _ in range(100)]
+    plain = [zones.findings(Columns.of(operations)) for operations in histories]
+    monkeypatch.setattr(zones, "COMPILED_FROM", 0)
+    for operations, expected in zip(histories, plain, strict=True):
+        found = zones.findings(Columns.of(operations))
+        assert np.array_equal(found.finding, expected.finding)
+        assert np.array_equal(found.one, expected.one)
+
+
+def test_witnesses_are_linearizations() -> None:
+    random = Random(10)
+    for _ in range(2000):
+        operations = draw(random, random.randint(2, 12), lie=0.02)
+        order = graph.decide(operations).order
+        if order is None:
+            continue
+        assert {id(o) for o in operations if o.outcome is Outcome.OK} <= {id(o) for o in order}
+        later = Counter[int]()
+        for place, operation in enumerate(order):
+            assert all(other.invoked <= facts.ended(operation) for other in order[:place])
+            later[place] += 1
+        one_by_one = [
+            replace(
+                operation,
+                invoked=2 * place,
+                completed=2 * place + 1,
+                result=operation.argument[0]
+                if operation.completed is None and operation.function == "cas"
+                else operation.result,
+            )
+            for place, operation in enumerate(order)
+        ]
+        assert linearizable(one_by_one)
+
+
+def test_values_distinct_over_all_keys_and_sparse_positions() -> None:
+    random = Random(11)
+    for _ in range(300):
+        operations = draw(random, 40, keys=20, lie=0.02)
+        far = [
+            replace(
+                o,
+                key=f"key {o.key}",
+                invoked=o.invoked * 10**12,
+                completed=None if o.completed is None else o.completed * 10**12,
+            )
+            for o in operations
+        ]
+        assert by_zones(far) == by_zones(operations)
+
+
+def test_only_the_keys_with_repeated_values_are_left_undecided() -> None:
+    def write(process: int, key: str, value: int, at: int) -> Operation:
+        return Operation(process, "write", key, value, None, Outcome.OK, at, at + 1, at, at + 1)
+
+    def read(process: int, key: str, value: int, at: int) -> Operation:
+        return Operation(process, "read", key, None, value, Outcome.OK, at, at + 1, at, at + 1)
+
+    operations = [
+        write(1, "twice", 5, 1), write(1, "twice", 5, 3), read(1, "twice", 5, 5),
+        write(1, "once", 5, 7), read(1, "once", 5, 9), read(1, "bad", 5, 11),
+        write(1, "unseen", 7, 13), write(1, "unseen", 7, 15),
+    ]  # fmt: skip
+    for engine in ("graph", "zones"):
+        judged = judge(History(operations), engine=engine)
+        columns = History(operations).columns
+        assert [columns.keys[key] for key in judged.undecided] == ["twice"]
+        (result,) = judged.results.values()
+        assert result.verdict is Verdict.INVALID
+        assert result.key == "bad"

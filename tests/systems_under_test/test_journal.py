@@ -1,0 +1,164 @@
+"""Journals: what was synced is read back, torn tails are cut off, damage is refused."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from systems_under_test import journal as journal_module
+from systems_under_test.journal import HEADER, Journal, JournalDamaged, JournalFailed, frame
+from systems_under_test.node import Payload
+from systems_under_test.wire import Codec
+
+
+@dataclass(frozen=True, slots=True)
+class Voted(Payload):
+    term: int
+    note: str = ""
+
+
+CODEC = Codec((Voted,))
+GROUPS = [[Voted(1)], [Voted(2, "ünï\x00\n"), Voted(3)], [Voted(4), Voted(5), Voted(6, "x" * 40)]]
+
+
+def lines(records: list[Voted]) -> list[bytes]:
+    return [CODEC.encode(record) for record in records]
+
+
+def written(path: Path, groups: list[list[Voted]]) -> bytes:
+    """Write the groups to a new journal and return the file's bytes."""
+    journal = Journal(path, CODEC)
+    for group in groups:
+        journal.append(lines(group))
+    journal.close()
+    return path.read_bytes()
+
+
+def reopened(path: Path) -> Journal:
+    journal = Journal(path, CODEC)
+    journal.close()
+    return journal
+
+
+def test_records_come_back_in_order_and_more_can_follow(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    written(path, GROUPS[:2])
+    written(path, GROUPS[2:])
+    journal = reopened(path)
+    assert journal.records == tuple(record for group in GROUPS for record in group)
+    assert journal.cut == 0
+
+
+def test_a_file_cut_at_any_byte_keeps_the_whole_groups_before_it(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    whole = written(path, GROUPS)
+    ends = [len(HEADER)]
+    for group in GROUPS:
+        ends.append(ends[-1] + len(frame(lines(group))))
+    assert ends[-1] == len(whole)
+    for size in range(len(HEADER), len(whole) + 1):
+        path.write_bytes(whole[:size])
+        kept = max(index for index, end in enumerate(ends) if end <= size)
+        journal = reopened(path)
+        assert journal.records == tuple(record for group in GROUPS[:kept] for record in group)
+        assert journal.cut == size - ends[kept]
+        assert path.stat().st_size == ends[kept]
+        written(path, [[Voted(9)]])
+        assert reopened(path).records[-1] == Voted(9)
+
+
+@given(st.data())
+def test_a_torn_last_group_is_cut_off_whatever_its_bytes_have_become(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    path = tmp_path_factory.mktemp("torn") / "journal"
+    whole = written(path, GROUPS)
+    begin = len(whole) - len(frame(lines(GROUPS[-1])))
+    tail = bytearray(whole[begin:])
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(tail) - 1))
+        tail[at : at + data.draw(st.integers(1, 30))] = bytes(data.draw(st.integers(1, 30)))
+    if whole[begin:] == bytes(tail):
+        return
+    path.write_bytes(whole[:begin] + tail)
+    assert reopened(path).records == (Voted(1), *GROUPS[1])
+
+
+def test_damage_at_any_byte_before_a_valid_group_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    whole = written(path, GROUPS)
+    last = len(whole) - len(frame(lines(GROUPS[-1])))
+    for at in range(len(HEADER), last):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
+        with pytest.raises(JournalDamaged) as caught:
+            Journal(path, CODEC)
+        assert f"{path} is damaged at byte" in str(caught.value)
+        assert "valid records follow at byte" in str(caught.value)
+        assert path.stat().st_size == len(whole)
+
+
+@pytest.mark.parametrize("content", [b"", b"labrys", b"labrys journal 9\n", b"\x00" * 40])
+def test_a_file_that_is_no_journal_is_left_alone(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "journal"
+    path.write_bytes(content)
+    with pytest.raises(JournalDamaged, match="is no journal of this version"):
+        Journal(path, CODEC)
+    assert path.read_bytes() == content
+
+
+def test_a_record_of_another_system_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    written(path, GROUPS)
+    with pytest.raises(JournalDamaged, match='unknown type "Voted"'):
+        Journal(path, Codec())
+
+
+def test_two_nodes_cannot_share_a_journal(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal", CODEC)
+    with pytest.raises(JournalFailed, match="in use by another node"):
+        Journal(tmp_path / "journal", CODEC)
+    journal.close()
+
+
+def test_a_folder_that_is_not_there_is_one_clear_sentence(tmp_path: Path) -> None:
+    with pytest.raises(JournalFailed, match=r"cannot open the journal .*: No such file"):
+        Journal(tmp_path / "nowhere" / "journal", CODEC)
+
+
+def test_a_failed_sync_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def fail(file: int) -> None:
+        calls.append(file)
+        raise OSError(5, "Input/output error")
+
+    journal = Journal(tmp_path / "journal", CODEC)
+    monkeypatch.setattr(journal_module, "_sync", fail)
+    with pytest.raises(JournalFailed, match="Input/output error; the node stops"):
+        journal.append(lines([Voted(1)]))
+    assert len(calls) == 1
+    journal.close()
+
+
+def test_a_full_disk_ends_in_a_torn_tail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "journal"
+    written(path, GROUPS)
+    journal = Journal(path, CODEC)
+    real_write = os.write
+
+    def write(file: int, data: memoryview) -> int:
+        if len(data) < 20:
+            raise OSError(28, "No space left on device")
+        return real_write(file, data[:-10])
+
+    monkeypatch.setattr(os, "write", write)
+    with pytest.raises(JournalFailed, match="No space left on device"):
+        journal.append(lines([Voted(7, "y" * 100)]))
+    journal.close()
+    monkeypatch.undo()
+    after = reopened(path)
+    assert after.records == tuple(record for group in GROUPS for record in group)
+    assert after.cut > 0

@@ -1,0 +1,155 @@
+"""Payloads survive the wire unchanged, and nothing else is taken for a payload."""
+
+import contextlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from systems_under_test.node import Payload
+from systems_under_test.requests import Refusal, Reply, Request, Status, StatusRequest
+from systems_under_test.wire import Codec, Hello, Malformed
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Payload):
+    term: int
+    request: Request | None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Append(Payload):
+    term: int
+    entries: tuple[Entry, ...] = ()
+    pair: tuple[int, str] = (0, "")
+    nested: tuple[tuple[int, ...], ...] = ()
+    anything: Payload | None = None
+    flag: bool = False
+    table: dict[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tree(Payload):
+    children: "tuple[Tree, ...]" = ()
+
+
+CODEC = Codec((Append, Tree))
+
+texts = st.text(max_size=8)
+integers = st.integers()
+json_values = st.recursive(
+    st.none() | st.booleans() | integers | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+requests = st.builds(Request, integers, integers, texts, texts, json_values)
+entries = st.builds(
+    Entry, integers, st.none() | requests, st.floats(allow_nan=False, allow_infinity=False)
+)
+trees = st.recursive(
+    st.just(Tree()), lambda inner: st.builds(Tree, st.lists(inner, max_size=3).map(tuple))
+)
+appends = st.builds(
+    Append,
+    integers,
+    st.lists(entries, max_size=3).map(tuple),
+    st.tuples(integers, texts),
+    st.lists(st.lists(integers, max_size=3).map(tuple), max_size=3).map(tuple),
+    st.none() | requests | trees,
+    st.booleans(),
+    st.none() | st.dictionaries(texts, integers, max_size=3),
+)
+payloads = st.one_of(
+    requests,
+    appends,
+    trees,
+    st.builds(Reply, integers, json_values),
+    st.builds(Refusal, integers, texts, st.none() | texts, texts),
+    st.builds(Status, texts, json_values, json_values),
+    st.builds(Hello, texts),
+    st.just(StatusRequest()),
+)
+
+
+@given(payloads)
+def test_what_is_read_equals_what_was_written(payload: Payload) -> None:
+    line = CODEC.encode(payload)
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    again = CODEC.decode(line)
+    assert again == payload
+    assert type(again) is type(payload)
+    assert CODEC.encode(again) == line
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_a_payload_or_malformed(line: bytes) -> None:
+    with contextlib.suppress(Malformed):
+        assert isinstance(CODEC.decode(line), Payload)
+
+
+@given(payloads, json_values, st.data())
+def test_a_changed_field_is_a_payload_or_malformed(
+    payload: Payload, value: Any, data: st.DataObject
+) -> None:
+    plain = json.loads(CODEC.encode(payload))
+    plain[data.draw(st.sampled_from(sorted(plain)))] = value
+    with contextlib.suppress(Malformed):
+        read = CODEC.decode(json.dumps(plain).encode())
+        again = CODEC.encode(read)
+        assert CODEC.decode(again) == read
+
+
+def test_fields_with_defaults_may_be_left_out() -> None:
+    line = b'{"type":"Request","session":0,"sequence":1,"function":"read"}'
+    assert CODEC.decode(line) == Request(0, 1, "read", "", None)
+    assert CODEC.decode(b'{"type":"Append","term":1}') == Append(1)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"type":"Reply","sequence":' + b"9" * 5000 + b"}", "not JSON"),
+        (b'{"type":"Reply","sequence":1,"result":NaN}', "NaN is not JSON"),
+        (b"17", "expected an object with a type, found 17"),
+        (b"{}", "unknown type null"),
+        (b'{"type":["Reply"]}', 'unknown type ["Reply"]'),
+        (b'{"type":"Vote"}', 'unknown type "Vote"'),
+        (b'{"type":"Reply"}', "Reply lacks the field 'sequence'"),
+        (b'{"type":"Reply","sequence":1,"extra":2}', "Reply has no field 'extra'"),
+        (b'{"type":"Reply","sequence":true}', "Reply.sequence must be int, found true"),
+        (b'{"type":"Reply","sequence":1.0}', "Reply.sequence must be int, found 1.0"),
+        (b'{"type":"Refusal","sequence":1,"error":"x","leader":3}', "Refusal.leader cannot be 3"),
+        (b'{"type":"Append","term":1,"entries":{}}', "Append.entries must be a list"),
+        (b'{"type":"Append","term":1,"entries":[{"type":"Reply","sequence":1}]}', "be a Entry"),
+        (b'{"type":"Append","term":1,"pair":[1]}', "Append.pair must be a list of 2"),
+        (b'{"type":"Entry","term":1,"request":{"type":"Hello","source":"a"}}', "cannot be a Hello"),
+    ],
+)
+def test_malformed_lines_are_refused_with_the_reason(line: bytes, reason: str) -> None:
+    with pytest.raises(Malformed) as caught:
+        CODEC.decode(line)
+    assert reason in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
+def test_a_payload_that_the_system_does_not_name_is_a_mistake_of_the_system() -> None:
+    with pytest.raises(TypeError, match="name its class in the attribute `payloads`"):
+        Codec().encode(Append(1))
+
+
+def test_fields_that_the_wire_cannot_carry_are_found_when_the_codec_is_made() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Bad(Payload):
+        members: set  # type: ignore[type-arg]
+
+    with pytest.raises(TypeError, match=r"Bad\.members has the type"):
+        Codec((Bad,))

@@ -1,0 +1,104 @@
+"""Reads, writes and compare-and-sets on several keys, each of which is a register.
+
+Values are distinct within a key unless asked otherwise, because that makes every stale read visible
+and checking fast. A CAS mostly expects the value last seen, so that a fair share of them succeeds.
+"""
+
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+from faker import Faker
+
+from checker.history import History
+from checker.linearizability.check import check
+from checker.models import MODELS
+from checker.verdict import Result
+from workloads.workload import Call, Shape, Workload
+
+FINAL_READS = 2_000
+"""At most so many keys are read at the end, the youngest ones, to bound the time that it takes."""
+
+_DOCUMENTS = 64
+
+
+class RegisterCalls:
+    """Draws calls: a third each of reads, writes and CAS."""
+
+    def __init__(self, random: Random, shape: Shape) -> None:
+        self._random = random
+        self._shape = shape
+        self._faker = Faker()
+        self._faker.seed_instance(random.getrandbits(64))
+        self._used: dict[str, int] = {}
+        self._counters: dict[str, int] = {}
+        self._seen: dict[str, Any] = {}
+        self._active = [self._fresh_key() for _ in range(shape.keys)]
+        self._documents = [self._document() for _ in range(_DOCUMENTS)]
+
+    def next(self) -> Call:
+        slot = self._random.randrange(len(self._active))
+        key = self._active[slot]
+        self._used[key] += 1
+        if self._used[key] >= self._shape.operations_per_key:
+            self._active[slot] = self._fresh_key()
+        kind = self._random.randrange(3)
+        if kind == 0:
+            return Call("read", key, pure=True)
+        if kind == 1:
+            return Call("write", key, self._fresh_value(key))
+        return Call("cas", key, [self._expected(key), self._fresh_value(key)])
+
+    def saw(self, call: Call, result: Any) -> None:
+        if call.function == "cas" and result == call.argument[0]:
+            self._seen[call.key] = call.argument[1]
+        else:
+            self._seen[call.key] = result
+
+    def final(self) -> Iterator[Call]:
+        for key in list(self._used)[-FINAL_READS:]:
+            yield Call("read", key, pure=True)
+
+    def _expected(self, key: str) -> Any:
+        """The value last seen, and now and then a fresh one, which cannot be there."""
+        if self._random.randrange(8) == 0:
+            return self._fresh_value(key)
+        return self._seen.get(key)
+
+    def _fresh_key(self) -> str:
+        while True:
+            key = f"{self._faker.word()}:{self._random.randrange(1000, 10_000)}"
+            if key not in self._used:
+                self._used[key] = 0
+                return key
+
+    def _fresh_value(self, key: str) -> Any:
+        kind, _, count = self._shape.values.partition(":")
+        if kind == "repeated":
+            return self._random.randrange(int(count))
+        counter = self._counters[key] = self._counters.get(key, 0) + 1
+        if kind == "documents":
+            return {"version": counter, **self._random.choice(self._documents)}
+        return counter
+
+    def _document(self) -> dict[str, Any]:
+        fake = self._faker
+        return {"name": fake.name(), "city": fake.city(), "email": fake.email()}
+
+
+def _check(history: History, time_limit_s: float, memory_limit_bytes: int) -> Result:
+    return check(
+        history,
+        MODELS["cas-register"],
+        time_limit_s=time_limit_s,
+        memory_limit_bytes=memory_limit_bytes,
+    )
+
+
+REGISTER = Workload(
+    name="register",
+    about="read, write and cas on several keys; each key is linearizable on its own",
+    kinds=("read", "write", "cas"),
+    calls=RegisterCalls,
+    check=_check,
+)
