@@ -1,7 +1,7 @@
 """Latency and throughput over time, as Vega-Lite charts with a bounded number of points.
 
-Colours are named by role only ("category", the styles "fault" and "line"): the page gives them by
-theme, light or dark, when it draws a chart.
+Colours are named by role only ("category", the styles "fault" and "percentile"): the page gives
+them by theme, light or dark, when it draws a chart.
 """
 
 from typing import Any
@@ -34,7 +34,7 @@ def charts(history: History, columns: Arrays) -> dict[str, dict[str, Any]]:
 
 
 def _faults(history: History, end_s: float) -> alt.Chart:
-    """A band for each fault, behind everything else."""
+    """A band for each fault."""
     rows = [
         {
             "t": fault.injected_ns / 1e9,
@@ -51,9 +51,9 @@ def _faults(history: History, end_s: float) -> alt.Chart:
     return bands
 
 
-def _outcome(legend: bool) -> alt.Color:
+def _outcome() -> alt.Color:
     color = alt.Color("outcome:N").scale(domain=OUTCOME_WORDS, range="category").title(None)
-    return color.legend(orient="top") if legend else color.legend(None)
+    return color.legend(orient="top")
 
 
 def _latency(columns: Arrays, faults: alt.Chart, time: alt.X, end_s: float) -> dict[str, Any]:
@@ -70,14 +70,16 @@ def _latency(columns: Arrays, faults: alt.Chart, time: alt.X, end_s: float) -> d
         }
         for row in _sample(columns, rows, latency_ms)
     ]
-    milliseconds = alt.Y("ms:Q").scale(type="log").title("latency, ms")
+    shown_ms = latency_ms[rows] if len(rows) else np.array([1.0])
+    domain = [float(shown_ms.min()) * 0.8, float(shown_ms.max()) * 1.25]
+    milliseconds = alt.Y("ms:Q").scale(type="log", domain=domain, nice=False).title("latency, ms")
     scatter = (
         alt.Chart(alt.InlineData(values=points))
         .mark_point(filled=True, size=14, opacity=0.55)
         .encode(
             x=time,
             y=milliseconds,
-            color=_outcome(legend=True),
+            color=_outcome(),
             shape=alt.Shape("outcome:N")
             .scale(domain=OUTCOME_WORDS, range=["circle", "square", "triangle-up"])
             .title(None),
@@ -86,7 +88,7 @@ def _latency(columns: Arrays, faults: alt.Chart, time: alt.X, end_s: float) -> d
     )
     lines = (
         alt.Chart(alt.InlineData(values=_percentiles(columns, latency_ms, end_s)))
-        .mark_line(style="line", interpolate="step-after")
+        .mark_line(style="percentile", interpolate="step-after")
         .encode(x=time, y=milliseconds, strokeDash=_dash())
     )
     return _finish([faults, scatter, lines], 260)
@@ -139,24 +141,22 @@ def _throughput(columns: Arrays, faults: alt.Chart, time: alt.X, end_s: float) -
     step = np.minimum((columns.completed_ns[done] / 1e9 / end_s * STEPS).astype(int), STEPS - 1)
     rows = []
     for number, word in enumerate(OUTCOME_WORDS):
-        counts = np.bincount(step[columns.outcome[done] == number], minlength=STEPS)
-        for index, completed in enumerate(counts.tolist()):
+        counts = np.bincount(step[columns.outcome[done] == number], minlength=STEPS).tolist()
+        # The last step is told twice, so that its area has an end.
+        for index, completed in enumerate([*counts, counts[-1]]):
             rows.append({"t": round(index * end_s / STEPS, 4), "outcome": word, "order": number,
-                         "until": round((index + 1) * end_s / STEPS, 4),
                          "rate": round(completed * STEPS / end_s, 1)})  # fmt: skip
-    bars = (
-        alt.Chart(alt.InlineData(values=[row for row in rows if row["rate"]]))
-        .mark_bar(strokeWidth=0)
+    areas = (
+        alt.Chart(alt.InlineData(values=rows))
+        .mark_area(interpolate="step-after")
         .encode(
             x=time,
-            x2="until",
             y=alt.Y("rate:Q").stack("zero").title("completions a second"),
-            color=_outcome(legend=True),
+            color=_outcome(),
             order="order:Q",
-            tooltip=["t:Q", "outcome:N", alt.Tooltip("rate:Q").title("a second")],
         )
     )
-    return _finish([faults, bars], 180)
+    return _finish([areas, faults], 180)
 
 
 def _finish(layers: list[alt.Chart], height: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from reports.wording import did, moment, plain
 SHOWN_MAX = 40
 """More operations than this no reader follows; minimal counterexamples have a handful."""
 
-GUTTER, STEP, ROW, BAR, TOP = 96.0, 66.0, 76.0, 30.0, 34.0
+GUTTER, STEP, ROW, BAR, TOP = 96.0, 66.0, 80.0, 30.0, 34.0
 CHARACTER = 7.3
 """The width of an average character of a bar's text, in the units of the drawing."""
 
@@ -182,7 +182,7 @@ def draw(steps: Sequence[Step], edges: Sequence[Edge]) -> Diagram:
     }
     return Diagram(
         width=end + 24,
-        height=TOP + ROW * len(processes) + 18,
+        height=TOP + ROW * len(processes) + 8,
         rows=tuple((f"process {process}", y) for process, y in height.items()),
         bars=tuple(bars),
         arrows=tuple(
@@ -216,21 +216,25 @@ def _columns(steps: Sequence[Step], texts: Sequence[str]) -> dict[int, float]:
 def _arrow(number: int, edge: Edge, source: Bar, target: Bar) -> Arrow:
     """A curve from one bar to another: forwards in time from end to beginning, else around."""
     half = BAR / 2
-    down = 1 if target.y >= source.y else -1
+    x0, x3 = (source.left + source.right) / 2, (target.left + target.right) / 2
+    beside = x3 < source.left - 12 or x3 > source.right + 12
     if source.y == target.y:
-        # In one row the curve goes over the bars, from the middle of one to that of the other.
-        x0, x3 = (source.left + source.right) / 2, (target.left + target.right) / 2
-        points = ((x0, source.y - half), (x0, source.y - half - 34),
-                  (x3, target.y - half - 34), (x3, target.y - half - 3))  # fmt: skip
+        # In one row the curve goes over the bars.
+        y = source.y - half
+        points = ((x0, y), (x0, y - 34), (x3, y - 34), (x3, y - 3))
     elif target.left >= source.right:
-        x3 = target.left + 12
+        down = 1 if target.y > source.y else -1
+        x3 = target.left + 14
         points = ((source.right, source.y), (x3, source.y),
                   (x3, source.y + down * 10), (x3, target.y - down * (half + 3)))  # fmt: skip
+    elif target.y < source.y and beside:
+        # Against time and upwards: below the source and around it, clear of the arrows that come
+        # down to it.
+        y = source.y + half
+        points = ((x0, y), (x0, y + 58), (x3, y + 58), (x3, target.y + half + 3))
     else:
-        # Against time, or between overlapping operations: out of the side that faces the target.
-        x0 = source.left + min(30.0, (source.right - source.left) / 3)
-        x3 = (target.left + target.right) / 2
-        points = ((x0, source.y + down * half), (x0, source.y + down * (half + 26)),
+        down = 1 if target.y > source.y else -1
+        points = ((x0, source.y + down * half), (x0, source.y + down * (half + 30)),
                   (x3, target.y - down * (half + 30)),
                   (x3, target.y - down * (half + 3)))  # fmt: skip
     (ax, ay), (bx, by), (cx, cy), (dx, dy) = points

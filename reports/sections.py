@@ -106,7 +106,7 @@ def verdict(stored: StoredRun, statistics: Statistics) -> Verdict:
     headline = {
         "valid": "Valid: this history is linearizable",
         "invalid": "Invalid: no order explains what the clients saw" if violated else "Invalid",
-        "unknown": "Unknown: this run proves nothing",
+        "unknown": "Unknown: neither a violation nor its absence was shown",
         "": "No verdict",
     }[word]
     if not word and not reason:

@@ -61,8 +61,8 @@ def read_run(directory: Path) -> StoredRun:
         result = _document(directory / "result.json", "result", problems)
     else:
         problems.append(
-            "The run ended before it was judged: it has no result.json. "
-            f"`labrys check {directory}` judges the history that it left."
+            "The run ended before it was judged: there is no result.json. "
+            f"This judges the history that it left: labrys check {directory}"
         )
     folder = directory / "nodes"
     logs = {path.stem: path for path in sorted(folder.glob("*.log"))} if folder.is_dir() else {}

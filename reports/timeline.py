@@ -101,7 +101,10 @@ def _lanes(columns: Arrays) -> tuple[Ints, list[list[int]]]:
         labels[lane].append(int(processes[index]))
         lane_of[index] = lane
         heapq.heappush(busy, (int(last[index]), lane))
-    return lane_of[where], labels
+    # Rows stand in the order of their first processes, whichever of them called first.
+    order = sorted(range(len(labels)), key=lambda lane: min(labels[lane]))
+    place = np.argsort(np.array(order, np.int64))
+    return place[lane_of][where], [labels[lane] for lane in order]
 
 
 def _counterexample_span(columns: Arrays, rows: Ints, end: int) -> list[tuple[int, int]]:

@@ -41,10 +41,10 @@
         labelFontSize: 12, titleFontSize: 12,
       },
       axisX: { grid: false },
-      legend: { labelColor: colour("ink"), labelFontSize: 12, symbolStrokeColor: colour("ink"), orient: "top", columns: 3 },
+      legend: { labelColor: colour("ink"), labelFontSize: 12, orient: "top", columns: 3 },
       style: {
-        fault: { fill: colour("fault"), fillOpacity: 0.15 },
-        line: { stroke: colour("ink"), strokeWidth: 1.6 },
+        fault: { color: colour("fault"), fillOpacity: 0.15 },
+        percentile: { color: colour("ink"), strokeWidth: 1.5 },
       },
     };
   }

@@ -14,6 +14,14 @@
     last[i] = ops.last[i] < 0 ? end : now + ops.last[i];
   }
   const number = new Map(data.marked);
+  // For each row its processes, with the times of their first invocation and last completion.
+  const spans = data.lanes.map((processes) => processes.map((process) => [process, Infinity, 0]));
+  const spanOf = new Map(spans.flat().map((span) => [span[0], span]));
+  for (let i = 0; i < total; i++) {
+    const span = spanOf.get(ops.process[i]);
+    span[1] = Math.min(span[1], begin[i]);
+    span[2] = Math.max(span[2], last[i]);
+  }
   const rows = data.lanes.length;
   const view = { from: 0, to: end };
   const shown = [true, true, true];
@@ -118,8 +126,10 @@
     pen.textAlign = "right";
     const every = Math.ceil(13 / rowHeight);
     for (let row = 0; row < rows; row += every) {
-      const processes = data.lanes[row];
-      const label = width < 600 || processes.length < 2 ? `${processes[0]}` : `${processes[0]} …`;
+      // The first process of the row that is in view, and a sign if others follow it there.
+      const there = spans[row].filter(([, from, to]) => from <= view.to && to >= view.from);
+      if (!there.length) continue;
+      const label = `${there[0][0]}${there.length > 1 && width >= 600 ? " …" : ""}`;
       pen.fillText(label, gutter - 6, top + (row + 0.5) * rowHeight);
     }
     pen.textAlign = "left";
@@ -186,7 +196,9 @@
       const y = top + ops.lane[i] * rowHeight + inset;
       const dim = found && !found[i];
       pen.fillStyle = colour;
-      pen.globalAlpha = dim ? 0.1 : wide > 26 ? 0.25 : 0.85;
+      // Beside shading, single bars too narrow to tell apart are paler, to look no denser than it.
+      const crowded = data.density.length && outcome === 0 && wide < 2;
+      pen.globalAlpha = dim ? 0.1 : wide > 26 ? 0.25 : crowded ? 0.35 : 0.85;
       pen.fillRect(left, y, wide, tall);
       if (wide <= 26 || dim) continue;
       pen.globalAlpha = 1;
