@@ -32,7 +32,7 @@ FAMILIES: dict[str, tuple[Fault, ...]] = {
 }
 """The faults of each family: naming a family stands for all that fit the size of the cluster."""
 
-CYCLE_NS = 8 * SECOND_NS
+CYCLE_NS = 5 * SECOND_NS
 """How often a family strikes in a long run: once in about so long."""
 
 SHORTEST_NS = 500 * MILLISECOND_NS
