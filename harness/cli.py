@@ -20,6 +20,11 @@ from harness.errors import HarnessError, UsageError
 USAGE, FAILED = 254, 255
 STATUS = {"valid": 0, "invalid": 1, "unknown": 2}
 
+_ENVIRONMENT_TOLD = {
+    "docker": "a Docker engine answers, so nodes run in containers",
+    "local": "no Docker engine answers, so nodes run as local processes",
+}
+
 app = typer.Typer(
     name="labrys",
     help="Test replicated stores for linearizability, under faults.",
@@ -78,7 +83,10 @@ def run(
         values_given["faults"] = [word for word in faults.split(",") if word not in ("", "none")]
     base = RunConfig.read_toml(config) if config is not None else {}
     chosen = RunConfig.from_values({"seed": new_seed(), **base, **values_given})
-    directory = conduct(settle(chosen), store, shown)
+    settled = settle(chosen)
+    if settled.environment != chosen.environment and not as_json:
+        _say(_ENVIRONMENT_TOLD[settled.environment])
+    directory = conduct(settled, store, shown)
     raise typer.Exit(_judge_and_tell(directory.path, as_json))
 
 

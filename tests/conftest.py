@@ -2,6 +2,14 @@
 
 import pytest
 
+from harness.environments.docker import engine_answers
+
+
+def pytest_report_header() -> str:
+    if engine_answers():
+        return "containers: a Docker engine answers"
+    return "containers: no Docker engine answers, so their tests are skipped; local ones run"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(

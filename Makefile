@@ -1,0 +1,38 @@
+# make demo   the main job: a Raft store under faults, judged and reported; then a flawed one
+# make test   every test that this machine can run
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: demo test check bench install clean
+
+demo: install
+	@$(BIN)/python -m harness.demo
+
+test: install
+	$(BIN)/python -m pytest tests
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests -m "not docker and not local and not browser and not slow"
+
+bench: install
+	$(BIN)/python benchmarks/harness.py
+	$(BIN)/python benchmarks/checker.py
+
+install: $(VENV)/installed
+
+# One environment with everything in it, remade when what it should hold has changed.
+$(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Labrys needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
+	@touch $@
+
+clean:
+	@if [ -x $(BIN)/labrys ]; then $(BIN)/labrys clean; fi
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

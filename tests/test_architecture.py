@@ -1,0 +1,105 @@
+"""The layout is a promise: imports point down, and what must be pure has no way to the world."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("harness", "workloads", "reports", "checker", "systems_under_test")
+
+MAY_IMPORT = {
+    "harness": set(PACKAGES),
+    "workloads": {"workloads", "checker"},
+    "reports": {"reports", "checker"},
+    "checker": {"checker"},
+    "systems_under_test": {"systems_under_test"},
+}
+
+DRIVERS = {"serve.py", "driver.py", "connections.py", "journal.py"}
+"""The only files of the systems that may touch sockets, clocks, files and threads."""
+
+WORLD = {
+    "asyncio", "ctypes", "io", "multiprocessing", "os", "pathlib", "queue", "select", "selectors",
+    "signal", "socket", "subprocess", "tempfile", "threading", "time",
+}  # fmt: skip
+
+LONGEST_FUNCTION = 70
+LONGEST_FILE = 400
+
+
+def files(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The full name of every module that a file imports, at its top or inside a function."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            yield node.module or ""
+
+
+def roots(path: Path) -> set[str]:
+    return {name.partition(".")[0] for name in imported(path)}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_point_down(package: str) -> None:
+    for path in files(package):
+        across = roots(path) & set(PACKAGES) - MAY_IMPORT[package]
+        assert not across, f"{path.relative_to(ROOT)} imports {across}"
+
+
+def test_systems_use_the_standard_library_alone() -> None:
+    import sys
+
+    for path in files("systems_under_test"):
+        foreign = roots(path) - set(sys.stdlib_module_names) - {"systems_under_test"}
+        assert not foreign, f"{path.relative_to(ROOT)} imports {foreign}"
+
+
+def test_only_drivers_touch_the_world() -> None:
+    for path in files("systems_under_test"):
+        if path.name not in DRIVERS:
+            assert not roots(path) & WORLD, (
+                f"{path.relative_to(ROOT)} imports {roots(path) & WORLD}"
+            )
+
+
+def test_protocols_draw_only_from_the_generator_they_are_given() -> None:
+    for path in files("systems_under_test"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module == "random":
+                names = {alias.name for alias in node.names}
+                assert names == {"Random"}, f"{path.relative_to(ROOT)} imports {names} from random"
+            elif isinstance(node, ast.Import):
+                assert "random" not in {alias.name for alias in node.names}, path
+
+
+def test_workloads_name_no_system() -> None:
+    for path in files("workloads"):
+        assert "raft" not in path.read_text(encoding="utf-8").lower(), path
+
+
+def test_only_the_command_imports_reports() -> None:
+    for path in files("harness"):
+        if path.name != "cli.py":
+            assert "reports" not in roots(path), path
+
+
+def test_functions_and_files_are_short() -> None:
+    too_long = []
+    for path in (path for package in PACKAGES for path in files(package)):
+        text = path.read_text(encoding="utf-8")
+        if text.count("\n") > LONGEST_FILE:
+            too_long.append(f"{path.relative_to(ROOT)}: {text.count(chr(10))} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                length = (node.end_lineno or node.lineno) - node.lineno + 1
+                if length > LONGEST_FUNCTION:
+                    too_long.append(f"{path.relative_to(ROOT)}: {node.name} has {length} lines")
+    assert not too_long
