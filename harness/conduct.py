@@ -71,7 +71,7 @@ def _cluster(config: RunConfig, directory: RunDirectory) -> Cluster:
         system=system(config.system).path,
         nodes=config.node_names,
         seed=config.seed,
-        folder=directory.path,
+        folder=directory.logs,
         clock=RealClock(),
     )
 

@@ -43,7 +43,7 @@ class RunConfig:
     values: str = "counters"
     keys: int = 5
     operations_per_key: int = 200
-    operation_timeout: float = 4.0
+    operation_timeout: float = 2.0
     recovery_limit: float = 30.0
     check_time_limit: float = 300.0
     check_memory_limit: int = 4096

@@ -86,7 +86,7 @@ def run_name(seed: int) -> str:
     """Two words by which people can speak of a run; the same seed has the same name."""
     fake = Faker()
     fake.seed_instance(seed)
-    return f"{fake.color_name().lower()} {Random(seed).choice(_ANIMALS)}"
+    return f"{fake.safe_color_name()} {Random(seed).choice(_ANIMALS)}"
 
 
 def versions() -> dict[str, str]:

@@ -198,7 +198,7 @@ def faults(stored: StoredRun, statistics: Statistics) -> list[FaultRow]:
             failover=duration(span.failover_ns),
             recovery=_recovery(fault, span.recovery_ns),
         )
-        for fault, span in list(spans)[:ROWS_MAX]
+        for fault, span in sorted(spans, key=lambda pair: pair[0].number)[:ROWS_MAX]
     ]
 
 

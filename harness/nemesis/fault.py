@@ -33,6 +33,11 @@ class Fault(Protocol):
         """In a smaller cluster the fault makes no sense."""
         ...
 
+    @property
+    def at_leader(self) -> bool:
+        """Whether it is aimed at the leader."""
+        ...
+
     async def inject(self, cluster: Cluster, random: Random) -> str:
         """Do it, and return what was done to whom, for the history."""
         ...
@@ -71,7 +76,7 @@ async def choose(target: Target, cluster: Cluster, random: Random) -> tuple[Node
         case Target.MINORITY:
             size = random.randint(1, count - majority(count))
         case Target.MAJORITY:
-            size = random.randint(majority(count), count)
+            size = random.randint(majority(count), max(majority(count), count - 1))
     return tuple(sorted(random.sample(cluster.nodes, size)))
 
 

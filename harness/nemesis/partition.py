@@ -43,6 +43,10 @@ class Partition:
     def least_nodes(self) -> int:
         return _LEAST_NODES.get(self.shape, 2)
 
+    @property
+    def at_leader(self) -> bool:
+        return self.shape is Shape.ISOLATE_LEADER
+
     async def inject(self, cluster: Cluster, random: Random) -> str:
         shuffled = await _shuffled(cluster, random)
         match self.shape:

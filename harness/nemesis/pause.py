@@ -24,6 +24,10 @@ class Pause:
     def least_nodes(self) -> int:
         return self.target.least_nodes
 
+    @property
+    def at_leader(self) -> bool:
+        return self.target is Target.LEADER
+
     async def inject(self, cluster: Cluster, random: Random) -> str:
         nodes = await choose(self.target, cluster, random)
         await cluster.pause(nodes)
