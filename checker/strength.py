@@ -4,7 +4,7 @@ Each gate asks for something that a meaningful run must contain. A gate that sta
 verdict `UNKNOWN`, by name, however consistent the history is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,15 +23,17 @@ class Gate:
         return asdict(self)
 
 
-def gates(history: History, kinds: Sequence[str], families: Iterable[Sequence[str]]) -> list[Gate]:
-    """All gates: `kinds` of calls must succeed, and of each family of fault names one must strike.
+def gates(
+    history: History, kinds: Sequence[str], families: Mapping[str, Sequence[str]]
+) -> list[Gate]:
+    """All gates: each kind of call must succeed, and of each family of faults one must strike.
 
-    Where faults were asked for, a call counts only if its interval overlaps the span of a fault.
+    `families` gives the names of the faults that each family has. Where there are any, a call
+    counts only if its interval overlaps the span of a fault.
     """
-    families = list(families)
     return [
         *_kinds_answered(history, kinds, bool(families)),
-        *(_family_applied(history.faults, family) for family in families),
+        *(_applied(history.faults, family, names) for family, names in families.items()),
         _concurrent(history.operations),
     ]
 
@@ -54,9 +56,8 @@ def _during(operation: Operation, span: FaultSpan) -> bool:
     return begun_before_end and (completed is None or span.injected < completed)
 
 
-def _family_applied(spans: Sequence[FaultSpan], names: Sequence[str]) -> Gate:
+def _applied(spans: Sequence[FaultSpan], family: str, names: Sequence[str]) -> Gate:
     count = sum(span.name in names for span in spans)
-    family = names[0] if len(names) == 1 else " or ".join(names)
     return Gate(f"{family} applied", count > 0, f"{count} times")
 
 

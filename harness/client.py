@@ -1,15 +1,14 @@
 """One process's conversation with a cluster: sessions, retries, redirection and deadlines.
 
-This is the one place that turns refusals and silence into outcomes. An operation is `ok` when a node
-replied. Otherwise it is `fail` if no sending of its request can have had an effect (each was refused
-definitely, or never left), or if the call is pure; and `info` if any sending may have had one.
+This is the one place that turns refusals and silence into outcomes. An operation is `ok` when a
+node replied. Otherwise it is `fail` if no sending of its request can have had an effect (each was
+refused definitely, or never left), or if the call is pure; and `info` if any may have had one.
 Sending again is safe because a request keeps its session and its sequence, under which a system
 applies it once (systems_under_test/requests.py).
 """
 
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
 
 from checker.history import Outcome
 from harness.clock import MILLISECOND_NS, Clock
@@ -28,8 +27,8 @@ BACKOFF_NS = 20 * MILLISECOND_NS
 WANDER = 10
 """One operation in so many begins at a random node rather than at the one that answered last.
 
-Clients in the field do not all follow the newest leader, and a node that wrongly believes to lead is
-found out only by those that ask it.
+Clients in the field do not all follow the newest leader, and a node that wrongly believes to lead
+is found out only by those that ask it.
 """
 
 
@@ -76,9 +75,7 @@ class Client:
         reply = await self._try(request, attempts)
         if reply is None:
             return self._gave_up(call, attempts)
-        return Completion(
-            Outcome.OK, reply.result, self._preferred, None, tuple(attempts.heard)
-        )
+        return Completion(Outcome.OK, reply.result, self._preferred, None, tuple(attempts.heard))
 
     async def close(self) -> None:
         await self._channel.close()
@@ -141,5 +138,3 @@ class Client:
         uncertain = attempts.uncertain and not call.pure
         outcome = Outcome.INFO if uncertain else Outcome.FAIL
         return Completion(outcome, error=attempts.error, heard=tuple(attempts.heard))
-
-

@@ -82,7 +82,7 @@ class RunConfig:
 
     @property
     def command(self) -> str:
-        """The line that asks for this run again: all that differs from the defaults, and the seed."""
+        """The line that asks for this run again: the seed and all that differs from defaults."""
         words = ["labrys", "run", self.system, "--environment", self.environment]
         for option in fields(self):
             value = getattr(self, option.name)
@@ -98,16 +98,15 @@ class RunConfig:
     def to_toml(self) -> str:
         return tomli_w.dumps({**asdict(self), "faults": list(self.faults)})
 
-    @classmethod
-    def from_toml(cls, path: Path) -> "RunConfig":
+    @staticmethod
+    def read_toml(path: Path) -> dict[str, Any]:
         """Read options from a TOML file; `UsageError` says what is wrong with it."""
         try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
+            return tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise UsageError(f"cannot read {path}: {error.strerror}; check the path") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise UsageError(f"{path} is not TOML: {error}; correct the file") from error
-        return cls.from_values(values)
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "RunConfig":
@@ -146,5 +145,5 @@ def _check_values(values: str) -> None:
     if kind == "repeated" and count.isascii() and count.isdigit() and 2 <= int(count) <= 1_000_000:
         return
     raise UsageError(
-        f"--values cannot be {values!r}; give counters, documents, or repeated:N with N of 2 or more"
+        f"--values cannot be {values!r}; give counters, documents, or repeated:N with N from 2"
     )

@@ -1,4 +1,4 @@
-"""Writes the history down as it happens, an event a line, each handed to the system before going on.
+"""Writes the history down as it happens: an event a line, each handed to the kernel at once.
 
 An invocation's line is written before its request is sent, and a completion is stamped before
 anything else is done with the answer, so that intervals are as tight as is true. A killed harness

@@ -9,7 +9,10 @@ import importlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from checker.models.catalogue import MODELS
 from harness.errors import UsageError
+from harness.nemesis.fault import Fault
+from harness.nemesis.schedule import FAMILIES, FAULTS
 from systems_under_test.node import Node
 from workloads.register import REGISTER
 from workloads.workload import Workload
@@ -80,3 +83,22 @@ def known(kind: str, name: str, names: Iterable[str]) -> str:
         f"there is no {kind} {name!r}; the nearest are: {', '.join(near)} "
         f"(`labrys list {kind}s` shows all)"
     )
+
+
+def catalogue(what: str) -> list[tuple[str, str]]:
+    """All names of a kind ("systems", "faults", ...) with a line about each."""
+    tables: dict[str, list[tuple[str, str]]] = {
+        "systems": [(name, entry.about) for name, entry in SYSTEMS.items()],
+        "workloads": [(name, entry.about) for name, entry in WORKLOADS.items()],
+        "environments": list(ENVIRONMENTS.items()),
+        "models": [(name, "") for name in sorted(MODELS)],
+        "faults": [
+            *((name, f"any of: {_names(faults)}") for name, faults in FAMILIES.items()),
+            *((name, f"one fault of {fault.family}") for name, fault in FAULTS.items()),
+        ],
+    }
+    return tables[known("list", what, tables)]
+
+
+def _names(faults: Iterable[Fault]) -> str:
+    return ", ".join(fault.name for fault in faults)

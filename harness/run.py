@@ -40,6 +40,7 @@ class Observations:
 
     liveness: dict[str, Any] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
+    cluster: dict[str, Any] = field(default_factory=dict)
     counters: dict[NodeId, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -186,6 +187,7 @@ class Run:
             if status is not None:
                 self._seen.counters[node] = {**status.counters, "facts": status.facts}
         self._seen.findings = _told(self._cluster.crashes())
+        self._seen.cluster = self._cluster.describe()
         for worker in self._workers:
             await worker.close()
 

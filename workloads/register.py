@@ -12,7 +12,7 @@ from faker import Faker
 
 from checker.history import History
 from checker.linearizability.check import check
-from checker.models import MODELS
+from checker.models.catalogue import MODELS
 from checker.verdict import Result
 from workloads.workload import Call, Shape, Workload
 
@@ -89,7 +89,7 @@ class RegisterCalls:
 def _check(history: History, time_limit_s: float, memory_limit_bytes: int) -> Result:
     return check(
         history,
-        MODELS["cas-register"],
+        MODELS["cas-register"](),
         time_limit_s=time_limit_s,
         memory_limit_bytes=memory_limit_bytes,
     )

@@ -57,8 +57,8 @@ class Shape:
 class Workload:
     """Calls and their judge. It names no system, so that each workload runs against every system.
 
-    `kinds` are the functions that must each succeed during faults for a run to count. `check` judges
-    a history within a number of seconds and of bytes.
+    `kinds` are the functions that must each succeed during faults for a run to count. `check`
+    judges a history within a number of seconds and of bytes.
     """
 
     name: str

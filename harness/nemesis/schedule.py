@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from harness.errors import UsageError
 from harness.clock import MILLISECOND_NS, SECOND_NS
+from harness.errors import UsageError
 from harness.nemesis.crash import Kill
 from harness.nemesis.fault import Fault, Target
 from harness.nemesis.partition import Partition, Shape

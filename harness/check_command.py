@@ -1,0 +1,55 @@
+"""Judges one history file, from this or another tool, for `labrys check`."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from checker.formats import read
+from checker.history import MalformedHistory
+from checker.linearizability.check import check
+from checker.models.catalogue import MODELS
+from harness.errors import UsageError
+from harness.judge import MIB
+from harness.registry import known
+
+ENGINES = ("auto", "graph", "zones", "search")
+
+
+def check_file(
+    path: Path,
+    model: str | None,
+    form: str,
+    engine: str,
+    time_limit_s: float,
+    memory_mib: int,
+) -> dict[str, Any]:
+    """Read and judge a file; the answer is plain JSON values.
+
+    Raises `UsageError` for unknown names and for files that cannot be read or are no history.
+    """
+    known("model", model or "cas-register", MODELS)
+    known("engine", engine, ENGINES)
+    try:
+        history = read(path, format=form, model=model)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}; check the path") from error
+    except MalformedHistory as error:
+        raise UsageError(f"{path}: {error}") from error
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}; see `labrys check --help`") from error
+    began = time.monotonic()
+    result = check(
+        history,
+        MODELS[model or "cas-register"](),
+        engine=engine,
+        time_limit_s=time_limit_s,
+        memory_limit_bytes=memory_mib * MIB,
+    )
+    return {
+        "file": str(path),
+        "model": model or "cas-register",
+        "operations": len(history),
+        "seconds": round(time.monotonic() - began, 4),
+        "cut": history.cut,
+        **result.to_json(),
+    }

@@ -1,0 +1,251 @@
+"""The `labrys` command: the composition root.
+
+Exit status: 0 valid, 1 invalid, 2 unknown, 254 wrong arguments or files, 255 the harness or its
+environment failed. Whatever is heavy is imported inside the command that needs it, so that help and
+mistakes are answered at once.
+"""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from harness.errors import HarnessError, UsageError
+
+USAGE, FAILED = 254, 255
+STATUS = {"valid": 0, "invalid": 1, "unknown": 2}
+
+app = typer.Typer(
+    name="labrys",
+    help="Test replicated stores for linearizability, under faults.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Store = Annotated[Path, typer.Option(help="Where runs are kept.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a run or file.")]
+
+
+@app.command()
+def run(
+    system: Annotated[str | None, typer.Argument(help="A name, or package.module:Class.")] = None,
+    workload: Annotated[str | None, typer.Option(help="What clients call.")] = None,
+    environment: Annotated[
+        str | None, typer.Option(help="auto, docker or local; auto takes docker if it answers.")
+    ] = None,
+    faults: Annotated[
+        str | None, typer.Option(help="Families or single faults, with commas; or none.")
+    ] = None,
+    nodes: Annotated[int | None, typer.Option(help="Nodes of the cluster.")] = None,
+    clients: Annotated[int | None, typer.Option(help="Concurrent clients.")] = None,
+    time_limit: Annotated[float | None, typer.Option(help="Seconds of calls.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Operations a second; 0 is as fast as they go.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Root of all randomness.")] = None,
+    values: Annotated[str | None, typer.Option(help="counters, repeated:N or documents.")] = None,
+    keys: Annotated[int | None, typer.Option(help="Keys in use at a time.")] = None,
+    operations_per_key: Annotated[
+        int | None, typer.Option(help="Calls until a key is retired.")
+    ] = None,
+    operation_timeout: Annotated[
+        float | None, typer.Option(help="Seconds for one operation.")
+    ] = None,
+    recovery_limit: Annotated[
+        float | None, typer.Option(help="Seconds after healing until every node must serve.")
+    ] = None,
+    check_time_limit: Annotated[float | None, typer.Option(help="Seconds for checking.")] = None,
+    check_memory_limit: Annotated[int | None, typer.Option(help="MiB for checking.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Options from a TOML file.")] = None,
+    store: Store = Path("store"),
+    as_json: AsJson = False,
+) -> None:
+    """Start a cluster, drive clients and faults, judge the history, write the report."""
+    from harness.conduct import conduct, new_seed, settle
+    from harness.config import RunConfig
+    from harness.progress import shown
+
+    given = dict(locals())
+    names = RunConfig.__dataclass_fields__
+    values_given = {name: given[name] for name in names if given.get(name) is not None}
+    if faults is not None:
+        values_given["faults"] = [word for word in faults.split(",") if word not in ("", "none")]
+    base = RunConfig.read_toml(config) if config is not None else {}
+    chosen = RunConfig.from_values({"seed": new_seed(), **base, **values_given})
+    directory = conduct(settle(chosen), store, shown)
+    raise typer.Exit(_judge_and_tell(directory.path, as_json))
+
+
+def _judge_and_tell(path: Path, as_json: bool) -> int:
+    """Judge a stored run, write its report, print the outcome, and return the exit status."""
+    from checker.history import MalformedHistory
+    from harness.judge import judge
+    from harness.store import RunDirectory
+    from reports.page import render
+
+    try:
+        result = judge(RunDirectory(path))
+    except MalformedHistory as error:
+        raise UsageError(f"{path / 'history.jsonl'}: {error}") from error
+    render(path)
+    if as_json:
+        print(json.dumps(_outcome(path, result)))
+    else:
+        _tell(path)
+    return STATUS[result["verdict"]]
+
+
+def _outcome(path: Path, result: dict[str, Any]) -> dict[str, Any]:
+    """What a program is told of a run."""
+    from harness.judge import read_json
+
+    described = read_json(path / "run.json")
+    statistics = result["statistics"]
+    return {
+        "verdict": result["verdict"],
+        "reason": result["reason"],
+        **{name: described[name] for name in ("name", "system", "workload", "environment", "seed")},
+        "reproduce": described["reproduce"],
+        "algorithm": result["linearizability"]["algorithm"],
+        "statistics": statistics,
+        "gates": result["gates"],
+        "liveness": result["liveness"],
+        "findings": result["findings"],
+        "faults": sorted({fault["name"] for fault in described["schedule"]}),
+        "seconds": result["seconds"],
+        "paths": {
+            "run": str(path),
+            "history": str(path / "history.jsonl"),
+            "report": str(path / "report.html"),
+        },
+    }
+
+
+def _tell(path: Path) -> None:
+    """Print what a run says last, in colour on a terminal."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from reports.summary import summarize_run
+
+    colours = {"✔": "green", "✘": "red", "?": "yellow"}
+    console = Console(highlight=False, soft_wrap=True)
+    for line in summarize_run(path).splitlines():
+        console.print(Text(line, style=colours.get(line[:1], "")))
+
+
+@app.command()
+def check(
+    paths: Annotated[list[Path], typer.Argument(help="Run directories or history files.")],
+    model: Annotated[
+        str | None, typer.Option(help="The sequential specification of a history file.")
+    ] = None,
+    format: Annotated[str, typer.Option(help="How a file is written.")] = "auto",  # noqa: A002
+    engine: Annotated[str, typer.Option(help="auto, graph, zones or search.")] = "auto",
+    time_limit: Annotated[float, typer.Option(help="Seconds for each file.")] = 300,
+    memory_limit: Annotated[int, typer.Option(help="MiB for each file.")] = 4096,
+    as_json: AsJson = False,
+) -> None:
+    """Judge stored runs again, or histories from anywhere; the exit status is the worst."""
+    from harness.check_command import check_file
+
+    if not time_limit > 0:
+        raise UsageError(f"--time-limit cannot be {time_limit:g}; give a number above 0")
+    if memory_limit < 64:
+        raise UsageError(f"--memory-limit cannot be {memory_limit}; give 64 or more")
+    statuses = []
+    for path in paths:
+        if path.is_dir():
+            statuses.append(_judge_and_tell(path, as_json))
+        else:
+            answer = check_file(path, model, format, engine, time_limit, memory_limit)
+            statuses.append(STATUS[answer["verdict"]])
+            print(json.dumps(answer) if as_json else _file_line(answer), flush=True)
+    raise typer.Exit(max(statuses, key=[0, 2, 1].index))
+
+
+def _file_line(answer: dict[str, Any]) -> str:
+    glyph = {"valid": "✔", "invalid": "✘", "unknown": "?"}[answer["verdict"]]
+    line = (
+        f"{glyph} {answer['verdict']:<8} {answer['file']}  {answer['operations']:,} operations, "
+        f"{answer['seconds']:.2f} s by {answer['algorithm']}"
+    )
+    for sentence in (answer["cut"], answer["reason"], *answer["explanation"]):
+        line += f"\n    {sentence}" if sentence else ""
+    return line
+
+
+@app.command()
+def report(
+    paths: Annotated[list[Path], typer.Argument(help="Run directories.")],
+) -> None:
+    """Write the report of stored runs anew."""
+    from reports.page import render
+    from reports.stored import NotARun
+
+    for path in paths:
+        try:
+            print(render(path))
+        except NotARun as error:
+            raise UsageError(str(error)) from error
+
+
+@app.command(name="list")
+def list_names(
+    what: Annotated[str, typer.Argument(help="systems, workloads, environments, faults, models")],
+) -> None:
+    """List what can be named on the command line."""
+    from harness.registry import catalogue
+
+    for name, about in catalogue(what):
+        print(f"{name:<26} {about}".rstrip())
+
+
+@app.command()
+def clean() -> None:
+    """Remove what dead runs left: containers, networks, volumes, rules, processes."""
+    from harness.environments.leftovers import remove_leftovers
+
+    removed = remove_leftovers()
+    for leftover in removed:
+        print(f"removed {leftover.kind} {leftover.name}")
+    if not removed:
+        print("nothing to remove")
+
+
+def main() -> NoReturn:
+    """Run the command and exit with its status; every failure is a sentence, none a traceback."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    status = FAILED
+    try:
+        status = int(app(standalone_mode=False) or 0)
+    except typer.TyperException as error:
+        _say(error.format_message())
+        status = USAGE
+    except UsageError as error:
+        _say(str(error))
+        status = USAGE
+    except HarnessError as error:
+        _say(str(error))
+    except (KeyboardInterrupt, typer.Abort):
+        _say("interrupted; nothing is left running, and `labrys check` judges what was recorded")
+    except BrokenPipeError:
+        # Whoever read the output has gone; Python must not try to flush into the pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    sys.exit(status)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """A request to end is answered as Ctrl-C is: by cleaning up first."""
+    raise KeyboardInterrupt
+
+
+def _say(sentence: str) -> None:
+    print(f"labrys: {sentence}", file=sys.stderr)

@@ -1,0 +1,109 @@
+"""Conducts one run: from its options to a directory in the store that can be judged."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from harness.clock import RealClock
+from harness.cluster import Cluster
+from harness.config import RunConfig
+from harness.environments.docker import DockerCluster, engine_answers
+from harness.environments.local import LocalCluster
+from harness.errors import HarnessError
+from harness.recorder import Recorder
+from harness.registry import system, workload
+from harness.run import Plan, Run, plan
+from harness.store import FORMAT_VERSION, RunDirectory, machine, run_name, versions
+
+Watch: TypeAlias = Callable[[RunConfig, Recorder], AbstractContextManager[None]]
+"""Shows a run's progress while the context is open."""
+
+
+def new_seed() -> int:
+    """A seed for a run that was given none; it is kept with the run, and so repeats it."""
+    return secrets.randbelow(1_000_000_000)
+
+
+def settle(config: RunConfig) -> RunConfig:
+    """Decide what "auto" stands for: docker where an engine answers, else local."""
+    if config.environment != "auto":
+        return config
+    return replace(config, environment="docker" if engine_answers() else "local")
+
+
+def conduct(config: RunConfig, store: Path, watch: Watch) -> RunDirectory:
+    """Carry out one run and return the directory that holds its history and observations.
+
+    Raises `HarnessError` where the environment failed; what there is stays in the directory. A
+    `KeyboardInterrupt` passes through once the cluster is gone.
+    """
+    label = f"{config.system}-{config.workload}".replace(":", ".").replace("/", ".")
+    directory = RunDirectory.create(store, label)
+    cluster = _cluster(config, directory)
+    planned = plan(config, workload(config.workload), cluster)
+    directory.write("config.toml", config.to_toml())
+    description = _description(planned)
+    directory.write_json("run.json", description)
+    recorder = Recorder(directory.history, cluster.clock)
+    try:
+        with watch(config, recorder), _errors_kept(directory):
+            run = Run(planned, cluster, recorder, directory)
+            observed = cluster.clock.run(run.perform())
+    finally:
+        recorder.close()
+    directory.write_json("run.json", {**description, "cluster": observed.cluster})
+    directory.write_json(
+        "observations.json",
+        {"labrys": "observations", "version": FORMAT_VERSION, **observed.to_json()},
+    )
+    return directory
+
+
+def _cluster(config: RunConfig, directory: RunDirectory) -> Cluster:
+    kind = {"docker": DockerCluster, "local": LocalCluster}[config.environment]
+    return kind(
+        system=system(config.system).path,
+        nodes=config.node_names,
+        seed=config.seed,
+        folder=directory.path,
+        clock=RealClock(),
+    )
+
+
+def _description(planned: Plan) -> dict[str, Any]:
+    config = planned.config
+    return {
+        "labrys": "run",
+        "version": FORMAT_VERSION,
+        "name": run_name(config.seed),
+        "system": config.system,
+        "workload": config.workload,
+        "environment": config.environment,
+        "seed": config.seed,
+        "began": datetime.now(UTC).isoformat(timespec="seconds"),
+        "reproduce": config.command,
+        "versions": versions(),
+        "machine": machine(),
+        "config": asdict(config),
+        "cluster": {},
+        "schedule": [fault.to_json() for fault in planned.schedule],
+        "refused": list(planned.refused),
+    }
+
+
+@contextlib.contextmanager
+def _errors_kept(directory: RunDirectory) -> Iterator[None]:
+    """Leave the reason of a failed run in its directory, for whoever finds it there."""
+    try:
+        yield
+    except (HarnessError, KeyboardInterrupt, asyncio.CancelledError) as error:
+        reason = str(error) or "interrupted"
+        with contextlib.suppress(HarnessError):
+            directory.write("failed.txt", reason + "\n")
+        raise

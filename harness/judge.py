@@ -1,0 +1,111 @@
+"""Judges a stored run from its files alone, now or a year later, and writes result.json.
+
+The verdict is the worst of these: whether the history is linearizable; whether every node served
+again after healing, and none ended of itself; and whether the run could have failed at all.
+"""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from checker.history import History
+from checker.statistics import summarize
+from checker.strength import Gate, gates
+from checker.verdict import Result, Verdict
+from harness.errors import UsageError
+from harness.nemesis.schedule import FAMILIES
+from harness.registry import workload
+from harness.store import FORMAT_VERSION, RunDirectory
+
+MIB = 1 << 20
+
+
+def judge(directory: RunDirectory) -> dict[str, Any]:
+    """Check a run, write its result.json, and return what was written.
+
+    Raises `MalformedHistory` where the history is none, and `UsageError` where the directory holds
+    no run.
+    """
+    run = read_json(directory.path / "run.json")
+    observed = _observations(directory)
+    history = History.read(directory.history)
+    began = time.monotonic()
+    config = run["config"]
+    work = workload(run["workload"])
+    linearizability = work.check(
+        history, config["check_time_limit"], config["check_memory_limit"] * MIB
+    )
+    check_s = time.monotonic() - began
+    opened = _gates(history, run, work.kinds)
+    verdict, reason = _verdict(linearizability, opened, observed)
+    result = {
+        "labrys": "result",
+        "version": FORMAT_VERSION,
+        "verdict": verdict.word,
+        "reason": reason,
+        "cut": history.cut,
+        "linearizability": linearizability.to_json(),
+        "gates": [gate.to_json() for gate in opened],
+        "liveness": observed.get("liveness", {}),
+        "findings": observed.get("findings", []),
+        "counters": observed.get("counters", {}),
+        "statistics": summarize(history).to_json(),
+        "seconds": {**observed.get("seconds", {}), "check": round(check_s, 3)},
+    }
+    directory.write_json("result.json", result)
+    return result
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read one of a run's files; `UsageError` where it is missing, damaged or too new."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(
+            f"{path.parent} holds no {path.name}, so it is no run's directory; name another"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {path}: {error}; name another run") from error
+    if not isinstance(values, dict) or not isinstance(values.get("version"), int):
+        raise UsageError(f"{path} is not a file of a run; name another run")
+    if values["version"] > FORMAT_VERSION:
+        raise UsageError(
+            f"{path} has format version {values['version']}, and this Labrys knows "
+            f"{FORMAT_VERSION}; use the newer Labrys that wrote it"
+        )
+    return values
+
+
+def _observations(directory: RunDirectory) -> dict[str, Any]:
+    """What the run noted beside its history; nothing for a run that was killed."""
+    path = directory.path / "observations.json"
+    return read_json(path) if path.exists() else {}
+
+
+def _gates(history: History, run: dict[str, Any], kinds: tuple[str, ...]) -> list[Gate]:
+    planned = dict.fromkeys(fault["family"] for fault in run["schedule"])
+    families = {family: [fault.name for fault in FAMILIES[family]] for family in planned}
+    return gates(history, kinds, families)
+
+
+def _verdict(
+    linearizability: Result, opened: list[Gate], observed: dict[str, Any]
+) -> tuple[Verdict, str]:
+    """The worst of all that was found, and the sentence that says why."""
+    if linearizability.verdict is Verdict.INVALID:
+        return Verdict.INVALID, linearizability.reason or "the history is not linearizable"
+    if observed.get("findings"):
+        return Verdict.INVALID, observed["findings"][0]
+    liveness = observed.get("liveness", {})
+    if liveness and not liveness["passed"]:
+        return Verdict.INVALID, liveness["detail"]
+    if linearizability.verdict is Verdict.UNKNOWN:
+        return Verdict.UNKNOWN, linearizability.reason
+    shut = [gate for gate in opened if not gate.passed]
+    if shut:
+        names = "; ".join(f"{gate.name}: {gate.detail}" for gate in shut)
+        return Verdict.UNKNOWN, f"the run could not have shown a violation ({names})"
+    if not liveness:
+        return Verdict.UNKNOWN, "the run ended before every node could be asked to serve again"
+    return Verdict.VALID, linearizability.reason
