@@ -45,8 +45,12 @@ def render(run_directory: Path) -> Path:
     path = run_directory / "report.html"
     # Written beside and moved into place, so that a reader never sees half a page.
     part = run_directory / "report.html.part"
-    part.write_bytes(page)
-    os.replace(part, path)
+    try:
+        part.write_bytes(page)
+        os.replace(part, path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
     return path
 
 
@@ -74,6 +78,7 @@ def _context(stored: StoredRun) -> dict[str, Any]:
         "latencies": sections.latencies(statistics),
         "rates": sections.rates(statistics),
         "charts": charts(stored.history),
+        "counters": sections.counters(stored),
         "logs": sections.logs(stored),
         "tables": sections.tables(stored),
     }

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from checker.availability import end_ns
 from checker.columns import NEVER, NOTHING, OK, OUTCOMES, Columns, Ints, Table
 from checker.history import History
+from checker.statistics import measured
 from reports.wording import count, duration, plain, value
 
 DRAWN_MAX = 40_000
@@ -71,8 +72,7 @@ def timeline(
              None if fault.healed_ns is None else fault.healed_ns // 1000]
             for fault in history.faults[:FAULTS_MAX]
         ],
-        "phases": [[plain(phase.name, 40), phase.begins_ns // 1000]
-                   for phase in history.phases[:20]],
+        "calls": [moment // 1000 for moment in measured(history)],
         "density": _density(columns, lanes, shown & ~kept, (len(labels), steps), end),
         "steps": steps,
     }  # fmt: skip
