@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from checker.arrays import NEVER, Arrays, Ints, arrays, end_ns
+from checker.columns import FAIL, NEVER, NOTHING, OK, Columns, Ints
 from checker.history import FaultSpan, History
 
 
@@ -89,13 +90,35 @@ class Availability:
         }
 
 
-def availability(history: History, columns: Arrays | None = None) -> Availability:
-    """Measure a history; `columns`, if given, are those of the same history."""
-    columns = columns or arrays(history)
-    answered = columns.answered
-    ends = end_ns(history, columns)
+def answers(columns: Columns) -> NDArray[np.bool_]:
+    """Which operations were answered.
+
+    A compare-and-set that did not apply is an answer, and some histories record it as a `fail`
+    without an error; "not leader" and a timeout are none, and carry an error.
+    """
+    unapplied = (columns.outcome == FAIL) & (columns.error == NOTHING)
+    answered: NDArray[np.bool_] = (columns.outcome == OK) | unapplied
+    return answered
+
+
+def end_ns(history: History) -> int:
+    """The latest moment that the history names, 0 where it names none."""
+    columns = history.columns
+    known = columns.completed_ns[columns.completed_ns != NEVER]
+    moments = [int(times.max()) for times in (columns.invoked_ns, known) if len(times)]
+    moments += [fault.injected_ns for fault in history.faults]
+    moments += [fault.healed_ns for fault in history.faults if fault.healed_ns is not None]
+    moments += [phase.begins_ns for phase in history.phases]
+    return max(moments, default=0)
+
+
+def availability(history: History) -> Availability:
+    """Measure a history."""
+    columns = history.columns
+    answered = answers(columns)
+    ends = end_ns(history)
     inside = np.zeros(len(columns), dtype=bool)
-    answers = _Answers(columns)
+    timed = _Answers(columns)
     spans = []
     for fault in history.faults:
         first, last = _rows_inside(columns, fault)
@@ -105,10 +128,10 @@ def availability(history: History, columns: Arrays | None = None) -> Availabilit
                 fault.number,
                 fault.name,
                 Served(last - first, int(answered[first:last].sum())),
-                answers.longest_gap_ns(
+                timed.longest_gap_ns(
                     fault.injected_ns, ends if fault.healed_ns is None else fault.healed_ns
                 ),
-                answers.recovery_ns(fault),
+                timed.recovery_ns(fault),
             )
         )
     within = Served(int(inside.sum()), int((answered & inside).sum()))
@@ -117,7 +140,7 @@ def availability(history: History, columns: Arrays | None = None) -> Availabilit
     return Availability(overall, within, outside, tuple(spans))
 
 
-def _rows_inside(columns: Arrays, fault: FaultSpan) -> tuple[int, int]:
+def _rows_inside(columns: Columns, fault: FaultSpan) -> tuple[int, int]:
     """The rows invoked inside a span, as a half-open range: rows are in order of invocation."""
     first = int(np.searchsorted(columns.invoked, fault.injected))
     if fault.healed is None:
@@ -128,8 +151,8 @@ def _rows_inside(columns: Arrays, fault: FaultSpan) -> tuple[int, int]:
 class _Answers:
     """The answers of a history, arranged so that a thousand faults cost little more than one."""
 
-    def __init__(self, columns: Arrays) -> None:
-        completed_ns = np.where(columns.answered, columns.completed_ns, NEVER)
+    def __init__(self, columns: Columns) -> None:
+        completed_ns = np.where(answers(columns), columns.completed_ns, NEVER)
         self._times: Ints = np.sort(completed_ns[completed_ns != NEVER])
         self._invoked = columns.invoked
         # The earliest answer to this operation or any later one: a minimum from the end backwards,

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from checker.arrays import NOTHING, OK, OUTCOMES, Arrays, Ints, arrays, end_ns
-from checker.availability import Availability, availability
+from checker.availability import Availability, availability, end_ns
+from checker.columns import NOTHING, OK, OUTCOMES, Columns, Ints, Table
 from checker.history import History
 
 SECOND_NS = 1_000_000_000
@@ -86,17 +86,17 @@ class Statistics:
         }
 
 
-def summarize(history: History, columns: Arrays | None = None) -> Statistics:
-    """All figures of a history; `columns`, if given, are those of the same history."""
-    columns = columns or arrays(history)
-    window = measured(history, columns)
+def summarize(history: History) -> Statistics:
+    """All figures of a history."""
+    columns = history.columns
+    window = measured(history)
     latency_ns = (columns.completed_ns - columns.invoked_ns)[columns.outcome == OK]
     function = columns.function[columns.outcome == OK]
     by_function = {
         name: percentiles(latency_ns[function == number])
-        for number, name in enumerate(columns.functions)
+        for number, name in enumerate(_words(columns.functions))
     }
-    overall, inside, outside = _rates(history, columns, window)
+    overall, inside, outside = _rates(history, window)
     mean, most = _concurrency(columns, window)
     return Statistics(
         operations=len(columns),
@@ -110,7 +110,7 @@ def summarize(history: History, columns: Arrays | None = None) -> Statistics:
         throughput_outside=outside,
         concurrency=mean,
         concurrency_max=most,
-        availability=availability(history, columns),
+        availability=availability(history),
     )
 
 
@@ -126,9 +126,9 @@ def percentiles(values: Ints) -> dict[str, int]:
     }
 
 
-def measured(history: History, columns: Arrays) -> tuple[int, int]:
+def measured(history: History) -> tuple[int, int]:
     """The time over which rates are taken, as two moments in nanoseconds."""
-    end = end_ns(history, columns)
+    columns, end = history.columns, end_ns(history)
     for number, phase in enumerate(history.phases):
         if phase.name == "calls":
             later = history.phases[number + 1 :]
@@ -150,26 +150,31 @@ def merged_spans(history: History, window: tuple[int, int]) -> list[tuple[int, i
     return merged
 
 
-def _counts(columns: Arrays) -> dict[str, dict[str, int]]:
+def _words(table: Table) -> list[str]:
+    return [table[number] for number in range(len(table))]
+
+
+def _counts(columns: Columns) -> dict[str, dict[str, int]]:
     width = len(OUTCOMES)
     cells = np.bincount(
         columns.function * width + columns.outcome, minlength=len(columns.functions) * width
     )
     return {
         name: {word.value: int(cells[row * width + i]) for i, word in enumerate(OUTCOMES)}
-        for row, name in enumerate(columns.functions)
+        for row, name in enumerate(_words(columns.functions))
     }
 
 
-def _errors(columns: Arrays) -> dict[str, int]:
+def _errors(columns: Columns) -> dict[str, int]:
     """How often each error came, the most frequent first."""
     pairs = np.unique(columns.error[columns.error != NOTHING], return_counts=True)
     found = [(columns.words[number], int(count)) for number, count in zip(*pairs, strict=True)]
     return dict(sorted(found, key=lambda item: (-item[1], item[0])))
 
 
-def _rates(history: History, columns: Arrays, window: tuple[int, int]) -> tuple[Rate, Rate, Rate]:
+def _rates(history: History, window: tuple[int, int]) -> tuple[Rate, Rate, Rate]:
     """`ok` operations a second: over the whole window, inside faults and outside of them."""
+    columns = history.columns
     times = np.sort(columns.completed_ns[columns.outcome == OK])
     overall = _rate(times, [window])
     inside = _rate(times, merged_spans(history, window))
@@ -186,7 +191,7 @@ def _rate(times: Ints, spans: Sequence[tuple[int, int]]) -> Rate:
     return Rate(int((lasts - firsts).sum()), sum(last - first for first, last in spans))
 
 
-def _concurrency(columns: Arrays, window: tuple[int, int]) -> tuple[float, int]:
+def _concurrency(columns: Columns, window: tuple[int, int]) -> tuple[float, int]:
     """The mean and the largest number of operations open at once within the window.
 
     An operation without any completion is open to the window's end. Intervals are closed.

@@ -9,7 +9,8 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from checker.arrays import NEVER, OK, OUTCOMES, Arrays, Ints, end_ns
+from checker.availability import end_ns
+from checker.columns import NEVER, OK, OUTCOMES, Columns, Ints
 from checker.history import History
 from reports.wording import plain
 
@@ -20,11 +21,12 @@ OUTCOME_WORDS = [outcome.value for outcome in OUTCOMES]
 Row = dict[str, Any]
 
 
-def charts(history: History, columns: Arrays) -> dict[str, dict[str, Any]]:
+def charts(history: History) -> dict[str, dict[str, Any]]:
     """Vega-Lite specifications by name; none for a history without completions."""
+    columns = history.columns
     if not (columns.completed_ns != NEVER).any():
         return {}
-    end_s = end_ns(history, columns) / 1e9 or 1.0
+    end_s = end_ns(history) / 1e9 or 1.0
     faults = _faults(history, end_s)
     time = alt.X("t:Q").scale(domain=[0, end_s], nice=False).title("seconds since the run began")
     return {
@@ -56,7 +58,7 @@ def _outcome() -> alt.Color:
     return color.legend(orient="top")
 
 
-def _latency(columns: Arrays, faults: alt.Chart, time: alt.X, end_s: float) -> dict[str, Any]:
+def _latency(columns: Columns, faults: alt.Chart, time: alt.X, end_s: float) -> dict[str, Any]:
     rows = np.flatnonzero(
         (columns.completed_ns != NEVER) & (columns.completed_ns > columns.invoked_ns)
     )
@@ -103,7 +105,7 @@ def _dash() -> alt.StrokeDash:
     )
 
 
-def _sample(columns: Arrays, rows: Ints, latency_ms: Any) -> Ints:
+def _sample(columns: Columns, rows: Ints, latency_ms: Any) -> Ints:
     """Rows for the scatter: those not ok and the slowest first, the rest evenly in time."""
     if len(rows) <= POINTS_MAX:
         return rows
@@ -121,7 +123,7 @@ def _evenly(rows: Ints, most: int) -> Ints:
     return evenly
 
 
-def _percentiles(columns: Arrays, latency_ms: Any, end_s: float) -> list[Row]:
+def _percentiles(columns: Columns, latency_ms: Any, end_s: float) -> list[Row]:
     """p50 and p99 of `ok` operations by the step of time in which they were invoked."""
     ok = np.flatnonzero((columns.outcome == OK) & (columns.completed_ns > columns.invoked_ns))
     step = np.minimum((columns.invoked_ns[ok] / 1e9 / end_s * STEPS).astype(int), STEPS - 1)
@@ -135,7 +137,7 @@ def _percentiles(columns: Arrays, latency_ms: Any, end_s: float) -> list[Row]:
     return rows
 
 
-def _throughput(columns: Arrays, faults: alt.Chart, time: alt.X, end_s: float) -> dict[str, Any]:
+def _throughput(columns: Columns, faults: alt.Chart, time: alt.X, end_s: float) -> dict[str, Any]:
     """Completions a second by outcome, stacked; what was never completed is not in it."""
     done = np.flatnonzero(columns.completed_ns != NEVER)
     step = np.minimum((columns.completed_ns[done] / 1e9 / end_s * STEPS).astype(int), STEPS - 1)

@@ -227,11 +227,11 @@ def _arrow(number: int, edge: Edge, source: Bar, target: Bar) -> Arrow:
         x3 = target.left + 14
         points = ((source.right, source.y), (x3, source.y),
                   (x3, source.y + down * 10), (x3, target.y - down * (half + 3)))  # fmt: skip
-    elif target.y < source.y and beside:
-        # Against time and upwards: below the source and around it, clear of the arrows that come
-        # down to it.
-        y = source.y + half
-        points = ((x0, y), (x0, y + 58), (x3, y + 58), (x3, target.y + half + 3))
+    elif beside:
+        # Against time: below both rows, clear of the arrows that lead from one to the other.
+        below = max(source.y, target.y) + half + 58
+        x0 = x0 if source.y > target.y else source.right - 14
+        points = ((x0, source.y + half), (x0, below), (x3, below), (x3, target.y + half + 3))
     else:
         down = 1 if target.y > source.y else -1
         points = ((x0, source.y + down * half), (x0, source.y + down * (half + 30)),

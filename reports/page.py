@@ -45,14 +45,18 @@ def render(run_directory: Path) -> Path:
     path = run_directory / "report.html"
     # Written beside and moved into place, so that a reader never sees half a page.
     part = run_directory / "report.html.part"
-    part.write_bytes(page)
-    os.replace(part, path)
+    try:
+        part.write_bytes(page)
+        os.replace(part, path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
     return path
 
 
 def _context(stored: StoredRun) -> dict[str, Any]:
     """What the template shows, but for the timeline."""
-    statistics = summarize(stored.history, stored.columns)
+    statistics = summarize(stored.history)
     shown = counterexample(find(stored.result, dict, "linearizability") or {})
     return {
         "title": sections.title(stored),
@@ -73,7 +77,8 @@ def _context(stored: StoredRun) -> dict[str, Any]:
         "errors": sections.errors(statistics),
         "latencies": sections.latencies(statistics),
         "rates": sections.rates(statistics),
-        "charts": charts(stored.history, stored.columns),
+        "charts": charts(stored.history),
+        "counters": sections.counters(stored),
         "logs": sections.logs(stored),
         "tables": sections.tables(stored),
     }
@@ -87,7 +92,7 @@ def _fill(stored: StoredRun, context: dict[str, Any], drawn_max: int) -> bytes:
         for number, item in enumerate(found, start=1)
         if (position := find(item, int, "invoked")) is not None
     ]
-    drawn = timeline(stored.history, stored.columns, marked, drawn_max) if stored.history else None
+    drawn = timeline(stored.history, marked, drawn_max) if len(stored.history) else None
     scripts = [_source("timeline.js"), _source("page.js")]
     if context["charts"]:
         scripts.insert(0, _vega())

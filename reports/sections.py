@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from checker.availability import Served
 from checker.history import FaultSpan
 from checker.statistics import PER_THOUSAND, Rate, Statistics
 from reports.stored import StoredRun, find, last_lines, number, objects
@@ -194,12 +195,18 @@ def faults(stored: StoredRun, statistics: Statistics) -> list[FaultRow]:
             begins=moment(fault.injected_ns),
             lasts=_lasts(fault),
             share=span.served.share,
-            served=f"{percent(span.served.share)} of {count(span.served.invoked)}",
+            served=_served(span.served),
             failover=duration(span.failover_ns),
             recovery=_recovery(fault, span.recovery_ns),
         )
         for fault, span in sorted(spans, key=lambda pair: pair[0].number)[:ROWS_MAX]
     ]
+
+
+def _served(served: Served) -> str:
+    if served.share is None:
+        return "none invoked"
+    return f"{percent(served.share)} of {count(served.invoked)}"
 
 
 def _lasts(fault: FaultSpan) -> str:
@@ -284,6 +291,26 @@ def logs(stored: StoredRun) -> list[Log]:
     ]
 
 
+def counters(stored: StoredRun) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """What the nodes told last: the columns' names, and a row for each node."""
+    told = find(stored.result, dict, "counters") or {}
+    nodes = [(node, data) for node, data in list(told.items())[:ROWS_MAX] if isinstance(data, dict)]
+    numbers = ["messages_sent", "bytes_sent", "records", "fsyncs"]
+    rows = []
+    for node, data in nodes:
+        cells = [
+            "–" if (n := find(data, int, name)) is None
+            else size(n) if name.startswith("bytes") else count(n)
+            for name in numbers
+        ]  # fmt: skip
+        facts = find(data, dict, "facts") or {}
+        role = plain(facts.get("role", ""), 40)
+        term = next((f"{name} {plain(facts[name], 20)}" for name in ("term", "ballot")
+                     if name in facts), "")  # fmt: skip
+        rows.append((plain(node, 60), [", ".join(filter(None, (role, term))) or "–", *cells]))
+    return ["Was last", *(name.replace("_", " ").capitalize() for name in numbers)], rows
+
+
 def tables(stored: StoredRun) -> list[tuple[str, list[tuple[str, str]]]]:
     """Configuration, versions, machine, cluster and times, each as rows of name and value."""
     run = stored.run
@@ -299,9 +326,14 @@ def tables(stored: StoredRun) -> list[tuple[str, list[tuple[str, str]]]]:
         ("Versions", (find(run, dict, "versions") or {}).items()),
         ("Machine", machine.items()),
         ("Cluster", (find(run, dict, "cluster") or {}).items()),
-        ("Time taken", [(part, f"{plain(taken, 20)} s") for part, taken in seconds.items()]),
+        ("Time taken", _times(seconds)),
     ]
     return [(name, _rows(items)) for name, items in named if items]
+
+
+def _times(seconds: dict[str, Any]) -> list[tuple[str, str]]:
+    known = {name: number(seconds, name) for name in seconds}
+    return [(name, duration(s * 1e9)) for name, s in known.items() if s is not None]
 
 
 def _rows(items: Iterable[tuple[str, Any]]) -> list[tuple[str, str]]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from checker.arrays import Arrays, arrays
 from checker.history import History
 
 VERSION = 1
@@ -31,7 +30,6 @@ class StoredRun:
     run: dict[str, Any]
     result: dict[str, Any]
     history: History
-    columns: Arrays
     problems: tuple[str, ...] = ()
     logs: dict[str, Path] = field(default_factory=dict)
 
@@ -55,7 +53,7 @@ def read_run(directory: Path) -> StoredRun:
         )
     problems: list[str] = []
     run = _document(directory / "run.json", "run", problems)
-    history, columns = _history(directory / "history.jsonl", problems)
+    history = _history(directory / "history.jsonl", problems)
     result: dict[str, Any] = {}
     if (directory / "result.json").is_file():
         result = _document(directory / "result.json", "result", problems)
@@ -66,7 +64,7 @@ def read_run(directory: Path) -> StoredRun:
         )
     folder = directory / "nodes"
     logs = {path.stem: path for path in sorted(folder.glob("*.log"))} if folder.is_dir() else {}
-    return StoredRun(directory, run, result, history, columns, tuple(problems), logs)
+    return StoredRun(directory, run, result, history, tuple(problems), logs)
 
 
 def find(data: Any, kind: type[T], *path: str) -> T | None:
@@ -114,21 +112,19 @@ def _document(path: Path, kind: str, problems: list[str]) -> dict[str, Any]:
     return data
 
 
-def _history(path: Path, problems: list[str]) -> tuple[History, Arrays]:
-    """The history and its arrays, or empty ones and a problem."""
+def _history(path: Path, problems: list[str]) -> History:
+    """The history, or an empty one and a problem."""
     try:
         history = History.read(path)
-        columns = arrays(history)
     except FileNotFoundError:
         problems.append("history.jsonl is missing: no operation can be shown.")
-    # What is JSON but of wrong types, a time that is a text say, shows as any of these.
-    except (OSError, ArithmeticError, LookupError, ValueError, TypeError, RecursionError) as error:
+    except (OSError, ArithmeticError, ValueError) as error:
         problems.append(f"history.jsonl cannot be read: {error}.")
     else:
         if history.cut:
             problems.append(f"The history was cut: {history.cut}.")
-        return history, columns
-    return History(()), arrays(History(()))
+        return history
+    return History()
 
 
 def last_lines(path: Path, count: int = 20, width: int = 300) -> list[str]:

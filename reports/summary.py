@@ -22,7 +22,7 @@ def summarize_run(run_directory: Path) -> str:
     stored = read_run(run_directory)
     statistics = find(stored.result, dict, "statistics")
     if statistics is None:
-        statistics = summarize(stored.history, stored.columns).to_json()
+        statistics = summarize(stored.history).to_json()
     lines = [" · ".join(sections.subtitle(stored))] if sections.subtitle(stored) else []
     lines += _verdict(stored, statistics)
     lines += [_line("", "problem", problem) for problem in stored.problems if stored.result]

@@ -17,8 +17,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from checker.arrays import NEVER, NOTHING, OK, OUTCOMES, Arrays, Ints, end_ns
+from checker.availability import end_ns
+from checker.columns import NEVER, NOTHING, OK, OUTCOMES, Columns, Ints, Table
 from checker.history import History
+from checker.statistics import measured
 from reports.wording import count, duration, plain, value
 
 DRAWN_MAX = 40_000
@@ -40,13 +42,12 @@ class Timeline:
 
 def timeline(
     history: History,
-    columns: Arrays,
     marked: Sequence[tuple[int, int]] = (),
     drawn_max: int = DRAWN_MAX,
 ) -> Timeline:
     """Choose and encode; `marked` are the log positions of the counterexample's invocations, each
     with its number there."""
-    end = end_ns(history, columns)
+    columns, end = history.columns, end_ns(history)
     lanes, labels = _lanes(columns)
     moments = [fault.injected_ns for fault in history.faults]
     moments += [fault.healed_ns for fault in history.faults if fault.healed_ns is not None]
@@ -59,9 +60,9 @@ def timeline(
     data = {
         "end": end // 1000,
         "lanes": labels,
-        "functions": [plain(name, 60) for name in columns.functions],
-        "words": [plain(word, 60) for word in columns.words],
-        "operations": _operations(history, columns, lanes, np.flatnonzero(kept)),
+        "functions": _words(columns.functions),
+        "words": _words(columns.words),
+        "operations": _operations(columns, lanes, np.flatnonzero(kept)),
         "marked": [[int(np.searchsorted(np.flatnonzero(kept), row)), number]
                    for row, (_, number) in zip(rows, marked, strict=True)
                    if row < len(columns) and kept[row]],
@@ -71,8 +72,7 @@ def timeline(
              None if fault.healed_ns is None else fault.healed_ns // 1000]
             for fault in history.faults[:FAULTS_MAX]
         ],
-        "phases": [[plain(phase.name, 40), phase.begins_ns // 1000]
-                   for phase in history.phases[:20]],
+        "calls": [moment // 1000 for moment in measured(history)],
         "density": _density(columns, lanes, shown & ~kept, (len(labels), steps), end),
         "steps": steps,
     }  # fmt: skip
@@ -80,7 +80,11 @@ def timeline(
     return Timeline(data, _left_out(columns, shown, kept, reach_ns, end // steps, near))
 
 
-def _lanes(columns: Arrays) -> tuple[Ints, list[list[int]]]:
+def _words(table: Table) -> list[str]:
+    return [plain(table[number], 60) for number in range(len(table))]
+
+
+def _lanes(columns: Columns) -> tuple[Ints, list[list[int]]]:
     """A row for each operation, and the processes of each row."""
     processes, first = np.unique(columns.process, return_index=True)
     last = np.zeros(len(processes), np.int64)
@@ -107,7 +111,7 @@ def _lanes(columns: Arrays) -> tuple[Ints, list[list[int]]]:
     return place[lane_of][where], [labels[lane] for lane in order]
 
 
-def _counterexample_span(columns: Arrays, rows: Ints, end: int) -> list[tuple[int, int]]:
+def _counterexample_span(columns: Columns, rows: Ints, end: int) -> list[tuple[int, int]]:
     rows = rows[rows < len(columns)]
     if not len(rows):
         return []
@@ -116,7 +120,7 @@ def _counterexample_span(columns: Arrays, rows: Ints, end: int) -> list[tuple[in
 
 
 def _choose(
-    columns: Arrays, spans: Sequence[tuple[int, int]], drawn_max: int, end: int
+    columns: Columns, spans: Sequence[tuple[int, int]], drawn_max: int, end: int
 ) -> tuple[Mask, int]:
     """Which operations to draw, and how far from the spans each one is drawn."""
     if len(columns) <= drawn_max:
@@ -134,12 +138,12 @@ def _choose(
     return special | (distance < nearest), int(nearest)
 
 
-def _operations(history: History, columns: Arrays, lanes: Ints, rows: Ints) -> dict[str, Any]:
+def _operations(columns: Columns, lanes: Ints, rows: Ints) -> dict[str, Any]:
     """Columns of small numbers: microseconds, beginnings as differences, texts by index."""
     begins = columns.invoked_ns[rows] // 1000
     ends = columns.completed_ns[rows]
     lasts = np.where(ends == NEVER, -1, np.maximum(ends // 1000 - begins, 0))
-    chosen = [history.operations[row] for row in rows.tolist()]
+    chosen = list(columns.operations(rows))
     for limit in (100, 40, 16, 6, 1):
         texts = _Texts(limit)
         keys = [texts.number(operation.key) for operation in chosen]
@@ -182,7 +186,7 @@ class _Texts:
 
 
 def _density(
-    columns: Arrays, lanes: Ints, counted: Mask, shape: tuple[int, int], end: int
+    columns: Columns, lanes: Ints, counted: Mask, shape: tuple[int, int], end: int
 ) -> list[list[int]]:
     """How many operations that are not drawn began in each row and step: lists by outcome."""
     if not counted.any():
@@ -199,7 +203,7 @@ def _density(
 
 
 def _left_out(
-    columns: Arrays, shown: Mask, kept: Mask, reach_ns: int, step_ns: int, near: Sequence[str]
+    columns: Columns, shown: Mask, kept: Mask, reach_ns: int, step_ns: int, near: Sequence[str]
 ) -> str:
     """What is not drawn one by one, in sentences; empty where everything is."""
     total, drawn, shaded = len(columns), int(kept.sum()), int((shown & ~kept).sum())

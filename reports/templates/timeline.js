@@ -148,7 +148,7 @@
     }
     pen.strokeStyle = colours.soft;
     pen.setLineDash([3, 3]);
-    for (const [, at] of data.phases.filter(([, at]) => at > 0)) {
+    for (const at of data.calls.filter((at) => at > 0 && at < end)) {
       pen.beginPath();
       pen.moveTo(x(at), 0);
       pen.lineTo(x(at), bottom);
@@ -336,10 +336,7 @@
     } else move((before[0] - px) / (width - gutter));
     pointers.set(event.pointerId, [px, py]);
   });
-  const release = (event) => {
-    pointers.delete(event.pointerId);
-    canvas.classList.remove("moving");
-  };
+  const release = (event) => { pointers.delete(event.pointerId); canvas.classList.remove("moving"); };
   canvas.addEventListener("pointerup", (event) => { release(event); point(...place(event)); });
   canvas.addEventListener("pointercancel", release);
   function point(px, py) {

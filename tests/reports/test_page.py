@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from checker.arrays import arrays
 from checker.history import History, Operation, Outcome
 from reports.page import PAGE_BYTES_MAX, embed, render
 from reports.stored import NotARun
@@ -207,7 +206,7 @@ def history(count: int, value: Any = 1, lanes: int = 5) -> History:
 
 
 def test_a_short_run_is_drawn_whole():
-    found = timeline(history(100), arrays(history(100)))
+    found = timeline(history(100))
     assert found.left_out == ""
     assert len(found.data["operations"]["lane"]) == 100
     assert len(found.data["lanes"]) == 5
@@ -217,7 +216,7 @@ def test_a_short_run_is_drawn_whole():
 def test_a_long_run_keeps_the_counterexample_whole_and_counts_the_rest():
     long = history(5_000)
     marked = [(2 * 2_500 + 2, 1), (2 * 2_510 + 2, 2)]
-    found = timeline(long, arrays(long), marked, drawn_max=500)
+    found = timeline(long, marked, drawn_max=500)
     operations = found.data["operations"]
     drawn = len(operations["lane"])
     assert drawn <= 500
@@ -240,7 +239,7 @@ def test_long_values_cannot_make_a_page_long(tmp_path: Path):
                   completed_ns=i * 1000 + 900)
         for i, value in enumerate(big)
     )  # fmt: skip
-    found = timeline(History(operations), arrays(History(operations)))
+    found = timeline(History(operations))
     assert len(json.dumps(found.data)) < 1_500_000
 
 
@@ -251,4 +250,4 @@ def test_a_new_process_takes_the_row_of_one_that_ended():
                          completed_ns=at * 1000 + 500)  # fmt: skip
 
     found = History((crashed(0, 2), crashed(1, 3), crashed(2, 4)))
-    assert timeline(found, arrays(found)).data["lanes"] == [[0, 1, 2]]
+    assert timeline(found).data["lanes"] == [[0, 1, 2]]
