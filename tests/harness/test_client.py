@@ -162,7 +162,7 @@ def test_an_expired_session_is_replaced_for_the_next_call() -> None:
 
 
 def test_a_system_that_opens_no_session_is_told_so_in_a_sentence() -> None:
-    with pytest.raises(HarnessError, match="opened no session.*answer it with a number"):
+    with pytest.raises(HarnessError, match=r"opened no session.*answer it with a number"):
         invoke(WRITE, lambda node, request: Reply(request.sequence, "what?"))
 
 

@@ -1,5 +1,6 @@
 """Faults cut what their names say, and schedules are fair, whole and drawn from the seed alone."""
 
+import itertools
 from pathlib import Path
 from random import Random
 
@@ -114,7 +115,7 @@ def test_schedules(seed: int, seconds: float, families: list[str]) -> None:
         own = [planned for planned in schedule if planned.fault.family == family]
         assert own
         assert own[0].fault.at_leader
-        for earlier, later in zip(own, own[1:], strict=False):
+        for earlier, later in itertools.pairwise(own):
             assert earlier.until_ns <= later.at_ns
         assert all(0 <= planned.at_ns < planned.until_ns <= length_ns for planned in own)
         kinds = {planned.fault.name for planned in own}

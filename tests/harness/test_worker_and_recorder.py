@@ -95,7 +95,7 @@ def test_a_full_disk_is_one_sentence_and_the_history_stays(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "write", full)
-    with pytest.raises(HarnessError, match="disk under .* is full.*make room"):
+    with pytest.raises(HarnessError, match=r"disk under .* is full.*make room"):
         recorder.complete(0, Completion(Outcome.OK))
     monkeypatch.undo()
     assert len(History.read(tmp_path / "history.jsonl").operations) == 1
