@@ -20,7 +20,7 @@ from checker.history import Outcome
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import Cluster, NoAnswer, Unreachable
 from harness.config import RunConfig
-from harness.errors import HarnessError
+from harness.errors import EnvironmentFailed, HarnessError
 from harness.nemesis.nemesis import Nemesis
 from harness.nemesis.schedule import Planned, choose_faults, draw
 from harness.recorder import Recorder
@@ -93,6 +93,7 @@ class Run:
         calls = self._plan.workload.calls(self._random("calls"), self._config.shape)
         try:
             await self._step("start", self._cluster.open)
+            self._require_capabilities()
             await self._step("warm-up", self._warm_up)
             self._workers = [self._worker(number) for number in range(self._config.clients)]
             await self._step("calls", lambda: self._call_under_faults(calls))
@@ -105,6 +106,18 @@ class Run:
             await self._keep_logs()
             await self._cluster.close()
         return self._seen
+
+    def _require_capabilities(self) -> None:
+        """Only a cluster that is open knows its rights; better no run than one without faults."""
+        for planned in self._plan.schedule:
+            if not planned.fault.needs <= self._cluster.capabilities:
+                lacking = ", ".join(sorted(planned.fault.needs - self._cluster.capabilities))
+                told = self._cluster.describe().get("partitions", "")
+                raise EnvironmentFailed(
+                    f"this {self._cluster.environment} environment cannot {lacking}, which the "
+                    f"fault {planned.fault.name} needs: {told}; leave {planned.fault.family} out "
+                    "of --faults, or give the harness the rights"
+                )
 
     async def _step(self, name: str, action: Callable[[], Any]) -> None:
         self._recorder.phase(name)

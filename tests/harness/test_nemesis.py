@@ -10,13 +10,17 @@ from hypothesis import strategies as st
 
 from checker.history import History
 from harness.clock import SECOND_NS
-from harness.cluster import Link
-from harness.errors import UsageError
+from harness.cluster import Capability, Link
+from harness.config import RunConfig
+from harness.errors import EnvironmentFailed, UsageError
 from harness.nemesis.fault import Target, choose
 from harness.nemesis.nemesis import Nemesis
 from harness.nemesis.partition import bridge, halves, isolated, majorities_ring, one_way
 from harness.nemesis.schedule import FAMILIES, FAULTS, Planned, choose_faults, draw
 from harness.recorder import Recorder
+from harness.registry import WORKLOADS
+from harness.run import Run, plan
+from harness.store import RunDirectory
 from systems_under_test.quorum import majority
 from tests.harness.fakes import FakeCluster
 
@@ -164,3 +168,23 @@ def test_healing_everything_restores_what_any_family_breaks(tmp_path: Path) -> N
     nemesis = Nemesis(cluster, Recorder(tmp_path / "h.jsonl", cluster.clock), cluster.clock)
     cluster.clock.run(nemesis.heal_everything())
     assert [what for _, what, _ in cluster.done] == ["mend", "resume", "start"]
+
+
+def test_a_cluster_without_the_rights_is_refused_before_any_call(tmp_path: Path) -> None:
+    """A Docker cluster finds out only while it opens whether it may cut links."""
+
+    class Weak(FakeCluster):
+        async def open(self) -> None:
+            await super().open()
+            self.capabilities = frozenset({Capability.KILL, Capability.PAUSE})
+
+    cluster = Weak()
+    config = RunConfig(system="raft", faults=("kill", "partition"))
+    planned = plan(config, WORKLOADS["register"], cluster)
+    directory = RunDirectory.create(tmp_path, "weak")
+    recorder = Recorder(directory.history, cluster.clock)
+    run = Run(planned, cluster, recorder, directory)
+    with pytest.raises(EnvironmentFailed, match="cannot cut, which the fault"):
+        cluster.clock.run(run.perform())
+    assert cluster.done[-1][1] == "close"
+    assert recorder.outcomes.total() == 0
