@@ -54,6 +54,9 @@ class Table:
     def __len__(self) -> int:
         return len(self._numbers)
 
+    def __iter__(self) -> Iterator[Any]:
+        return map(self.__getitem__, range(len(self)))
+
     def __getitem__(self, number: int) -> Any:
         if len(self._items) < len(self._numbers):
             self._items = list(self._numbers)
@@ -70,6 +73,16 @@ class Table:
     def find(self, value: Any) -> int:
         """The number of a value, or `NOTHING` where it does not occur."""
         return self._numbers.get(canonical(value), NOTHING)
+
+    def find_canonical(self, stand_in: Hashable) -> int:
+        """The number of the value that `canonical` makes this of, or `NOTHING`."""
+        return self._numbers.get(stand_in, NOTHING)
+
+    def items(self, number: int) -> tuple[Hashable, ...]:
+        """The canonical items of a value that is a list; none for null."""
+        self[number]
+        stand_in = self._items[number]
+        return () if stand_in is None else stand_in[1:]
 
     def numbers(self, values: Sequence[Any]) -> Ints:
         """The numbers of many values, in order."""

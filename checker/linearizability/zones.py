@@ -93,8 +93,8 @@ def prepare(columns: Columns, initial: Any = None) -> Prepared:
     seen, wrote, begin, slots = _slots(columns, seen, columns.argument, start)
     seen[~observes] = NONE
     wrote[~updates] = NONE
-    call, ret, positions = _positions(columns)
-    return Prepared(columns.key.astype(np.int32), seen, wrote, call, ret, begin, slots, positions)
+    call, ret, upto = positions(columns)
+    return Prepared(columns.key.astype(np.int32), seen, wrote, call, ret, begin, slots, upto)
 
 
 def _slots(
@@ -116,7 +116,7 @@ def _slots(
     return a, b, c, keys * values
 
 
-def _positions(columns: Columns) -> tuple[Ints32, Ints32, int]:
+def positions(columns: Columns) -> tuple[Ints32, Ints32, int]:
     """Invocations and completions as dense positions from 1; where two tie, they overlap."""
     late = columns.completed == NEVER
     if len(columns) == 0:
