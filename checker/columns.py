@@ -9,7 +9,7 @@ the new value there and `expected` the value expected; elsewhere `expected` is `
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -27,6 +27,8 @@ NOTHING = -1
 
 OUTCOMES = (Outcome.OK, Outcome.FAIL, Outcome.INFO)
 OK, FAIL, INFO = range(3)
+
+_TABLES = {"keys", "functions", "values", "words"}
 
 _PLAIN = {int, str, type(None)}
 
@@ -198,6 +200,11 @@ class Columns:
             error=None if self.error[row] == NOTHING else self.words[self.error[row]],
             version=None if self.version[row] == NOTHING else int(self.version[row]),
         )
+
+    def rows(self, chosen: Any) -> "Columns":
+        """Some rows only, given by a mask or by their numbers, with the same tables."""
+        columns = [f.name for f in fields(self) if f.name not in _TABLES]
+        return replace(self, **{name: getattr(self, name)[chosen] for name in columns})
 
     def rows_of(self, key: int) -> Ints:
         """The rows of the key of that number."""

@@ -93,18 +93,18 @@ def _registers(
     if model.name not in REGISTERS or engine == "search":
         return None
     # numpy and networkx take a while to import, so only a history that needs them does.
-    from checker.linearizability import registers, zones
+    from checker.linearizability import mismatches, zones
 
-    columns = history.columns
-    if not zones.supported(columns):
+    if not zones.supported(history.columns, {mismatches.MISMATCH}):
         return None
-    judged = registers.judge(history, REGISTERS[model.name], engine)
+    judged = mismatches.judge(history, REGISTERS[model.name], engine)
     worst = _worst(judged.results.values(), judged.algorithm)
     if worst.verdict is Verdict.INVALID or not judged.undecided:
         bad = len(judged.results)
         return _with(replace(worst, witness=judged.witness), {"invalid_keys": bad} if bad else {})
     if engine != "auto":
-        return _unknown(engine, "a value that was read had been written more than once")
+        return _unknown(engine, "values alone do not tell the order of the writes of every key")
+    columns = history.columns if judged.left is None else judged.left
     groups = (
         (columns.keys[key], tuple(columns.operations(columns.rows_of(key))))
         for key in judged.undecided
@@ -129,14 +129,13 @@ def _one(group: Group, model: Model, engine: str, until: float, memory: int) -> 
 
 
 def _told(key: Any, violation: Violation, algorithm: str) -> Result:
-    numbers = range(1, len(violation.operations) + 1)
     return Result(
         verdict=Verdict.INVALID,
         algorithm=algorithm,
         key=key,
         reason=f"key {key!r}: no order explains these {len(violation.operations)} operations",
         counterexample=violation.operations,
-        explanation=(violation.reason.format(*numbers) + ": a contradiction.",),
+        explanation=(violation.told,),
     )
 
 

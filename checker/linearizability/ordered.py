@@ -24,6 +24,11 @@ class Violation:
     operations: tuple[Operation, ...]
     reason: str
 
+    @property
+    def told(self) -> str:
+        """The reason with the operations' numbers, from 1."""
+        return self.reason.format(*range(1, len(self.operations) + 1)) + ": a contradiction."
+
 
 def out_of_order(
     ranked: Sequence[tuple[int, Operation]], more: Sequence[tuple[int, Operation]] = ()
