@@ -45,6 +45,7 @@ class System:
 
 _SYSTEMS = (
     System("raft", "systems_under_test.raft.node:Raft", "Raft: replicated log, one leader"),
+    System("paxos", "systems_under_test.paxos.node:Paxos", "Multi-Paxos: a log, one leader"),
     System("single", "systems_under_test.single:Single", "one unreplicated node: the control"),
     System(
         "raft-stale-reads",
