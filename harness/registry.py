@@ -52,6 +52,61 @@ _SYSTEMS = (
         "systems_under_test.raft.flawed:RaftStaleReads",
         "flawed: a leader answers reads without asking whether it still leads",
     ),
+    System(
+        "paxos-forgotten-promise",
+        "systems_under_test.paxos.flawed:PaxosForgottenPromise",
+        "flawed: a promise does not survive a restart",
+    ),
+    System(
+        "paxos-accepts-lower-ballots",
+        "systems_under_test.paxos.flawed:PaxosAcceptsLowerBallots",
+        "flawed: acceptors accept whatever they are asked to",
+    ),
+    System(
+        "paxos-ignores-accepted",
+        "systems_under_test.paxos.flawed:PaxosIgnoresAccepted",
+        "flawed: a new leader ignores what was accepted before",
+    ),
+    System(
+        "paxos-half-quorum",
+        "systems_under_test.paxos.flawed:PaxosHalfQuorum",
+        "flawed: half of the acceptors count as a quorum",
+    ),
+    System(
+        "paxos-learns-from-one",
+        "systems_under_test.paxos.flawed:PaxosLearnsFromOne",
+        "flawed: one acceptor's vote counts as chosen",
+    ),
+    System(
+        "paxos-shared-ballots",
+        "systems_under_test.paxos.flawed:PaxosSharedBallots",
+        "flawed: two proposers may use the same ballot",
+    ),
+    System(
+        "paxos-stale-reads",
+        "systems_under_test.paxos.flawed:PaxosStaleReads",
+        "flawed: a leader answers reads without asking a quorum",
+    ),
+    System(
+        "primary-backup",
+        "systems_under_test.classics.primary_backup:PrimaryBackup",
+        "flawed: a primary acknowledges before its backups have it",
+    ),
+    System(
+        "two-phase-commit",
+        "systems_under_test.classics.two_phase_commit:TwoPhaseCommit",
+        "flawed: two-phase commit without recovery",
+    ),
+    System(
+        "overwriting",
+        "systems_under_test.classics.overwriting:Overwriting",
+        "flawed: a proposer overwrites nodes of no higher ballot, without a quorum",
+    ),
+    System(
+        "overwriting-if-not-higher",
+        "systems_under_test.classics.overwriting:OverwritingIfNotHigher",
+        "flawed: the same, where the nodes compare the ballots",
+    ),
 )
 
 SYSTEMS: dict[str, System] = {system.name: system for system in _SYSTEMS}

@@ -60,6 +60,7 @@ class Acceptor(Learner):
     def vote(self, ballot: Ballot, first_slot: int, values: tuple[Value, ...]) -> None:
         """To accept is also to promise: nothing of a lower ballot may be accepted afterwards."""
         self.promised = ballot
+        self.votes += 1
         for slot, value in enumerate(values, first_slot):
             self.accepted[slot] = Proposal(ballot, slot, value)
 

@@ -23,7 +23,7 @@ class Ballot(Payload):
     node: NodeId
 
     def __str__(self) -> str:
-        return f"{self.round}.{self.node}"
+        return f"{self.round}.{self.node}" if self.round else "none"
 
 
 NO_BALLOT = Ballot(0, "")

@@ -122,5 +122,5 @@ class Paxos(Leadership):
             "leader": self.leader,
             "commit_index": self.chosen,
             "members": list(self.members),
-            "accepted": len(self.accepted),
+            "votes": self.votes,
         }

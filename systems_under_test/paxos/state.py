@@ -91,6 +91,9 @@ class State(Node):
         self.accepted: dict[int, Proposal] = {}
         """By slot, for the slots after `chosen` only."""
 
+        self.votes = 0
+        """How often it has accepted anything in this life."""
+
         # The learner's. Every value known to be chosen is applied at once, in order.
         self.chosen = 0
         """Every slot up to this one is known to be chosen."""
