@@ -18,6 +18,10 @@ import typer
 from harness.errors import HarnessError, UsageError
 
 USAGE, FAILED = 254, 255
+
+INTERRUPTED = 130
+"""What Typer makes of a `KeyboardInterrupt`; to the caller it is one more run without a verdict."""
+
 STATUS = {"valid": 0, "invalid": 1, "unknown": 2}
 
 _ENVIRONMENT_TOLD = {
@@ -232,7 +236,10 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _interrupt)
     status = FAILED
     try:
-        status = int(app(standalone_mode=False) or 0)
+        answered = int(app(standalone_mode=False) or 0)
+        if answered == INTERRUPTED:
+            raise KeyboardInterrupt
+        status = answered
     except typer.TyperException as error:
         _say(error.format_message())
         status = USAGE

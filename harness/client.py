@@ -14,6 +14,7 @@ from random import Random
 from checker.history import Outcome
 from harness.clock import MILLISECOND_NS, Clock
 from harness.cluster import Channel, NoAnswer, Unreachable
+from harness.errors import HarnessError
 from harness.recorder import Completion
 from systems_under_test.node import NodeId
 from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
@@ -70,7 +71,7 @@ class Client:
             attempts.uncertain = False
             if opened is None:
                 return self._gave_up(call, attempts)
-            self._session = int(opened.result)
+            self._session = self._session_of(opened)
         sequence = self._next_sequence()
         request = Request(self._session, sequence, call.function, call.key, call.argument)
         reply = await self._try(request, attempts, repeatable=call.pure or self._session > 0)
@@ -132,6 +133,14 @@ class Client:
         if code is ErrorCode.SESSION_EXPIRED:
             self._session = None
         return code in (ErrorCode.SESSION_EXPIRED, ErrorCode.BAD_REQUEST)
+
+    def _session_of(self, opened: Reply) -> int:
+        if type(opened.result) is int:
+            return opened.result
+        raise HarnessError(
+            f"{self._preferred} opened no session: it answered the request `open` with "
+            f"{opened.result!r}; answer it with a number that no other session has"
+        )
 
     def _next_sequence(self) -> int:
         """A number not used before, so that no late answer is taken for that of another request."""

@@ -13,12 +13,18 @@ from checker.history import History
 from checker.statistics import summarize
 from checker.strength import Gate, gates
 from checker.verdict import Result, Verdict
+from harness.config import RunConfig
 from harness.errors import UsageError
 from harness.nemesis.schedule import FAMILIES
 from harness.registry import workload
 from harness.store import FORMAT_VERSION, RunDirectory
 
 MIB = 1 << 20
+
+_LIMITS = {
+    "check_time_limit": RunConfig.check_time_limit,
+    "check_memory_limit": RunConfig.check_memory_limit,
+}
 
 
 def judge(directory: RunDirectory) -> dict[str, Any]:
@@ -27,14 +33,14 @@ def judge(directory: RunDirectory) -> dict[str, Any]:
     Raises `MalformedHistory` where the history is none, and `UsageError` where the directory holds
     no run.
     """
-    run = read_json(directory.path / "run.json")
+    run = _described(directory)
     observed = _observations(directory)
     history = History.read(directory.history)
     began = time.monotonic()
-    config = run["config"]
     work = workload(run["workload"])
+    limits = {**_LIMITS, **run["config"]}
     linearizability = work.check(
-        history, config["check_time_limit"], config["check_memory_limit"] * MIB
+        history, limits["check_time_limit"], limits["check_memory_limit"] * MIB
     )
     check_s = time.monotonic() - began
     opened = _gates(history, run, work.kinds)
@@ -50,6 +56,7 @@ def judge(directory: RunDirectory) -> dict[str, Any]:
         "liveness": observed.get("liveness", {}),
         "findings": observed.get("findings", []),
         "counters": observed.get("counters", {}),
+        "leaders": observed.get("leaders", []),
         "statistics": summarize(history).to_json(),
         "seconds": {**observed.get("seconds", {}), "check": round(check_s, 3)},
     }
@@ -75,6 +82,16 @@ def read_json(path: Path) -> dict[str, Any]:
             f"{FORMAT_VERSION}; use the newer Labrys that wrote it"
         )
     return values
+
+
+def _described(directory: RunDirectory) -> dict[str, Any]:
+    """The run's description, with all that judging it takes."""
+    path = directory.path / "run.json"
+    run = read_json(path)
+    for name, kind in {"workload": str, "schedule": list, "config": dict}.items():
+        if not isinstance(run.get(name), kind):
+            raise UsageError(f"{path} is damaged: it has no {name!r}; check history.jsonl alone")
+    return run
 
 
 def _observations(directory: RunDirectory) -> dict[str, Any]:

@@ -20,9 +20,10 @@ from checker.history import Outcome
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import Cluster, NoAnswer, Unreachable
 from harness.config import RunConfig
-from harness.errors import HarnessError
+from harness.errors import EnvironmentFailed, HarnessError
 from harness.nemesis.nemesis import Nemesis
 from harness.nemesis.schedule import Planned, choose_faults, draw
+from harness.observer import Observer
 from harness.recorder import Recorder
 from harness.store import RunDirectory
 from harness.worker import Pace, Worker
@@ -42,6 +43,7 @@ class Observations:
     findings: list[str] = field(default_factory=list)
     cluster: dict[str, Any] = field(default_factory=dict)
     counters: dict[NodeId, Any] = field(default_factory=dict)
+    leaders: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -85,6 +87,7 @@ class Run:
         self._recorder = recorder
         self._directory = directory
         self._nemesis = Nemesis(cluster, recorder, cluster.clock)
+        self._observer = Observer(cluster, cluster.clock)
         self._seen = Observations()
         self._workers: list[Worker] = []
 
@@ -93,6 +96,7 @@ class Run:
         calls = self._plan.workload.calls(self._random("calls"), self._config.shape)
         try:
             await self._step("start", self._cluster.open)
+            self._require_capabilities()
             await self._step("warm-up", self._warm_up)
             self._workers = [self._worker(number) for number in range(self._config.clients)]
             await self._step("calls", lambda: self._call_under_faults(calls))
@@ -105,6 +109,18 @@ class Run:
             await self._keep_logs()
             await self._cluster.close()
         return self._seen
+
+    def _require_capabilities(self) -> None:
+        """Only a cluster that is open knows its rights; better no run than one without faults."""
+        for planned in self._plan.schedule:
+            if not planned.fault.needs <= self._cluster.capabilities:
+                lacking = ", ".join(sorted(planned.fault.needs - self._cluster.capabilities))
+                told = self._cluster.describe().get("partitions", "")
+                raise EnvironmentFailed(
+                    f"this {self._cluster.environment} environment cannot {lacking}, which the "
+                    f"fault {planned.fault.name} needs: {told}; leave {planned.fault.family} out "
+                    "of --faults, or give the harness the rights"
+                )
 
     async def _step(self, name: str, action: Callable[[], Any]) -> None:
         self._recorder.phase(name)
@@ -135,6 +151,7 @@ class Run:
         pace = Pace(self._config.rate, self._clock, self._random("pace"))
         await self._clock.together(
             self._nemesis.perform(self._plan.schedule, begin_ns),
+            self._observer.watch(end_ns),
             *(
                 worker.work(calls, pace, lambda: self._clock.now_ns() < end_ns)
                 for worker in self._workers
@@ -182,10 +199,9 @@ class Run:
 
     async def _collect(self) -> None:
         """Ask the nodes for their counters, and see whether one ended of itself."""
-        for node in self._cluster.nodes:
-            status = await self._cluster.status(node)
-            if status is not None:
-                self._seen.counters[node] = {**status.counters, "facts": status.facts}
+        await self._observer.look()
+        self._seen.counters = self._observer.counters()
+        self._seen.leaders = self._observer.leaders
         self._seen.findings = _told(self._cluster.crashes())
         self._seen.cluster = self._cluster.describe()
         for worker in self._workers:

@@ -1,7 +1,6 @@
 """Clusters of real processes: every control does what it says, and nothing is left behind."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import subprocess
@@ -16,13 +15,13 @@ import pytest
 from harness.clock import SECOND_NS, RealClock
 from harness.cluster import NoAnswer, NodeState, Unreachable
 from harness.environments.docker import DockerCluster, engine_answers
-from harness.environments.firewall import NftFailed, host_nft
-from harness.environments.leftovers import OWNER_LABEL, connect, find_leftovers, remove_leftovers
+from harness.environments.leftovers import find_leftovers, remove_leftovers
 from harness.environments.local import LocalCluster
 from harness.environments.owner import Owner, process_began, this_process
 from harness.environments.tcp_cluster import TcpCluster
 from harness.errors import EnvironmentFailed
 from systems_under_test.requests import Refusal, Reply, Request
+from tests.harness.marks import things_of
 
 NODES = ("n1", "n2", "n3")
 TESTS = Path(__file__).parents[1]
@@ -239,29 +238,6 @@ def test_an_interrupted_run_leaves_nothing(kind: type[TcpCluster], tmp_path: Pat
     with pytest.raises(KeyboardInterrupt):
         with_cluster(kind, tmp_path, test)
     assert things_of(this_process("")) == []
-
-
-def things_of(owner: Owner) -> list[str]:
-    """All that carries the mark of that harness: processes, things of the engine, tables."""
-    mark = f"_{owner.pid}_{owner.began}_"
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark.encode() in (entry / "environ").read_bytes() and process_began(int(entry.name)):
-                found.append((entry / "cmdline").read_text().replace("\0", " "))
-        except OSError:
-            continue
-    client = connect()
-    if client is not None:
-        labelled = {"label": OWNER_LABEL}
-        listed = client.api.containers(all=True, filters=labelled)
-        listed += client.api.networks(filters=labelled)
-        listed += client.api.volumes(filters=labelled)["Volumes"] or []
-        found += [str(entry) for entry in listed if mark in entry["Labels"][OWNER_LABEL]]
-        client.close()
-    with contextlib.suppress(NftFailed):
-        found += [line for line in host_nft("list tables\n").splitlines() if mark in line]
-    return found
 
 
 HARNESS = """

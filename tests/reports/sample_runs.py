@@ -26,10 +26,10 @@ Event = dict[str, Any]
 FAULTS = (
     ("isolate-leader", "partition", "cut n1 (leader) off from n2, n3, n4, n5"),
     ("kill-minority", "kill", "killed n2, n4"),
-    ("majorities-ring", "partition", "each node sees its two neighbours only"),
+    ("partition-majorities-ring", "partition", "each node sees its two neighbours only"),
     ("pause-leader", "pause", "paused n3 (leader)"),
     ("kill-leader", "kill", "killed n3 (leader)"),
-    ("one-way", "partition", "n1 hears nobody"),
+    ("partition-one-way", "partition", "n1 hears nobody"),
     ("pause-majority", "pause", "paused n1, n2, n5"),
 )
 

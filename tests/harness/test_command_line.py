@@ -1,0 +1,220 @@
+"""Bad input is answered by one sentence and the right exit status, never by a traceback."""
+
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness import cli
+from harness.config import RunConfig
+from harness.errors import UsageError
+from harness.nemesis.schedule import FAMILIES
+
+USAGE, FAILED = 254, 255
+Answer = tuple[int, str, str]
+Labrys = Callable[[str], Answer]
+
+
+@pytest.fixture
+def labrys(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Labrys:
+    """Runs a command line in this process: its exit status, output, and errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(line: str) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["labrys", *shlex.split(line)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        status = ended.value.code
+        assert isinstance(status, int)
+        return status, said.out, said.err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("run rafd", "there is no system 'rafd'; the nearest are: raft"),
+        ("run raft --faults partitoin", "there is no fault 'partitoin'; the nearest are: partiti"),
+        ("run raft --workload registers", "there is no workload 'registers'; the nearest are: reg"),
+        ("run raft --environment dokcer", "there is no environment 'dokcer'; the nearest are: doc"),
+        ("run raft --nodes 0", "--nodes cannot be 0; give a number from 1 to 25"),
+        ("run raft --nodes -3", "--nodes cannot be -3"),
+        ("run raft --nodes 26", "--nodes cannot be 26"),
+        ("run raft --nodes two", "Invalid value for '--nodes'"),
+        ("run raft --clients 0", "--clients cannot be 0"),
+        ("run raft --nodes 2 --faults partition-majorities-ring", "needs at least 4 nodes"),
+        ("run raft --time-limit -1", "--time-limit cannot be -1"),
+        ("run raft --time-limit nan", "--time-limit cannot be nan"),
+        ("run raft --time-limit inf", "--time-limit cannot be inf"),
+        ("run raft --rate -5", "--rate cannot be -5"),
+        ("run raft --seed -1", "--seed cannot be -1"),
+        ("run raft --values many", "--values cannot be 'many'"),
+        ("run raft --values repeated:1", "--values cannot be 'repeated:1'"),
+        ("run raft --keys 0", "--keys cannot be 0"),
+        ("run raft --operation-timeout 0", "--operation-timeout cannot be 0"),
+        ("run raft --frobnicate", "No such option: --frobnicate"),
+        ("run", "the option 'system' is missing"),
+        ("run no.such:Thing", "cannot import the system 'no.such:Thing'"),
+        ("run json:JSONDecoder", "is no subclass of systems_under_test.node.Node"),
+        ("run raft --config missing.toml", "cannot read missing.toml"),
+        ("check missing.jsonl", "cannot read missing.jsonl"),
+        ("check .", "holds no run.json"),
+        ("check x --time-limit 0", "--time-limit cannot be 0"),
+        ("check x --memory-limit 1", "--memory-limit cannot be 1"),
+        ("check x --model regster", "there is no model 'regster'"),
+        ("check x --engine graphs", "there is no engine 'graphs'"),
+        ("report nowhere", "nowhere"),
+        ("list sistems", "there is no list 'sistems'; the nearest are: systems"),
+        ("frob", "No such command 'frob'"),
+    ],
+)
+def test_wrong_arguments(labrys: Labrys, line: str, words: str) -> None:
+    status, output, errors = labrys(line)
+    assert status == USAGE
+    assert words in errors
+    assert errors.startswith("labrys: ")
+    assert errors.count("\n") == 1
+    assert output == ""
+    assert not Path("store").exists(), "nothing is made for what cannot be run"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("nodes = 3", "the option 'system' is missing"),
+        ('system = "raft"\nnods = 3', "there is no option 'nods'; the nearest are: nodes"),
+        ('system = "raft"\nnodes = "three"', "the option 'nodes' cannot be 'three'"),
+        ('system = "raft"\nnodes = true', "the option 'nodes' cannot be True"),
+        ('system = "raft"\nfaults = "kill"', "the option 'faults' cannot be 'kill'"),
+        ('system = "raft"\nnodes = ', "bad.toml is not TOML"),
+        ("\udcff", "bad.toml is not TOML"),
+    ],
+)
+def test_wrong_files_of_options(labrys: Labrys, text: str, words: str) -> None:
+    Path("bad.toml").write_bytes(text.encode(errors="surrogateescape"))
+    status, _, errors = labrys("run --config bad.toml")
+    assert status == USAGE
+    assert words in errors
+
+
+HEADER = '{"labrys":"history","version":1}\n'
+INVOKE = '{"type":"invoke","process":0,"function":"write","key":"x","argument":1,"time_ns":1}\n'
+OK = '{"type":"ok","process":0,"result":1,"time_ns":2}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("hello\n", "neither a history of Labrys, nor EDN"),
+        ("", "empty"),
+        ('{"labrys":"history","version":99}\n', "version 99"),
+        (HEADER + "hello\n" + OK, "line 2"),
+        (HEADER + OK, "line 2"),
+        (HEADER + INVOKE + INVOKE, "line 3"),
+        (HEADER + INVOKE + OK + OK, "line 4"),
+    ],
+    ids=["not-json", "empty", "newer", "bad-line", "no-invocation", "two-invocations", "two-ends"],
+)
+def test_malformed_histories(labrys: Labrys, text: str, words: str) -> None:
+    Path("history.jsonl").write_text(text)
+    status, _, errors = labrys("check history.jsonl")
+    assert status == USAGE
+    assert "history.jsonl: " in errors
+    assert words in errors
+
+
+def test_a_history_cut_in_mid_line_keeps_its_whole_events(labrys: Labrys) -> None:
+    Path("history.jsonl").write_text(HEADER + INVOKE + OK + INVOKE[:30])
+    status, output, _ = labrys("check history.jsonl --json")
+    answer = json.loads(output)
+    assert (status, answer["verdict"], answer["operations"]) == (0, "valid", 1)
+    assert answer["cut"] == "the file breaks off in the middle of line 4, which was left out"
+
+
+def test_no_engine_is_one_sentence(labrys: Labrys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
+    status, output, errors = labrys("run raft --environment docker --time-limit 1")
+    assert status == FAILED
+    assert "Docker engine" in errors
+    assert output == ""
+
+
+def test_a_store_that_cannot_be_written(labrys: Labrys) -> None:
+    Path("store").write_text("a file, not a folder")
+    status, _, errors = labrys("run raft --environment local --time-limit 1")
+    assert status == FAILED
+    assert "cannot write to the store store" in errors
+    assert "--store" in errors
+
+
+def test_names_are_listed(labrys: Labrys) -> None:
+    for what, name in (("systems", "raft"), ("faults", "isolate-leader"), ("models", "register")):
+        status, output, _ = labrys(f"list {what}")
+        assert status == 0
+        assert name in [line.split()[0] for line in output.splitlines()]
+
+
+@given(
+    nodes=st.integers(4, 25),
+    clients=st.integers(1, 1000),
+    faults=st.lists(st.sampled_from(sorted(FAMILIES)), unique=True),
+    time_limit=st.floats(0.1, 1000).map(lambda seconds: float(f"{seconds:g}")),
+    rate=st.sampled_from([0.0, 0.5, 100.0]),
+    seed=st.integers(0, 2**63 - 1),
+    values=st.sampled_from(["counters", "repeated:5", "documents"]),
+)
+def test_the_line_that_reproduces_a_run_asks_for_the_same_run(
+    nodes: int, clients: int, faults: list[str], time_limit: float, rate: float, seed: int,
+    values: str,
+) -> None:  # fmt: skip
+    config = RunConfig(
+        system="raft",
+        environment="local",
+        nodes=nodes,
+        clients=clients,
+        faults=tuple(faults),
+        time_limit=time_limit,
+        rate=rate,
+        seed=seed,
+        values=values,
+    )
+    words = iter(shlex.split(config.command)[3:])
+    given = {word.removeprefix("--").replace("-", "_"): next(words) for word in words}
+    if "faults" in given:
+        named = given.pop("faults").split(",")
+        given_faults = () if named == ["none"] else tuple(named)
+    else:
+        given_faults = RunConfig(system="raft").faults
+    kinds = {name: type(getattr(config, name)) for name in given}
+    again = RunConfig(
+        system="raft",
+        faults=given_faults,
+        **{name: kinds[name](value) for name, value in given.items()},
+    )
+    assert again == config
+
+
+def test_options_survive_being_stored(tmp_path: Path) -> None:
+    config = RunConfig(system="raft", faults=(), seed=3, time_limit=12.5)
+    (tmp_path / "config.toml").write_text(config.to_toml())
+    assert RunConfig.from_values(RunConfig.read_toml(tmp_path / "config.toml")) == config
+    other = replace(config, faults=("kill",), environment="local")
+    (tmp_path / "config.toml").write_text(other.to_toml())
+    assert RunConfig.from_values(RunConfig.read_toml(tmp_path / "config.toml")) == other
+
+
+def test_whole_numbers_are_taken_where_seconds_are_asked_for() -> None:
+    assert RunConfig.from_values({"system": "raft", "time_limit": 5}).time_limit == 5.0
+    with pytest.raises(UsageError):
+        RunConfig.from_values({"system": "raft", "nodes": 5.0})

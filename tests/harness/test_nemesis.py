@@ -1,0 +1,190 @@
+"""Faults cut what their names say, and schedules are fair, whole and drawn from the seed alone."""
+
+import itertools
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checker.history import History
+from harness.clock import SECOND_NS
+from harness.cluster import Capability, Link
+from harness.config import RunConfig
+from harness.errors import EnvironmentFailed, UsageError
+from harness.nemesis.fault import Target, choose
+from harness.nemesis.nemesis import Nemesis
+from harness.nemesis.partition import bridge, halves, isolated, majorities_ring, one_way
+from harness.nemesis.schedule import FAMILIES, FAULTS, Planned, choose_faults, draw
+from harness.recorder import Recorder
+from harness.registry import WORKLOADS
+from harness.run import Run, plan
+from harness.store import RunDirectory
+from systems_under_test.quorum import majority
+from tests.harness.fakes import FakeCluster
+
+SIZES = st.integers(4, 15)
+
+
+def names(count: int) -> list[str]:
+    return [f"n{number}" for number in range(1, count + 1)]
+
+
+def reaches(links: list[Link], nodes: list[str], node: str) -> set[str]:
+    """The nodes that `node` still exchanges messages with, itself among them."""
+    cut = set(links)
+    return {
+        other
+        for other in nodes
+        if other == node or ((node, other) not in cut and (other, node) not in cut)
+    }
+
+
+@given(SIZES)
+def test_halves_meet_nowhere_and_are_whole_inside(count: int) -> None:
+    nodes = names(count)
+    links, _ = halves(nodes)
+    sides = {frozenset(reaches(links, nodes, node)) for node in nodes}
+    assert sorted(map(len, sides)) == [count // 2, count - count // 2]
+
+
+@given(SIZES)
+def test_in_a_majorities_ring_each_sees_a_majority_and_no_two_the_same(count: int) -> None:
+    nodes = names(count)
+    links, _ = majorities_ring(nodes)
+    seen = [frozenset(reaches(links, nodes, node)) for node in nodes]
+    assert all(len(side) >= majority(count) for side in seen)
+    # With four nodes a majority is three, and the ring leaves out the one opposite; where the
+    # neighbours on both sides are everybody, nothing is cut.
+    if links:
+        assert len(set(seen)) == count
+
+
+@given(SIZES)
+def test_a_bridge_sees_all_and_its_banks_only_it(count: int) -> None:
+    nodes = names(count)
+    links, _ = bridge(nodes)
+    assert reaches(links, nodes, nodes[0]) == set(nodes)
+    for node in nodes[1:]:
+        assert nodes[0] in reaches(links, nodes, node)
+        assert len(reaches(links, nodes, node)) < count
+
+
+def test_isolated_and_one_way() -> None:
+    nodes = names(3)
+    assert set(isolated("n1", nodes)[0]) == {
+        ("n1", "n2"), ("n2", "n1"), ("n1", "n3"), ("n3", "n1"),
+    }  # fmt: skip
+    assert one_way("n1", nodes, outwards=True)[0] == [("n1", "n2"), ("n1", "n3")]
+    assert one_way("n1", nodes, outwards=False)[0] == [("n2", "n1"), ("n3", "n1")]
+
+
+@given(st.integers(1, 15), st.sampled_from(list(Target)), st.integers())
+def test_targets_are_as_many_as_their_names_say(count: int, target: Target, seed: int) -> None:
+    if count < target.least_nodes:
+        return
+    cluster = FakeCluster(count)
+    chosen = cluster.clock.run(choose(target, cluster, Random(seed)))
+    assert len(set(chosen)) == len(chosen)
+    sizes = {
+        Target.ONE: len(chosen) == 1,
+        Target.MINORITY: 1 <= len(chosen) < majority(count),
+        Target.MAJORITY: majority(count) <= len(chosen) <= count,
+        Target.ALL: chosen == cluster.nodes,
+        Target.LEADER: chosen == ("n1",),
+    }
+    assert sizes[target]
+
+
+def test_without_a_leader_some_node_is_hit() -> None:
+    cluster = FakeCluster(5, leader=None)
+    (chosen,) = cluster.clock.run(choose(Target.LEADER, cluster, Random(1)))
+    assert chosen in cluster.nodes
+
+
+@given(
+    seed=st.integers(),
+    seconds=st.floats(0.1, 600),
+    families=st.lists(st.sampled_from(sorted(FAMILIES)), min_size=1, unique=True),
+)
+def test_schedules(seed: int, seconds: float, families: list[str]) -> None:
+    """Every family strikes, never overlaps itself, begins with the leader, and heals in time."""
+    length_ns = int(seconds * SECOND_NS)
+    chosen = choose_faults(families, 5)
+    schedule = draw(chosen, length_ns, Random(seed))
+    assert schedule == draw(chosen, length_ns, Random(seed))
+    assert [planned.number for planned in schedule] == list(range(1, len(schedule) + 1))
+    for family in families:
+        own = [planned for planned in schedule if planned.fault.family == family]
+        assert own
+        assert own[0].fault.at_leader
+        for earlier, later in itertools.pairwise(own):
+            assert earlier.until_ns <= later.at_ns
+        assert all(0 <= planned.at_ns < planned.until_ns <= length_ns for planned in own)
+        kinds = {planned.fault.name for planned in own}
+        assert len(kinds) == min(len(own), len(FAMILIES[family])), "each comes before any repeats"
+
+
+def test_a_schedule_survives_being_stored() -> None:
+    for planned in draw(choose_faults(list(FAMILIES), 5), 60 * SECOND_NS, Random(1)):
+        assert Planned.from_json(planned.to_json()) == planned
+
+
+@pytest.mark.parametrize(
+    ("name", "nodes"),
+    [("partition-majorities-ring", 2), ("partition", 1), ("kill-minority", 2)],
+)
+def test_faults_that_make_no_sense_are_refused(name: str, nodes: int) -> None:
+    with pytest.raises(UsageError, match="needs at least"):
+        choose_faults([name], nodes)
+
+
+def test_the_nemesis_does_and_undoes_at_the_planned_moments(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+    recorder = Recorder(tmp_path / "history.jsonl", cluster.clock)
+    nemesis = Nemesis(cluster, recorder, cluster.clock)
+    schedule = [
+        Planned(1, FAULTS["kill-leader"], 2 * SECOND_NS, 3 * SECOND_NS, 1),
+        Planned(2, FAULTS["kill-all"], 5 * SECOND_NS, 6 * SECOND_NS, 2),
+    ]
+    cluster.clock.run(nemesis.perform(schedule, SECOND_NS))
+    assert [(at_ns // SECOND_NS, what, nodes) for at_ns, what, nodes in cluster.done] == [
+        (3, "kill", ("n1",)),
+        (4, "start", cluster.nodes),
+        (6, "kill", cluster.nodes),
+        (7, "start", cluster.nodes),
+    ]
+    spans = History.read(tmp_path / "history.jsonl").faults
+    assert [(span.name, span.detail) for span in spans] == [
+        ("kill-leader", "killed n1"),
+        ("kill-all", "killed n1, n2, n3, n4, n5"),
+    ]
+    assert all(span.healed is not None for span in spans)
+
+
+def test_healing_everything_restores_what_any_family_breaks(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+    nemesis = Nemesis(cluster, Recorder(tmp_path / "h.jsonl", cluster.clock), cluster.clock)
+    cluster.clock.run(nemesis.heal_everything())
+    assert [what for _, what, _ in cluster.done] == ["mend", "resume", "start"]
+
+
+def test_a_cluster_without_the_rights_is_refused_before_any_call(tmp_path: Path) -> None:
+    """A Docker cluster finds out only while it opens whether it may cut links."""
+
+    class Weak(FakeCluster):
+        async def open(self) -> None:
+            await super().open()
+            self.capabilities = frozenset({Capability.KILL, Capability.PAUSE})
+
+    cluster = Weak()
+    config = RunConfig(system="raft", faults=("kill", "partition"))
+    planned = plan(config, WORKLOADS["register"], cluster)
+    directory = RunDirectory.create(tmp_path, "weak")
+    recorder = Recorder(directory.history, cluster.clock)
+    run = Run(planned, cluster, recorder, directory)
+    with pytest.raises(EnvironmentFailed, match="cannot cut, which the fault"):
+        cluster.clock.run(run.perform())
+    assert cluster.done[-1][1] == "close"
+    assert recorder.outcomes.total() == 0
