@@ -46,6 +46,11 @@ class System:
 _SYSTEMS = (
     System("raft", "systems_under_test.raft.node:Raft", "Raft: replicated log, one leader"),
     System("paxos", "systems_under_test.paxos.node:Paxos", "Multi-Paxos: a log, one leader"),
+    System(
+        "ring",
+        "systems_under_test.ring.node:Ring",
+        "a consistent-hash ring: ABD for reads and writes, CASPaxos for changes, no leader",
+    ),
     System("single", "systems_under_test.single:Single", "one unreplicated node: the control"),
     System(
         "raft-stale-reads",
