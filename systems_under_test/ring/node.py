@@ -16,6 +16,7 @@ from typing import ClassVar
 
 from systems_under_test.kv import equal, objection
 from systems_under_test.node import Json, Message, NodeId, Payload
+from systems_under_test.quorum import majority
 from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
 from systems_under_test.ring.linearizable import UNCHANGED, Linearizable
 from systems_under_test.ring.messages import PAYLOADS, Answer, Ask
@@ -26,6 +27,12 @@ class Ring(Linearizable):
     """A node of the ring; every operation is linearizable."""
 
     payloads: ClassVar[tuple[type[Payload], ...]] = PAYLOADS
+
+    @classmethod
+    def tolerated(cls, count: int) -> int:
+        """Of any key's replicas all but a majority may fail, and those may be anywhere."""
+        replicas = min(count, cls.REPLICAS)
+        return replicas - majority(replicas)
 
     def on_message(self, message: Message) -> None:
         payload = message.payload
