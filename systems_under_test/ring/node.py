@@ -58,7 +58,7 @@ class Ring(Linearizable):
         """What is done to carry out a request."""
         key, argument = request.key, request.argument
         if request.function == "read":
-            return self.read(key)
+            return self.read(operation, key)
         if request.function == "write":
             return self.write(operation, key, argument)
         expected, new = argument
