@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from systems_under_test.node import Json, NodeId
+from systems_under_test.ring.handoff import Handoff
 from systems_under_test.ring.messages import ZERO, Copy, Prepare, Put, Query, Stamp
 from systems_under_test.ring.rounds import (
     Copies,
@@ -15,7 +16,6 @@ from systems_under_test.ring.rounds import (
     Outvoted,
     Pause,
     Round,
-    Rounds,
     Step,
     Steps,
     Turn,
@@ -28,7 +28,7 @@ Change = Callable[[Json], Json]
 UNCHANGED = object()
 
 
-class Linearizable(Rounds):
+class Linearizable(Handoff):
     """Operations over the majorities of a key's replica set."""
 
     PAUSE_NS = 2_000_000

@@ -170,16 +170,16 @@ class RingCluster:
         return client
 
     def serve(self, name: str, function: str, key: str, argument: Any = None) -> Reply | Refusal:
-        """Hand over a request, deliver everything, fire pauses, and return the answer."""
+        """Hand over a request, deliver everything, let time pass, and return the answer."""
         before = len(self.answers)
         self.ask(name, function, key, argument)
         for _ in range(100):
             self.stabilize()
             if len(self.answers) > before:
                 return self.answers[-1][1]
-            for node in self.names:
-                if any(timer.startswith("pause") for timer in self.timers[node]):
-                    self.fire(node, "pause")
+            for node in self.live:
+                for timer in [t for t in self.timers[node] if t.split(" ")[0] in ("pause", "tick")]:
+                    self.fire(node, timer)
         raise AssertionError("no answer came:\n" + "\n".join(self.trace[-60:]))
 
     # --- what a test sees -------------------------------------------------------------------------
@@ -236,3 +236,10 @@ def show(value: Any) -> str:
 
 def stamp(value: tuple[int, str]) -> str:
     return f"{value[0]}:{value[1]}" if value[1] else "0"
+
+
+class AnyCoordinator(Ring):
+    """Every node coordinates changes itself, so that they compete."""
+
+    def coordinator_of(self, key: str) -> str:
+        return self.node_id
