@@ -108,7 +108,7 @@ def _registers(
         (columns.keys[key], tuple(columns.operations(columns.rows_of(key))))
         for key in judged.undecided
     )
-    return _worst((executor.map if executor else map)(judge, groups), "search")
+    return _worst((executor.map if executor else map)(judge, groups), "trivial")
 
 
 def _one(group: Group, model: Model, engine: str, until: float, memory: int) -> Result:
