@@ -56,6 +56,7 @@ def judge(directory: RunDirectory) -> dict[str, Any]:
         "liveness": observed.get("liveness", {}),
         "findings": observed.get("findings", []),
         "counters": observed.get("counters", {}),
+        "leaders": observed.get("leaders", []),
         "statistics": summarize(history).to_json(),
         "seconds": {**observed.get("seconds", {}), "check": round(check_s, 3)},
     }

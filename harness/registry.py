@@ -45,11 +45,72 @@ class System:
 
 _SYSTEMS = (
     System("raft", "systems_under_test.raft.node:Raft", "Raft: replicated log, one leader"),
+    System("paxos", "systems_under_test.paxos.node:Paxos", "Multi-Paxos: a log, one leader"),
+    System(
+        "ring",
+        "systems_under_test.ring.node:Ring",
+        "a consistent-hash ring: ABD for reads and writes, CASPaxos for changes, no leader",
+    ),
     System("single", "systems_under_test.single:Single", "one unreplicated node: the control"),
     System(
         "raft-stale-reads",
         "systems_under_test.raft.flawed:RaftStaleReads",
         "flawed: a leader answers reads without asking whether it still leads",
+    ),
+    System(
+        "paxos-forgotten-promise",
+        "systems_under_test.paxos.flawed:PaxosForgottenPromise",
+        "flawed: a promise does not survive a restart",
+    ),
+    System(
+        "paxos-accepts-lower-ballots",
+        "systems_under_test.paxos.flawed:PaxosAcceptsLowerBallots",
+        "flawed: acceptors accept whatever they are asked to",
+    ),
+    System(
+        "paxos-ignores-accepted",
+        "systems_under_test.paxos.flawed:PaxosIgnoresAccepted",
+        "flawed: a new leader ignores what was accepted before",
+    ),
+    System(
+        "paxos-half-quorum",
+        "systems_under_test.paxos.flawed:PaxosHalfQuorum",
+        "flawed: half of the acceptors count as a quorum",
+    ),
+    System(
+        "paxos-learns-from-one",
+        "systems_under_test.paxos.flawed:PaxosLearnsFromOne",
+        "flawed: one acceptor's vote counts as chosen",
+    ),
+    System(
+        "paxos-shared-ballots",
+        "systems_under_test.paxos.flawed:PaxosSharedBallots",
+        "flawed: two proposers may use the same ballot",
+    ),
+    System(
+        "paxos-stale-reads",
+        "systems_under_test.paxos.flawed:PaxosStaleReads",
+        "flawed: a leader answers reads without asking a quorum",
+    ),
+    System(
+        "primary-backup",
+        "systems_under_test.classics.primary_backup:PrimaryBackup",
+        "flawed: a primary acknowledges before its backups have it",
+    ),
+    System(
+        "two-phase-commit",
+        "systems_under_test.classics.two_phase_commit:TwoPhaseCommit",
+        "flawed: two-phase commit without recovery",
+    ),
+    System(
+        "overwriting",
+        "systems_under_test.classics.overwriting:Overwriting",
+        "flawed: a proposer overwrites nodes of no higher ballot, without a quorum",
+    ),
+    System(
+        "overwriting-if-not-higher",
+        "systems_under_test.classics.overwriting:OverwritingIfNotHigher",
+        "flawed: the same, where the nodes compare the ballots",
     ),
 )
 

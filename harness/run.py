@@ -23,6 +23,7 @@ from harness.config import RunConfig
 from harness.errors import EnvironmentFailed, HarnessError
 from harness.nemesis.nemesis import Nemesis
 from harness.nemesis.schedule import Planned, choose_faults, draw
+from harness.observer import Observer
 from harness.recorder import Recorder
 from harness.store import RunDirectory
 from harness.worker import Pace, Worker
@@ -42,6 +43,7 @@ class Observations:
     findings: list[str] = field(default_factory=list)
     cluster: dict[str, Any] = field(default_factory=dict)
     counters: dict[NodeId, Any] = field(default_factory=dict)
+    leaders: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -85,6 +87,7 @@ class Run:
         self._recorder = recorder
         self._directory = directory
         self._nemesis = Nemesis(cluster, recorder, cluster.clock)
+        self._observer = Observer(cluster, cluster.clock)
         self._seen = Observations()
         self._workers: list[Worker] = []
 
@@ -148,6 +151,7 @@ class Run:
         pace = Pace(self._config.rate, self._clock, self._random("pace"))
         await self._clock.together(
             self._nemesis.perform(self._plan.schedule, begin_ns),
+            self._observer.watch(end_ns),
             *(
                 worker.work(calls, pace, lambda: self._clock.now_ns() < end_ns)
                 for worker in self._workers
@@ -195,10 +199,9 @@ class Run:
 
     async def _collect(self) -> None:
         """Ask the nodes for their counters, and see whether one ended of itself."""
-        for node in self._cluster.nodes:
-            status = await self._cluster.status(node)
-            if status is not None:
-                self._seen.counters[node] = {**status.counters, "facts": status.facts}
+        await self._observer.look()
+        self._seen.counters = self._observer.counters()
+        self._seen.leaders = self._observer.leaders
         self._seen.findings = _told(self._cluster.crashes())
         self._seen.cluster = self._cluster.describe()
         for worker in self._workers:

@@ -92,7 +92,8 @@ def _fill(stored: StoredRun, context: dict[str, Any], drawn_max: int) -> bytes:
         for number, item in enumerate(found, start=1)
         if (position := find(item, int, "invoked")) is not None
     ]
-    drawn = timeline(stored.history, marked, drawn_max) if len(stored.history) else None
+    leaders = sections.leaders(stored)
+    drawn = timeline(stored.history, marked, drawn_max, leaders) if len(stored.history) else None
     scripts = [_source("timeline.js"), _source("page.js")]
     if context["charts"]:
         scripts.insert(0, _vega())

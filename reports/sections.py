@@ -291,6 +291,15 @@ def logs(stored: StoredRun) -> list[Log]:
     ]
 
 
+def leaders(stored: StoredRun) -> list[tuple[str, int, int]]:
+    """Who was seen to lead: the node, its term, and since when."""
+    return [
+        (plain(seen.get("node", "?"), 40), find(seen, int, "term") or 0, at_ns)
+        for seen in objects(stored.result, "leaders")
+        if (at_ns := find(seen, int, "time_ns")) is not None
+    ]
+
+
 def counters(stored: StoredRun) -> tuple[list[str], list[tuple[str, list[str]]]]:
     """What the nodes told last: the columns' names, and a row for each node."""
     told = find(stored.result, dict, "counters") or {}

@@ -27,9 +27,12 @@ DRAWN_MAX = 40_000
 ROWS_MAX = 200
 CELLS_MAX = 40_000
 FAULTS_MAX = 300
+LEADERS_MAX = 1_000
 TEXT_BYTES_MAX = 600_000
 
 Mask: TypeAlias = NDArray[np.bool_]
+Leader: TypeAlias = tuple[str, int, int]
+"""A node that was seen to lead: its name, its term, and since when, in nanoseconds."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ def timeline(
     history: History,
     marked: Sequence[tuple[int, int]] = (),
     drawn_max: int = DRAWN_MAX,
+    leaders: Sequence[Leader] = (),
 ) -> Timeline:
     """Choose and encode; `marked` are the log positions of the counterexample's invocations, each
     with its number there."""
@@ -72,6 +76,7 @@ def timeline(
              None if fault.healed_ns is None else fault.healed_ns // 1000]
             for fault in history.faults[:FAULTS_MAX]
         ],
+        "leaders": [[node, term, at_ns // 1000] for node, term, at_ns in leaders[:LEADERS_MAX]],
         "calls": [moment // 1000 for moment in measured(history)],
         "density": _density(columns, lanes, shown & ~kept, (len(labels), steps), end),
         "steps": steps,

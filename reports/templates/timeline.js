@@ -39,7 +39,10 @@
 
   const rowHeight = rows <= 12 ? 22 : rows <= 24 ? 16 : rows <= 60 ? 10 : 6;
   const LEVEL = 18, AXIS = 24, OVERVIEW = 12;
-  const top = levels.length * LEVEL + 4;
+  const leaders = data.leaders.map(([node, term, from], i) =>
+    ({ node, term, from, until: i + 1 < data.leaders.length ? data.leaders[i + 1][2] : end }));
+  const led = levels.length * LEVEL;  // Where the row of leaders is.
+  const top = led + (leaders.length ? LEVEL : 0) + 4;
   const height = top + rows * rowHeight + AXIS + OVERVIEW + 6;
   let width = 600, gutter = 44;
 
@@ -113,6 +116,7 @@
     pen.rect(gutter, 0, width - gutter, bottom + AXIS);
     pen.clip();
     paintFaults(pen, bottom);
+    paintLeaders(pen);
     paintDensity(pen);
     for (const outcome of [0, 1, 2]) if (shown[outcome]) paintOperations(pen, outcome);
     paintMarks(pen);
@@ -155,6 +159,19 @@
       pen.stroke();
     }
     pen.setLineDash([]);
+  }
+
+  // Who led, as seen from outside every half second: a notch at each change.
+  function paintLeaders(pen) {
+    for (const leader of leaders) {
+      const left = x(leader.from), right = x(leader.until);
+      if (right < gutter || left > width) continue;
+      pen.fillStyle = colours.rule;
+      pen.fillRect(left, led, right - left - 1, LEVEL - 3);
+      pen.fillStyle = colours.soft;
+      pen.fillRect(left, led, 2, LEVEL - 3);
+      label(pen, `${leader.node} leads`, Math.max(left, gutter), right, led + (LEVEL - 3) / 2, colours.ink);
+    }
   }
 
   function label(pen, words, left, right, y, colour) {
@@ -313,7 +330,7 @@
 
   function faultAt(px, py) {
     const now = time(px);
-    return faults.find((f) => py < top && Math.floor(py / LEVEL) === f.level && f.from <= now && now <= f.until);
+    return faults.find((f) => py < led && Math.floor(py / LEVEL) === f.level && f.from <= now && now <= f.until);
   }
 
   const pointers = new Map();

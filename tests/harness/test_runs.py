@@ -1,11 +1,13 @@
 """Whole runs by the `labrys` command, on real nodes: judged, reported, and nothing left behind."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +51,11 @@ def labrys(line: str, folder: Path, status: int = 0) -> tuple[str, str]:
     return ended.stdout, ended.stderr
 
 
-def begun(line: str, folder: Path) -> tuple[subprocess.Popen[str], Owner, Path]:
-    """Start the command, and return it, its mark and its history once calls are being made."""
+@contextlib.contextmanager
+def begun(line: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], Owner, Path]]:
+    """Start the command; the process, its mark and its history, once calls are being made."""
+    # A shell starts jobs in the background with SIGINT ignored, and children inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     harness = subprocess.Popen(
         [*LABRYS, *line.split()],
         cwd=folder,
@@ -59,14 +64,23 @@ def begun(line: str, folder: Path) -> tuple[subprocess.Popen[str], Owner, Path]:
         stderr=subprocess.PIPE,
         text=True,
     )
+    signal.signal(signal.SIGINT, before)
     here = this_process("")
     owner = Owner("", here.host, here.boot, harness.pid, process_began(harness.pid))
+    try:
+        yield harness, owner, _history_with_calls(harness, folder)
+    finally:
+        harness.kill()
+        harness.communicate()
+
+
+def _history_with_calls(harness: subprocess.Popen[str], folder: Path) -> Path:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         assert harness.poll() is None, harness.communicate()
         for history in folder.glob("store/*/*/history.jsonl"):
             if history.read_text().count('"ok"') > 100:
-                return harness, owner, history
+                return history
         time.sleep(0.05)
     raise AssertionError("no calls were made within a minute")
 
@@ -130,9 +144,9 @@ def test_an_interrupted_run_cleans_up_and_keeps_its_history(
     environment: str, tmp_path: Path, signal_number: int
 ) -> None:
     line = f"run raft --environment {environment} --nodes 3 --time-limit 60 --seed 7"
-    harness, owner, history = begun(line, tmp_path)
-    harness.send_signal(signal_number)
-    output, errors = harness.communicate(timeout=30)
+    with begun(line, tmp_path) as (harness, owner, history):
+        harness.send_signal(signal_number)
+        output, errors = harness.communicate(timeout=30)
     assert harness.returncode == 255
     assert output == ""
     assert errors.splitlines() == [
@@ -147,9 +161,8 @@ def test_a_killed_harness_leaves_a_history_that_can_be_judged_and_the_next_run_c
     environment: str, tmp_path: Path
 ) -> None:
     line = f"run raft --environment {environment} --nodes 3 --time-limit 60 --seed 7"
-    harness, owner, history = begun(line, tmp_path)
-    harness.kill()
-    harness.communicate(timeout=30)
+    with begun(line, tmp_path) as (harness, owner, history):
+        harness.kill()
     labrys(f"check {history}", tmp_path)
     output, _ = labrys(f"check {history.parent} --json", tmp_path, status=2)
     told = json.loads(output)
