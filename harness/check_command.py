@@ -45,6 +45,7 @@ def check_file(
         time_limit_s=time_limit_s,
         memory_limit_bytes=memory_mib * MIB,
     )
+    instead = result.instead() if result.instead else None
     return {
         "file": str(path),
         "model": model or "cas-register",
@@ -52,4 +53,5 @@ def check_file(
         "seconds": round(time.monotonic() - began, 4),
         "cut": history.cut,
         **result.to_json(),
+        "instead": None if instead is None else instead.to_json(),
     }

@@ -188,7 +188,8 @@ def _file_line(answer: dict[str, Any]) -> str:
         f"{glyph} {answer['verdict']:<8} {answer['file']}  {answer['operations']:,} operations, "
         f"{answer['seconds']:.2f} s by {answer['algorithm']}"
     )
-    for sentence in (answer["cut"], answer["reason"], *answer["explanation"]):
+    instead = answer["instead"]["sentences"] if answer["instead"] else ()
+    for sentence in (answer["cut"], answer["reason"], *answer["explanation"], *instead):
         line += f"\n    {sentence}" if sentence else ""
     return line
 
