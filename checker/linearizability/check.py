@@ -18,6 +18,7 @@ from checker.linearizability.facts import Ambiguous
 from checker.linearizability.ordered import Violation
 from checker.linearizability.rules import Group, rule_for, split
 from checker.linearizability.versions import lie, verified
+from checker.models.fitting import fit
 from checker.models.model import Model
 from checker.verdict import Result, Verdict
 
@@ -39,13 +40,15 @@ def check(
     """Judge a history, or a list of operations, against a model.
 
     `engine` is one of `ENGINES`; all but "auto" insist on one, and what it cannot decide is
-    `UNKNOWN`. Raises `ValueError` for another name. Keys that must be searched are given to the
+    `UNKNOWN`. Raises `ValueError` for another name, and where an operation is none of the model's,
+    which is no verdict (`MalformedHistory`). Keys that must be searched are given to the
     `executor`, if there is one; its workers must share this machine's clock.
     """
     if engine not in ENGINES:
         raise ValueError(f"{engine!r} is no engine; choose one of {', '.join(ENGINES)}")
     if not isinstance(history, History):
         history = History(history)
+    fit(model, history.columns)
     started = time.monotonic()
     until = started + time_limit_s
     judge = partial(_one, model=model, engine=engine, until=until, memory=memory_limit_bytes)
