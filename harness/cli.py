@@ -162,6 +162,9 @@ def check(
     engine: Annotated[str, typer.Option(help="auto, graph, zones or search.")] = "auto",
     time_limit: Annotated[float, typer.Option(help="Seconds for each file.")] = 300,
     memory_limit: Annotated[int, typer.Option(help="MiB for each file.")] = 4096,
+    write: Annotated[
+        Path | None, typer.Option(help="Write the one history to this new .jsonl or .edn file.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge stored runs again, or histories from anywhere; the exit status is the worst."""
@@ -171,15 +174,23 @@ def check(
         raise UsageError(f"--time-limit cannot be {time_limit:g}; give a number above 0")
     if memory_limit < 64:
         raise UsageError(f"--memory-limit cannot be {memory_limit}; give 64 or more")
+    if write is not None and (len(paths) > 1 or paths[0].is_dir()):
+        raise UsageError("--write needs one history file; name the one to write anew")
     statuses = []
     for path in paths:
-        if path.is_dir():
-            statuses.append(_judge_and_tell(path, as_json))
-        else:
-            answer = check_file(path, model, format, engine, time_limit, memory_limit)
-            statuses.append(STATUS[answer["verdict"]])
-            print(json.dumps(answer) if as_json else _file_line(answer), flush=True)
-    raise typer.Exit(max(statuses, key=[0, 2, 1].index))
+        try:
+            if path.is_dir():
+                statuses.append(_judge_and_tell(path, as_json))
+                continue
+            answer = check_file(path, model, format, engine, time_limit, memory_limit, write)
+        except UsageError as error:
+            # One bad file does not keep the others from being judged.
+            statuses.append(USAGE)
+            _say(str(error))
+            continue
+        statuses.append(STATUS[answer["verdict"]])
+        print(json.dumps(answer) if as_json else _file_line(answer), flush=True)
+    raise typer.Exit(max(statuses, key=[0, 2, 1, USAGE].index))
 
 
 def _file_line(answer: dict[str, Any]) -> str:
@@ -188,7 +199,8 @@ def _file_line(answer: dict[str, Any]) -> str:
         f"{glyph} {answer['verdict']:<8} {answer['file']}  {answer['operations']:,} operations, "
         f"{answer['seconds']:.2f} s by {answer['algorithm']}"
     )
-    for sentence in (answer["cut"], answer["reason"], *answer["explanation"]):
+    instead = answer["instead"]["sentences"] if answer["instead"] else ()
+    for sentence in (answer["cut"], answer["reason"], *answer["explanation"], *instead):
         line += f"\n    {sentence}" if sentence else ""
     return line
 
