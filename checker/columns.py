@@ -9,7 +9,7 @@ the new value there and `expected` the value expected; elsewhere `expected` is `
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -27,6 +27,8 @@ NOTHING = -1
 
 OUTCOMES = (Outcome.OK, Outcome.FAIL, Outcome.INFO)
 OK, FAIL, INFO = range(3)
+
+_TABLES = {"keys", "functions", "values", "words"}
 
 _PLAIN = {int, str, type(None)}
 
@@ -54,6 +56,9 @@ class Table:
     def __len__(self) -> int:
         return len(self._numbers)
 
+    def __iter__(self) -> Iterator[Any]:
+        return map(self.__getitem__, range(len(self)))
+
     def __getitem__(self, number: int) -> Any:
         if len(self._items) < len(self._numbers):
             self._items = list(self._numbers)
@@ -70,6 +75,16 @@ class Table:
     def find(self, value: Any) -> int:
         """The number of a value, or `NOTHING` where it does not occur."""
         return self._numbers.get(canonical(value), NOTHING)
+
+    def find_canonical(self, stand_in: Hashable) -> int:
+        """The number of the value that `canonical` makes this of, or `NOTHING`."""
+        return self._numbers.get(stand_in, NOTHING)
+
+    def items(self, number: int) -> tuple[Hashable, ...]:
+        """The canonical items of a value that is a list; none for null."""
+        self[number]
+        stand_in = self._items[number]
+        return () if stand_in is None else stand_in[1:]
 
     def numbers(self, values: Sequence[Any]) -> Ints:
         """The numbers of many values, in order."""
@@ -185,6 +200,11 @@ class Columns:
             error=None if self.error[row] == NOTHING else self.words[self.error[row]],
             version=None if self.version[row] == NOTHING else int(self.version[row]),
         )
+
+    def rows(self, chosen: Any) -> "Columns":
+        """Some rows only, given by a mask or by their numbers, with the same tables."""
+        columns = [f.name for f in fields(self) if f.name not in _TABLES]
+        return replace(self, **{name: getattr(self, name)[chosen] for name in columns})
 
     def rows_of(self, key: int) -> Ints:
         """The rows of the key of that number."""

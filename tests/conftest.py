@@ -1,8 +1,11 @@
 """Options for all tests."""
 
 import pytest
+from hypothesis import settings
 
 from harness.environments.docker import engine_answers
+
+settings.register_profile("deep", max_examples=5_000, deadline=None)
 
 
 def pytest_report_header() -> str:

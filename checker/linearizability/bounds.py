@@ -11,6 +11,9 @@ from checker.history import Operation, Outcome
 from checker.linearizability.facts import began, ended
 from checker.linearizability.ordered import Violation
 
+SHOWN_UP_TO = 50
+"""Additions that are shown with a read that they do not explain."""
+
 
 def check_unique_ids(operations: Sequence[Operation]) -> Violation | None:
     """Judge `generate`: no two completed operations may have returned the same id."""
@@ -39,7 +42,10 @@ def refute_counter(operations: Sequence[Operation]) -> Violation | None:
         may_up, may_down = possible[id(read)]
         low, high = sure_up + may_down, may_up + sure_down
         if not low <= (read.result or 0) <= high:
-            return Violation((read,), f"{{0}} read {read.result}, which is not in {low}..{high}")
+            counted = tuple(add for add in adds if began(add) <= ended(read))
+            shown = (read, *counted) if len(counted) <= SHOWN_UP_TO else (read,)
+            reason = f"{{0}} read {read.result}, but the {len(counted)} additions begun by its end"
+            return Violation(shown, f"{reason} can only have made it {low} to {high}")
     return None
 
 

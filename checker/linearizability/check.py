@@ -13,16 +13,11 @@ from functools import partial
 from typing import Any
 
 from checker.history import History, Operation, Outcome
-from checker.linearizability.bounds import check_unique_ids, refute_counter
 from checker.linearizability.configurations import Search
 from checker.linearizability.facts import Ambiguous
-from checker.linearizability.ordered import (
-    Violation,
-    check_grow_only_set,
-    check_list,
-    check_versions,
-)
-from checker.linearizability.queue import check_queue
+from checker.linearizability.ordered import Violation
+from checker.linearizability.rules import Group, rule_for, split
+from checker.linearizability.versions import lie, verified
 from checker.models.model import Model
 from checker.verdict import Result, Verdict
 
@@ -30,17 +25,6 @@ ENGINES = ("auto", "graph", "zones", "search")
 
 REGISTERS = {"register": None, "cas-register": None, "etcd": None, "kv": ""}
 """Models whose keys are registers, with their initial values."""
-
-VERSIONS_UP_TO = 200_000
-"""Operations up to which reported versions are looked at: that takes an object for each."""
-
-RULES: dict[str, tuple[set[str], Callable[[Sequence[Operation]], Violation | None]]] = {
-    "queue": ({"enqueue", "dequeue"}, check_queue),
-    "list": ({"append", "read"}, check_list),
-    "set": ({"add", "read"}, check_grow_only_set),
-    "unique-ids": ({"generate"}, check_unique_ids),
-}
-"""Models with rules of their own that decide, and the functions that the rules know."""
 
 
 def check(
@@ -65,16 +49,14 @@ def check(
     started = time.monotonic()
     until = started + time_limit_s
     judge = partial(_one, model=model, engine=engine, until=until, memory=memory_limit_bytes)
-    result = _versions(history, model) if engine == "auto" else None
-    if result is None:
-        result = _registers(history, model, engine, judge, executor)
+    result = _registers(history, model, engine, judge, executor)
     if result is None and engine in ("graph", "zones"):
         result = _unknown(engine, "it judges only registers; choose another engine")
     if result is None:
-        groups = history.by_key() if len(history) else {}
-        result = _worst(
-            (executor.map if executor else map)(judge, groups, groups.values()), "trivial"
-        )
+        groups, decided_by = split(history, model, engine == "auto")
+        result = _worst((executor.map if executor else map)(judge, groups), decided_by)
+    if engine == "auto":
+        result = _versions(history, model, result)
     statistics = {
         "operations": len(history),
         "keys": len(history.columns.keys),
@@ -83,76 +65,79 @@ def check(
     return _with(result, {**statistics, **result.statistics})
 
 
-def _versions(history: History, model: Model) -> Result | None:
-    """A violation among the versions that the system reported; None where there is none.
+def _versions(history: History, model: Model, result: Result) -> Result:
+    """The same result, or that the versions lie which the system reported.
 
-    Versions that lie are a violation even where the values alone could be explained.
+    That is a finding of its own: it does not say that the history is not linearizable.
     """
-    if model.name not in REGISTERS or len(history) > VERSIONS_UP_TO:
-        return None
-    if not (history.columns.version >= 0).any():
-        return None
-    for key, operations in history.by_key().items():
-        if violation := check_versions([o for o in operations if o.version is not None]):
-            return _told(key, violation, "versions")
-    return None
+    if model.name not in REGISTERS or result.verdict is Verdict.INVALID:
+        return result
+    lies = lie(history)
+    if lies is None:
+        return result
+    key, violation = lies
+    values = "the values are linearizable" if not result.verdict else "the values are undecided"
+    reason = f"key {key!r}: {values}, but the versions lie that the system reported of them"
+    return replace(_told(key, violation, "versions"), reason=reason)
 
 
 def _registers(
     history: History,
     model: Model,
     engine: str,
-    judge: Callable[[Any, Sequence[Operation]], Result],
+    judge: Callable[[Group], Result],
     executor: Executor | None,
 ) -> Result | None:
     """Judge keys as registers; None where the model or an operation is none of a register."""
     if model.name not in REGISTERS or engine == "search":
         return None
     # numpy and networkx take a while to import, so only a history that needs them does.
-    from checker.linearizability import registers, zones
+    from checker.linearizability import mismatches, zones
 
-    columns = history.columns
-    if not zones.supported(columns):
+    if not zones.supported(history.columns, {mismatches.MISMATCH}):
         return None
-    judged = registers.judge(history, REGISTERS[model.name], engine)
+    judged = mismatches.judge(history, REGISTERS[model.name], engine)
     worst = _worst(judged.results.values(), judged.algorithm)
     if worst.verdict is Verdict.INVALID or not judged.undecided:
         bad = len(judged.results)
         return _with(replace(worst, witness=judged.witness), {"invalid_keys": bad} if bad else {})
     if engine != "auto":
-        return _unknown(engine, "a value that was read had been written more than once")
-    names = [columns.keys[key] for key in judged.undecided]
-    groups = (tuple(columns.operations(columns.rows_of(key))) for key in judged.undecided)
-    return _worst((executor.map if executor else map)(judge, names, groups), "search")
+        return _unknown(engine, "values alone do not tell the order of the writes of every key")
+    columns = history.columns if judged.left is None else judged.left
+    groups = (
+        (columns.keys[key], tuple(columns.operations(columns.rows_of(key))))
+        for key in judged.undecided
+    )
+    return _worst((executor.map if executor else map)(judge, groups), "search")
 
 
-def _one(
-    key: Any, operations: Sequence[Operation], model: Model, engine: str, until: float, memory: int
-) -> Result:
-    """Judge one key by the rules of its model where they apply, else by the search."""
-    known, rule = RULES.get(model.name, (set(), None))
-    if rule is not None and engine == "auto" and {o.function for o in operations} <= known:
+def _one(group: Group, model: Model, engine: str, until: float, memory: int) -> Result:
+    """Judge one group by the rules of its model where they apply, else by the search."""
+    key, operations = group
+    versions = engine == "auto" and any(o.version is not None for o in operations)
+    if versions and model.name in REGISTERS and verified(operations, REGISTERS[model.name]):
+        return Result(verdict=Verdict.VALID, algorithm="versions")
+    rule = rule_for(model.name, {o.function for o in operations}) if engine == "auto" else None
+    if rule is not None:
         try:
-            violation = rule(operations)
+            violation = rule.judge(operations)
         except Ambiguous:
             return _search(key, operations, model, until, memory)
-        if violation is None:
-            return Result(verdict=Verdict.VALID, algorithm="rules")
-        return _told(key, violation, "rules")
-    if model.name == "counter" and engine == "auto" and (wrong := refute_counter(operations)):
-        return _told(key, wrong, "bounds")
+        if violation is not None:
+            return _told(key, violation, rule.algorithm)
+        if not rule.refutes_only:
+            return Result(verdict=Verdict.VALID, algorithm=rule.algorithm)
     return _search(key, operations, model, until, memory)
 
 
 def _told(key: Any, violation: Violation, algorithm: str) -> Result:
-    numbers = range(1, len(violation.operations) + 1)
     return Result(
         verdict=Verdict.INVALID,
         algorithm=algorithm,
         key=key,
         reason=f"key {key!r}: no order explains these {len(violation.operations)} operations",
         counterexample=violation.operations,
-        explanation=(violation.reason.format(*numbers) + ": a contradiction.",),
+        explanation=(violation.told,),
     )
 
 

@@ -1,4 +1,4 @@
-"""Objects whose reads tell the order of all updates: append-only lists, grow-only sets, versions.
+"""Objects whose reads tell the order of all updates: append-only lists and grow-only sets.
 
 Each operation gets a *rank* that its result tells: the append of a list's third element comes
 before every read of three elements or more, and after every read of fewer. Operations of the same
@@ -24,17 +24,29 @@ class Violation:
     operations: tuple[Operation, ...]
     reason: str
 
+    @property
+    def told(self) -> str:
+        """The reason with the operations' numbers, from 1."""
+        return self.reason.format(*range(1, len(self.operations) + 1)) + ": a contradiction."
 
-def out_of_order(ranked: Sequence[tuple[int, Operation]]) -> Violation | None:
-    """An operation that ended before one of a lower rank began, with that one."""
+
+def out_of_order(
+    ranked: Sequence[tuple[int, Operation]], more: Sequence[tuple[int, Operation]] = ()
+) -> Violation | None:
+    """An operation that ended before one of a lower rank began, with that one.
+
+    What is in `more` must not end too early either, but may take effect at any later time.
+    """
     latest: Operation | None = None
     step: list[Operation] = []
     reached = None
-    for rank, operation in sorted(ranked, key=lambda pair: pair[0]):
+    every = [(rank, o, True) for rank, o in ranked] + [(rank, o, False) for rank, o in more]
+    for rank, operation, holds in sorted(every, key=lambda item: item[0]):
         if rank != reached:
             latest = max([*step, *([] if latest is None else [latest])], key=began, default=None)
             step, reached = [], rank
-        step.append(operation)
+        if holds:
+            step.append(operation)
         if latest is not None and ended(operation) < began(latest):
             reason = "{0} ended before {1} began, but what they returned says that {1} comes first"
             return Violation((operation, latest), reason)
@@ -88,81 +100,32 @@ def check_grow_only_set(operations: Sequence[Operation]) -> Violation | None:
     reads = _completed(operations, "read")
     contents = {id(read): {canonical(item) for item in read.result or []} for read in reads}
     reads.sort(key=lambda read: len(contents[id(read)]))
+    adds = sorted(_happened(operations, "add"), key=began)
     ranked: list[tuple[int, Operation]] = []
     place: dict[Hashable, int] = {}
+    added = {canonical(add.argument) for add in adds}
     previous: Operation | None = None
-    for number, read in enumerate(reads):
-        size = len(contents[id(read)])
-        if previous is not None and not contents[id(previous)] <= contents[id(read)]:
+    for read in reads:
+        here = contents[id(read)]
+        before = contents[id(previous)] if previous else set()
+        if previous is not None and not before <= here:
             reason = "{0} and {1} each read an element that the other did not"
             return Violation((previous, read), reason)
-        ranked.append((2 * size, read))
-        if previous is None or len(contents[id(previous)]) < size:
-            old = set() if previous is None else contents[id(previous)]
-            # The order inside this loop decides nothing: all these elements get the same rank.
-            place.update(dict.fromkeys(contents[id(read)] - old, 2 * size - 1))
-        previous = reads[number]
-    first: dict[Hashable, Operation] = {}
-    more: list[Operation] = []
-    for add in sorted(_happened(operations, "add"), key=began):
-        item = canonical(add.argument)
-        if first.setdefault(item, add) is not add:
-            more.append(add)
-    for read in reads:
-        for item in sorted(contents[id(read)], key=repr):
-            if item not in first:
-                return Violation((read,), "{0} read an element that nothing added")
+        if not here <= added:
+            return Violation((read,), "{0} read an element that nothing added")
+        ranked.append((2 * len(here), read))
+        # The order of these decides nothing: all of them get the same rank.
+        place.update(dict.fromkeys(here - before, 2 * len(here) - 1))
+        previous = read
+    more: list[tuple[int, Operation]] = []
     last = 2 * len(place) + 1
-    for item, add in first.items():
-        if item in place:
-            ranked.append((place[item], add))
-        elif add.outcome is Outcome.OK:
-            ranked.append((last, add))
-    return out_of_order(ranked) or _too_early(more, place, reads, contents)
-
-
-def _too_early(
-    adds: Sequence[Operation],
-    place: dict[Hashable, int],
-    reads: Sequence[Operation],
-    contents: dict[int, set[Hashable]],
-) -> Violation | None:
-    """A further addition of an element that ended before a read without the element began."""
     for add in adds:
         item = canonical(add.argument)
-        for read in reads:
-            if item not in contents[id(read)] and ended(add) < began(read):
-                return Violation((add, read), "{1} lacks what {0} had added before it began")
-    return None
-
-
-def check_versions(operations: Sequence[Operation]) -> Violation | None:
-    """Whether the versions that a system reported of one key contradict real time or each other.
-
-    `version` is the number of the key's state after the operation: every update makes a greater
-    one, and whoever reports the same version saw the same value.
-    """
-    known: list[tuple[int, Operation]] = []
-    updates: dict[int, Operation] = {}
-    values: dict[int, tuple[Hashable, Operation]] = {}
-    for operation in operations:
-        if operation.version is None or operation.outcome is not Outcome.OK:
-            continue
-        version, value, updated = operation.version, operation.result, False
-        if operation.function == "write":
-            value, updated = operation.argument, True
-        elif operation.function == "cas" and canonical(value) == canonical(operation.argument[0]):
-            value, updated = operation.argument[1], True
-        if updated and updates.setdefault(version, operation) is not operation:
-            return Violation(
-                (updates[version], operation), f"{{0}} and {{1}} both made version {version}"
-            )
-        same, other = values.setdefault(version, (canonical(value), operation))
-        if same != canonical(value):
-            reason = f"{{0}} and {{1}} report different values as version {version}"
-            return Violation((other, operation), reason)
-        known.append((2 * version + (not updated), operation))
-    return out_of_order(known)
+        first = item in added
+        added.discard(item)
+        if item in place or add.outcome is Outcome.OK:
+            (ranked if first else more).append((place.get(item, last), add))
+    return out_of_order(ranked, more)
 
 
 def _completed(operations: Sequence[Operation], function: str) -> list[Operation]:

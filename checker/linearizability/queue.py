@@ -1,4 +1,4 @@
-"""First-in-first-out queues whose values are distinct, in O(n log n).
+"""Queues whose values are distinct, first in, first out, or in any order, in O(n log n).
 
 Source: Henzinger, Sezgin, Vafeiadis, Aspect-oriented linearizability proofs (2013); that pairs of
 values suffice follows from interval orders having no two parallel edges without a crossing one. A
@@ -12,6 +12,9 @@ An enqueue that was never answered and whose value nobody dequeued is left out. 
 never answered may have taken any value, which weakens rule 2: the values that must be gone by a
 deadline need as many such dequeues called in time (Hall's theorem on nested sets). Together with
 rule 3 that is not exact, and such queues are left to the search.
+
+An unordered queue knows no rule 2. Between two moments at which it is empty a value can always come
+as late and go as soon as its operations allow, so that the other two suffice.
 """
 
 from bisect import bisect_left
@@ -59,24 +62,9 @@ def check_queue(operations: Sequence[Operation]) -> Violation | None:
 
     Raises `Ambiguous` where a value is enqueued twice, or rules 2 and 3 meet unanswered dequeues.
     """
-    values: dict[object, _Value] = {}
-    for operation in operations:
-        if operation.function == "enqueue" and operation.outcome is not Outcome.FAIL:
-            if canonical(operation.argument) in values:
-                raise Ambiguous
-            values[canonical(operation.argument)] = _Value(operation)
-    empty, crashed = [], []
-    for operation in operations:
-        if operation.function != "dequeue" or operation.outcome is Outcome.FAIL:
-            continue
-        if operation.outcome is Outcome.INFO:
-            crashed.append(operation)
-        elif operation.result is None:
-            empty.append(operation)
-        elif violation := _taken(values, operation):
-            return violation
-    kept = [v for v in values.values() if v.dequeue or v.enqueue.outcome is Outcome.OK]
-    kept.sort(key=lambda value: value.inside)
+    kept, empty, crashed = _values(operations)
+    if isinstance(kept, Violation):
+        return kept
     if violation := _overtaken([v for v in kept if v.dequeue], kept):
         return violation
     late = _left_behind(kept, crashed)
@@ -85,6 +73,44 @@ def check_queue(operations: Sequence[Operation]) -> Violation | None:
     if empty and crashed:
         raise Ambiguous
     return late or _never_empty(kept, empty)
+
+
+def check_unordered_queue(operations: Sequence[Operation]) -> Violation | None:
+    """Judge `enqueue` and `dequeue` of one unordered queue.
+
+    Raises `Ambiguous` where a value is enqueued twice, or rule 3 meets unanswered dequeues.
+    """
+    kept, empty, crashed = _values(operations)
+    if isinstance(kept, Violation):
+        return kept
+    if empty and crashed:
+        raise Ambiguous
+    return _never_empty(kept, empty)
+
+
+def _values(
+    operations: Sequence[Operation],
+) -> tuple[Violation | list[_Value], list[Operation], list[Operation]]:
+    """The values by when they were inside, or a violation of rule 1; empty and crashed dequeues."""
+    values: dict[object, _Value] = {}
+    for operation in operations:
+        if operation.function == "enqueue" and operation.outcome is not Outcome.FAIL:
+            if canonical(operation.argument) in values:
+                raise Ambiguous
+            values[canonical(operation.argument)] = _Value(operation)
+    empty: list[Operation] = []
+    crashed: list[Operation] = []
+    for operation in operations:
+        if operation.function != "dequeue" or operation.outcome is Outcome.FAIL:
+            continue
+        if operation.outcome is Outcome.INFO:
+            crashed.append(operation)
+        elif operation.result is None:
+            empty.append(operation)
+        elif violation := _taken(values, operation):
+            return violation, empty, crashed
+    kept = [v for v in values.values() if v.dequeue or v.enqueue.outcome is Outcome.OK]
+    return sorted(kept, key=lambda value: value.inside), empty, crashed
 
 
 def _taken(values: dict[object, _Value], dequeue: Operation) -> Violation | None:

@@ -33,13 +33,15 @@ MINIMAL_UP_TO = 80
 class Judged:
     """`results` of the violated keys, by number, and the numbers of the keys that were not decided.
 
-    `witness` is a linearization, where the graph decided and there is but one key.
+    `witness` is a linearization, where the graph decided and there is but one key. `left` are the
+    rows that matter where not all of them do.
     """
 
     results: dict[int, Result]
     undecided: tuple[int, ...]
     algorithm: str
     witness: tuple[Operation, ...] | None = None
+    left: Columns | None = None
 
 
 def judge(history: History, initial: Any = None, engine: str = "auto") -> Judged:

@@ -4,7 +4,7 @@ It prepares columns for `checker.linearizability.chains`, which holds the algori
 as plain Python or compiled, whichever is faster for a history of that length.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
@@ -57,12 +57,15 @@ class Findings:
     last: Ints32
 
 
-def supported(columns: Columns) -> bool:
-    """Whether every operation is a read, a write or a compare-and-set of a pair."""
-    kinds = _kinds(columns)
-    if OTHER in kinds:
+def supported(columns: Columns, others: Set[str] = frozenset()) -> bool:
+    """Whether every operation is a read, a write, a compare-and-set of a pair, or one of `others`.
+
+    The last are left to the caller.
+    """
+    names = list(columns.functions)
+    if not {*names} <= {*_KINDS, *others}:
         return False
-    pairs = (kinds == CAS)[columns.function]
+    pairs = (_kinds(columns) == CAS)[columns.function]
     return not bool(np.any(pairs & (columns.expected == NOTHING)))
 
 
@@ -93,8 +96,8 @@ def prepare(columns: Columns, initial: Any = None) -> Prepared:
     seen, wrote, begin, slots = _slots(columns, seen, columns.argument, start)
     seen[~observes] = NONE
     wrote[~updates] = NONE
-    call, ret, positions = _positions(columns)
-    return Prepared(columns.key.astype(np.int32), seen, wrote, call, ret, begin, slots, positions)
+    call, ret, upto = positions(columns)
+    return Prepared(columns.key.astype(np.int32), seen, wrote, call, ret, begin, slots, upto)
 
 
 def _slots(
@@ -116,7 +119,7 @@ def _slots(
     return a, b, c, keys * values
 
 
-def _positions(columns: Columns) -> tuple[Ints32, Ints32, int]:
+def positions(columns: Columns) -> tuple[Ints32, Ints32, int]:
     """Invocations and completions as dense positions from 1; where two tie, they overlap."""
     late = columns.completed == NEVER
     if len(columns) == 0:

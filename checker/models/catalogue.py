@@ -1,6 +1,6 @@
 """The models that Labrys knows by name; each is a few lines, and a user's own looks the same.
 
-`observers` names the functions that never change a state: it makes the search faster.
+`observers` and `part` only make it faster (see `checker.models.model`).
 """
 
 from collections.abc import Callable
@@ -84,6 +84,73 @@ class Queue:
 
 
 @dataclass
+class UnorderedQueue:
+    """A bag: `enqueue`, and `dequeue` of any value that is in it, or null where it is empty.
+
+    A dequeue that was never answered may have taken any value, and a step leads to one state only:
+    so a state is the set of all bags that are possible, and a bag is its values, sorted.
+    """
+
+    name: str = "unordered-queue"
+
+    def initial(self) -> State:
+        return frozenset({()})
+
+    def step(self, state: State, operation: Operation) -> State | Inconsistent:
+        assert isinstance(state, frozenset)
+        match operation.function:
+            case "enqueue":
+                item = canonical(operation.argument)
+                return frozenset(tuple(sorted((*bag, item), key=repr)) for bag in state)
+            case "dequeue":
+                any_of_them = operation.outcome is Outcome.INFO
+                item = canonical(operation.result)
+                left = {
+                    bag[:place] + bag[place + 1 :]
+                    for bag in state
+                    for place, other in enumerate(bag)
+                    if any_of_them or other == item
+                }
+                if () in state and (any_of_them or item is None):
+                    left.add(())
+                absent = "empty" if item is None else f"holding {item!r}"
+                return frozenset(left) or Inconsistent(f"it cannot be {absent}")
+        return _unknown(operation)
+
+
+@dataclass
+class MultiRegister:
+    """Several registers that are read and written together: `txn`, a list of steps.
+
+    A step is `["r", register, value]` or `["w", register, value]` ("read" and "write" do as well);
+    the result is the same list with the values that were read, which are null in the argument. A
+    transaction sees its own writes. A state is the set of all registers that are not null.
+    """
+
+    name: str = "multi-register"
+
+    def initial(self) -> State:
+        return frozenset()
+
+    def step(self, state: State, operation: Operation) -> State | Inconsistent:
+        assert isinstance(state, frozenset)
+        if operation.function != "txn":
+            return _unknown(operation)
+        registers = dict(state)
+        known = operation.outcome is not Outcome.INFO
+        for kind, name, value in (operation.result if known else operation.argument) or []:
+            register, seen = canonical(name), canonical(value)
+            if kind in ("w", "write"):
+                registers[register] = seen
+            elif kind not in ("r", "read"):
+                return Inconsistent(f"{kind!r} is no step of a transaction")
+            elif known and registers.get(register) != seen:
+                found = _show(registers.get(register))
+                return Inconsistent(f"{name!r} is {found}, not {value!r}")
+        return frozenset(item for item in registers.items() if item[1] is not None)
+
+
+@dataclass
 class Set:
     """`add`, `remove` and `contains` of an element; `read` returns all elements in any order."""
 
@@ -92,6 +159,10 @@ class Set:
 
     def initial(self) -> State:
         return frozenset()
+
+    def part(self, operation: Operation) -> State:
+        """The element that is touched, by its canonical form; None for all of them."""
+        return None if operation.function == "read" else ("element", canonical(operation.argument))
 
     def step(self, state: State, operation: Operation) -> State | Inconsistent:
         assert isinstance(state, frozenset)
@@ -205,6 +276,8 @@ MODELS: dict[str, Callable[[], Model]] = {
     "etcd": lambda: Register("etcd"),
     "kv": lambda: Register("kv", ""),
     "queue": Queue,
+    "unordered-queue": UnorderedQueue,
+    "multi-register": MultiRegister,
     "set": Set,
     "list": AppendList,
     "counter": Counter,

@@ -17,7 +17,12 @@ class Inconsistent:
 
 
 class Model(Protocol):
-    """A sequential specification: what each operation may do to the state when done alone."""
+    """A sequential specification: what each operation may do to the state when done alone.
+
+    Two optional attributes buy speed and change no verdict: `observers`, the functions that never
+    change a state; and `part(operation)`, which names the part of the object that an operation
+    touches, or None for all of it, where the parts are independent of one another.
+    """
 
     name: str
 

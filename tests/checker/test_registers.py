@@ -1,6 +1,5 @@
 """Registers with distinct values: three independent ways to judge them must agree."""
 
-import os
 from collections import Counter
 from dataclasses import replace
 from random import Random
@@ -14,9 +13,7 @@ from checker.linearizability import chains, facts, graph, zones
 from checker.linearizability.registers import judge
 from checker.verdict import Verdict
 from tests.checker.registers import draw, linearizable, of_key
-
-DEEP = int(os.environ.get("LABRYS_DEEP", "1"))
-"""Multiplies the number of drawn histories; 50 makes a million of them."""
+from tests.deep import DEEP
 
 
 def drawn(random: Random, low: int, high: int) -> list[Operation]:

@@ -1,0 +1,275 @@
+"""Small random histories of every kind of object, and an oracle that tries every linearization.
+
+Nothing here is shared with the checker but `Operation`: an object is described anew, by what an
+operation done alone answers and leaves behind.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+
+from checker.history import Operation, Outcome
+
+Done = tuple[Hashable, Any]
+"""A state and the answer on the way to it."""
+
+
+@dataclass(frozen=True)
+class Object:
+    """`call` draws a function and an argument; `do` gives all that one may then do in a state.
+
+    Lies are told of states of the past, or of the `elsewhere`.
+    """
+
+    call: Callable[[Random, int, bool], tuple[str, Any]]
+    do: Callable[[Any, str, Any], list[Done]]
+    start: Hashable = ()
+    elsewhere: tuple[Any, ...] = ()
+
+
+def linearizable(operations: Sequence[Operation], thing: Object) -> bool:
+    """Whether any order that real time allows is one of the object's."""
+    return order(operations, thing) is not None
+
+
+def order(operations: Sequence[Operation], thing: Object) -> list[Operation] | None:
+    """A linearization, found by trying all; what crashed may never have happened."""
+    todo = [o for o in operations if o.outcome is not Outcome.FAIL]
+    dead: set[tuple[frozenset[int], Hashable]] = set()
+
+    def search(left: frozenset[int], state: Hashable) -> list[Operation] | None:
+        ends = [end for i in left if (end := todo[i].completed) is not None]
+        if not ends:
+            return []
+        if (left, state) in dead:
+            return None
+        dead.add((left, state))
+        horizon = min(ends)
+        for i in left:
+            o = todo[i]
+            if o.invoked > horizon:
+                continue
+            for after, answer in thing.do(state, o.function, o.argument):
+                if o.completed is None or same(answer, o.result):
+                    rest = search(left - {i}, after)
+                    if rest is not None:
+                        return [o, *rest]
+        return None
+
+    return search(frozenset(range(len(todo))), thing.start)
+
+
+def same(answer: Any, result: Any) -> bool:
+    """Whether a result is the answer; `ANY` stands for every one, and sets for their elements."""
+    if answer is ANY:
+        return True
+    if isinstance(answer, frozenset):
+        return answer == frozenset(result)
+    return bool(answer == result)
+
+
+ANY = object()
+
+
+def draw(random: Random, thing: Object, most: int = 7) -> list[Operation]:
+    """The history of one object that lies now and then, crashes and fails."""
+    crash, fail = random.choice([0, 0.1, 0.3]), random.choice([0, 0.1])
+    lie, tie = random.choice([0.1, 0.5, 0.9]), random.choice([0, 0.3])
+    hurry = random.choice([0, 0.7])
+    repeat = random.random() < 0.3
+    state, pasts = thing.start, [thing.start, *thing.elsewhere]
+    pending: dict[int, Operation] = {}
+    done: list[Operation] = []
+    processes = list(range(random.randint(2, 4)))
+    place = 0
+    count, position, started = random.randint(2, most), 0, 0
+    while started < count or pending:
+        position += random.random() >= tie
+        if not pending or random.random() >= hurry:
+            place = random.randrange(len(processes))
+        process = processes[place]
+        if process not in pending:
+            if started < count:
+                started += 1
+                function, argument = thing.call(random, started, repeat)
+                pending[process] = Operation(
+                    process, function, "k", argument, None, Outcome.INFO, position, None,
+                    position * 1000, None,
+                )  # fmt: skip
+            continue
+        operation = pending.pop(process)
+        outcome = Outcome.INFO if random.random() < crash else Outcome.OK
+        if outcome is Outcome.OK and random.random() < fail:
+            outcome = Outcome.FAIL
+        if outcome is Outcome.OK or (outcome is Outcome.INFO and random.random() < 0.5):
+            moves = thing.do(state, operation.function, operation.argument)
+            result = None
+            if moves:
+                state, result = random.choice(moves)
+                pasts.append(state)
+            if not moves or random.random() < lie:
+                shown = [
+                    answer
+                    for past in dict.fromkeys(pasts)
+                    for _, answer in thing.do(past, operation.function, operation.argument)
+                    if answer != result
+                ]
+                result = random.choice(shown) if shown else result
+            if result is ANY:
+                result = random.randrange(count)
+            elif isinstance(result, frozenset):
+                result = random.sample(sorted(result), len(result))
+            operation = replace(operation, result=result)
+        if outcome is Outcome.INFO:
+            processes[place] = max(processes) + 1
+            done.append(replace(operation, result=None))
+        else:
+            position += random.random() >= tie
+            if outcome is Outcome.FAIL:
+                operation = replace(operation, result=None)
+            done.append(
+                replace(
+                    operation, outcome=outcome, completed=position, completed_ns=position * 1000
+                )
+            )
+    return sorted(done, key=lambda operation: operation.invoked)
+
+
+def either(update: str, read: str) -> Callable[[Random, int, bool], tuple[str, Any]]:
+    """Half updates with a value, half reads."""
+
+    def call(random: Random, number: int, repeat: bool) -> tuple[str, Any]:
+        if random.random() < 0.5:
+            return read, None
+        return update, random.randint(1, 2) if repeat else number
+
+    return call
+
+
+def queue(state: tuple[Any, ...], function: str, argument: Any) -> list[Done]:
+    if function == "enqueue":
+        return [((*state, argument), None)]
+    return [(state[1:], state[0])] if state else [(state, None)]
+
+
+def bag(state: tuple[Any, ...], function: str, argument: Any) -> list[Done]:
+    if function == "enqueue":
+        return [(tuple(sorted((*state, argument))), None)]
+    taken = [(state[:i] + state[i + 1 :], item) for i, item in enumerate(state)]
+    return taken or [(state, None)]
+
+
+def append_list(state: tuple[Any, ...], function: str, argument: Any) -> list[Done]:
+    return [((*state, argument), None)] if function == "append" else [(state, list(state))]
+
+
+def plain_set(state: frozenset[Any], function: str, argument: Any) -> list[Done]:
+    match function:
+        case "add":
+            return [(state | {argument}, None)]
+        case "remove":
+            return [(state - {argument}, None)]
+        case "contains":
+            return [(state, argument in state)]
+    return [(state, state)]
+
+
+def _grow_only_call(random: Random, number: int, repeat: bool) -> tuple[str, Any]:
+    return ("read", None) if random.random() < 0.5 else ("add", random.randint(1, 4))
+
+
+def _element_call(random: Random, number: int, repeat: bool) -> tuple[str, Any]:
+    function = random.choice(["add", "remove", "contains", "contains", "contains"])
+    return function, random.randint(1, 2)
+
+
+def _set_call(random: Random, number: int, repeat: bool) -> tuple[str, Any]:
+    function = random.choice(["add", "add", "remove", "contains", "read", "read"])
+    return function, None if function == "read" else random.randint(1, 3)
+
+
+def counter(state: int, function: str, argument: Any) -> list[Done]:
+    return [(state + argument, None)] if function == "add" else [(state, state)]
+
+
+def _counter_call(random: Random, number: int, repeat: bool) -> tuple[str, Any]:
+    amount = random.choice([-2, -1, 1, 3]) if repeat else random.randint(1, 2)
+    return random.choice([("add", amount), ("read", None)])
+
+
+def ids(state: frozenset[int], function: str, argument: Any) -> list[Done]:
+    return [(state | {number}, number) for number in range(1, 6) if number not in state]
+
+
+def mutex(state: bool, function: str, argument: Any) -> list[Done]:
+    return [(not state, None)] if state == (function == "release") else []
+
+
+def transactions(state: tuple[Any, ...], function: str, argument: Any) -> list[Done]:
+    registers = dict(state)
+    answer = []
+    for kind, name, value in argument:
+        if kind == "w":
+            registers[name] = value
+        answer.append([kind, name, value if kind == "w" else registers.get(name)])
+    return [(tuple(sorted(registers.items())), answer)]
+
+
+def _transaction_call(random: Random, number: int, repeat: bool) -> tuple[str, Any]:
+    steps = []
+    for extra in range(random.randint(1, 3)):
+        value = random.randint(1, 2) if repeat else 10 * number + extra
+        name = random.choice("xy")
+        steps.append(random.choice([["r", name, None], ["w", name, value]]))
+    return "txn", steps
+
+
+def register(state: Any, function: str, argument: Any) -> list[Done]:
+    match function:
+        case "write":
+            return [(argument, None)]
+        case "append":
+            return [(state + argument, None)]
+        case "cas":
+            return [(argument[1] if state == argument[0] else state, state)]
+        case "cas-mismatch":
+            return [(state, None)] if state != argument else []
+    return [(state, state)]
+
+
+def _register_call(*functions: str) -> Callable[[Random, int, bool], tuple[str, Any]]:
+    def call(random: Random, number: int, repeat: bool) -> tuple[str, Any]:
+        value = random.randint(1, 2) if repeat else number
+        old = random.choice([None, *range(1, 3 if repeat else number + 1)])
+        function = random.choice(functions)
+        arguments = {"write": value, "cas": [old, value], "cas-mismatch": old}
+        return function, arguments.get(function)
+
+    return call
+
+
+def _strings_call(random: Random, number: int, repeat: bool) -> tuple[str, Any]:
+    text = random.choice("ab") if repeat else f"({number})"
+    return random.choice([("read", None), ("read", None), ("append", text), ("write", text)])
+
+
+OBJECTS = {
+    "register": Object(_register_call("read", "write"), register, None),
+    "cas-register": Object(_register_call("read", "write", "cas"), register, None),
+    "etcd": Object(_register_call("read", "write", "cas", "cas-mismatch"), register, None),
+    "kv": Object(_strings_call, register, ""),
+    "multi-register": Object(_transaction_call, transactions),
+    "mutex": Object(lambda r, n, _: (r.choice(["acquire", "release"]), None), mutex, False),
+    "set": Object(_set_call, plain_set, frozenset()),
+    "set of elements": Object(_element_call, plain_set, frozenset(), (frozenset({1, 2}),)),
+    "grow-only set": Object(_grow_only_call, plain_set, frozenset()),
+    "queue": Object(either("enqueue", "dequeue"), queue),
+    "unordered-queue": Object(either("enqueue", "dequeue"), bag),
+    "counter": Object(_counter_call, counter, 0),
+    "list": Object(either("append", "read"), append_list),
+    "unique-ids": Object(lambda r, n, _: ("generate", None), ids, frozenset()),
+}
+"""Each object by the name of its model, or of a use of it."""
+
+MODEL_OF = {"set of elements": "set", "grow-only set": "set"}

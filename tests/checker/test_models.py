@@ -1,0 +1,104 @@
+"""Every model and every rule of one, as `check` uses them, against every linearization."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from checker.columns import Columns
+from checker.history import History, Operation
+from checker.linearizability import codes, columnar, rules
+from checker.linearizability.check import check
+from checker.linearizability.facts import Ambiguous
+from checker.linearizability.rules import RULES, Rule, rule_for
+from checker.models.catalogue import MODELS
+from checker.verdict import Verdict
+from tests.checker.objects import MODEL_OF, OBJECTS, draw, linearizable
+from tests.deep import DEEP
+
+AT_ONCE = 100
+"""Histories that are judged together on columns, each as a key of its own."""
+
+Judged = tuple[list[Operation], bool]
+
+
+def test_every_model_is_here() -> None:
+    assert {MODEL_OF.get(name, name) for name in OBJECTS} == set(MODELS)
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_agrees_with_every_linearization(name: str) -> None:
+    thing, model = OBJECTS[name], MODELS[MODEL_OF.get(name, name)]()
+    random = Random(f"models {name}")
+    seen: Counter[str] = Counter()
+    waiting: list[Judged] = []
+    for number in range(20_000 * DEEP):
+        operations = draw(random, thing)
+        truth = linearizable(operations, thing)
+        result = check(operations, model)
+        assert (result.verdict is Verdict.VALID) == truth, operations
+        seen["valid" if truth else "invalid"] += 1
+        if "cas-mismatch" in {o.function for o in result.counterexample[:4]}:
+            assert not linearizable(result.counterexample, thing), result
+        seen[result.algorithm] += 1
+        if model.name not in RULES:
+            continue
+        if number % 10 == 0:
+            searched = check(operations, model, engine="search")
+            assert searched.verdict is result.verdict
+        if result.algorithm in ("rules", "bounds") and not truth:
+            assert not linearizable(result.counterexample, thing), result
+        waiting.append((operations, truth))
+        if len(waiting) == AT_ONCE:
+            rule = rule_for(model.name, {o.function for own, _ in waiting for o in own})
+            if rule is not None:
+                seen["on columns"] += judged_on_columns(rule, waiting)
+            waiting.clear()
+    assert min(seen["valid"], seen["invalid"]) > 0.12 * 20_000 * DEEP, seen
+    if name == "etcd":
+        assert seen["graph"] > 0.5 * 20_000 * DEEP, seen
+    if name == "counter":
+        assert seen["bounds"] > 0.5 * seen["invalid"]
+    if model.name in RULES and name not in ("set", "counter"):
+        assert min(seen["rules"], seen["on columns"]) > 0.6 * 20_000 * DEEP, seen
+
+
+def judged_on_columns(rule: Rule, judged: Sequence[Judged]) -> int:
+    """Judge all at once and one by one; return of how many the rule knew the verdict."""
+    operations = [replace(o, key=key) for key, (own, _) in enumerate(judged) for o in own]
+    columns = Columns.of(operations)
+    found = getattr(columnar, rule.on_columns)(columns)
+    known = 0
+    for key, (own, truth) in enumerate(judged):
+        parts = found.part[columns.key == columns.keys.find(key)]
+        finding = max(found.finding[parts], default=codes.CLEAN)
+        if finding != codes.AMBIGUOUS:
+            assert (finding == codes.CLEAN) == truth, own
+            known += 1
+        try:
+            violation = rule.judge(own)
+        except Ambiguous:
+            assert finding == codes.AMBIGUOUS
+        else:
+            wrong = violation is not None
+            assert wrong == (finding == codes.WRONG), own
+            assert wrong or rule.refutes_only == (finding == codes.AMBIGUOUS)
+    return known
+
+
+@pytest.mark.parametrize("name", [name for name in OBJECTS if MODEL_OF.get(name, name) in RULES])
+def test_long_histories_of_many_keys(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "COLUMNS_FROM", 0)
+    thing, model = OBJECTS[name], MODELS[MODEL_OF.get(name, name)]()
+    random = Random(f"long {name}")
+    seen: Counter[Verdict] = Counter()
+    for _ in range(300):
+        parts = [draw(random, thing) for _ in range(random.randint(1, 3))]
+        truth = all(linearizable(own, thing) for own in parts)
+        whole = [replace(o, key=[number]) for number, own in enumerate(parts) for o in own]
+        result = check(History(whole), model)
+        assert (result.verdict is Verdict.VALID) == truth, whole
+        seen[result.verdict] += 1
+    assert min(seen.values()) > 40

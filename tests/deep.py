@@ -1,0 +1,14 @@
+"""How long tests with random histories go on.
+
+`pytest --hypothesis-profile=deep` draws a million histories where the ordinary tests draw twenty
+thousand; `LABRYS_DEEP=5` in the environment draws five times as many as they.
+"""
+
+import os
+
+from hypothesis import settings
+
+_PROFILE = "50" if settings.get_current_profile_name() == "deep" else "1"
+
+DEEP = int(os.environ.get("LABRYS_DEEP", _PROFILE))
+"""Multiplies the number of histories."""
