@@ -156,9 +156,12 @@ class SimulatedCluster(Cluster):
         world = self.world
         for jump in world.jumps:
             self.clock.at(jump.at_ns, self.places[jump.node].jump, jump.by_ns)
+        for blink in world.blinks:
+            self.clock.at(blink.at_ns, self.places[blink.node].kill)
+            self.clock.at(blink.at_ns + blink.for_ns, self._repair, blink.node)
         for failure in world.disk_failures:
             self.clock.at(failure.at_ns, self._fail_disk, failure.node)
-            self.clock.at(failure.at_ns + failure.for_ns, self._repair_disk, failure.node)
+            self.clock.at(failure.at_ns + failure.for_ns, self._repair, failure.node)
 
     async def close(self) -> None:
         self.check_invariants()
@@ -226,7 +229,8 @@ class SimulatedCluster(Cluster):
     def _fail_disk(self, node: NodeId) -> None:
         self.places[node].disk_fails = True
 
-    def _repair_disk(self, node: NodeId) -> None:
+    def _repair(self, node: NodeId) -> None:
+        """Start a node again that the world took down, unless the nemesis holds it down."""
         place = self.places[node]
         place.disk_fails = False
         if node not in self._killed:
