@@ -155,6 +155,7 @@ ENVIRONMENTS: dict[str, str] = {
     "auto": "docker where an engine answers, else local",
     "docker": "containers: real kernels and a real network",
     "local": "processes on loopback, with a proxy on every link; needs no rights",
+    "simulated": "virtual time in this process: exactly repeatable, a thousand times faster",
 }
 
 

@@ -15,8 +15,10 @@ from typing import Any
 from checker.history import History, Operation, Outcome
 from checker.linearizability.configurations import Search
 from checker.linearizability.facts import Ambiguous
-from checker.linearizability.ordered import Violation, check_versions
+from checker.linearizability.ordered import Violation
 from checker.linearizability.rules import Group, rule_for, split
+from checker.linearizability.versions import lie, verified
+from checker.models.fitting import fit
 from checker.models.model import Model
 from checker.verdict import Result, Verdict
 
@@ -24,9 +26,6 @@ ENGINES = ("auto", "graph", "zones", "search")
 
 REGISTERS = {"register": None, "cas-register": None, "etcd": None, "kv": ""}
 """Models whose keys are registers, with their initial values."""
-
-VERSIONS_UP_TO = 200_000
-"""Operations up to which reported versions are looked at: that takes an object for each."""
 
 
 def check(
@@ -41,24 +40,28 @@ def check(
     """Judge a history, or a list of operations, against a model.
 
     `engine` is one of `ENGINES`; all but "auto" insist on one, and what it cannot decide is
-    `UNKNOWN`. Raises `ValueError` for another name. Keys that must be searched are given to the
+    `UNKNOWN`. Raises `ValueError` for another name, and where an operation is none of the model's,
+    which is no verdict (`MalformedHistory`). Keys that must be searched are given to the
     `executor`, if there is one; its workers must share this machine's clock.
     """
     if engine not in ENGINES:
         raise ValueError(f"{engine!r} is no engine; choose one of {', '.join(ENGINES)}")
     if not isinstance(history, History):
         history = History(history)
+    fit(model, history.columns)
     started = time.monotonic()
     until = started + time_limit_s
     judge = partial(_one, model=model, engine=engine, until=until, memory=memory_limit_bytes)
-    result = _versions(history, model) if engine == "auto" else None
-    if result is None:
-        result = _registers(history, model, engine, judge, executor)
+    result = _registers(history, model, engine, judge, executor)
     if result is None and engine in ("graph", "zones"):
         result = _unknown(engine, "it judges only registers; choose another engine")
     if result is None:
         groups, decided_by = split(history, model, engine == "auto")
         result = _worst((executor.map if executor else map)(judge, groups), decided_by)
+    if engine == "auto":
+        result = _versions(history, model, result)
+    if result.verdict is Verdict.INVALID and model.name in REGISTERS:
+        result = replace(result, instead=partial(_weaker, history, model, result.key))
     statistics = {
         "operations": len(history),
         "keys": len(history.columns.keys),
@@ -67,19 +70,20 @@ def check(
     return _with(result, {**statistics, **result.statistics})
 
 
-def _versions(history: History, model: Model) -> Result | None:
-    """A violation among the versions that the system reported; None where there is none.
+def _versions(history: History, model: Model, result: Result) -> Result:
+    """The same result, or that the versions lie which the system reported.
 
-    Versions that lie are a violation even where the values alone could be explained.
+    That is a finding of its own: it does not say that the history is not linearizable.
     """
-    if model.name not in REGISTERS or len(history) > VERSIONS_UP_TO:
-        return None
-    if not (history.columns.version >= 0).any():
-        return None
-    for key, operations in history.by_key().items():
-        if violation := check_versions([o for o in operations if o.version is not None]):
-            return _told(key, violation, "versions")
-    return None
+    if model.name not in REGISTERS or result.verdict is Verdict.INVALID:
+        return result
+    lies = lie(history)
+    if lies is None:
+        return result
+    key, violation = lies
+    values = "the values are linearizable" if not result.verdict else "the values are undecided"
+    reason = f"key {key!r}: {values}, but the versions lie that the system reported of them"
+    return replace(_told(key, violation, "versions"), reason=reason)
 
 
 def _registers(
@@ -109,12 +113,22 @@ def _registers(
         (columns.keys[key], tuple(columns.operations(columns.rows_of(key))))
         for key in judged.undecided
     )
-    return _worst((executor.map if executor else map)(judge, groups), "search")
+    return _worst((executor.map if executor else map)(judge, groups), "trivial")
+
+
+def _weaker(history: History, model: Model, key: Any) -> Any:
+    """What held instead; imported only where it is asked for, since it needs networkx."""
+    from checker.weaker import weaker
+
+    return weaker(history, key, REGISTERS[model.name])
 
 
 def _one(group: Group, model: Model, engine: str, until: float, memory: int) -> Result:
     """Judge one group by the rules of its model where they apply, else by the search."""
     key, operations = group
+    versions = engine == "auto" and any(o.version is not None for o in operations)
+    if versions and model.name in REGISTERS and verified(operations, REGISTERS[model.name]):
+        return Result(verdict=Verdict.VALID, algorithm="versions")
     rule = rule_for(model.name, {o.function for o in operations}) if engine == "auto" else None
     if rule is not None:
         try:

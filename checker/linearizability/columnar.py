@@ -36,10 +36,8 @@ def find_unique_ids(columns: Columns) -> Found:
     """No two completed operations of a key may have returned the same id."""
     found = by_key(columns)
     rows = Rows.of(columns).of_function("generate", OK)
-    _, first, count = np.unique(
-        code(columns.key[rows], columns.result[rows]), return_index=True, return_counts=True
-    )
-    found.mark(columns.key[rows][first[count > 1]], WRONG)
+    twice = _repeated(code(columns.key[rows], columns.result[rows]))
+    found.mark(columns.key[rows][twice], WRONG)
     return found
 
 
@@ -160,8 +158,7 @@ def find_list(columns: Columns) -> Found:
         columns.key[chosen], ranks, rows.call[chosen], rows.ret[chosen], np.full(len(chosen), True)
     )
     found.mark(wrong, WRONG)
-    _, first, count = np.unique(appended, return_index=True, return_counts=True)
-    found.settle(columns.key[appends][first[count > 1]])
+    found.settle(columns.key[appends][_repeated(appended)])
     found.settle(np.array([k for k, items in longest.items() if len(set(items)) < len(items)], int))
     return found
 
@@ -286,3 +283,33 @@ def find_counter(columns: Columns) -> Found:
     count = np.array(counts, np.int64)
     found.mark(columns.key[reads][(count < low) | (count > high)], WRONG)
     return found
+
+
+def find_lies(columns: Columns) -> list[int]:
+    """The keys whose versions contradict each other or real time; see `versions.py`."""
+    rows, functions = Rows.of(columns), columns.functions
+    telling = np.flatnonzero((columns.version >= 0) & (columns.outcome == OK))
+    key, function = columns.key[telling], columns.function[telling]
+    cas = function == functions.find("cas")
+    hit = cas & (columns.result[telling] == columns.expected[telling])
+    updates = hit | (function == functions.find("write"))
+    value = np.where(updates, columns.argument[telling], columns.result[telling])
+    # Versions may be any numbers; only their order matters.
+    version = np.unique(columns.version[telling], return_inverse=True)[1]
+    state = code(key, version)
+    # Two updates, or two values, of one state.
+    lies = [key[updates][_repeated(state[updates])]]
+    observed = np.flatnonzero(function != functions.find("cas-mismatch"))
+    states = np.unique(state[observed], return_inverse=True)[1]
+    pairs = observed[np.unique(code(states, value[observed]), return_index=True)[1]]
+    lies.append(key[pairs][_repeated(state[pairs])])
+    ranks = 2 * version + ~updates
+    everyone = np.full(len(telling), True)
+    lies.append(out_of_order(key, ranks, rows.call[telling], rows.ret[telling], everyone))
+    return [int(number) for number in np.unique(np.concatenate(lies))]
+
+
+def _repeated(codes: Ints) -> Ints:
+    """The places of those that occur twice or more, one of each."""
+    _, first, count = np.unique(codes, return_index=True, return_counts=True)
+    return first[count > 1]

@@ -1,4 +1,4 @@
-"""Objects whose reads tell the order of all updates: append-only lists, grow-only sets, versions.
+"""Objects whose reads tell the order of all updates: append-only lists and grow-only sets.
 
 Each operation gets a *rank* that its result tells: the append of a list's third element comes
 before every read of three elements or more, and after every read of fewer. Operations of the same
@@ -126,35 +126,6 @@ def check_grow_only_set(operations: Sequence[Operation]) -> Violation | None:
         if item in place or add.outcome is Outcome.OK:
             (ranked if first else more).append((place.get(item, last), add))
     return out_of_order(ranked, more)
-
-
-def check_versions(operations: Sequence[Operation]) -> Violation | None:
-    """Whether the versions that a system reported of one key contradict real time or each other.
-
-    `version` is the number of the key's state after the operation: every update makes a greater
-    one, and whoever reports the same version saw the same value.
-    """
-    known: list[tuple[int, Operation]] = []
-    updates: dict[int, Operation] = {}
-    values: dict[int, tuple[Hashable, Operation]] = {}
-    for operation in operations:
-        if operation.version is None or operation.outcome is not Outcome.OK:
-            continue
-        version, value, updated = operation.version, operation.result, False
-        if operation.function == "write":
-            value, updated = operation.argument, True
-        elif operation.function == "cas" and canonical(value) == canonical(operation.argument[0]):
-            value, updated = operation.argument[1], True
-        if updated and updates.setdefault(version, operation) is not operation:
-            return Violation(
-                (updates[version], operation), f"{{0}} and {{1}} both made version {version}"
-            )
-        same, other = values.setdefault(version, (canonical(value), operation))
-        if same != canonical(value):
-            reason = f"{{0}} and {{1}} report different values as version {version}"
-            return Violation((other, operation), reason)
-        known.append((2 * version + (not updated), operation))
-    return out_of_order(known)
 
 
 def _completed(operations: Sequence[Operation], function: str) -> list[Operation]:

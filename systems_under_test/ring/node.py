@@ -23,6 +23,7 @@ from typing import ClassVar
 
 from systems_under_test.kv import equal, objection
 from systems_under_test.node import Json, Message, NodeId, Payload
+from systems_under_test.quorum import majority
 from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
 from systems_under_test.ring.dynamo import Level
 from systems_under_test.ring.linearizable import UNCHANGED
@@ -41,6 +42,12 @@ class Ring(Reconfiguration):
 
     LEVEL = Level.LINEARIZABLE
     """The consistency of a request that names none. One that does says "read@quorum"."""
+
+    @classmethod
+    def tolerated(cls, count: int) -> int:
+        """Of any key's replicas all but a majority may fail, and those may be anywhere."""
+        replicas = min(count, cls.REPLICAS)
+        return replicas - majority(replicas)
 
     def on_message(self, message: Message) -> None:
         source, payload = message.source, message.payload

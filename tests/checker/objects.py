@@ -29,27 +29,33 @@ class Object:
 
 
 def linearizable(operations: Sequence[Operation], thing: Object) -> bool:
-    """Try every order that real time allows; an operation that crashed may never have happened."""
+    """Whether any order that real time allows is one of the object's."""
+    return order(operations, thing) is not None
+
+
+def order(operations: Sequence[Operation], thing: Object) -> list[Operation] | None:
+    """A linearization, found by trying all; what crashed may never have happened."""
     todo = [o for o in operations if o.outcome is not Outcome.FAIL]
     dead: set[tuple[frozenset[int], Hashable]] = set()
 
-    def search(left: frozenset[int], state: Hashable) -> bool:
+    def search(left: frozenset[int], state: Hashable) -> list[Operation] | None:
         ends = [end for i in left if (end := todo[i].completed) is not None]
         if not ends:
-            return True
+            return []
         if (left, state) in dead:
-            return False
+            return None
         dead.add((left, state))
         horizon = min(ends)
         for i in left:
             o = todo[i]
-            if o.invoked <= horizon:
-                for after, answer in thing.do(state, o.function, o.argument):
-                    if (o.completed is None or same(answer, o.result)) and search(
-                        left - {i}, after
-                    ):
-                        return True
-        return False
+            if o.invoked > horizon:
+                continue
+            for after, answer in thing.do(state, o.function, o.argument):
+                if o.completed is None or same(answer, o.result):
+                    rest = search(left - {i}, after)
+                    if rest is not None:
+                        return [o, *rest]
+        return None
 
     return search(frozenset(range(len(todo))), thing.start)
 
