@@ -7,7 +7,7 @@ A value is *chosen* once a majority has taken it.
 from collections.abc import Callable, Generator
 
 from systems_under_test.node import Json, NodeId
-from systems_under_test.ring.handoff import Handoff
+from systems_under_test.ring.entropy import Entropy
 from systems_under_test.ring.messages import ZERO, Copy, Holds, Prepare, Put, Query, Stamp
 from systems_under_test.ring.rounds import (
     Answers,
@@ -27,7 +27,7 @@ Change = Callable[[Json], Json]
 UNCHANGED = object()
 
 
-class Linearizable(Handoff):
+class Linearizable(Entropy):
     """Operations over the majorities of a key's replica set."""
 
     PAUSE_NS = 2_000_000

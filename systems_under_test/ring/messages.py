@@ -166,6 +166,42 @@ class Part(Payload):
     entries: tuple[Entry, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Digests(Payload):
+    """Digests of the groups of partitions (`group` is -1), or of the partitions of one group."""
+
+    epoch: int
+    group: int
+    digests: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Known(Payload):
+    """The version in which the sender holds a key."""
+
+    key: str
+    tag: Stamp
+    ballot: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Versions(Payload):
+    """All keys of that partition that the sender holds."""
+
+    epoch: int
+    partition: int
+    known: tuple[Known, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Newer(Payload):
+    """What the sender holds in newer versions than its peer, and keys of which the peer does."""
+
+    epoch: int
+    entries: tuple[Entry, ...]
+    wanted: tuple[str, ...]
+
+
 # --- records of the journal -----------------------------------------------------------------------
 
 
@@ -241,6 +277,9 @@ PAYLOADS: tuple[type[Payload], ...] = (
     Announce,
     Fetch,
     Part,
+    Digests,
+    Versions,
+    Newer,
     Adopted,
     Ready,
 )

@@ -9,6 +9,7 @@ The class is written in layers, a file each, and each layer calls those below it
     Reconfiguration  reconfiguration.py  adding and removing nodes
     Dynamo           dynamo.py           the levels `one` and `quorum`
     Linearizable     linearizable.py     reads and writes by ABD, changes by CASPaxos
+    Entropy          entropy.py          comparing replicas by Merkle trees
     Handoff          handoff.py          hints for replicas that are down
     Rounds           rounds.py           asking replicas, time, giving up
     Replica          replica.py          what a replica promises and answers; why it is safe
@@ -27,7 +28,18 @@ from systems_under_test.quorum import majority
 from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
 from systems_under_test.ring.dynamo import Level
 from systems_under_test.ring.linearizable import UNCHANGED
-from systems_under_test.ring.messages import PAYLOADS, Alive, Announce, Answer, Ask, Fetch, Part
+from systems_under_test.ring.messages import (
+    PAYLOADS,
+    Alive,
+    Announce,
+    Answer,
+    Ask,
+    Digests,
+    Fetch,
+    Newer,
+    Part,
+    Versions,
+)
 from systems_under_test.ring.reconfiguration import Reconfiguration
 from systems_under_test.ring.rounds import Operation, Steps
 from systems_under_test.ring.state import EPOCH_KEY
@@ -71,6 +83,12 @@ class Ring(Reconfiguration):
                 self.on_fetch(peer, payload)
             case Part():
                 self.on_part(peer, payload)
+            case Digests():
+                self.on_digests(peer, payload)
+            case Versions():
+                self.on_versions(peer, payload)
+            case Newer():
+                self.on_newer(peer, payload)
 
     def on_request(self, client: NodeId, request: Request) -> None:
         function, _, word = request.function.partition("@")
@@ -146,6 +164,7 @@ class Ring(Reconfiguration):
             "keys": len(self.copies),
             "operations": len(self.operations),
             "hints": sum(map(len, self.hints.values())),
+            "repaired": self.repaired,
         }
 
 
