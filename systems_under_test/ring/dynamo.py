@@ -40,8 +40,8 @@ class Dynamo(Linearizable):
         return 1 if level is Level.ONE else majority(self.REPLICAS)
 
     def weak_read(self, key: str, level: Level) -> Steps:
-        copies = yield Round(Query(0, 0, key), needed=self.needed(level), repair=True)
-        return newest_of(copies).value
+        answers = yield Round(Query(0, 0, key), needed=self.needed(level), repair=True)
+        return newest_of(answers).value
 
     def weak_write(self, operation: Operation, key: str, value: Json, level: Level) -> Steps:
         # Two writes of this life never have the same time, or two values would have one version.
@@ -61,11 +61,11 @@ class Dynamo(Linearizable):
 
     def on_all_heard(self, gathering: Gathering) -> None:
         """Read repair: bring the newest copy to those who answered with an older one."""
-        if not gathering.repair:
+        if not gathering.step.repair:
             return
         newest = newest_of(gathering.answers)
-        for node, copy in gathering.answers.items():
-            if copy.version < newest.version:
+        for node, answer in gathering.answers.items():
+            if answer.copy.version < newest.version:
                 put = Put(self.count(), self.epoch, gathering.ask.key, newest)
                 if node == self.node_id:
                     self.on_ask(node, put)

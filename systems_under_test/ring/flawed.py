@@ -7,9 +7,9 @@ the sentence and the anomaly that follows.
 from systems_under_test.node import Json, NodeId
 from systems_under_test.ring.dynamo import Level
 from systems_under_test.ring.hashing import partition_of, placement
-from systems_under_test.ring.messages import Ask, Copy, Put, Query, Taken
+from systems_under_test.ring.messages import Ask, Copy, Holds, Put, Query, Taken
 from systems_under_test.ring.node import Ring
-from systems_under_test.ring.rounds import Copies, Gathering, Operation, Steps
+from systems_under_test.ring.rounds import Answers, Gathering, Operation, Steps
 
 
 class RingSmallQuorums(Ring):
@@ -31,7 +31,7 @@ class RingNoWriteBack(Ring):
     second phase). Anomaly: two reads, one after the other, see a write and then not.
     """
 
-    def settle(self, key: str, newest: Copy, copies: Copies) -> Steps:
+    def settle(self, key: str, answers: Answers) -> Steps:
         return
         yield
 
@@ -78,3 +78,41 @@ class RingLostHint(Ring):
 
     def hint(self, node: NodeId, key: str, copy: Copy) -> None:
         """Forgotten."""
+
+
+class RingServesEarly(Ring):
+    """A new owner of a partition answers for it at once, with what it has got so far.
+
+    Breaks "only the coordinator's transfer ended makes it an owner": a majority of the new owners
+    need not meet a majority of the former ones. Anomaly: acknowledged writes that vanish when a
+    node was added or removed.
+    """
+
+    def serves(self, key: str) -> bool:
+        return self.node_id in self.replicas_of(key)
+
+
+class RingOldEpoch(Ring):
+    """A replica answers questions of earlier epochs, too.
+
+    Breaks "a server that has adopted the new configuration does not answer in the old one".
+    Anomaly: a coordinator that has not heard of the change gets its majority from the former
+    owners, and what it writes there the new owners never see.
+    """
+
+    def is_of_this_epoch(self, peer: NodeId, epoch: int) -> bool:
+        return epoch < self.epoch or super().is_of_this_epoch(peer, epoch)
+
+    def serves(self, key: str) -> bool:
+        return partition_of(key) not in self.awaited
+
+
+class RingTrustsHearsay(Ring):
+    """A copy that came by transfer counts as a vote for its ballot.
+
+    Anomaly: a read returns a change that was not chosen, and that is overruled later. It takes a
+    change that is cut short on both sides of a change of epoch.
+    """
+
+    def holds(self, ask: Ask) -> Holds:
+        return Holds(ask.round, self.copy_of(ask.key))

@@ -5,6 +5,7 @@ place. No answer to a client depends on it. Time is counted in the node's own be
 was paused believes nobody dead when it goes on.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterable
 from random import Random
 
@@ -26,6 +27,8 @@ class Gossip(State):
         super().__init__(node_id, peers, random)
         self.beats = 0
         self.heard = dict.fromkeys(self.peers, 0)
+        self.settled: dict[NodeId, tuple[int, bool]] = {}
+        """The epoch that each peer told last, and whether it had all its partitions then."""
 
     def on_start(self, stored: tuple[Payload, ...]) -> None:
         super().on_start(stored)
@@ -35,14 +38,14 @@ class Gossip(State):
         """Layers above add what they do now and then."""
         self.beats += 1
         self.set_timer(BEAT, self.BEAT_NS)
-        self.broadcast(Alive(self.epoch))
+        self.broadcast(self.alive())
+
+    @abstractmethod
+    def alive(self) -> Alive:
+        """What this node tells all others."""
 
     def hear(self, peer: NodeId) -> None:
         self.heard[peer] = self.beats
 
     def is_up(self, node: NodeId) -> bool:
         return node == self.node_id or self.beats - self.heard[node] <= self.SILENT_BEATS
-
-    def coordinator_of(self, key: str) -> NodeId:
-        """The first replica of the key that is up; this node where none seems to be."""
-        return next((node for node in self.replicas_of(key) if self.is_up(node)), self.node_id)

@@ -23,8 +23,14 @@ class Handoff(Rounds):
 
     HANDED_AT_ONCE = 200
 
-    def __init__(self, node_id: NodeId, peers: Iterable[NodeId], random: Random) -> None:
-        super().__init__(node_id, peers, random)
+    def __init__(
+        self,
+        node_id: NodeId,
+        peers: Iterable[NodeId],
+        random: Random,
+        members: Iterable[NodeId] | None = None,
+    ) -> None:
+        super().__init__(node_id, peers, random, members)
         self.hints: dict[NodeId, dict[str, Copy]] = {peer: {} for peer in self.peers}
         self.handing: dict[int, tuple[NodeId, str, Copy]] = {}
         """Hints on their way, by the round of their `Put`."""

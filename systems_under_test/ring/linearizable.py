@@ -5,13 +5,12 @@ A value is *chosen* once a majority has taken it.
 """
 
 from collections.abc import Callable, Generator
-from typing import Any
 
 from systems_under_test.node import Json, NodeId
-from systems_under_test.ring.handoff import Handoff
-from systems_under_test.ring.messages import ZERO, Copy, Prepare, Put, Query, Stamp
+from systems_under_test.ring.entropy import Entropy
+from systems_under_test.ring.messages import ZERO, Copy, Holds, Prepare, Put, Query, Stamp
 from systems_under_test.ring.rounds import (
-    Copies,
+    Answers,
     Operation,
     Outvoted,
     Pause,
@@ -28,7 +27,7 @@ Change = Callable[[Json], Json]
 UNCHANGED = object()
 
 
-class Linearizable(Handoff):
+class Linearizable(Entropy):
     """Operations over the majorities of a key's replica set."""
 
     PAUSE_NS = 2_000_000
@@ -43,32 +42,31 @@ class Linearizable(Handoff):
 
     def read(self, operation: Operation, key: str) -> Steps:
         for _ in range(self.LOOKS):
-            copies = yield Round(Query(0, 0, key))
-            newest = newest_of(copies)
+            answers = yield Round(Query(0, 0, key))
             try:
-                yield from self.settle(key, newest, copies)
+                yield from self.settle(key, answers)
             except Outvoted:
-                # A change has prepared a higher ballot. Nobody was shown `newest`: look again.
+                # A change has prepared a higher ballot. Nobody was shown this value: look again.
                 yield Pause(self.random.randrange(1, self.PAUSE_NS))
             else:
-                return newest.value  # It is chosen (4).
+                return newest_of(answers).value  # It is chosen (4).
         # That change may be dead, and what it left will stay as it is until the next one. So read
         # by a change that changes nothing.
         return (yield from self.change(operation, key, lambda _: UNCHANGED))
 
-    def settle(self, key: str, newest: Copy, copies: Copies) -> Generator[Step, Copies, None]:
-        """See that a majority holds what a read returns: its second phase, the write-back.
+    def settle(self, key: str, answers: Answers) -> Generator[Step, Answers, None]:
+        """See that a majority has taken what a read returns: its second phase, the write-back.
 
         Without it a later read could meet a majority that has not heard of the value. Those that
         hold it count: they have taken it. Where all of a majority do, it is chosen already.
         """
-        holders = {node: copy for node, copy in copies.items() if copy.version == newest.version}
-        if len(holders) < len(copies):
+        holders = holders_of(newest := newest_of(answers), answers)
+        if len(holders) < len(answers):
             yield Round(Put(0, 0, key, newest), holders)
 
     def write(self, operation: Operation, key: str, value: Json) -> Steps:
-        copies = yield Round(Query(0, 0, key))
-        tag = self.draw(above=newest_of(copies).tag[0])  # Above all that was chosen (1, 2).
+        answers = yield Round(Query(0, 0, key))
+        tag = self.draw(above=newest_of(answers).tag[0])  # Above all that was chosen (1, 2).
         operation.uncertain = True
         yield Round(Put(0, 0, key, Copy(tag, ZERO, value)))
         return value
@@ -96,8 +94,8 @@ class Linearizable(Handoff):
                 yield Pause(self.random.randrange(1, longest_ns))
             ballot = self.draw(above=lost[0])
             try:
-                copies = yield Round(Prepare(0, 0, key, ballot))
-                base = newest_of(copies)
+                answers = yield Round(Prepare(0, 0, key, ballot))
+                base = newest_of(answers)
                 if found_at and base.tag != chain:
                     raise Unresolved
                 value, changes = base.value, base.changes
@@ -108,7 +106,7 @@ class Linearizable(Handoff):
                     found = base.value
                     new = change(found)
                     if new is UNCHANGED:
-                        if all(copy.version == base.version for copy in copies.values()):
+                        if len(holders_of(base, answers)) == len(answers):
                             return found  # It is chosen, so this is a read (4).
                     else:
                         value = new
@@ -124,12 +122,21 @@ class Linearizable(Handoff):
         raise Unresolved
 
 
-def newest_of(copies: Copies) -> Copy:
-    return max(copies.values(), key=_version)
+def newest_of(answers: Answers) -> Copy:
+    return max((answer.copy for answer in answers.values()), key=_version)
 
 
-def _version(copy: Copy) -> Any:
+def _version(copy: Copy) -> tuple[Stamp, Stamp]:
     return copy.version
+
+
+def holders_of(copy: Copy, answers: Answers) -> dict[NodeId, Holds]:
+    """Those that have taken this copy; hearsay is no vote for it (`transfer.py`)."""
+    return {
+        node: answer
+        for node, answer in answers.items()
+        if answer.copy.version == copy.version and not answer.hearsay
+    }
 
 
 def with_change(

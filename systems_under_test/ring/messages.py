@@ -5,10 +5,11 @@ may be lost, duplicated and reordered: an answer carries the number of its round
 over all lives of the node that asked.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from systems_under_test.node import Json, NodeId, Payload
+from systems_under_test.ring.hashing import Members
 
 Stamp: TypeAlias = tuple[int, str]
 """A number and the life of a node that drew it ("n1.4"): no two draws are alike.
@@ -85,9 +86,13 @@ class Answer(Payload):
 
 @dataclass(frozen=True, slots=True)
 class Holds(Answer):
-    """To `Query` and `Prepare`: this I hold; and to `Prepare` also: I promise."""
+    """To `Query` and `Prepare`: this I hold; and to `Prepare` also: I promise.
+
+    `hearsay` says that the copy came by the transfer of a partition: it is no vote for its ballot.
+    """
 
     copy: Copy
+    hearsay: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +107,99 @@ class Refused(Answer):
     promised: Stamp
 
 
+# --- between all nodes ----------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True)
 class Alive(Payload):
-    """From every node to all others, now and then: I am up, in that epoch."""
+    """From every node to all others, now and then: I am up, in that epoch.
+
+    `settled` says that it has all partitions that it owns.
+    """
 
     epoch: int
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration(Payload):
+    """The members in an epoch, each with its capacity, in order of their names."""
+
+    epoch: int
+    members: Members
+
+
+@dataclass(frozen=True, slots=True)
+class Announce(Payload):
+    """These configurations were decided, one after the other."""
+
+    configurations: tuple[Configuration, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Payload):
+    """What a replica knows of a key."""
+
+    key: str
+    promised: Stamp
+    copy: Copy
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch(Payload):
+    """From a new owner to a former one: what do you know of the keys in these partitions?
+
+    Of the first of them, only of the keys after `after`.
+    """
+
+    epoch: int
+    partitions: tuple[int, ...]
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Payload):
+    """The answer to `Fetch`: keys in order, and the partitions that are told to their end."""
+
+    epoch: int
+    told: tuple[int, ...]
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Digests(Payload):
+    """Digests of the groups of partitions (`group` is -1), or of the partitions of one group."""
+
+    epoch: int
+    group: int
+    digests: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Known(Payload):
+    """The version in which the sender holds a key."""
+
+    key: str
+    tag: Stamp
+    ballot: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Versions(Payload):
+    """All keys of that partition that the sender holds."""
+
+    epoch: int
+    partition: int
+    known: tuple[Known, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Newer(Payload):
+    """What the sender holds in newer versions than its peer, and keys of which the peer does."""
+
+    epoch: int
+    entries: tuple[Entry, ...]
+    wanted: tuple[str, ...]
 
 
 # --- records of the journal -----------------------------------------------------------------------
@@ -129,10 +222,11 @@ class Promised(Payload):
 
 @dataclass(frozen=True, slots=True)
 class Held(Payload):
-    """The copy that the node holds of a key."""
+    """The copy that the node holds of a key; `hearsay` as in `Holds`."""
 
     key: str
-    copy: Copy = field(default=NOTHING)
+    copy: Copy
+    hearsay: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +246,21 @@ class HandedOver(Payload):
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class Adopted(Payload):
+    """The node went on to that configuration."""
+
+    configuration: Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Ready(Payload):
+    """The node has that partition, which it came to own in that epoch or before."""
+
+    epoch: int
+    partition: int
+
+
 PAYLOADS: tuple[type[Payload], ...] = (
     Query,
     Prepare,
@@ -165,4 +274,12 @@ PAYLOADS: tuple[type[Payload], ...] = (
     Alive,
     Hinted,
     HandedOver,
+    Announce,
+    Fetch,
+    Part,
+    Digests,
+    Versions,
+    Newer,
+    Adopted,
+    Ready,
 )

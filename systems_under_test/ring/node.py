@@ -5,14 +5,18 @@ without a log. Every node coordinates requests: it asks the replicas of the key,
 
 The class is written in layers, a file each, and each layer calls those below it:
 
-    Ring          node.py           events, clients' requests, facts
-    Dynamo        dynamo.py         the levels `one` and `quorum`
-    Linearizable  linearizable.py   reads and writes by ABD, changes by CASPaxos
-    Handoff       handoff.py        hints for replicas that are down
-    Rounds        rounds.py         asking replicas, time, giving up
-    Replica       replica.py        what a replica holds, promises and answers; why it is safe
-    Gossip        gossip.py         who is up
-    State         state.py          registers, lives, the journal
+    Ring             node.py             events, clients' requests, facts
+    Reconfiguration  reconfiguration.py  adding and removing nodes
+    Dynamo           dynamo.py           the levels `one` and `quorum`
+    Linearizable     linearizable.py     reads and writes by ABD, changes by CASPaxos
+    Entropy          entropy.py          comparing replicas by Merkle trees
+    Handoff          handoff.py          hints for replicas that are down
+    Rounds           rounds.py           asking replicas, time, giving up
+    Replica          replica.py          what a replica promises and answers; why it is safe
+    Transfer         transfer.py         partitions that change hands
+    Epochs           epochs.py           configurations, and who owns what
+    Gossip           gossip.py           who is up
+    State            state.py            registers, lives, the journal
 """
 
 from dataclasses import replace
@@ -22,15 +26,28 @@ from systems_under_test.kv import equal, objection
 from systems_under_test.node import Json, Message, NodeId, Payload
 from systems_under_test.quorum import majority
 from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
-from systems_under_test.ring.dynamo import Dynamo, Level
+from systems_under_test.ring.dynamo import Level
 from systems_under_test.ring.linearizable import UNCHANGED
-from systems_under_test.ring.messages import PAYLOADS, Answer, Ask
+from systems_under_test.ring.messages import (
+    PAYLOADS,
+    Alive,
+    Announce,
+    Answer,
+    Ask,
+    Digests,
+    Fetch,
+    Newer,
+    Part,
+    Versions,
+)
+from systems_under_test.ring.reconfiguration import Reconfiguration
 from systems_under_test.ring.rounds import Operation, Steps
+from systems_under_test.ring.state import EPOCH_KEY
 
 _LEVELS = {level.value: level for level in Level}
 
 
-class Ring(Dynamo):
+class Ring(Reconfiguration):
     """A node of the ring; operations are linearizable where clients do not ask for less."""
 
     payloads: ClassVar[tuple[type[Payload], ...]] = PAYLOADS
@@ -50,19 +67,39 @@ class Ring(Dynamo):
             self.on_request(source, payload)
         elif source in self.heard:
             self.hear(source)
-            if isinstance(payload, Ask):
-                self.on_ask(source, payload)
-            elif isinstance(payload, Answer):
-                self.on_answer(source, payload)
+            self.on_peer_message(source, payload)
+
+    def on_peer_message(self, peer: NodeId, payload: Payload) -> None:
+        match payload:
+            case Ask():
+                self.on_ask(peer, payload)
+            case Answer():
+                self.on_answer(peer, payload)
+            case Alive():
+                self.on_alive(peer, payload)
+            case Announce():
+                self.on_announce(payload)
+            case Fetch():
+                self.on_fetch(peer, payload)
+            case Part():
+                self.on_part(peer, payload)
+            case Digests():
+                self.on_digests(peer, payload)
+            case Versions():
+                self.on_versions(peer, payload)
+            case Newer():
+                self.on_newer(peer, payload)
 
     def on_request(self, client: NodeId, request: Request) -> None:
         function, _, word = request.function.partition("@")
         level = _LEVELS.get(word or self.LEVEL.value)
         request = replace(request, function=function)
-        if level is None:
+        if function in ("members", "add", "remove"):
+            self.on_membership(client, request)
+        elif level is None:
             reason = f"there is no consistency {word!r}: use one, quorum or linearizable"
             self.refuse(client, request, ErrorCode.BAD_REQUEST, reason)
-        elif reason := objection(request):
+        elif reason := self.objection(request):
             self.refuse(client, request, ErrorCode.BAD_REQUEST, reason)
         elif function == "open":
             # There are no sessions. A write is blind: sent again through another node it would
@@ -77,6 +114,12 @@ class Ring(Dynamo):
             self.begin(
                 client, request.sequence, lambda operation: self.steps(operation, request, level)
             )
+
+    def objection(self, request: Request) -> str:
+        """Why no such request can be carried out; empty where nothing speaks against it."""
+        if request.key.startswith(EPOCH_KEY):
+            return f"keys that begin with {EPOCH_KEY!r} are the ring's own"
+        return objection(request)
 
     def refuse(self, client: NodeId, request: Request, error: ErrorCode, reason: str = "") -> None:
         self.send(client, Refusal(request.sequence, error.word, reason=reason))
@@ -115,10 +158,13 @@ class Ring(Dynamo):
         return {
             "role": "replica",
             "epoch": self.epoch,
-            "members": [node for node, _ in self.members],
+            "members": list(self.member_names),
+            "awaited": len(self.awaited),
+            "moved": self.moved,
             "keys": len(self.copies),
             "operations": len(self.operations),
             "hints": sum(map(len, self.hints.values())),
+            "repaired": self.repaired,
         }
 
 

@@ -32,30 +32,30 @@ told a client that it succeeded.
 """
 
 from systems_under_test.node import NodeId
-from systems_under_test.ring.gossip import Gossip
 from systems_under_test.ring.messages import (
-    NOTHING,
     ZERO,
     Answer,
     Ask,
-    Copy,
-    Held,
     Holds,
     Prepare,
-    Promised,
     Put,
     Query,
     Refused,
-    Stamp,
     Taken,
 )
+from systems_under_test.ring.transfer import Transfer
 
 
-class Replica(Gossip):
+class Replica(Transfer):
     """Answers coordinators, itself included."""
 
     def on_ask(self, coordinator: NodeId, ask: Ask) -> None:
-        self.answer(coordinator, self.answer_to(ask))
+        """Answer what belongs to this epoch, about keys that this node owns and has.
+
+        A coordinator that is behind learns of the new configuration instead, and asks its owners.
+        """
+        if self.is_of_this_epoch(coordinator, ask.epoch) and self.serves(ask.key):
+            self.answer(coordinator, self.answer_to(ask))
 
     def answer(self, coordinator: NodeId, answer: Answer) -> None:
         """Answer a coordinator. What it depends on stands before it as a record."""
@@ -64,7 +64,7 @@ class Replica(Gossip):
     def answer_to(self, ask: Ask) -> Answer:
         match ask:
             case Query():
-                return Holds(ask.round, self.copy_of(ask.key))
+                return self.holds(ask)
             case Prepare():
                 return self.on_prepare(ask)
             case Put():
@@ -81,7 +81,10 @@ class Replica(Gossip):
             return Refused(ask.round, promised)
         if ask.ballot > promised:
             self.promise(ask.key, ask.ballot)
-        return Holds(ask.round, self.copy_of(ask.key))
+        return self.holds(ask)
+
+    def holds(self, ask: Ask) -> Holds:
+        return Holds(ask.round, self.copy_of(ask.key), ask.key in self.hearsay)
 
     def on_put(self, ask: Put) -> Answer:
         """Take a copy, unless it is that of a change and a higher ballot was promised.
@@ -92,23 +95,7 @@ class Replica(Gossip):
         promised = self.promised_for(ask.key)
         if copy.ballot != ZERO and copy.ballot < promised:
             return Refused(ask.round, promised)
-        if copy.version > self.copy_of(ask.key).version:
+        held = self.copy_of(ask.key)
+        if copy.version > held.version or (copy == held and ask.key in self.hearsay):
             self.hold(ask.key, copy)
         return Taken(ask.round)
-
-    # --- the registers ----------------------------------------------------------------------------
-
-    def copy_of(self, key: str) -> Copy:
-        return self.copies.get(key, NOTHING)
-
-    def promised_for(self, key: str) -> Stamp:
-        """The highest ballot promised, or taken, which promises as much."""
-        return max(self.promises.get(key, ZERO), self.copy_of(key).ballot)
-
-    def promise(self, key: str, ballot: Stamp) -> None:
-        self.promises[key] = ballot
-        self.persist(Promised(key, ballot))
-
-    def hold(self, key: str, copy: Copy) -> None:
-        self.copies[key] = copy
-        self.persist(Held(key, copy))

@@ -3,7 +3,7 @@
 An operation is a generator that yields rounds and pauses, one at a time, and returns what the
 client is answered with. So it reads like the pseudocode of the papers, while the node never waits:
 
-    copies = yield Round(Query(key))        # what each node of a majority holds
+    answers = yield Round(Query(key))       # what each node of a majority holds
     yield Pause(5_000_000)
 
 A round that cannot be won raises `Outvoted` inside the operation. What gets no answer is asked
@@ -21,11 +21,15 @@ from systems_under_test.node import Json, NodeId
 from systems_under_test.quorum import majority
 from systems_under_test.requests import ErrorCode, Refusal, Reply
 from systems_under_test.ring.gossip import BEAT
-from systems_under_test.ring.messages import NOTHING, Answer, Ask, Copy, Holds, Refused, Stamp
+from systems_under_test.ring.messages import NOTHING, Answer, Ask, Holds, Refused, Stamp
 from systems_under_test.ring.replica import Replica
+from systems_under_test.ring.state import EPOCH_KEY
 
 TICK = "tick"
 PAUSE = "pause"
+
+TAKEN = Holds(0, NOTHING)
+"""Stands for the answer to a `Put`, which tells no more than that it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class Round:
     """Ask the key's replicas this, except those whose answers are `known` already."""
 
     ask: Ask
-    known: Mapping[NodeId, Copy] = field(default_factory=dict)
+    known: Mapping[NodeId, Holds] = field(default_factory=dict)
     needed: int = 0
     """How many answers are enough; 0 for a majority."""
 
@@ -63,13 +67,17 @@ class Outvoted(Exception):
         self.promised = promised
 
 
+class Moved(Exception):
+    """The epoch ended in which the members would have decided about the next configuration."""
+
+
 class Unresolved(Exception):
     """Nobody can tell any more whether an earlier attempt of the operation took effect."""
 
 
-Copies: TypeAlias = Mapping[NodeId, Copy]
+Answers: TypeAlias = Mapping[NodeId, Holds]
 Step: TypeAlias = Round | Pause | Turn
-Steps: TypeAlias = Generator[Step, Copies, Json]
+Steps: TypeAlias = Generator[Step, Answers, Json]
 """An operation's steps: each yields what to wait for, and is sent what the replicas hold."""
 
 
@@ -97,11 +105,11 @@ class Gathering:
     """A round under way."""
 
     operation: Operation
+    step: Round
     ask: Ask
     replicas: tuple[NodeId, ...]
     needed: int
-    repair: bool
-    answers: dict[NodeId, Copy] = field(default_factory=dict)
+    answers: dict[NodeId, Holds] = field(default_factory=dict)
     refusals: dict[NodeId, Stamp] = field(default_factory=dict)
     asked_tick: int = 0
 
@@ -123,8 +131,14 @@ class Rounds(Replica):
 
     MAX_OPERATIONS = 10_000
 
-    def __init__(self, node_id: NodeId, peers: Iterable[NodeId], random: Random) -> None:
-        super().__init__(node_id, peers, random)
+    def __init__(
+        self,
+        node_id: NodeId,
+        peers: Iterable[NodeId],
+        random: Random,
+        members: Iterable[NodeId] | None = None,
+    ) -> None:
+        super().__init__(node_id, peers, random, members)
         self.operations: dict[int, Operation] = {}
         self.gatherings: dict[int, Gathering] = {}
         self.turns: dict[str, deque[Operation]] = {}
@@ -159,7 +173,7 @@ class Rounds(Replica):
         return self.life << 32 | self.counted
 
     def resume(
-        self, operation: Operation, copies: Copies | None = None, error: Outvoted | None = None
+        self, operation: Operation, answers: Answers | None = None, error: Exception | None = None
     ) -> None:
         """Go on, with what the replicas hold or with why the round was lost, to the next step."""
         steps = operation.steps
@@ -168,7 +182,7 @@ class Rounds(Replica):
             if error is not None:
                 step = steps.throw(error)
             else:
-                step = next(steps) if copies is None else steps.send(copies)
+                step = next(steps) if answers is None else steps.send(answers)
         except StopIteration as stop:
             self.end(operation, Reply(operation.sequence, stop.value))
         except Unresolved:
@@ -183,6 +197,8 @@ class Rounds(Replica):
                     self.take_turn(operation, key)
 
     def take_turn(self, operation: Operation, key: str) -> None:
+        if operation.turn is not None:
+            self.leave_turn(operation, operation.turn)
         operation.turn = key
         queue = self.turns.setdefault(key, deque())
         queue.append(operation)
@@ -216,14 +232,27 @@ class Rounds(Replica):
     # --- rounds -----------------------------------------------------------------------------------
 
     def ask_replicas(self, operation: Operation, step: Round) -> None:
+        key = step.ask.key
+        if key.startswith(EPOCH_KEY) and key != self.next_epoch_key:
+            self.resume(operation, None, Moved())
+            return
         number = operation.round = self.count()
         ask = replace(step.ask, round=number, epoch=self.epoch)
-        replicas = self.replicas_of(ask.key)
+        replicas = self.replicas_of(key)
         needed = min(step.needed or self.quorum(ask, len(replicas)), len(replicas))
-        gathering = Gathering(operation, ask, replicas, needed, step.repair)
+        gathering = Gathering(operation, step, ask, replicas, needed)
         gathering.answers.update(step.known)
         self.gatherings[number] = gathering
         self.send_asks(gathering)
+
+    def on_epoch(self) -> None:
+        """Ask every open round anew, of the new owners: answers of two epochs make no majority."""
+        super().on_epoch()
+        interrupted, self.gatherings = self.gatherings, {}
+        self.won.clear()
+        for gathering in interrupted.values():
+            step = replace(gathering.step, known={})
+            self.ask_replicas(gathering.operation, step)
 
     def quorum(self, ask: Ask, replicas: int) -> int:
         """How many of a key's replicas must answer; any two majorities have one in common."""
@@ -250,12 +279,12 @@ class Rounds(Replica):
         if gathering is None or replica not in gathering.replicas:
             return  # It comes late: the round is over.
         match answer:
-            case Holds(_, copy):
-                gathering.answers[replica] = copy
+            case Holds():
+                gathering.answers[replica] = answer
             case Refused(_, promised):
                 gathering.refusals[replica] = promised
             case _:
-                gathering.answers[replica] = NOTHING
+                gathering.answers[replica] = TAKEN
         if answer.round in self.won:
             self.hear_rest(gathering)
         elif len(gathering.answers) >= gathering.needed:

@@ -55,10 +55,14 @@ class Asked:
 
 
 class RingCluster:
-    def __init__(self, size: int = 3, system: type[Ring] = Ring, seed: int = 0) -> None:
+    def __init__(
+        self, size: int = 3, system: type[Ring] = Ring, seed: int = 0, spares: int = 0
+    ) -> None:
+        """`spares` are further nodes, which are no members at first."""
         self.system = system
         self.seed = seed
-        self.names = [f"n{number}" for number in range(1, size + 1)]
+        self.names = [f"n{number}" for number in range(1, size + spares + 1)]
+        self.members = self.names[:size]
         self.live: dict[str, Ring] = {}
         self.disks: dict[str, list[Payload]] = {name: [] for name in self.names}
         self.timers: dict[str, dict[str, int]] = {name: {} for name in self.names}
@@ -80,7 +84,7 @@ class RingCluster:
         self.starts += 1
         random = Random(f"{self.seed}:{name}:{self.starts}")
         peers = [other for other in self.names if other != name]
-        self.live[name] = self.system(name, peers, random)
+        self.live[name] = self.system(name, peers, random, self.members)
         self.timers[name] = {}
         self.step(name, Started(tuple(self.disks[name])))
         return self.live[name]
