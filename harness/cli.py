@@ -206,6 +206,54 @@ def _file_line(answer: dict[str, Any]) -> str:
 
 
 @app.command()
+def explore(
+    system: Annotated[str, typer.Argument(help="A name, or package.module:Class.")],
+    seeds: Annotated[int, typer.Option(help="How many seeds to try.")] = 1_000,
+    first_seed: Annotated[int, typer.Option(help="The first of them.")] = 1,
+    jobs: Annotated[int, typer.Option(help="Processes; 0 is one for each core.")] = 0,
+    until_found: Annotated[bool, typer.Option("--until-found", help="Stop at a failure.")] = False,
+    seconds: Annotated[float, typer.Option(help="Stop after so long.")] = 3_600,
+    shrink: Annotated[bool, typer.Option(help="Shrink what fails.")] = True,
+    nodes: Annotated[int | None, typer.Option(help="Else drawn for each seed.")] = None,
+    clients: Annotated[int | None, typer.Option(help="Else drawn for each seed.")] = None,
+    time_limit: Annotated[float | None, typer.Option(help="Else drawn for each seed.")] = None,
+    faults: Annotated[str | None, typer.Option(help="Else drawn for each seed.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Else drawn for each seed.")] = None,
+    values: Annotated[str | None, typer.Option(help="counters, repeated:N or documents.")] = None,
+    keys: Annotated[int | None, typer.Option(help="Else drawn for each seed.")] = None,
+    store: Store = Path("store"),
+) -> None:
+    """Try many seeds in the simulator; store, shrink and explain what fails."""
+    from harness.config import RunConfig
+    from harness.simulation.commands import explore as run_explore
+
+    if not (seeds >= 1 and 0 <= first_seed < 2**62 and 0 <= jobs <= 256 and seconds > 0):
+        raise UsageError("--seeds and --seconds must be above 0, --jobs from 0 to 256")
+    given = {name: value for name, value in locals().items()
+             if name in ("nodes", "clients", "time_limit", "rate", "values", "keys")
+             and value is not None}  # fmt: skip
+    if faults is not None:
+        given["faults"] = [word for word in faults.split(",") if word not in ("", "none")]
+    base = RunConfig.from_values({"system": system, "environment": "simulated", **given})
+    status = run_explore(
+        base, frozenset(given), range(first_seed, first_seed + seeds),
+        jobs or os.cpu_count() or 1, store,
+        until_found=until_found, seconds=seconds, shrinking=shrink,
+    )  # fmt: skip
+    raise typer.Exit(status)
+
+
+@app.command()
+def replay(
+    path: Annotated[Path, typer.Argument(help="The directory of a simulated run.")],
+) -> None:
+    """Carry out a stored simulated run again, exactly."""
+    from harness.simulation.commands import again
+
+    raise typer.Exit(again(path))
+
+
+@app.command()
 def report(
     paths: Annotated[list[Path], typer.Argument(help="Run directories.")],
 ) -> None:

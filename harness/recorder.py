@@ -40,10 +40,13 @@ class Recorder:
 
     def __init__(self, path: Path, clock: Clock) -> None:
         """Create the file, which must not exist yet."""
-        self._clock = clock
-        self._encode = msgspec.json.Encoder().encode
         self._path = path
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+        self._begin(clock)
+
+    def _begin(self, clock: Clock) -> None:
+        self._clock = clock
+        self._encode = msgspec.json.Encoder().encode
         self.outcomes: Counter[str] = Counter()
         self.active_faults: dict[int, str] = {}
         self.phase_name = ""
@@ -98,7 +101,10 @@ class Recorder:
             self._file = -1
 
     def _write(self, event: dict[str, Any]) -> None:
-        line = self._encode(event) + b"\n"
+        self._put(self._encode(event) + b"\n")
+
+    def _put(self, line: bytes) -> None:
+        """Hand a line to the kernel."""
         try:
             written = os.write(self._file, line)
             while written < len(line):

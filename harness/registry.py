@@ -51,6 +51,16 @@ _SYSTEMS = (
         "systems_under_test.ring.node:Ring",
         "a consistent-hash ring: ABD for reads and writes, CASPaxos for changes, no leader",
     ),
+    System(
+        "ring-quorum",
+        "systems_under_test.ring.node:RingQuorum",
+        "the ring at consistency quorum: last write wins, not linearizable",
+    ),
+    System(
+        "ring-one",
+        "systems_under_test.ring.node:RingOne",
+        "the ring at consistency one: one replica answers, not linearizable",
+    ),
     System("single", "systems_under_test.single:Single", "one unreplicated node: the control"),
     System(
         "raft-stale-reads",
@@ -93,6 +103,31 @@ _SYSTEMS = (
         "flawed: a leader answers reads without asking a quorum",
     ),
     System(
+        "ring-small-quorums",
+        "systems_under_test.ring.flawed:RingSmallQuorums",
+        "flawed: a query asks one replica, so R + W <= N",
+    ),
+    System(
+        "ring-no-write-back",
+        "systems_under_test.ring.flawed:RingNoWriteBack",
+        "flawed: a read leaves the newest value where it found it",
+    ),
+    System(
+        "ring-skewed-clock",
+        "systems_under_test.ring.flawed:RingSkewedClock",
+        "flawed: the last write wins, by the coordinators' clocks",
+    ),
+    System(
+        "ring-sloppy-quorum",
+        "systems_under_test.ring.flawed:RingSloppyQuorum",
+        "flawed: stand-ins for replicas that are down make a quorum",
+    ),
+    System(
+        "ring-lost-hint",
+        "systems_under_test.ring.flawed:RingLostHint",
+        "flawed: a hint counts as an answer, and is lost",
+    ),
+    System(
         "primary-backup",
         "systems_under_test.classics.primary_backup:PrimaryBackup",
         "flawed: a primary acknowledges before its backups have it",
@@ -120,6 +155,7 @@ ENVIRONMENTS: dict[str, str] = {
     "auto": "docker where an engine answers, else local",
     "docker": "containers: real kernels and a real network",
     "local": "processes on loopback, with a proxy on every link; needs no rights",
+    "simulated": "virtual time in this process: exactly repeatable, a thousand times faster",
 }
 
 

@@ -12,10 +12,12 @@ many steps as long as nothing overtakes the `Persist` that stands before it.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
-from typing import Any, ClassVar, TypeAlias, final
+from typing import Any, ClassVar, Protocol, TypeAlias, final
+
+from systems_under_test.quorum import majority
 
 NodeId: TypeAlias = str
 """Who sends or receives: a node ("n1", "n2", ...) or a client's connection ("client-17")."""
@@ -109,6 +111,14 @@ class Persist:
 Effect: TypeAlias = Send | SetTimer | CancelTimer | Persist
 
 
+class Watcher(Protocol):
+    """Sees the nodes of one cluster again and again, and remembers what it needs."""
+
+    def check(self, nodes: Iterable[Any]) -> None:
+        """Raise `AssertionError` if the nodes that are alive break a property of the protocol."""
+        ...
+
+
 class Node(ABC):
     """One replica: a deterministic function of its arguments and of the events it was given.
 
@@ -124,6 +134,14 @@ class Node(ABC):
     Payloads inside these are found through the types of their fields, and those of clients'
     requests (`systems_under_test.requests`) are always known.
     """
+
+    invariants: ClassVar[Callable[[], "Watcher"] | None] = None
+    """Makes what watches the safety properties of a whole cluster, where the system has such."""
+
+    @classmethod
+    def tolerated(cls, count: int) -> int:
+        """Of so many nodes, how many may fail for ever while the others go on serving."""
+        return count - majority(count)
 
     def __init__(self, node_id: NodeId, peers: Iterable[NodeId], random: Random) -> None:
         """`peers` are the other nodes of the cluster, without this one."""

@@ -28,6 +28,7 @@ class ErrorCode(Enum):
     SESSION_EXPIRED = ("session-expired", True)
     OVERLOADED = ("overloaded", True)
     NO_QUORUM = ("no-quorum", True)
+    NOT_COORDINATOR = ("not-coordinator", True)
     LEADERSHIP_LOST = ("leadership-lost", False)
     UNDECIDED = ("undecided", False)
     INTERNAL = ("internal", False)

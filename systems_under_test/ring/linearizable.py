@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from systems_under_test.node import Json, NodeId
+from systems_under_test.ring.handoff import Handoff
 from systems_under_test.ring.messages import ZERO, Copy, Prepare, Put, Query, Stamp
 from systems_under_test.ring.rounds import (
     Copies,
@@ -15,7 +16,6 @@ from systems_under_test.ring.rounds import (
     Outvoted,
     Pause,
     Round,
-    Rounds,
     Step,
     Steps,
     Turn,
@@ -28,7 +28,7 @@ Change = Callable[[Json], Json]
 UNCHANGED = object()
 
 
-class Linearizable(Rounds):
+class Linearizable(Handoff):
     """Operations over the majorities of a key's replica set."""
 
     PAUSE_NS = 2_000_000
@@ -36,10 +36,13 @@ class Linearizable(Rounds):
 
     MAX_DOUBLINGS = 5
 
+    LOOKS = 3
+    """So often a read tries to do without a ballot of its own."""
+
     # --- ABD --------------------------------------------------------------------------------------
 
-    def read(self, key: str) -> Steps:
-        while True:
+    def read(self, operation: Operation, key: str) -> Steps:
+        for _ in range(self.LOOKS):
             copies = yield Round(Query(0, 0, key))
             newest = newest_of(copies)
             try:
@@ -47,8 +50,11 @@ class Linearizable(Rounds):
             except Outvoted:
                 # A change has prepared a higher ballot. Nobody was shown `newest`: look again.
                 yield Pause(self.random.randrange(1, self.PAUSE_NS))
-                continue
-            return newest.value  # It is chosen (4).
+            else:
+                return newest.value  # It is chosen (4).
+        # That change may be dead, and what it left will stay as it is until the next one. So read
+        # by a change that changes nothing.
+        return (yield from self.change(operation, key, lambda _: UNCHANGED))
 
     def settle(self, key: str, newest: Copy, copies: Copies) -> Generator[Step, Copies, None]:
         """See that a majority holds what a read returns: its second phase, the write-back.

@@ -8,7 +8,7 @@ over all lives of the node that asked.
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from systems_under_test.node import Json, Payload
+from systems_under_test.node import Json, NodeId, Payload
 
 Stamp: TypeAlias = tuple[int, str]
 """A number and the life of a node that drew it ("n1.4"): no two draws are alike.
@@ -102,6 +102,13 @@ class Refused(Answer):
     promised: Stamp
 
 
+@dataclass(frozen=True, slots=True)
+class Alive(Payload):
+    """From every node to all others, now and then: I am up, in that epoch."""
+
+    epoch: int
+
+
 # --- records of the journal -----------------------------------------------------------------------
 
 
@@ -128,6 +135,23 @@ class Held(Payload):
     copy: Copy = field(default=NOTHING)
 
 
+@dataclass(frozen=True, slots=True)
+class Hinted(Payload):
+    """That node missed a copy of that key, which is kept for it."""
+
+    node: NodeId
+    key: str
+    copy: Copy
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver(Payload):
+    """The hint for that node and key is settled."""
+
+    node: NodeId
+    key: str
+
+
 PAYLOADS: tuple[type[Payload], ...] = (
     Query,
     Prepare,
@@ -138,4 +162,7 @@ PAYLOADS: tuple[type[Payload], ...] = (
     Lived,
     Promised,
     Held,
+    Alive,
+    Hinted,
+    HandedOver,
 )

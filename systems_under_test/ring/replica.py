@@ -32,9 +32,11 @@ told a client that it succeeded.
 """
 
 from systems_under_test.node import NodeId
+from systems_under_test.ring.gossip import Gossip
 from systems_under_test.ring.messages import (
     NOTHING,
     ZERO,
+    Answer,
     Ask,
     Copy,
     Held,
@@ -47,21 +49,19 @@ from systems_under_test.ring.messages import (
     Stamp,
     Taken,
 )
-from systems_under_test.ring.messages import Answer as ReplicaAnswer
-from systems_under_test.ring.state import State
 
 
-class Replica(State):
+class Replica(Gossip):
     """Answers coordinators, itself included."""
 
     def on_ask(self, coordinator: NodeId, ask: Ask) -> None:
         self.answer(coordinator, self.answer_to(ask))
 
-    def answer(self, coordinator: NodeId, answer: ReplicaAnswer) -> None:
+    def answer(self, coordinator: NodeId, answer: Answer) -> None:
         """Answer a coordinator. What it depends on stands before it as a record."""
         self.send(coordinator, answer)
 
-    def answer_to(self, ask: Ask) -> ReplicaAnswer:
+    def answer_to(self, ask: Ask) -> Answer:
         match ask:
             case Query():
                 return Holds(ask.round, self.copy_of(ask.key))
@@ -71,7 +71,7 @@ class Replica(State):
                 return self.on_put(ask)
         raise AssertionError(f"no replica is ever asked {ask}")
 
-    def on_prepare(self, ask: Prepare) -> ReplicaAnswer:
+    def on_prepare(self, ask: Prepare) -> Answer:
         """Promise, unless that ballot or a higher one was promised before.
 
         A coordinator that asks twice in one round is answered twice: the ballot is its own alone.
@@ -83,7 +83,7 @@ class Replica(State):
             self.promise(ask.key, ask.ballot)
         return Holds(ask.round, self.copy_of(ask.key))
 
-    def on_put(self, ask: Put) -> ReplicaAnswer:
+    def on_put(self, ask: Put) -> Answer:
         """Take a copy, unless it is that of a change and a higher ballot was promised.
 
         A write's own value (ballot `ZERO`) is never refused: it competes with no change.

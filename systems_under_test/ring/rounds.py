@@ -20,6 +20,7 @@ from typing import TypeAlias
 from systems_under_test.node import Json, NodeId
 from systems_under_test.quorum import majority
 from systems_under_test.requests import ErrorCode, Refusal, Reply
+from systems_under_test.ring.gossip import BEAT
 from systems_under_test.ring.messages import NOTHING, Answer, Ask, Copy, Holds, Refused, Stamp
 from systems_under_test.ring.replica import Replica
 
@@ -33,6 +34,11 @@ class Round:
 
     ask: Ask
     known: Mapping[NodeId, Copy] = field(default_factory=dict)
+    needed: int = 0
+    """How many answers are enough; 0 for a majority."""
+
+    repair: bool = False
+    """Whether replicas that turn out to be behind are to be repaired afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +100,15 @@ class Gathering:
     ask: Ask
     replicas: tuple[NodeId, ...]
     needed: int
+    repair: bool
     answers: dict[NodeId, Copy] = field(default_factory=dict)
     refusals: dict[NodeId, Stamp] = field(default_factory=dict)
     asked_tick: int = 0
+
+    def silent(self) -> list[NodeId]:
+        return [
+            node for node in self.replicas if node not in self.answers and node not in self.refusals
+        ]
 
 
 class Rounds(Replica):
@@ -118,8 +130,12 @@ class Rounds(Replica):
         self.turns: dict[str, deque[Operation]] = {}
         """The operations that await their turn at a key, behind the one that has it."""
 
+        self.won: dict[int, Gathering] = {}
+        """Rounds that were won, by number, until the rest of the replicas has answered too."""
+
         self.counted = 0
         self.ticks = 0
+        self.ticking = False
 
     # --- operations -------------------------------------------------------------------------------
 
@@ -128,7 +144,8 @@ class Rounds(Replica):
         operation = Operation(self.count(), client, sequence)
         operation.steps = steps(operation)
         operation.last_tick = self.ticks + self.GIVE_UP_TICKS
-        if not self.operations:
+        if not self.ticking:
+            self.ticking = True
             self.set_timer(TICK, self.TICK_NS)
         self.operations[operation.number] = operation
         self.resume(operation)
@@ -187,8 +204,6 @@ class Rounds(Replica):
         self.gatherings.pop(operation.round, None)
         if operation.turn is not None:
             self.leave_turn(operation, operation.turn)
-        if not self.operations:
-            self.cancel_timer(TICK)
 
     def give_up(self, operation: Operation) -> None:
         """Refuse: definitely if nothing was put anywhere, and otherwise with an open outcome."""
@@ -204,7 +219,8 @@ class Rounds(Replica):
         number = operation.round = self.count()
         ask = replace(step.ask, round=number, epoch=self.epoch)
         replicas = self.replicas_of(ask.key)
-        gathering = Gathering(operation, ask, replicas, self.quorum(ask, len(replicas)))
+        needed = min(step.needed or self.quorum(ask, len(replicas)), len(replicas))
+        gathering = Gathering(operation, ask, replicas, needed, step.repair)
         gathering.answers.update(step.known)
         self.gatherings[number] = gathering
         self.send_asks(gathering)
@@ -216,11 +232,7 @@ class Rounds(Replica):
     def send_asks(self, gathering: Gathering) -> None:
         """Ask those who have not answered: the others first, so that they work while we do."""
         gathering.asked_tick = self.ticks
-        silent = [
-            node
-            for node in gathering.replicas
-            if node not in gathering.answers and node not in gathering.refusals
-        ]
+        silent = gathering.silent()
         for node in silent:
             if node != self.node_id:
                 self.send(node, gathering.ask)
@@ -234,7 +246,7 @@ class Rounds(Replica):
             super().answer(coordinator, answer)
 
     def on_answer(self, replica: NodeId, answer: Answer) -> None:
-        gathering = self.gatherings.get(answer.round)
+        gathering = self.gatherings.get(answer.round) or self.won.get(answer.round)
         if gathering is None or replica not in gathering.replicas:
             return  # It comes late: the round is over.
         match answer:
@@ -244,11 +256,31 @@ class Rounds(Replica):
                 gathering.refusals[replica] = promised
             case _:
                 gathering.answers[replica] = NOTHING
-        if len(gathering.answers) >= gathering.needed:
-            del self.gatherings[answer.round]
-            self.resume(gathering.operation, gathering.answers)
+        if answer.round in self.won:
+            self.hear_rest(gathering)
+        elif len(gathering.answers) >= gathering.needed:
+            self.win(gathering)
         elif len(gathering.replicas) - len(gathering.refusals) < gathering.needed:
             self.lose(gathering)
+
+    def win(self, gathering: Gathering) -> None:
+        number = gathering.ask.round
+        del self.gatherings[number]
+        self.won[number] = gathering
+        answers = dict(gathering.answers)
+        self.hear_rest(gathering)
+        self.resume(gathering.operation, answers)
+
+    def hear_rest(self, gathering: Gathering) -> None:
+        if not gathering.silent():
+            del self.won[gathering.ask.round]
+            self.on_all_heard(gathering)
+
+    def on_all_heard(self, gathering: Gathering) -> None:
+        """Every replica has answered a round that was won, or had the time to."""
+
+    def on_missed(self, gathering: Gathering, nodes: Iterable[NodeId]) -> None:
+        """These replicas did not answer a round that was won."""
 
     def lose(self, gathering: Gathering) -> None:
         del self.gatherings[gathering.ask.round]
@@ -258,7 +290,9 @@ class Rounds(Replica):
 
     def on_timer(self, name: str) -> None:
         kind, _, number = name.partition(" ")
-        if kind == TICK:
+        if kind == BEAT:
+            self.on_beat()
+        elif kind == TICK:
             self.on_tick()
         elif kind == PAUSE and (operation := self.operations.get(int(number))):
             self.resume(operation)
@@ -277,5 +311,11 @@ class Rounds(Replica):
                 self.lose(gathering)
             else:
                 self.send_asks(gathering)
-        if self.operations:
+        for gathering in list(self.won.values()):
+            if gathering.asked_tick + 2 < self.ticks:
+                del self.won[gathering.ask.round]
+                self.on_missed(gathering, gathering.silent())
+                self.on_all_heard(gathering)
+        self.ticking = bool(self.operations or self.won)
+        if self.ticking:
             self.set_timer(TICK, self.TICK_NS)
