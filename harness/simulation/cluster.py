@@ -63,9 +63,10 @@ class SimulatedCluster(Cluster):
         seed: int,
         world: World,
         keep_trace: bool = False,
+        most_events: int | None = None,
     ) -> None:
         self.nodes = tuple(nodes)
-        self.clock: VirtualClock = VirtualClock()
+        self.clock: VirtualClock = VirtualClock(most_events)
         self.world = world
         self.trace = Trace(keep_trace)
         self.findings: list[str] = []
