@@ -259,7 +259,7 @@ class Search:
         """
         places = [self._place()]
         tries, farthest, largest = 0, first, 0
-        self.reg[window.WIDTH] = WIDTHS[0]
+        self.reg[window.WIDTH] = (*WIDTHS, 0)[0]
         refuted = False
         while True:
             target = min(last, int(self.reg[window.EVENT]) + SEGMENT)
@@ -273,7 +273,7 @@ class Search:
                     del places[1 + (len(places) // 2)]
                 if event > farthest:
                     farthest, tries, refuted = event, 0, False
-                    self.reg[window.WIDTH] = WIDTHS[0]
+                    self.reg[window.WIDTH] = (*WIDTHS, 0)[0]
                 continue
             if not self.reg[window.CUT]:
                 return self._stuck(first, last, event, first)
@@ -292,7 +292,7 @@ class Search:
                 while places[-1].cut:
                     places.pop()
             self._return(places[-1])
-            self.reg[window.WIDTH] = WIDTHS[tries] if tries < len(WIDTHS) else 0
+            self.reg[window.WIDTH] = (*WIDTHS, 0)[min(tries, len(WIDTHS))]
 
     def _stuck(self, first: int, last: int, event: int, since: int) -> Found:
         seen, size = self._pools[1], 2 + 2 * int(self.reg[window.WORDS])
