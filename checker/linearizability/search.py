@@ -7,21 +7,26 @@ whole one needed: none left then proves that no order exists. Before that, a sho
 that no order exists *whatever* the state was a little earlier, which needs no history before.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from checker.linearizability import frontier, window
+from checker.linearizability.attempt import Attempt
+from checker.linearizability.compiling import compiled
 from checker.linearizability.problem import Problem
 from checker.linearizability.window import BITS
 
 COMPILED_FROM = 20_000
 """Operations from which loading the compiled loop, a second, is less than running without it."""
+
+QUICK_FROM = 200
+"""Operations from which the quick try of `narrow` comes first."""
 
 WIDTHS = (4, 32, 256)
 """How many configurations the front may hold, one try after the other; then any number."""
@@ -39,6 +44,12 @@ MOST_STATES = 4_096
 
 BUDGET = {True: 3_000_000, False: 20_000}
 """Steps between two looks at the clock, compiled and plain: some hundredths of a second."""
+
+BYTES = {True: 8, False: 40}
+"""Bytes that a number takes in an array, and about those that it takes in a list."""
+
+REFUTING = 20
+"""How many budgets of steps the shorter proof may take."""
 
 FUNCTIONS = (
     "look", "place", "leave", "add", "begin", "arrive", "expand", "obliged", "threshold",
@@ -81,17 +92,8 @@ class Place:
 
 
 @cache
-def compiled() -> dict[str, Any]:
-    """The functions of `frontier`, compiled; kept on disk, so that only the first use ever pays."""
-    # numba takes half a second to import, so only a history long enough to win it back does.
-    import numba
-
-    namespace = {**vars(window), **vars(frontier)}
-    for name in FUNCTIONS:
-        plain: Any = namespace[name]
-        bound = FunctionType(plain.__code__, namespace, name)
-        namespace[name] = numba.njit(cache=True, nogil=True)(bound)
-    return namespace
+def _compiled() -> dict[str, Any]:
+    return compiled(FUNCTIONS, window, frontier)
 
 
 class Search:
@@ -107,13 +109,16 @@ class Search:
         self.until = until
         self.memory_bytes = memory_bytes
         self.words = max(1, -(-max(problem.widths, default=1) // BITS))
-        self._functions = compiled() if fast else vars(frontier)
+        self._functions = _compiled() if fast else vars(frontier)
         self._ops = self._given(problem.records())
         self._events = self._given(problem.events)
         self._states = max(problem.states, 16)
         self._room = 0
         self._width = 0
         self._allocate()
+        # The quick try is for registers; of a short history it would not be quicker.
+        quick = problem.steps is None and len(problem.kinds) >= QUICK_FROM
+        self._attempt = Attempt(problem, self._ops, self._events, fast) if quick else None
 
     # --- memory -----------------------------------------------------------------------------------
 
@@ -140,12 +145,18 @@ class Search:
         self._grow(256 + 2 * slots)
 
     def _grow(self, room: int) -> None:
-        """Make room for so many configurations in each pool; `LimitReached` beyond the limit."""
-        size = room * (2 + 2 * self.words)
-        if 3 * size * (8 if self.fast else 40) > self.memory_bytes:
+        """Make room for so many configurations in each pool, or as many as the limit allows."""
+        # The front may be kept a second time, to come back to it.
+        each = 4 * (2 + 2 * self.words) * BYTES[self.fast]
+        room = min(room, self.memory_bytes // each)
+        if room <= self._room:
             raise LimitReached("memory limit")
-        for number, pool in enumerate(self._pools):
-            self._pools[number] = self._joined(pool, self._new(size - len(pool), 0))
+        size = room * (2 + 2 * self.words)
+        for pool in self._pools:
+            if self.fast:
+                pool.resize(size, refcheck=False)
+            else:
+                pool.extend([0] * (size - len(pool)))
         self._room = room
 
     def _more_states(self) -> None:
@@ -153,7 +164,7 @@ class Search:
         steps = self.problem.steps
         assert steps is not None
         added, self._states = self._states, self._states * 2
-        if self._states * len(steps.labels) * (8 if self.fast else 40) > self.memory_bytes:
+        if self._states * len(steps.labels) * BYTES[self.fast] > self.memory_bytes:
             raise LimitReached("memory limit")
         new = self._new(added * len(steps.labels), window.UNKNOWN_STEP)
         self._table = self._joined(self._table, new)
@@ -169,6 +180,10 @@ class Search:
         bounds = self.problem.bounds
         first, last = bounds[number], bounds[number + 1]
         self._width = self.problem.widths[number]
+        if self._attempt is not None:
+            proven, _, largest = self._attempt.part(number, self.until)
+            if proven:
+                return Found(True, last - first, last - first, largest)
         self._begin(first, [self.problem.initial])
         try:
             found = self._decide(first, last)
@@ -223,8 +238,11 @@ class Search:
             self.reg, self._ops, self._slots, self._sets, self._values, op, slot
         )
 
-    def _run(self, until: int) -> int:
-        """Run to an event or to a dead end, giving the loop whatever it asks for on the way."""
+    def _run(self, until: int, budgets: float = math.inf) -> int:
+        """Run to an event or to a dead end, giving the loop whatever it asks for on the way.
+
+        After so many budgets of steps it ends as `PAUSED`.
+        """
         while True:
             (front, seen, found), (seen_head, found_head) = self._pools, self._heads
             answer = self._functions["run"](
@@ -238,6 +256,8 @@ class Search:
                 self._fill_in()
             elif answer != window.PAUSED:
                 return int(answer)
+            elif (budgets := budgets - 1) <= 0:
+                return window.PAUSED
             if time.monotonic() > self.until:
                 raise LimitReached("time limit")
 
@@ -269,6 +289,9 @@ class Search:
                 if event == last:
                     return Found(True, last - first, last - first, int(self.reg[window.LARGEST]))
                 places.append(self._place())
+                if not self.reg[window.CUT]:
+                    # Nothing was lost so far, so there is no need to go back any farther.
+                    places = places[-1:]
                 if len(places) > PLACES_MAX:
                     del places[1 + (len(places) // 2)]
                 if event > farthest:
@@ -331,9 +354,10 @@ class Search:
                 for c in states:
                     front[c * size + 2 + words + slot // BITS] |= 1 << (slot % BITS)
             self._forget(start, event + 1)
-            if self._run(event + 1) == window.STUCK:
+            answer = self._run(event + 1, REFUTING)
+            if answer == window.STUCK:
                 return start
-            if start == first:
+            if start == first or answer == window.PAUSED:
                 return None
         return None
 
