@@ -3,8 +3,8 @@
 The rules are those of `checker.linearizability.frontier`, but only some of the ways on are
 followed, those with the fewest obligations and the fewest used operations. So it can only find that
 an order exists: a front that dies proves nothing, and the search goes back a little and on with a
-wider one, at last giving up. It asks that at most 62 operations are pending at once, so that a set of them is
-one number; that makes it several times as fast as the exact search.
+wider one, at last giving up. It asks that at most 62 operations are pending at once, so that a set
+of them is one number; that makes it several times as fast as the exact search.
 
 All runs as plain Python on lists, or compiled on arrays:
 

@@ -67,8 +67,7 @@ class Found:
 
     `verdict` is None where `limit` stopped it. `done` is the event that it came to, or got stuck
     at, of `events`; `stuck` is the place of the operation concerned in what the problem was
-    made of. `states` are the numbers of the states that were possible there, and `since`
-    is the event from which on the history alone is a proof, 0 being the beginning.
+    made of.
     """
 
     verdict: bool | None
@@ -77,8 +76,6 @@ class Found:
     largest: int
     limit: str = ""
     stuck: int = -1
-    states: tuple[int, ...] = ()
-    since: int = 0
 
 
 @dataclass
@@ -299,14 +296,13 @@ class Search:
                     self.reg[window.WIDTH] = (*WIDTHS, 0)[0]
                 continue
             if not self.reg[window.CUT]:
-                return self._stuck(first, last, event, first)
+                return self._stuck(first, last, event)
             largest = max(largest, int(self.reg[window.LARGEST]))
             tries += 1
             farthest = max(farthest, event)
             if tries >= len(WIDTHS) and not refuted:
-                since = self._refute(first, event)
-                if since is not None:
-                    return self._stuck(first, last, event, since)
+                if self._refute(first, event):
+                    return self._stuck(first, last, event)
                 refuted = True
             if tries < len(WIDTHS):
                 back = max(0, len(places) - tries)
@@ -317,14 +313,9 @@ class Search:
             self._return(places[-1])
             self.reg[window.WIDTH] = (*WIDTHS, 0)[min(tries, len(WIDTHS))]
 
-    def _stuck(self, first: int, last: int, event: int, since: int) -> Found:
-        seen, size = self._pools[1], 2 + 2 * int(self.reg[window.WORDS])
-        states = {int(seen[c * size]) for c in range(int(self.reg[window.SEEN]))} - {-1}
+    def _stuck(self, first: int, last: int, event: int) -> Found:
         largest = int(self.reg[window.LARGEST])
-        return Found(
-            False, event - first, last - first, largest, "", self._stuck_at(event),
-            tuple(sorted(states)), since - first,
-        )  # fmt: skip
+        return Found(False, event - first, last - first, largest, stuck=self._stuck_at(event))
 
     def _stuck_at(self, event: int) -> int:
         """The place of the operation of an event in what the problem was made of."""
@@ -332,15 +323,15 @@ class Search:
             return -1
         return int(self.problem.rows[int(self._events[event]) >> 1])
 
-    def _refute(self, first: int, event: int) -> int | None:
+    def _refute(self, first: int, event: int) -> bool:
         """Try to prove the dead end from a little before, whatever the state was there.
 
         Every state is a possible beginning there, and every operation that was pending may have
         been used already or not, which is what being free says. So the front stands for all that
-        is possible and more: if it dies, no order exists. Returns where the proof begins.
+        is possible and more: if it dies, no order exists.
         """
         if self.problem.states > MOST_STATES or self.problem.steps:
-            return None
+            return False
         states = range(self.problem.states)
         for reach in WINDOWS:
             start = max(first, event - reach)
@@ -356,10 +347,10 @@ class Search:
             self._forget(start, event + 1)
             answer = self._run(event + 1, REFUTING)
             if answer == window.STUCK:
-                return start
+                return True
             if start == first or answer == window.PAUSED:
-                return None
-        return None
+                return False
+        return False
 
     def _pending_at(self, first: int, event: int) -> list[int]:
         open_: dict[int, None] = {}
