@@ -101,4 +101,5 @@ REGISTER = Workload(
     kinds=("read", "write", "cas"),
     calls=RegisterCalls,
     check=_check,
+    model=MODELS["cas-register"],
 )
