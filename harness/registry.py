@@ -68,6 +68,46 @@ _SYSTEMS = (
         "flawed: a leader answers reads without asking whether it still leads",
     ),
     System(
+        "raft-forgets-vote",
+        "systems_under_test.raft.flawed:RaftForgetsVote",
+        "flawed: term and vote do not survive a restart",
+    ),
+    System(
+        "raft-no-sync",
+        "systems_under_test.raft.flawed:RaftNoSync",
+        "flawed: entries are acknowledged before they are durable",
+    ),
+    System(
+        "raft-commits-earlier-terms",
+        "systems_under_test.raft.flawed:RaftCommitsEarlierTerms",
+        "flawed: entries of earlier terms are committed by counting (Figure 8)",
+    ),
+    System(
+        "raft-ignores-logs",
+        "systems_under_test.raft.flawed:RaftIgnoresLogs",
+        "flawed: votes are given whatever the candidate's log holds",
+    ),
+    System(
+        "raft-commits-alone",
+        "systems_under_test.raft.flawed:RaftCommitsAlone",
+        "flawed: a leader acknowledges before a majority holds the entry",
+    ),
+    System(
+        "raft-forgets-sessions",
+        "systems_under_test.raft.flawed:RaftForgetsSessions",
+        "flawed: a request that is sent again takes effect again",
+    ),
+    System(
+        "raft-never-truncates",
+        "systems_under_test.raft.flawed:RaftNeverTruncates",
+        "flawed: entries that conflict with the leader's stay",
+    ),
+    System(
+        "raft-no-pre-vote",
+        "systems_under_test.raft.flawed:RaftNoPreVote",
+        "flawed: no Pre-Vote and no Check-Quorum; it stops serving after a one-way cut",
+    ),
+    System(
         "paxos-forgotten-promise",
         "systems_under_test.paxos.flawed:PaxosForgottenPromise",
         "flawed: a promise does not survive a restart",

@@ -91,6 +91,7 @@ def _completion(o: Operation) -> dict[str, Any]:
 
 def edn_lines(history: History) -> Iterator[str]:
     """A map a line, in order of the events."""
+    yield "; a history of Labrys"
     keyed = len({canonical(o.key) for o in history.operations}) > 1
     events: list[tuple[float, int, str]] = []
     for o in _sequential(history.operations):

@@ -12,8 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from checker.history import History, Operation, Outcome
-from checker.linearizability.configurations import Search
+from checker.history import History, Operation
 from checker.linearizability.facts import Ambiguous
 from checker.linearizability.ordered import Violation
 from checker.linearizability.rules import Group, rule_for, split
@@ -52,7 +51,7 @@ def check(
     started = time.monotonic()
     until = started + time_limit_s
     judge = partial(_one, model=model, engine=engine, until=until, memory=memory_limit_bytes)
-    result = _registers(history, model, engine, judge, executor)
+    result = _registers(history, model, engine, judge, until, memory_limit_bytes, executor)
     if result is None and engine in ("graph", "zones"):
         result = _unknown(engine, "it judges only registers; choose another engine")
     if result is None:
@@ -91,16 +90,24 @@ def _registers(
     model: Model,
     engine: str,
     judge: Callable[[Group], Result],
+    until: float,
+    memory: int,
     executor: Executor | None,
 ) -> Result | None:
     """Judge keys as registers; None where the model or an operation is none of a register."""
-    if model.name not in REGISTERS or engine == "search":
+    if model.name not in REGISTERS:
         return None
     # numpy and networkx take a while to import, so only a history that needs them does.
-    from checker.linearizability import mismatches, zones
+    from checker.linearizability import mismatches, searched, zones
 
     if not zones.supported(history.columns, {mismatches.MISMATCH}):
         return None
+    search = partial(
+        searched.judge_registers, initial=REGISTERS[model.name], model=model, until=until,
+        memory=memory, executor=executor,
+    )  # fmt: skip
+    if engine == "search":
+        return search(history.columns, range(len(history.columns.keys)))
     judged = mismatches.judge(history, REGISTERS[model.name], engine)
     worst = _worst(judged.results.values(), judged.algorithm)
     if worst.verdict is Verdict.INVALID or not judged.undecided:
@@ -109,6 +116,8 @@ def _registers(
     if engine != "auto":
         return _unknown(engine, "values alone do not tell the order of the writes of every key")
     columns = history.columns if judged.left is None else judged.left
+    if not (columns.version >= 0).any():
+        return search(columns, judged.undecided)
     groups = (
         (columns.keys[key], tuple(columns.operations(columns.rows_of(key))))
         for key in judged.undecided
@@ -142,6 +151,15 @@ def _one(group: Group, model: Model, engine: str, until: float, memory: int) -> 
     return _search(key, operations, model, until, memory)
 
 
+def _search(
+    key: Any, operations: Sequence[Operation], model: Model, until: float, memory: int
+) -> Result:
+    # numpy takes a while to import, so only a history that needs it does.
+    from checker.linearizability.searched import judge_operations
+
+    return judge_operations(key, operations, model, until, memory)
+
+
 def _told(key: Any, violation: Violation, algorithm: str) -> Result:
     return Result(
         verdict=Verdict.INVALID,
@@ -151,52 +169,6 @@ def _told(key: Any, violation: Violation, algorithm: str) -> Result:
         counterexample=violation.operations,
         explanation=(violation.told,),
     )
-
-
-def _search(
-    key: Any, operations: Sequence[Operation], model: Model, until: float, memory: int
-) -> Result:
-    """Judge one key by the search; the counterexample is what came before the impossible event."""
-    found = Search(model, operations, until, memory).run()
-    statistics = {"largest_frontier": found.largest}
-    if found.verdict:
-        return Result(verdict=Verdict.VALID, algorithm="search", statistics=statistics)
-    if found.verdict is None:
-        how_far = f"{found.done} of {found.events} events of key {key!r}"
-        reason = f"the {found.limit} was reached after {how_far}"
-        return _with(_unknown("search", reason), statistics)
-    stuck = found.stuck_at
-    assert stuck is not None
-    assert stuck.completed is not None
-    shown = _shrunk([o for o in operations if o.invoked <= stuck.completed], stuck, model, until)
-    number = next(n for n, o in enumerate(shown, 1) if o is stuck)
-    why = "; ".join(found.reasons)
-    return Result(
-        verdict=Verdict.INVALID,
-        algorithm="search",
-        key=key,
-        reason=f"key {key!r}: no order includes operation {number}",
-        counterexample=tuple(shown),
-        explanation=(f"No order of the operations before it includes {number}: {why}.",),
-        statistics=statistics,
-    )
-
-
-def _shrunk(
-    operations: list[Operation], stuck: Operation, model: Model, until: float
-) -> list[Operation]:
-    """The operations without the failed ones and the observations that are not needed.
-
-    Whatever only observed may be left out and what is left still violates; an update may not, as
-    that can make an invalid history valid or the other way round.
-    """
-    observers: frozenset[str] = getattr(model, "observers", frozenset())
-    left = [o for o in operations if o.outcome is not Outcome.FAIL]
-    for operation in [o for o in left if o.function in observers and o is not stuck]:
-        rest = [o for o in left if o is not operation]
-        if Search(model, rest, min(until, time.monotonic() + 1), 1 << 28).run().verdict is False:
-            left = rest
-    return left
 
 
 def _unknown(algorithm: str, reason: str) -> Result:

@@ -16,6 +16,10 @@ T = TypeVar("T")
 Action: TypeAlias = Callable[..., None]
 
 
+class Runaway(Exception):
+    """More things happened than the run was given; the clock says when it was stopped."""
+
+
 class Waiter:
     """Something that a coroutine waits for: an answer, a moment, the end of another one."""
 
@@ -90,7 +94,9 @@ class _Task:
 class VirtualClock(Clock):
     """The clock and the queue of one simulated run."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_events: int | None = None) -> None:
+        """After `most_events` a run is stopped with `Runaway`."""
+        self._most = most_events
         self._now_ns = 0
         self._queue: list[tuple[int, int, Action, tuple[Any, ...]]] = []
         self._count = 0
@@ -143,6 +149,9 @@ class VirtualClock(Clock):
                 raise RuntimeError("the run waits for something that will never happen")
             self._now_ns, _, action, arguments = pop(queue)
             action(*arguments)
+            if self._most is not None and self._count > self._most:
+                main.give_up()
+                raise Runaway
         if main.error is not None:
             raise main.error
         result: T = main.result

@@ -63,9 +63,10 @@ class SimulatedCluster(Cluster):
         seed: int,
         world: World,
         keep_trace: bool = False,
+        most_events: int | None = None,
     ) -> None:
         self.nodes = tuple(nodes)
-        self.clock: VirtualClock = VirtualClock()
+        self.clock: VirtualClock = VirtualClock(most_events)
         self.world = world
         self.trace = Trace(keep_trace)
         self.findings: list[str] = []
@@ -110,10 +111,10 @@ class SimulatedCluster(Cluster):
     # --- messages ---------------------------------------------------------------------------------
 
     def _route(self, message: Message) -> None:
+        target = message.target
         if self._codec is not None:
             payload = self._codec.decode(self._codec.encode(message.payload))
-            message = Message(message.source, message.target, payload)
-        target = message.target
+            message = Message(message.source, target, payload)
         if target == message.source:
             self.clock.at(self.clock.now_ns(), self._arrive, message)
         elif target in self.places:
@@ -156,9 +157,12 @@ class SimulatedCluster(Cluster):
         world = self.world
         for jump in world.jumps:
             self.clock.at(jump.at_ns, self.places[jump.node].jump, jump.by_ns)
+        for blink in world.blinks:
+            self.clock.at(blink.at_ns, self.places[blink.node].kill)
+            self.clock.at(blink.at_ns + blink.for_ns, self._repair, blink.node)
         for failure in world.disk_failures:
             self.clock.at(failure.at_ns, self._fail_disk, failure.node)
-            self.clock.at(failure.at_ns + failure.for_ns, self._repair_disk, failure.node)
+            self.clock.at(failure.at_ns + failure.for_ns, self._repair, failure.node)
 
     async def close(self) -> None:
         self.check_invariants()
@@ -226,7 +230,8 @@ class SimulatedCluster(Cluster):
     def _fail_disk(self, node: NodeId) -> None:
         self.places[node].disk_fails = True
 
-    def _repair_disk(self, node: NodeId) -> None:
+    def _repair(self, node: NodeId) -> None:
+        """Start a node again that the world took down, unless the nemesis holds it down."""
         place = self.places[node]
         place.disk_fails = False
         if node not in self._killed:

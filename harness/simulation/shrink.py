@@ -152,7 +152,7 @@ class Shrinker:
         """Fewer nodes, where the world does not tell of single ones."""
         config, world = self.best.scenario.config, self.best.scenario.world
         per_node = (world.offsets_ns, world.drifts_ppm, world.regions, world.clogs, world.jumps,
-                    world.disk_failures)  # fmt: skip
+                    world.disk_failures, world.blinks)  # fmt: skip
         if any(per_node) or self.best.scenario.core is not None:
             return
         least = max((p.fault.least_nodes for p in self.best.scenario.schedule), default=1)

@@ -5,16 +5,21 @@ from dataclasses import dataclass
 
 from checker.history import History
 from checker.verdict import Result, Verdict
-from harness.clock import Clock
+from harness.clock import SECOND_NS, Clock
 from harness.recorder import Recorder
 from harness.registry import system, workload
 from harness.run import Observations, Plan, Run
+from harness.simulation.clock import Runaway
 from harness.simulation.cluster import SimulatedCluster
 from harness.simulation.scenario import Scenario, Scripted
 from systems_under_test.node import NodeId
 from workloads.workload import Call
 
 MEMORY_BYTES = 1 << 29
+
+MOST_EVENTS = 100_000
+"""A run of a campaign takes some thousands of events. One that takes so many more is caught in a
+storm of messages, which is a finding of its own."""
 
 
 class MemoryRecorder(Recorder):
@@ -52,12 +57,19 @@ class Simulated:
         return self.kind not in ("", "unknown")
 
 
-def simulate(scenario: Scenario, *, keep_trace: bool = False) -> Simulated:
-    """Carry out a scenario and judge it."""
-    cluster = cluster_of(scenario, keep_trace=keep_trace)
+def simulate(
+    scenario: Scenario, *, keep_trace: bool = False, most_events: int | None = MOST_EVENTS
+) -> Simulated:
+    """Carry out a scenario and judge it; without `most_events` it may take as many as it likes."""
+    cluster = cluster_of(scenario, keep_trace=keep_trace, most_events=most_events)
     recorder = MemoryRecorder(cluster.clock)
     run = Run(plan_of(scenario), cluster, recorder)
-    observed = cluster.clock.run(run.perform())
+    try:
+        observed = cluster.clock.run(run.perform())
+    except Runaway:
+        storm = f"{MOST_EVENTS:,} events in {cluster.clock.now_ns() / SECOND_NS:.1f} s"
+        detail = f"a storm of messages: {storm}, and no end of it"
+        observed = Observations(liveness={"passed": False, "detail": detail, "recovery_ns": None})
     history = History.from_lines(recorder.lines)
     config = scenario.config
     result = workload(config.workload).check(history, config.check_time_limit, MEMORY_BYTES)
@@ -77,7 +89,9 @@ def simulate(scenario: Scenario, *, keep_trace: bool = False) -> Simulated:
     )
 
 
-def cluster_of(scenario: Scenario, *, keep_trace: bool = False) -> SimulatedCluster:
+def cluster_of(
+    scenario: Scenario, *, keep_trace: bool = False, most_events: int | None = None
+) -> SimulatedCluster:
     """The cluster that a scenario asks for, not yet open."""
     config = scenario.config
     return SimulatedCluster(
@@ -86,6 +100,7 @@ def cluster_of(scenario: Scenario, *, keep_trace: bool = False) -> SimulatedClus
         seed=config.seed,
         world=scenario.world,
         keep_trace=keep_trace,
+        most_events=most_events,
     )
 
 

@@ -55,6 +55,15 @@ class DiskFailure:
     for_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class Blink:
+    """A node crashes and is back within milliseconds: sooner than the others miss it."""
+
+    node: NodeId
+    at_ns: int
+    for_ns: int
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class World:
     """A seed's world. Times are in nanoseconds, chances from 0 to 1, drifts in parts per million.
@@ -81,6 +90,7 @@ class World:
     clogs: tuple[Clog, ...] = ()
     jumps: tuple[Jump, ...] = ()
     disk_failures: tuple[DiskFailure, ...] = ()
+    blinks: tuple[Blink, ...] = ()
     wired: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -93,7 +103,9 @@ class World:
         plain["latency"] = Latency(plain["latency"])
         for name in ("offsets_ns", "drifts_ppm", "regions"):
             plain[name] = tuple(plain[name])
-        for name, kind in (("clogs", Clog), ("jumps", Jump), ("disk_failures", DiskFailure)):
+        for name, kind in (
+            ("clogs", Clog), ("jumps", Jump), ("disk_failures", DiskFailure), ("blinks", Blink),
+        ):  # fmt: skip
             plain[name] = tuple(kind(**item) for item in plain[name])
         return cls(**plain)
 
@@ -140,6 +152,7 @@ def draw_world(nodes: tuple[NodeId, ...], length_ns: int, random: Random) -> Wor
         )
         if sometimes(0.2)
         else (),
+        blinks=_blinks(nodes, length_ns, random) if sometimes(0.3) else (),
         wired=sometimes(0.05),
     )  # fmt: skip
 
@@ -151,3 +164,12 @@ def _clogs(nodes: tuple[NodeId, ...], length_ns: int, random: Random) -> tuple[C
         at_ns = random.randrange(length_ns)
         clogs.append(Clog(source, target, at_ns, at_ns + random.randint(10, 500) * MILLISECOND_NS))
     return tuple(clogs)
+
+
+def _blinks(nodes: tuple[NodeId, ...], length_ns: int, random: Random) -> tuple[Blink, ...]:
+    """Several a second, since what they find needs one at just the wrong moment."""
+    return tuple(
+        Blink(random.choice(nodes), random.randrange(length_ns),
+              random.randint(1, 20) * MILLISECOND_NS)
+        for _ in range(random.randint(1, 6) * max(1, length_ns // SECOND_NS))
+    )  # fmt: skip
