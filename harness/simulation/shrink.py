@@ -37,8 +37,10 @@ class Shrinker:
         self._write_down()
         while time.monotonic() < self.until:
             size = self._size()
-            for step in (self._end, self._faults, self._clients, self._keys, self._calls,
-                         self._writes, self._pairs, self._merge, self._calm, self._few):  # fmt: skip
+            for step in (
+                self._end, self._faults, self._clients, self._keys, self._calls, self._writes,
+                self._pairs, self._merge, self._calm, self._few,
+            ):  # fmt: skip
                 step()
             if self._size() == size:
                 break
