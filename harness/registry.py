@@ -168,6 +168,21 @@ _SYSTEMS = (
         "flawed: a hint counts as an answer, and is lost",
     ),
     System(
+        "ring-serves-early",
+        "systems_under_test.ring.flawed:RingServesEarly",
+        "flawed: partitions are served before their transfer ended",
+    ),
+    System(
+        "ring-old-epoch",
+        "systems_under_test.ring.flawed:RingOldEpoch",
+        "flawed: questions of an earlier epoch are answered",
+    ),
+    System(
+        "ring-trusts-hearsay",
+        "systems_under_test.ring.flawed:RingTrustsHearsay",
+        "flawed: a transferred copy counts as a vote",
+    ),
+    System(
         "primary-backup",
         "systems_under_test.classics.primary_backup:PrimaryBackup",
         "flawed: a primary acknowledges before its backups have it",

@@ -13,9 +13,8 @@ many steps as long as nothing overtakes the `Persist` that stands before it.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from random import Random
-from typing import Any, ClassVar, Protocol, TypeAlias, final
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, final
 
 from systems_under_test.quorum import majority
 
@@ -37,8 +36,7 @@ class Payload:
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """An envelope: a payload on its way from `source` to `target`. It may be lost or duplicated."""
 
     source: NodeId
@@ -49,8 +47,7 @@ class Message:
 # --- events: what happens to a node ---------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(NamedTuple):
     """The node begins, with every record that it has ever persisted, oldest first.
 
     It is the first event and comes exactly once in the life of a `Node` object. A crashed node
@@ -60,15 +57,13 @@ class Started:
     stored: tuple[Payload, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """A message arrived, from a peer or from a client."""
 
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class TimerFired:
+class TimerFired(NamedTuple):
     """A timer that this node set, and has neither cancelled nor set anew, ran out."""
 
     name: str
@@ -79,30 +74,26 @@ Event: TypeAlias = Started | Received | TimerFired
 # --- effects: what a node asks for ----------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """Hand a message to the network, which may lose, delay, duplicate or reorder it."""
 
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class SetTimer:
+class SetTimer(NamedTuple):
     """Fire `TimerFired(name)` once, `after_ns` from now; replaces a running timer of that name."""
 
     name: str
     after_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class CancelTimer:
+class CancelTimer(NamedTuple):
     """Forget the timer of that name; no event of it arrives any more. Unknown names do no harm."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Persist:
+class Persist(NamedTuple):
     """Append a record to the journal; it is durable before any later effect of the same step."""
 
     record: Payload

@@ -111,10 +111,10 @@ class SimulatedCluster(Cluster):
     # --- messages ---------------------------------------------------------------------------------
 
     def _route(self, message: Message) -> None:
+        target = message.target
         if self._codec is not None:
             payload = self._codec.decode(self._codec.encode(message.payload))
-            message = Message(message.source, message.target, payload)
-        target = message.target
+            message = Message(message.source, target, payload)
         if target == message.source:
             self.clock.at(self.clock.now_ns(), self._arrive, message)
         elif target in self.places:

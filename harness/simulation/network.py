@@ -67,12 +67,13 @@ class Network:
         self.cut.clear()
 
     def _carry(self, link: Link, message: Message) -> None:
-        clock, world = self._clock, self._world
+        clock = self._clock
         moment_ns = clock.now_ns() + self._delay_ns(self._base_ns[link])
-        for clog in self._clogs.get(link, ()):
-            if clog.at_ns <= moment_ns < clog.until_ns:
-                moment_ns = clog.until_ns
-        if not world.reordering:
+        if self._clogs:
+            for clog in self._clogs.get(link, ()):
+                if clog.at_ns <= moment_ns < clog.until_ns:
+                    moment_ns = clog.until_ns
+        if not self._world.reordering:
             moment_ns = max(moment_ns, self._latest.get(link, 0))
             self._latest[link] = moment_ns
         clock.at(moment_ns, self._deliver, link, message)

@@ -65,7 +65,9 @@ class SimulatedNode:
         self._rate = 1 + world.drifts_ppm[number] / 1e6 if world.drifts_ppm else 1.0
         self._offset_ns = world.offsets_ns[number] if world.offsets_ns else 0
         self._life = 0
-        self._timers: dict[str, int] = {}
+        self._timers: dict[str, list[int]] = {}
+        """When each timer is due, when its entry in the queue comes, and the entry's number."""
+
         self._timer_count = 0
         self._late: list[Received | tuple[str, int]] = []
         self._forget()
@@ -155,7 +157,13 @@ class SimulatedNode:
         for effect in effects:
             kind = type(effect)
             if kind is Send:
-                self._in_order(effect.message)  # type: ignore[union-attr]
+                message = effect.message  # type: ignore[union-attr]
+                if self._records:
+                    self._after_records.append(message)
+                elif self._syncing:
+                    self._after_sync.append(message)
+                else:
+                    self._send_now(message)
             elif kind is SetTimer:
                 self._set_timer(effect.name, effect.after_ns)  # type: ignore[union-attr]
             elif kind is Persist:
@@ -170,29 +178,34 @@ class SimulatedNode:
             self._turn_due = True
             self._clock.at(self._clock.now_ns(), self._end_turn, self._life)
 
-    def _in_order(self, message: Message) -> None:
-        if self._records:
-            self._after_records.append(message)
-        elif self._syncing:
-            self._after_sync.append(message)
-        else:
-            self._send_now(message)
-
     def _send_now(self, message: Message) -> None:
         self.counters["messages_sent"] += 1
         self._send(message)
 
     def _set_timer(self, name: str, after_ns: int) -> None:
-        """A timer runs by the node's own clock, whose drift makes it early or late."""
-        self._timer_count += 1
-        self._timers[name] = self._timer_count
-        moment_ns = self._clock.now_ns() + int(after_ns / self._rate)
-        self._clock.at(moment_ns, self._fire, name, self._timer_count)
+        """A timer runs by the node's own clock, whose drift makes it early or late.
+
+        Most timers are set anew long before they run out, so an entry of the queue that comes too
+        early for its timer is put off then, instead of one more being made at each setting.
+        """
+        due_ns = self._clock.now_ns() + int(after_ns / self._rate)
+        timer = self._timers.get(name)
+        if timer is None or timer[1] > due_ns:
+            self._timer_count += 1
+            self._timers[name] = [due_ns, due_ns, self._timer_count]
+            self._clock.at(due_ns, self._fire, name, self._timer_count)
+        else:
+            timer[0] = due_ns
 
     def _fire(self, name: str, number: int) -> None:
-        # Each setting has a number of its own, so one that was cancelled, set anew or lost with a
-        # crash is not in the table any more.
-        if self._timers.get(name) != number:
+        # Each entry of the queue has a number of its own, so that of a timer which was cancelled,
+        # or lost with a crash, is not in the table any more.
+        timer = self._timers.get(name)
+        if timer is None or timer[2] != number:
+            return
+        if timer[0] > self._clock.now_ns():
+            timer[1] = timer[0]
+            self._clock.at(timer[0], self._fire, name, number)
             return
         if self.paused:
             self._late.append((name, number))

@@ -57,9 +57,11 @@ class Simulated:
         return self.kind not in ("", "unknown")
 
 
-def simulate(scenario: Scenario, *, keep_trace: bool = False) -> Simulated:
-    """Carry out a scenario and judge it."""
-    cluster = cluster_of(scenario, keep_trace=keep_trace, most_events=MOST_EVENTS)
+def simulate(
+    scenario: Scenario, *, keep_trace: bool = False, most_events: int | None = MOST_EVENTS
+) -> Simulated:
+    """Carry out a scenario and judge it; without `most_events` it may take as many as it likes."""
+    cluster = cluster_of(scenario, keep_trace=keep_trace, most_events=most_events)
     recorder = MemoryRecorder(cluster.clock)
     run = Run(plan_of(scenario), cluster, recorder)
     try:

@@ -21,7 +21,7 @@ from random import Random
 
 from systems_under_test.node import NodeId
 from systems_under_test.ring.handoff import Handoff
-from systems_under_test.ring.hashing import PARTITIONS
+from systems_under_test.ring.hashing import PARTITIONS, shared_partitions
 from systems_under_test.ring.messages import (
     NOTHING,
     ZERO,
@@ -81,14 +81,15 @@ class Entropy(Handoff):
 
     def leaves(self, peer: NodeId, group: int) -> tuple[int, ...]:
         """The digests of a group's partitions, 0 for those that the two nodes do not share."""
+        shared = self.shared_with(peer)
         return tuple(
-            self.digests.get(number, 0) if self.shares(peer, number) else 0
+            self.digests.get(number, 0) if number in shared else 0
             for number in range(group * FANOUT, (group + 1) * FANOUT)
         )
 
-    def shares(self, peer: NodeId, partition: int) -> bool:
-        owners = self.owners[partition]
-        return peer in owners and self.node_id in owners and partition not in self.awaited
+    def shared_with(self, peer: NodeId) -> frozenset[int]:
+        shared = shared_partitions(self.members, self.REPLICAS, self.node_id, peer)
+        return shared.difference(self.awaited) if self.awaited else shared
 
     def on_digests(self, peer: NodeId, digests: Digests) -> None:
         if digests.epoch != self.epoch:
@@ -99,7 +100,7 @@ class Entropy(Handoff):
         ours = self.leaves(peer, digests.group)
         for offset, (mine, theirs) in enumerate(zip(ours, digests.digests, strict=True)):
             number = digests.group * FANOUT + offset
-            if mine != theirs and self.shares(peer, number):
+            if mine != theirs and number in self.shared_with(peer):
                 known = tuple(
                     Known(key, copy.tag, copy.ballot)
                     for key in self.keys.get(number, ())
@@ -117,7 +118,7 @@ class Entropy(Handoff):
 
     def on_versions(self, peer: NodeId, versions: Versions) -> None:
         """Send what we hold in newer versions, and ask for what the peer does."""
-        if versions.epoch != self.epoch or not self.shares(peer, versions.partition):
+        if versions.epoch != self.epoch or versions.partition not in self.shared_with(peer):
             return
         theirs = {known.key: (known.tag, known.ballot) for known in versions.known}
         newer = [

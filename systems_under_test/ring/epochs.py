@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from systems_under_test.node import NodeId, Payload
+from systems_under_test.quorum import majority
 from systems_under_test.ring.gossip import Gossip
 from systems_under_test.ring.hashing import (
     PARTITIONS,
@@ -150,11 +151,18 @@ class Epochs(Gossip):
     def awaiting(self, owners: tuple[NodeId, ...]) -> Awaited:
         """Await a partition from a majority of its former owners."""
         sources = tuple(node for node in owners if node != self.node_id)
-        return Awaited(sources, len(owners) // 2 + 1)
+        return Awaited(sources, majority(len(owners)))
 
     def coordinator_of(self, key: str) -> NodeId:
-        """The first replica of the key that is up; this node where none seems to be."""
-        return next((node for node in self.replicas_of(key) if self.is_up(node)), self.node_id)
+        """The first replica of the key that is up and can serve; this node where none seems to."""
+        replicas = self.replicas_of(key)
+        return next((node for node in replicas if self.can_serve(node, replicas)), self.node_id)
+
+    def can_serve(self, node: NodeId, replicas: tuple[NodeId, ...]) -> bool:
+        """Whether a node seems to reach a majority: a link may be cut in one direction only."""
+        heard = self.heard_by.get(node, replicas)
+        count = sum(replica == node or replica in heard for replica in replicas)
+        return node == self.node_id or (self.is_up(node) and count >= majority(len(replicas)))
 
     # --- telling ----------------------------------------------------------------------------------
 
@@ -171,10 +179,11 @@ class Epochs(Gossip):
         self.send(peer, Announce(tuple(self.configurations[known:])))
 
     def alive(self) -> Alive:
-        return Alive(self.epoch, not self.awaited)
+        return Alive(self.epoch, not self.awaited, self.hears())
 
     def on_alive(self, peer: NodeId, alive: Alive) -> None:
         self.hear(peer)
+        self.heard_by[peer] = alive.hears
         self.settled[peer] = (alive.epoch, alive.settled)
         if alive.epoch < self.epoch:
             self.announce(peer, alive.epoch)

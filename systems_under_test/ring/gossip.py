@@ -27,6 +27,9 @@ class Gossip(State):
         super().__init__(node_id, peers, random)
         self.beats = 0
         self.heard = dict.fromkeys(self.peers, 0)
+        self.heard_by: dict[NodeId, tuple[NodeId, ...]] = {}
+        """Whom each peer heard lately, as it told last."""
+
         self.settled: dict[NodeId, tuple[int, bool]] = {}
         """The epoch that each peer told last, and whether it had all its partitions then."""
 
@@ -46,6 +49,9 @@ class Gossip(State):
 
     def hear(self, peer: NodeId) -> None:
         self.heard[peer] = self.beats
+
+    def hears(self) -> tuple[NodeId, ...]:
+        return tuple(peer for peer in self.peers if self.is_up(peer))
 
     def is_up(self, node: NodeId) -> bool:
         return node == self.node_id or self.beats - self.heard[node] <= self.SILENT_BEATS

@@ -72,6 +72,13 @@ def placement(members: Members, count: int) -> tuple[tuple[NodeId, ...], ...]:
     )
 
 
+@lru_cache(maxsize=256)
+def shared_partitions(members: Members, count: int, one: NodeId, other: NodeId) -> frozenset[int]:
+    """The partitions that both nodes own."""
+    owners = placement(members, count)
+    return frozenset(number for number in range(PARTITIONS) if {one, other} <= set(owners[number]))
+
+
 def equal_members(nodes: Iterable[NodeId]) -> Members:
     """Members that all have capacity 1."""
     return tuple((node, 1.0) for node in sorted(nodes))

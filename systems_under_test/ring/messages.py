@@ -114,11 +114,12 @@ class Refused(Answer):
 class Alive(Payload):
     """From every node to all others, now and then: I am up, in that epoch.
 
-    `settled` says that it has all partitions that it owns.
+    `settled` says that it has all partitions that it owns, `hears` whom it heard lately.
     """
 
     epoch: int
     settled: bool
+    hears: tuple[NodeId, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from systems_under_test.node import Json, Message, NodeId, Payload
 from systems_under_test.quorum import majority
 from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
 from systems_under_test.ring.dynamo import Level
+from systems_under_test.ring.invariants import Invariants
 from systems_under_test.ring.linearizable import UNCHANGED
 from systems_under_test.ring.messages import (
     PAYLOADS,
@@ -51,6 +52,7 @@ class Ring(Reconfiguration):
     """A node of the ring; operations are linearizable where clients do not ask for less."""
 
     payloads: ClassVar[tuple[type[Payload], ...]] = PAYLOADS
+    invariants = Invariants
 
     LEVEL = Level.LINEARIZABLE
     """The consistency of a request that names none. One that does says "read@quorum"."""

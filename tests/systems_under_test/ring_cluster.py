@@ -230,10 +230,12 @@ def show(value: Any) -> str:
             for field in fields(value):  # type: ignore[arg-type]
                 inside = getattr(value, field.name)
                 text = str(inside & 0xFFFF) if field.name == "round" else show(inside)
+                if field.name == "digests":
+                    text = f"{len(inside)} numbers"
                 words.append(f"{field.name}={text}")
             return f"{type(value).__name__}({', '.join(words)})"
         case str():
-            return value
+            return value.replace("\0", "~")
         case _:
             return json.dumps(value)
 
