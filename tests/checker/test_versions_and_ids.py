@@ -65,7 +65,7 @@ def test_versions_prove_only_what_is_so() -> None:
     thing, model = OBJECTS["etcd"], MODELS["etcd"]()
     random = Random(41)
     seen: Counter[str] = Counter()
-    for _ in range(20_000 * DEEP):
+    for number in range(20_000 * DEEP):
         operations = draw(random, thing)
         witness = order(operations, thing)
         versions = numbered(random, operations if witness is None else witness)
@@ -79,6 +79,9 @@ def test_versions_prove_only_what_is_so() -> None:
         lies = check_versions(told)
         assert find_lies(Columns.of(told)) == ([0] if lies else [])
         proven = verified(told)
+        if number % 4:
+            assert not (proven and (lies or witness is None)), told
+            continue
         result = check(told, model)
         if witness is None:
             assert not proven, told
