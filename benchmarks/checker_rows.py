@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.checker_repeated import repeated
 from checker.columns import INFO, NEVER, NOTHING, OK, Columns, Table
 from checker.history import History
 from checker.linearizability.check import check
@@ -96,6 +97,14 @@ def judge(history: History) -> int:
     return len(history)
 
 
+def judge_in_vain(history: History) -> int:
+    """Judge it for ten seconds at most, and return its operations, or those it came to."""
+    result = check(history, MODELS["cas-register"](), time_limit_s=10)
+    if result.verdict is Verdict.VALID:
+        return len(history)
+    return int(result.reason.split(" of ")[0].split()[-1]) // 2
+
+
 def foreign() -> list[tuple[History, str, str]]:
     """The recorded histories of other tools, of a folder named in the environment or our own."""
     from checker.formats import read
@@ -130,6 +139,48 @@ ROWS = {
         ">= 4 M/s, <= 2.5 GB",
         lambda: registers(10_000_000, 1, 10),
         judge,
+    ),
+    "d": Row(
+        "1 M operations, 1,000 keys, 10 clients, five values",
+        ">= 2 M/s",
+        lambda: repeated(1_000_000, 1000, 10),
+        judge,
+    ),
+    "e": Row(
+        "100,000 operations, one key, 10 clients, five values",
+        ">= 1 M/s, <= 500 MB",
+        lambda: repeated(100_000, 1, 10),
+        judge,
+    ),
+    "f20": Row(
+        "as e, with 20 crashed writes",
+        ">= 200,000/s",
+        lambda: repeated(100_000, 1, 10, 20),
+        judge,
+    ),
+    "f100": Row(
+        "as e, with 100 crashed writes",
+        ">= 30,000/s",
+        lambda: repeated(100_000, 1, 10, 100),
+        judge,
+    ),
+    "g20": Row(
+        "100,000 operations, one key, 20 clients, five values",
+        "225,000/s: the prototype",
+        lambda: repeated(100_000, 1, 20),
+        judge,
+    ),
+    "g50": Row(
+        "100,000 operations, one key, 50 clients, five values",
+        "7,000/s: the prototype",
+        lambda: repeated(100_000, 1, 50),
+        judge,
+    ),
+    "g100": Row(
+        "20,000 operations, one key, 100 clients, five values",
+        "80/s: the prototype",
+        lambda: repeated(20_000, 1, 100),
+        judge_in_vain,
     ),
     "h": Row("recorded histories of other tools, one after another", "", foreign, judge_foreign),
 }

@@ -71,6 +71,10 @@ def run(
     ] = None,
     check_time_limit: Annotated[float | None, typer.Option(help="Seconds for checking.")] = None,
     check_memory_limit: Annotated[int | None, typer.Option(help="MiB for checking.")] = None,
+    check_online: Annotated[
+        bool | None,
+        typer.Option("--check-online", help="Judge meanwhile; stop at the first violation."),
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="Options from a TOML file.")] = None,
     store: Store = Path("store"),
     as_json: AsJson = False,

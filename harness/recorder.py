@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from checker.history import VERSION, Outcome
+from checker.online import Online
 from harness.clock import Clock
 from harness.errors import HarnessError
 from workloads.workload import Call
@@ -50,6 +51,7 @@ class Recorder:
         self.outcomes: Counter[str] = Counter()
         self.active_faults: dict[int, str] = {}
         self.phase_name = ""
+        self.online: Online | None = None
         self._write({"labrys": "history", "version": VERSION})
 
     def invoke(self, process: int, call: Call) -> None:
@@ -62,6 +64,8 @@ class Recorder:
             "time_ns": self._clock.now_ns(),
         }
         self._write(event)
+        if self.online is not None:
+            self.online.invoke(process, call.function, call.key, call.argument)
 
     def complete(self, process: int, completion: Completion) -> None:
         event: dict[str, Any] = {
@@ -77,6 +81,8 @@ class Recorder:
             event["error"] = completion.error
         self.outcomes[event["type"]] += 1
         self._write(event)
+        if self.online is not None:
+            self.online.complete(process, completion.outcome, completion.result)
 
     def inject(self, number: int, name: str, detail: str, since_ns: int) -> None:
         """A fault is now in force; its injection began at `since_ns`."""

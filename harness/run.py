@@ -19,6 +19,7 @@ from random import Random
 from typing import Any
 
 from checker.history import Outcome
+from checker.online import Online
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import Cluster, NoAnswer, Unreachable
 from harness.config import RunConfig
@@ -38,7 +39,7 @@ WARM_UP_NS = 15 * SECOND_NS
 
 @dataclass
 class Observations:
-    """What a run learned beside its history."""
+    """What a run learned beside its history; `stopped` is the violation that ended its calls."""
 
     liveness: dict[str, Any] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
@@ -46,6 +47,7 @@ class Observations:
     counters: dict[NodeId, Any] = field(default_factory=dict)
     leaders: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    stopped: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return dict(vars(self))
@@ -106,6 +108,10 @@ def plan(config: RunConfig, workload: Workload, cluster: Cluster) -> Plan:
     return Plan(config, workload, schedule, refused)
 
 
+class _Violated(Exception):
+    """The calls so far are not linearizable; the message says of which key, and why."""
+
+
 class Run:
     """Carries out a plan on a cluster."""
 
@@ -123,6 +129,8 @@ class Run:
         self._observer = Observer(cluster, cluster.clock)
         self._seen = Observations()
         self._workers: list[Worker] = []
+        if self._config.check_online:
+            recorder.online = Online(plan.workload.model())
 
     async def perform(self) -> Observations:
         """Perform every step; whatever happens, the cluster is closed and its logs are kept."""
@@ -133,7 +141,7 @@ class Run:
             await self._step("warm-up", self._warm_up)
             self._workers = [self._worker(number) for number in range(self._config.clients)]
             await self._step("calls", lambda: self._call_under_faults(calls))
-            if not self._plan.only_calls:
+            if not (self._plan.only_calls or self._seen.stopped):
                 await self._step("heal", self._heal)
                 await self._step("recovery", lambda: self._recover(calls))
                 await self._step("final reads", lambda: self._read_finally(calls))
@@ -191,12 +199,25 @@ class Run:
                 worker.work(calls, pace, lambda: self._clock.now_ns() < end_ns)
                 for worker in self._workers
             ]
-        await self._clock.together(
-            self._nemesis.perform(self._plan.schedule, begin_ns),
-            self._observer.watch(end_ns),
-            self._heal_later(begin_ns),
-            *work,
-        )
+        try:
+            await self._clock.together(
+                self._nemesis.perform(self._plan.schedule, begin_ns),
+                self._observer.watch(end_ns),
+                self._heal_later(begin_ns),
+                self._stop_at_violation(end_ns),
+                *work,
+            )
+        except _Violated as violated:
+            self._seen.stopped = str(violated)
+            await self._nemesis.heal_everything()
+
+    async def _stop_at_violation(self, end_ns: int) -> None:
+        """Raise `_Violated`, which ends all that goes on, as soon as the calls show a violation."""
+        online = self._recorder.online
+        while online is not None and self._clock.now_ns() < end_ns:
+            if online.violation:
+                raise _Violated(online.violation)
+            await self._clock.sleep_until_ns(self._clock.now_ns() + 20 * MILLISECOND_NS)
 
     async def _heal_later(self, begin_ns: int) -> None:
         if self._plan.heal_ns is not None:

@@ -102,4 +102,5 @@ REGISTER = Workload(
     kinds=("read", "write", "cas"),
     calls=RegisterCalls,
     check=_check,
+    model=MODELS["cas-register"],
 )

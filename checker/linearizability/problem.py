@@ -123,6 +123,10 @@ def of_registers(columns: Columns, keys: Sequence[int], initial: Any) -> Problem
     chosen[list(keys)] = True
     useful = chosen[columns.key] & (columns.outcome != FAIL)
     rows = np.flatnonzero(useful & (ok | (kind == window.WRITE) | (kind == window.CAS)))
+    if len(keys) > 1:
+        # The operations of a key stand together, since the search takes key after key.
+        narrow = np.int16 if len(columns.keys) < 2**15 else np.int64
+        rows = rows[np.argsort(columns.key[rows].astype(narrow), kind="stable")]
     kind, ok = kind[rows], ok[rows]
     expected, result = columns.expected[rows], columns.result[rows]
     argument = columns.argument[rows]
@@ -161,24 +165,39 @@ def _events(
     key: Any, invoked: Any, completed: Any, crashed: Any, keys: Sequence[int]
 ) -> tuple[Any, list[int], list[int]]:
     """Invocations and ends by key and position; where two tie, the invocation comes first."""
-    count = len(key)
-    operation = np.arange(count)
-    ended = operation[~crashed]
-    event = np.concatenate([operation * 2, ended * 2 + 1])
-    position = np.concatenate([invoked * 2, completed[ended] * 2 + 1])
-    place = np.full(int(max(keys, default=0)) + 1, 0, np.int64)
+    place = np.zeros(int(max(keys, default=0)) + 1, np.int16 if len(keys) < 2**15 else np.int64)
     place[list(keys)] = np.arange(len(keys))
-    part = np.concatenate([place[key], place[key[ended]]])
-    span = int(position.max(initial=0)) + 1
-    order = np.argsort(part * span + position, kind="stable")
-    event, part = event[order], part[order]
-    bounds = np.searchsorted(part, np.arange(len(keys) + 1))
-    open_ = np.cumsum(1 - 2 * (event & 1))
-    widths = []
-    for start, stop in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-        before = int(open_[start - 1]) if start else 0
-        widths.append(int(open_[start:stop].max(initial=before)) - before)
-    return event, bounds.tolist(), widths
+    event = _in_time(invoked, completed, crashed)
+    part = place[key[event >> 1]]
+    if len(keys) > 1:
+        # For numbers of 16 bits numpy sorts by counting.
+        order = np.argsort(part, kind="stable")
+        event, part = event[order], part[order]
+    bounds = np.searchsorted(part, np.arange(len(keys) + 1, dtype=np.int64))
+    open_ = np.concatenate([[0], np.cumsum(1 - 2 * (event & 1))])
+    most = np.maximum.reduceat(open_, np.minimum(bounds[:-1], len(event))) if len(keys) else open_
+    widths = np.maximum(most - open_[bounds[:-1]], 0)
+    return event, bounds.tolist(), widths.tolist()
+
+
+def _in_time(invoked: Any, completed: Any, crashed: Any) -> Any:
+    """All events in order: rows, doubled, plus 1 for an end."""
+    count = len(invoked)
+    begins = np.arange(count, dtype=np.int64) * 2
+    ends = begins[~crashed] + 1
+    ended = completed[~crashed]
+    low = int(min(invoked.min(initial=0), ended.min(initial=0)))
+    span = int(max(invoked.max(initial=0), ended.max(initial=0))) - low + 1
+    if span <= 8 * count + 1_000:
+        table = np.full(span, -1, np.int64)
+        table[invoked - low] = begins
+        table[ended - low] = ends
+        event = table[table >= 0]
+        if len(event) == len(begins) + len(ends):
+            return event
+    event = np.concatenate([begins, ends])
+    position = np.concatenate([invoked, ended])
+    return event[np.lexsort((event & 1, position))]
 
 
 def of_operations(

@@ -7,21 +7,26 @@ whole one needed: none left then proves that no order exists. Before that, a sho
 that no order exists *whatever* the state was a little earlier, which needs no history before.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from checker.linearizability import frontier, window
+from checker.linearizability.attempt import Attempt
+from checker.linearizability.compiling import compiled
 from checker.linearizability.problem import Problem
 from checker.linearizability.window import BITS
 
 COMPILED_FROM = 20_000
 """Operations from which loading the compiled loop, a second, is less than running without it."""
+
+QUICK_FROM = 200
+"""Operations from which the quick try of `narrow` comes first."""
 
 WIDTHS = (4, 32, 256)
 """How many configurations the front may hold, one try after the other; then any number."""
@@ -40,6 +45,12 @@ MOST_STATES = 4_096
 BUDGET = {True: 3_000_000, False: 20_000}
 """Steps between two looks at the clock, compiled and plain: some hundredths of a second."""
 
+BYTES = {True: 8, False: 40}
+"""Bytes that a number takes in an array, and about those that it takes in a list."""
+
+REFUTING = 20
+"""How many budgets of steps the shorter proof may take."""
+
 FUNCTIONS = (
     "look", "place", "leave", "add", "begin", "arrive", "expand", "obliged", "threshold",
     "settle", "invoke", "run",
@@ -56,8 +67,7 @@ class Found:
 
     `verdict` is None where `limit` stopped it. `done` is the event that it came to, or got stuck
     at, of `events`; `stuck` is the place of the operation concerned in what the problem was
-    made of. `states` are the numbers of the states that were possible there, and `since`
-    is the event from which on the history alone is a proof, 0 being the beginning.
+    made of.
     """
 
     verdict: bool | None
@@ -66,8 +76,6 @@ class Found:
     largest: int
     limit: str = ""
     stuck: int = -1
-    states: tuple[int, ...] = ()
-    since: int = 0
 
 
 @dataclass
@@ -81,17 +89,8 @@ class Place:
 
 
 @cache
-def compiled() -> dict[str, Any]:
-    """The functions of `frontier`, compiled; kept on disk, so that only the first use ever pays."""
-    # numba takes half a second to import, so only a history long enough to win it back does.
-    import numba
-
-    namespace = {**vars(window), **vars(frontier)}
-    for name in FUNCTIONS:
-        plain: Any = namespace[name]
-        bound = FunctionType(plain.__code__, namespace, name)
-        namespace[name] = numba.njit(cache=True, nogil=True)(bound)
-    return namespace
+def _compiled() -> dict[str, Any]:
+    return compiled(FUNCTIONS, window, frontier)
 
 
 class Search:
@@ -107,13 +106,16 @@ class Search:
         self.until = until
         self.memory_bytes = memory_bytes
         self.words = max(1, -(-max(problem.widths, default=1) // BITS))
-        self._functions = compiled() if fast else vars(frontier)
+        self._functions = _compiled() if fast else vars(frontier)
         self._ops = self._given(problem.records())
         self._events = self._given(problem.events)
         self._states = max(problem.states, 16)
         self._room = 0
         self._width = 0
         self._allocate()
+        # The quick try is for registers; of a short history it would not be quicker.
+        quick = problem.steps is None and len(problem.kinds) >= QUICK_FROM
+        self._attempt = Attempt(problem, self._ops, self._events, fast) if quick else None
 
     # --- memory -----------------------------------------------------------------------------------
 
@@ -140,12 +142,18 @@ class Search:
         self._grow(256 + 2 * slots)
 
     def _grow(self, room: int) -> None:
-        """Make room for so many configurations in each pool; `LimitReached` beyond the limit."""
-        size = room * (2 + 2 * self.words)
-        if 3 * size * (8 if self.fast else 40) > self.memory_bytes:
+        """Make room for so many configurations in each pool, or as many as the limit allows."""
+        # The front may be kept a second time, to come back to it.
+        each = 4 * (2 + 2 * self.words) * BYTES[self.fast]
+        room = min(room, self.memory_bytes // each)
+        if room <= self._room:
             raise LimitReached("memory limit")
-        for number, pool in enumerate(self._pools):
-            self._pools[number] = self._joined(pool, self._new(size - len(pool), 0))
+        size = room * (2 + 2 * self.words)
+        for pool in self._pools:
+            if self.fast:
+                pool.resize(size, refcheck=False)
+            else:
+                pool.extend([0] * (size - len(pool)))
         self._room = room
 
     def _more_states(self) -> None:
@@ -153,7 +161,7 @@ class Search:
         steps = self.problem.steps
         assert steps is not None
         added, self._states = self._states, self._states * 2
-        if self._states * len(steps.labels) * (8 if self.fast else 40) > self.memory_bytes:
+        if self._states * len(steps.labels) * BYTES[self.fast] > self.memory_bytes:
             raise LimitReached("memory limit")
         new = self._new(added * len(steps.labels), window.UNKNOWN_STEP)
         self._table = self._joined(self._table, new)
@@ -169,6 +177,10 @@ class Search:
         bounds = self.problem.bounds
         first, last = bounds[number], bounds[number + 1]
         self._width = self.problem.widths[number]
+        if self._attempt is not None:
+            proven, _, largest = self._attempt.part(number, self.until)
+            if proven:
+                return Found(True, last - first, last - first, largest)
         self._begin(first, [self.problem.initial])
         try:
             found = self._decide(first, last)
@@ -223,8 +235,11 @@ class Search:
             self.reg, self._ops, self._slots, self._sets, self._values, op, slot
         )
 
-    def _run(self, until: int) -> int:
-        """Run to an event or to a dead end, giving the loop whatever it asks for on the way."""
+    def _run(self, until: int, budgets: float = math.inf) -> int:
+        """Run to an event or to a dead end, giving the loop whatever it asks for on the way.
+
+        After so many budgets of steps it ends as `PAUSED`.
+        """
         while True:
             (front, seen, found), (seen_head, found_head) = self._pools, self._heads
             answer = self._functions["run"](
@@ -238,6 +253,8 @@ class Search:
                 self._fill_in()
             elif answer != window.PAUSED:
                 return int(answer)
+            elif (budgets := budgets - 1) <= 0:
+                return window.PAUSED
             if time.monotonic() > self.until:
                 raise LimitReached("time limit")
 
@@ -259,7 +276,7 @@ class Search:
         """
         places = [self._place()]
         tries, farthest, largest = 0, first, 0
-        self.reg[window.WIDTH] = WIDTHS[0]
+        self.reg[window.WIDTH] = (*WIDTHS, 0)[0]
         refuted = False
         while True:
             target = min(last, int(self.reg[window.EVENT]) + SEGMENT)
@@ -269,21 +286,23 @@ class Search:
                 if event == last:
                     return Found(True, last - first, last - first, int(self.reg[window.LARGEST]))
                 places.append(self._place())
+                if not self.reg[window.CUT]:
+                    # Nothing was lost so far, so there is no need to go back any farther.
+                    places = places[-1:]
                 if len(places) > PLACES_MAX:
                     del places[1 + (len(places) // 2)]
                 if event > farthest:
                     farthest, tries, refuted = event, 0, False
-                    self.reg[window.WIDTH] = WIDTHS[0]
+                    self.reg[window.WIDTH] = (*WIDTHS, 0)[0]
                 continue
             if not self.reg[window.CUT]:
-                return self._stuck(first, last, event, first)
+                return self._stuck(first, last, event)
             largest = max(largest, int(self.reg[window.LARGEST]))
             tries += 1
             farthest = max(farthest, event)
             if tries >= len(WIDTHS) and not refuted:
-                since = self._refute(first, event)
-                if since is not None:
-                    return self._stuck(first, last, event, since)
+                if self._refute(first, event):
+                    return self._stuck(first, last, event)
                 refuted = True
             if tries < len(WIDTHS):
                 back = max(0, len(places) - tries)
@@ -292,16 +311,11 @@ class Search:
                 while places[-1].cut:
                     places.pop()
             self._return(places[-1])
-            self.reg[window.WIDTH] = WIDTHS[tries] if tries < len(WIDTHS) else 0
+            self.reg[window.WIDTH] = (*WIDTHS, 0)[min(tries, len(WIDTHS))]
 
-    def _stuck(self, first: int, last: int, event: int, since: int) -> Found:
-        seen, size = self._pools[1], 2 + 2 * int(self.reg[window.WORDS])
-        states = {int(seen[c * size]) for c in range(int(self.reg[window.SEEN]))} - {-1}
+    def _stuck(self, first: int, last: int, event: int) -> Found:
         largest = int(self.reg[window.LARGEST])
-        return Found(
-            False, event - first, last - first, largest, "", self._stuck_at(event),
-            tuple(sorted(states)), since - first,
-        )  # fmt: skip
+        return Found(False, event - first, last - first, largest, stuck=self._stuck_at(event))
 
     def _stuck_at(self, event: int) -> int:
         """The place of the operation of an event in what the problem was made of."""
@@ -309,15 +323,15 @@ class Search:
             return -1
         return int(self.problem.rows[int(self._events[event]) >> 1])
 
-    def _refute(self, first: int, event: int) -> int | None:
+    def _refute(self, first: int, event: int) -> bool:
         """Try to prove the dead end from a little before, whatever the state was there.
 
         Every state is a possible beginning there, and every operation that was pending may have
         been used already or not, which is what being free says. So the front stands for all that
-        is possible and more: if it dies, no order exists. Returns where the proof begins.
+        is possible and more: if it dies, no order exists.
         """
         if self.problem.states > MOST_STATES or self.problem.steps:
-            return None
+            return False
         states = range(self.problem.states)
         for reach in WINDOWS:
             start = max(first, event - reach)
@@ -331,11 +345,12 @@ class Search:
                 for c in states:
                     front[c * size + 2 + words + slot // BITS] |= 1 << (slot % BITS)
             self._forget(start, event + 1)
-            if self._run(event + 1) == window.STUCK:
-                return start
-            if start == first:
-                return None
-        return None
+            answer = self._run(event + 1, REFUTING)
+            if answer == window.STUCK:
+                return True
+            if start == first or answer == window.PAUSED:
+                return False
+        return False
 
     def _pending_at(self, first: int, event: int) -> list[int]:
         open_: dict[int, None] = {}

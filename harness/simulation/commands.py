@@ -98,7 +98,7 @@ def _keep(
     tries, began = 0, time.monotonic()
     for seed in group[:STORED_MAX]:
         found = simulate(swarm(base, pinned, seed.seed))
-        kept = _store(store, found, base.system)
+        kept = store_and_render(store, found, base.system)
         print(f"  seed {seed.seed}: {told(found)}   {kept}")
         left_s = SHRINK_S - (time.monotonic() - began)
         if shrinking and left_s > 0:
@@ -108,7 +108,7 @@ def _keep(
                 smallest, origin = small, kept
     if smallest is None:
         return
-    kept = _store(store, smallest, f"{base.system}-shrunk", origin)
+    kept = store_and_render(store, smallest, f"{base.system}-shrunk", origin)
     took = time.monotonic() - began
     print(f"  shrunk in {took:.1f} s by {tries} runs to {told(smallest)}: {smallest.reason}")
     for sentence in smallest.result.explanation:
@@ -126,9 +126,13 @@ def _size(simulated: Simulated) -> tuple[int, int]:
     return len(simulated.history), len(simulated.scenario.schedule)
 
 
-def _store(store: Path, simulated: Simulated, label: str, origin: Path | None = None) -> Path:
+def store_and_render(
+    store: Path, simulated: Simulated, label: str, origin: Path | None = None
+) -> Path:
+    """Keep a simulated run, its verdict and its page; `origin` is what it was shrunk from."""
     beside = {} if origin is None else {"shrunk_from": str(origin)}
-    directory = store_run(store, simulated, label.replace(":", "."), beside=beside)
+    safe = label.replace(":", ".").replace("/", ".")
+    directory = store_run(store, simulated, safe, beside=beside)
     judge(directory)
     render(directory.path)
     return directory.path

@@ -10,6 +10,7 @@ others are taken away, so that what is left goes on to happen as before.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import combinations, permutations
 from typing import TypeVar
 
 from harness.clock import SECOND_NS
@@ -18,6 +19,9 @@ from harness.simulation.simulate import Simulated, script_of, simulate
 from harness.simulation.world import CALM
 
 T = TypeVar("T")
+
+PAIRS_UP_TO = 16
+"""Calls up to which every pair of them is tried without."""
 
 
 @dataclass
@@ -33,8 +37,10 @@ class Shrinker:
         self._write_down()
         while time.monotonic() < self.until:
             size = self._size()
-            for step in (self._end, self._faults, self._clients, self._keys, self._calls,
-                         self._calm, self._few):  # fmt: skip
+            for step in (
+                self._end, self._faults, self._clients, self._keys, self._calls, self._writes,
+                self._pairs, self._merge, self._calm, self._few,
+            ):  # fmt: skip
                 step()
             if self._size() == size:
                 break
@@ -66,7 +72,9 @@ class Shrinker:
         scenario = self.best.scenario
         noise = sum(getattr(scenario.world, f.name) != getattr(CALM, f.name) for f in fields(CALM))
         script = scenario.script or ()
-        return (len(scenario.schedule), len(script), noise, scenario.config.nodes,
+        clients = len({step.client for step in script})
+        cas = sum(step.call.function == "cas" for step in script)
+        return (len(scenario.schedule), len(script), cas, clients, noise, scenario.config.nodes,
                 scenario.config.clients, int(scenario.config.time_limit * 1000))  # fmt: skip
 
     def _accept(self, scenario: Scenario) -> bool:
@@ -135,6 +143,36 @@ class Shrinker:
 
     def _calls(self) -> None:
         self._reduce(self._script(), lambda left: replace(self.best.scenario, script=tuple(left)))
+
+    def _writes(self) -> None:
+        """Let a compare-and-set be a plain write: then it does not need the one before it."""
+        for place, step in enumerate(self._script()):
+            if step.call.function == "cas":
+                plain = replace(step.call, function="write", argument=step.call.argument[1])
+                script = list(self._script())
+                script[place] = replace(step, call=plain)
+                self._accept(replace(self.best.scenario, script=tuple(script)))
+
+    def _pairs(self) -> None:
+        """Take two calls at once, where few are left: one may be needed only by the other."""
+        taken = len(self._script()) <= PAIRS_UP_TO
+        while taken:
+            script = self._script()
+            taken = any(
+                self._keep(lambda step, two=two: step not in two)  # type: ignore[misc]
+                for two in combinations(script, 2)
+            )
+
+    def _merge(self) -> None:
+        """Let one client make the calls of another as well."""
+        clients = sorted({step.client for step in self._script()})
+        for gone, other in permutations(clients, 2):
+            if any(step.client == gone for step in self._script()):
+                script = tuple(
+                    replace(step, client=other) if step.client == gone else step
+                    for step in self._script()
+                )
+                self._accept(replace(self.best.scenario, script=script))
 
     def _calm(self) -> None:
         """Take the noise away, all of it at once or one kind after the other."""

@@ -1,0 +1,220 @@
+"""The search, plain and compiled, against every linearization; its limits and its reasons."""
+
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from checker.columns import Columns
+from checker.history import History, Operation, Outcome
+from checker.linearizability import search as search_module
+from checker.linearizability.check import check
+from checker.linearizability.exhaust import dead_ends
+from checker.linearizability.problem import Problem, of_operations, of_registers
+from checker.linearizability.search import Search
+from checker.linearizability.shrink import Violation, shrink, violates, weaker, without_the_useless
+from checker.models.catalogue import MODELS
+from checker.verdict import Verdict
+from tests.checker import registers
+from tests.checker.objects import MODEL_OF, OBJECTS, draw, linearizable
+from tests.deep import DEEP
+
+REGISTERS = [name for name in OBJECTS if name in ("register", "cas-register", "etcd")]
+GIGABYTE = 1 << 30
+
+
+def found(problem: Problem, compiled: bool = False, seconds: float = 60) -> list[bool | None]:
+    """What the search says of each part."""
+    search = Search(problem, time.monotonic() + seconds, GIGABYTE, compiled)
+    return [search.part(part).verdict for part in range(len(problem.bounds) - 1)]
+
+
+def by_key(parts: list[list[Operation]]) -> Problem:
+    """Many histories as one problem, each as a key of its own."""
+    columns = Columns.of([replace(o, key=key) for key, own in enumerate(parts) for o in own])
+    return of_registers(columns, [columns.keys.find(key) for key in range(len(parts))], None)
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_every_model_agrees_with_every_linearization(name: str) -> None:
+    thing, model = OBJECTS[name], MODELS[MODEL_OF.get(name, name)]()
+    random = Random(f"search {name}")
+    seen: Counter[bool] = Counter()
+    for _ in range(20_000 * DEEP):
+        operations = draw(random, thing)
+        truth = linearizable(operations, thing)
+        assert found(of_operations(model, operations)) == [truth], operations
+        seen[truth] += 1
+    assert min(seen.values()) > 0.12 * seen.total(), seen
+
+
+def small_register(random: Random) -> list[Operation]:
+    """A short history of a register with many overlaps, few values, and all that may go wrong."""
+    return registers.draw(
+        random,
+        random.randint(2, 9),
+        clients=random.randint(2, 5),
+        repeat=random.choice([0.5, 1]),
+        lie=random.choice([0.1, 0.3, 0.6]),
+        crash=random.choice([0, 0.15, 0.4]),
+        tie=random.choice([0, 0.3]),
+    )
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("widths", [(), (1,), (1, 2), (4, 32, 256)])
+def test_registers_on_columns_agree_with_every_linearization(
+    widths: tuple[int, ...], compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_module, "WIDTHS", widths)
+    random = Random(f"columns {widths}")
+    for _ in range(5 * DEEP):
+        parts: list[tuple[list[Operation], bool]] = []
+        while len(parts) < 1_000:
+            if random.random() < 0.5:
+                own = small_register(random)
+                parts.append((own, registers.linearizable(own)))
+            else:
+                thing = OBJECTS[random.choice(REGISTERS)]
+                own = draw(random, thing, 9)
+                parts.append((own, linearizable(own, thing)))
+        columns = Columns.of(
+            [replace(o, key=key) for key, (own, _) in enumerate(parts) for o in own]
+        )
+        order = [columns.keys.find(key) for key in range(len(parts))]
+        answers = found(of_registers(columns, order, None), compiled)
+        for (own, truth), answer in zip(parts, answers, strict=True):
+            assert answer is truth, own
+        valid = sum(truth for _, truth in parts)
+        assert 150 < valid < 850
+
+
+@pytest.mark.parametrize("width", [1, 0])
+def test_medium_histories_agree_with_the_polynomial_engines(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_module, "WIDTHS", (width,) if width else ())
+    random = Random(f"medium {width}")
+    parts = [
+        registers.draw(
+            random, random.randint(10, 200), clients=random.randint(2, 6), crash=0.02,
+            lie=0.006, tie=random.choice([0, 0.1]), cas=random.choice([0, 0.25]),
+        )
+        for _ in range(1_500 * DEEP)
+    ]  # fmt: skip
+    answers = found(by_key(parts), compiled=True)
+    model = MODELS["cas-register"]()
+    seen: Counter[bool | None] = Counter()
+    for own, answer in zip(parts, answers, strict=True):
+        assert (check(own, model, engine="zones").verdict is Verdict.VALID) is answer
+        seen[answer] += 1
+    assert min(seen[True], seen[False]) > 0.15 * seen.total()
+
+
+def test_supposed_operations_are_as_good_as_every_choice_of_them() -> None:
+    random = Random("supposed")
+    model = MODELS["cas-register"]()
+    seen: Counter[bool] = Counter()
+    for _ in range(3_000 * DEEP):
+        operations = [o for o in small_register(random) if o.outcome is not Outcome.FAIL]
+        completed = [place for place, o in enumerate(operations) if o.completed is not None]
+        chosen = frozenset(random.sample(completed, min(len(completed), random.randint(0, 3))))
+        truth = any(
+            registers.linearizable(
+                o for place, o in enumerate(operations) if not taken & (1 << place)
+            )
+            for taken in range(1 << len(operations))
+            if all(place in chosen for place in range(len(operations)) if taken & (1 << place))
+        )
+        assert found(of_operations(model, operations, chosen)) == [truth], (operations, chosen)
+        assert (not dead_ends(operations, model, chosen)) == truth, (operations, chosen)
+        seen[truth] += 1
+    assert min(seen.values()) > 0.12 * seen.total()
+
+
+@pytest.mark.parametrize("name", ["cas-register", "mutex", "counter", "queue", "kv"])
+def test_a_counterexample_is_minimal_and_told(name: str) -> None:
+    thing, model = OBJECTS[name], MODELS[name]()
+    observers: frozenset[str] = getattr(model, "observers", frozenset())
+    random = Random(f"shrink {name}")
+    until = time.monotonic() + 300
+    shown = 0
+    while shown < 200:
+        operations = draw(random, thing, 12)
+        if linearizable(operations, thing):
+            continue
+        shown += 1
+        result = check(operations, model, engine="search")
+        assert result.verdict is Verdict.INVALID
+        assert not linearizable(result.counterexample, thing)
+        assert dead_ends(result.counterexample, model)
+        assert "a contradiction." in result.explanation[-1]
+        left = shrink(model, operations, until)
+        assert dead_ends(left.operations, model, left.places)
+        for one in left.demanded:
+            assert not violates(weaker(left, [one], observers), model, until), left
+
+
+def test_what_is_left_out_of_a_register_did_not_matter() -> None:
+    random = Random("useless")
+    model = MODELS["cas-register"]()
+    seen: Counter[str] = Counter()
+    until = time.monotonic() + 300
+    for _ in range(5_000 * DEEP):
+        operations = [o for o in small_register(random) if o.outcome is not Outcome.FAIL]
+        whole = Violation(tuple(operations))
+        updates = [o for o in whole.demanded if o.function != "read"]
+        some = random.sample(updates, random.randint(0, len(updates)))
+        before = weaker(whole, some, frozenset({"read"}))
+        after = without_the_useless(before)
+        same = violates(before, model, until) == violates(after, model, until)
+        assert same or not after.demanded, operations
+        seen["less" if len(after.operations) < len(before.operations) else "same"] += 1
+    assert min(seen.values()) > 500
+
+
+def exploding(count: int) -> list[Operation]:
+    """Overlapping compare-and-sets that no one order can include, in as many ways as there are."""
+    random = Random(4)
+    pairs = [random.sample(range(8), 2) for _ in range(count)]
+    swaps = [
+        Operation(number, "cas", "k", pair, pair[0], Outcome.OK, number, 10**6 + number, 0, 0)
+        for number, pair in enumerate(pairs)
+    ]
+    return [Operation(999, "write", "k", 0, None, Outcome.OK, -2, -1, 0, 0), *swaps]
+
+
+@pytest.mark.parametrize("seconds", [0.5, 2])
+def test_a_time_limit_ends_one_slow_step(seconds: float) -> None:
+    started = time.monotonic()
+    model = MODELS["cas-register"]()
+    result = check(exploding(60), model, engine="search", time_limit_s=seconds)
+    took = time.monotonic() - started
+    assert result.verdict is Verdict.UNKNOWN
+    assert result.reason.startswith("the time limit was reached after 62 of 122 events of key 'k'")
+    assert "where 60 operations overlapped" in result.reason
+    assert 0.9 * seconds < took < 1.1 * seconds + 0.05
+
+
+def test_keys_are_searched_by_an_executor() -> None:
+    random = Random("executor")
+    keys: list[list[Operation]] = []
+    while len(keys) < 40:
+        own = small_register(random)
+        if registers.linearizable(own):
+            keys.append(own)
+    whole = [replace(o, key=f"key {key}") for key, own in enumerate(keys) for o in own]
+    wrong = [replace(o, key="wrong") for o in exploding(3)]
+    wrong[-1] = replace(wrong[-1], result=7)
+    model = MODELS["cas-register"]()
+    with ProcessPoolExecutor(2) as processes, ThreadPoolExecutor(2) as threads:
+        for executor in (None, processes, threads):
+            valid = check(whole, model, engine="search", executor=executor)
+            assert (valid.verdict, valid.algorithm) == (Verdict.VALID, "search")
+            both = History([*whole, *wrong])
+            invalid = check(both, model, engine="search", executor=executor)
+            assert invalid.verdict is Verdict.INVALID
+            assert invalid.key == "wrong"
