@@ -167,9 +167,13 @@ def _clogs(nodes: tuple[NodeId, ...], length_ns: int, random: Random) -> tuple[C
 
 
 def _blinks(nodes: tuple[NodeId, ...], length_ns: int, random: Random) -> tuple[Blink, ...]:
-    """Several a second, since what they find needs one at just the wrong moment."""
+    """Some a second, or very many, since what they find needs one at just the wrong moment."""
+    rate = random.choice((1, 4, 15, 40))
     return tuple(
-        Blink(random.choice(nodes), random.randrange(length_ns),
-              random.randint(1, 20) * MILLISECOND_NS)
-        for _ in range(random.randint(1, 6) * max(1, length_ns // SECOND_NS))
-    )  # fmt: skip
+        Blink(
+            random.choice(nodes),
+            random.randrange(length_ns),
+            random.randint(1, 20) * MILLISECOND_NS,
+        )
+        for _ in range(rate * max(1, length_ns // SECOND_NS))
+    )
