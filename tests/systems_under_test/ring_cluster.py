@@ -183,7 +183,8 @@ class RingCluster:
                 return self.answers[-1][1]
             for node in self.live:
                 for timer in [t for t in self.timers[node] if t.split(" ")[0] in ("pause", "tick")]:
-                    self.fire(node, timer)
+                    if timer in self.timers[node]:
+                        self.fire(node, timer)
         raise AssertionError("no answer came:\n" + "\n".join(self.trace[-60:]))
 
     # --- what a test sees -------------------------------------------------------------------------
