@@ -177,3 +177,13 @@ def test_short_histories_need_nothing_heavy() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+
+
+def test_the_proof_that_crashed_operations_happened_does_not_go_in_a_ring() -> None:
+    crashed = [
+        replace(operation(n, "cas", pair, None, n, n), outcome=Outcome.INFO, completed=None)
+        for n, pair in enumerate([[1, 2], [2, 1], [2, 3]], start=1)
+    ]
+    result = check([*crashed, operation(4, "read", None, 3, 4, 5)], REGISTER)
+    assert result.verdict is Verdict.INVALID
+    assert result.counterexample
