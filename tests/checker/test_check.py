@@ -28,6 +28,7 @@ def operation(
     )
 
 
+@pytest.mark.slow
 def test_the_search_agrees_with_every_linearization() -> None:
     random = Random(1)
     seen: Counter[bool] = Counter()
@@ -48,6 +49,7 @@ def test_the_search_agrees_with_every_linearization() -> None:
     assert min(seen.values()) > 0.12 * seen.total()
 
 
+@pytest.mark.slow
 def test_graph_zones_and_search_agree_on_medium_histories() -> None:
     random = Random(2)
     seen: Counter[str] = Counter()
