@@ -15,6 +15,7 @@ from harness.simulation.trace import Trace
 from harness.simulation.world import World
 from systems_under_test.node import (
     CancelTimer,
+    Compact,
     Event,
     Message,
     Node,
@@ -74,6 +75,7 @@ class SimulatedNode:
 
     def _forget(self) -> None:
         self._records: list[Payload] = []
+        self._compacts = False
         self._after_records: list[Message] = []
         self._after_sync: list[Message] = []
         self._syncing = False
@@ -169,7 +171,7 @@ class SimulatedNode:
             kind = type(effect)
             if kind is Send:
                 message = effect.message  # type: ignore[union-attr]
-                if self._records:
+                if self._records or self._compacts:
                     self._after_records.append(message)
                 elif self._syncing:
                     self._after_sync.append(message)
@@ -181,6 +183,9 @@ class SimulatedNode:
             elif kind is Persist:
                 self._records.append(effect.record)  # type: ignore[union-attr]
                 persists = True
+            elif kind is Compact:
+                self._records = list(effect.records)  # type: ignore[union-attr]
+                self._compacts = persists = True
             elif kind is CancelTimer:
                 self._timers.pop(effect.name, None)  # type: ignore[union-attr]
         if type(event) is Received:
@@ -234,14 +239,15 @@ class SimulatedNode:
             self._start_sync()
 
     def _start_sync(self) -> None:
-        if not self._records or self._syncing:
+        if self._syncing or not (self._records or self._compacts):
             return
         self._syncing = True
         records, self._records = self._records, []
         self._after_sync, self._after_records = self._after_records, []
         self._recorded += len(records)
         self._fsyncs += 1
-        self.disk.write(records)
+        self.disk.write(records, replaces=self._compacts)
+        self._compacts = False
         takes_ns = self._world.sync_ns
         if self._world.slow_syncs and self._random.random() < self._world.slow_syncs:
             takes_ns *= SLOW_SYNC

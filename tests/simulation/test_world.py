@@ -158,6 +158,19 @@ def test_a_crash_keeps_what_was_synced_and_at_most_a_beginning_of_the_rest(
     assert torn or not lost
 
 
+def test_a_replacement_is_there_wholly_or_not_at_all() -> None:
+    seen = set()
+    for seed in range(20):
+        disk = Disk(Random(seed), torn=True)
+        disk.write([request(1), request(2)])
+        disk.synced()
+        disk.write([request(3), request(4)], replaces=True)
+        disk.crash()
+        seen.add(len(disk.durable) == 2 and disk.durable[0] == request(3))
+        assert disk.durable in ([request(1), request(2)], [request(3), request(4)])
+    assert seen == {True, False}
+
+
 # --- the driver of a node -------------------------------------------------------------------------
 
 

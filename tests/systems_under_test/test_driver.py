@@ -34,6 +34,8 @@ class Recording(Node):
         for letter in message.payload.function:
             if letter == "p":
                 self.persist(Reply(message.payload.sequence))
+            elif letter == "c":
+                self.compact([Reply(message.payload.sequence, "all")])
             else:
                 self.send("n2", Reply(message.payload.sequence, letter))
 
@@ -77,6 +79,37 @@ def test_no_message_overtakes_a_record_that_stands_before_it(tmp_path: Path, see
         if letter == "s":
             assert done["p"] >= wanted[done["s"]]
         done[letter] += 1
+
+
+@pytest.mark.parametrize("before", ["", "p", "pp"])
+def test_a_compacted_journal_is_durable_before_what_follows_leaves(
+    tmp_path: Path, before: str
+) -> None:
+    path = tmp_path / "journal"
+    codec = Codec(Recording.payloads)
+    at_sending: list[tuple[Payload, ...]] = []
+
+    async def scenario() -> None:
+        journal = Journal(path, codec)
+        journal.append([codec.encode(Reply(0, "old"))])
+        server = Server(Recording("n1", ("n2",), Random(0)), codec, journal, {"n2": ("::1", 9)})
+
+        def sent(line: bytes) -> None:
+            copy = tmp_path / "copy"
+            copy.write_bytes(path.read_bytes())
+            opened = Journal(copy, codec)
+            at_sending.append(opened.records)
+            opened.close()
+
+        server.links["n2"].send = sent  # type: ignore[method-assign]
+        server.step(Received(Message("client-1", "n1", Request(0, 1, f"{before}cs"))))
+        server.step(Received(Message("client-1", "n1", Request(0, 2, "ps"))))
+        await asyncio.sleep(0.05)
+        journal.close()
+
+    asyncio.run(scenario())
+    assert at_sending[0][:1] == (Reply(1, "all"),), "and nothing of what was there before"
+    assert at_sending[1] == (Reply(1, "all"), Reply(2))
 
 
 def test_a_peer_that_reads_nothing_holds_up_nobody_and_loses_whole_messages() -> None:
