@@ -4,16 +4,18 @@ Decided for registers whose values are distinct; where a value that was seen had
 or an operation is none of a register, every answer is `UNKNOWN`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from checker.causal import causal
 from checker.history import History
+from checker.interleaving import interleaves
 from checker.linearizability.facts import Ambiguous, Unsupported
 from checker.linearizability.graph import (
     Forked,
     chains_of,
 )
-from checker.sessions import GUARANTEES, Key, sequential_consistency, session_guarantees
+from checker.sessions import GUARANTEES, Key, coherent, session_guarantees
 from checker.verdict import Result, Verdict
 
 NAMES = ("sequential", "causal convergence", "causal", *GUARANTEES)
@@ -35,16 +37,30 @@ def guarantees(history: History, initial: Any = None) -> dict[str, Result]:
         if not isinstance(chains, list):
             return _all(Verdict.INVALID, f"key {name!r}: a value was seen that nothing can explain")
         keys.append(Key(name, chains))
-    sequential = sequential_consistency(keys)
     consistent, convergent = causal(keys)
-    if sequential.verdict is Verdict.UNKNOWN and convergent.verdict is Verdict.INVALID:
-        sequential = convergent  # whatever is sequentially consistent is causally convergent
     return {
-        "sequential": sequential,
+        "sequential": _sequential(keys, convergent),
         "causal convergence": convergent,
         "causal": consistent,
         **session_guarantees(keys),
     }
+
+
+def _sequential(keys: Sequence[Key], convergent: Result) -> Result:
+    """Sequential consistency: of every key alone, then of all together."""
+    alone = coherent(keys)
+    if alone.verdict is Verdict.INVALID or len(keys) <= 1:
+        return alone
+    if convergent.verdict is Verdict.INVALID:
+        return convergent  # whatever is sequentially consistent is causally convergent
+    together = interleaves(keys)
+    if together is None:
+        reason = "every key alone is, but whether all together are would take too long to decide"
+        return Result(verdict=Verdict.UNKNOWN, algorithm="search", reason=reason)
+    if together:
+        return Result(verdict=Verdict.VALID, algorithm="search")
+    reason = "every key alone is, but no order of all keys together keeps that of each process"
+    return Result(verdict=Verdict.INVALID, algorithm="search", reason=reason)
 
 
 def _all(verdict: Verdict, reason: str) -> dict[str, Result]:

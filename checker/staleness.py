@@ -37,6 +37,18 @@ class Staleness:
     reads: int
     stale: tuple[StaleRead, ...]
 
+    def sentence(self) -> str:
+        """How many there were, and how far behind, in words."""
+        if not self.stale:
+            return f"stale reads: none of {self.reads:,}, each taken by itself"
+        found = self.to_json()
+        behind = f"{found['versions_median']:g} version{'s' * (found['versions_median'] != 1)}"
+        return (
+            f"stale reads: {len(self.stale):,} of {self.reads:,}; typically {behind} and "
+            f"{found['age_ms_median']:.4g} ms behind, at worst {found['versions_max']} and "
+            f"{found['age_ms_max']:.4g} ms"
+        )
+
     def to_json(self) -> dict[str, Any]:
         versions = [read.versions for read in self.stale]
         ages = [read.age_ns for read in self.stale]
@@ -73,7 +85,9 @@ def staleness(history: History, initial: Any = None) -> Staleness:
             reads += 1
             later = bisect_right(starts, ends[0])
             if later < len(updates) and ended(soonest[later]) < began(operation):
-                missed = sum(ended(update) < began(operation) for update in updates[later:])
+                # Whatever began later than the read did cannot have ended before it.
+                upto = bisect_right(starts, began(operation))
+                missed = sum(ended(update) < began(operation) for update in updates[later:upto])
                 over = soonest[later]
                 assert over.completed_ns is not None
                 age = operation.invoked_ns - over.completed_ns

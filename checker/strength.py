@@ -8,7 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from checker.history import FaultSpan, History, Operation, Outcome
+import numpy as np
+
+from checker.columns import NEVER, OK, Columns
+from checker.history import FaultSpan, History
+from checker.linearizability.codes import Rows, highest_before
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +38,23 @@ def gates(
     return [
         *_kinds_answered(history, kinds, bool(families)),
         *(_applied(history.faults, family, names) for family, names in families.items()),
-        _concurrent(history.operations),
+        _concurrent(history.columns),
     ]
 
 
 def _kinds_answered(history: History, kinds: Sequence[str], faulty: bool) -> Iterable[Gate]:
-    counts = dict.fromkeys(kinds, 0)
-    for operation in history.operations:
-        if operation.outcome is not Outcome.OK or operation.function not in counts:
-            continue
-        if not faulty or any(_during(operation, span) for span in history.faults):
-            counts[operation.function] += 1
+    columns = history.columns
+    counted = columns.outcome == OK
+    if faulty:
+        during = np.zeros(len(columns), np.bool_)
+        for span in history.faults:
+            healed = NEVER if span.healed is None else span.healed
+            during |= (columns.invoked < healed) & (span.injected < columns.completed)
+        counted &= during
     when = " during faults" if faulty else ""
-    for kind, count in counts.items():
+    for kind in kinds:
+        count = int(np.count_nonzero(counted & (columns.function == columns.functions.find(kind))))
         yield Gate(f"{kind} answered{when}", count > 0, f"{count} ok")
-
-
-def _during(operation: Operation, span: FaultSpan) -> bool:
-    begun_before_end = span.healed is None or operation.invoked < span.healed
-    completed = operation.completed
-    return begun_before_end and (completed is None or span.injected < completed)
 
 
 def _applied(spans: Sequence[FaultSpan], family: str, names: Sequence[str]) -> Gate:
@@ -61,14 +62,13 @@ def _applied(spans: Sequence[FaultSpan], family: str, names: Sequence[str]) -> G
     return Gate(f"{family} applied", count > 0, f"{count} times")
 
 
-def _concurrent(operations: Sequence[Operation]) -> Gate:
+def _concurrent(columns: Columns) -> Gate:
     """Two operations on one key overlapped, without which order is never in doubt."""
-    latest: dict[Any, int] = {}
-    overlapping = 0
-    for operation in operations:  # In order of invocation.
-        if operation.invoked < latest.get(operation.key, -1):
-            overlapping += 1
-        if operation.completed is not None:
-            latest[operation.key] = max(latest.get(operation.key, -1), operation.completed)
+    rows = Rows.of(columns)
+    known = columns.completed != NEVER
+    open_until = highest_before(
+        columns.key[known], rows.call[known], rows.ret[known], columns.key, rows.call
+    )
+    overlapping = int(np.count_nonzero(rows.call < open_until))
     detail = f"{overlapping} operations overlapped another on their key"
     return Gate("operations overlap", overlapping > 0, detail)

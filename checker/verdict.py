@@ -1,6 +1,6 @@
 """What a checker says of a history: one of three verdicts, and everything that supports it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -54,7 +54,8 @@ class Result:
     `explanation`, the argument in sentences that refer to the operations by their number in the
     counterexample, from 1. `cycle` holds the edges of the argument, among them those that lead in a
     circle. A `VALID` may carry a `witness`, a linearization. `statistics` are plain JSON values,
-    and `parts` the results that this one was merged from, by name.
+    and `parts` the results that this one was merged from, by name. `instead` works out what held
+    all the same where the history is not linearizable, a `checker.weaker.Weaker` or None.
     """
 
     verdict: Verdict
@@ -67,9 +68,14 @@ class Result:
     witness: tuple[Operation, ...] | None = None
     statistics: dict[str, Any] = field(default_factory=dict)
     parts: dict[str, "Result"] = field(default_factory=dict)
+    instead: Callable[[], Any] | None = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
-        """The result as JSON values, without the witness, which is as long as the history."""
+        """The result as JSON values.
+
+        Without the witness, which is as long as the history, and without `instead`, which takes
+        time to work out.
+        """
         return {
             "verdict": self.verdict.word,
             "algorithm": self.algorithm,
@@ -97,6 +103,7 @@ def merge(parts: dict[str, Result]) -> Result:
         explanation=worst.explanation,
         cycle=worst.cycle,
         statistics=worst.statistics,
+        instead=worst.instead,
         parts=dict(parts),
     )
 

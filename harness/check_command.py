@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from checker.formats import read
-from checker.history import MalformedHistory
+from checker.formats.writing import write
+from checker.history import History, MalformedHistory
 from checker.linearizability.check import check
 from checker.models.catalogue import MODELS
 from harness.errors import UsageError
@@ -22,8 +23,9 @@ def check_file(
     engine: str,
     time_limit_s: float,
     memory_mib: int,
+    written: Path | None = None,
 ) -> dict[str, Any]:
-    """Read and judge a file; the answer is plain JSON values.
+    """Read and judge a file; the answer is plain JSON values. It may be `written` anew as well.
 
     Raises `UsageError` for unknown names and for files that cannot be read or are no history.
     """
@@ -38,13 +40,19 @@ def check_file(
     except ValueError as error:
         raise UsageError(f"{path}: {error}; see `labrys check --help`") from error
     began = time.monotonic()
-    result = check(
-        history,
-        MODELS[model or "cas-register"](),
-        engine=engine,
-        time_limit_s=time_limit_s,
-        memory_limit_bytes=memory_mib * MIB,
-    )
+    try:
+        result = check(
+            history,
+            MODELS[model or "cas-register"](),
+            engine=engine,
+            time_limit_s=time_limit_s,
+            memory_limit_bytes=memory_mib * MIB,
+        )
+    except MalformedHistory as error:
+        raise UsageError(f"{path}: {error}") from error
+    if written is not None:
+        _write(history, written)
+    instead = result.instead() if result.instead else None
     return {
         "file": str(path),
         "model": model or "cas-register",
@@ -52,4 +60,17 @@ def check_file(
         "seconds": round(time.monotonic() - began, 4),
         "cut": history.cut,
         **result.to_json(),
+        "instead": None if instead is None else instead.to_json(),
     }
+
+
+def _write(history: History, path: Path) -> None:
+    """Write the history in the format that the name asks for; an existing file is not touched."""
+    if path.exists():
+        raise UsageError(f"{path} is there already; name a file that is not")
+    try:
+        write(history, path)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}; check the path") from error
+    except ValueError as error:
+        raise UsageError(f"--write: {error}") from error

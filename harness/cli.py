@@ -71,6 +71,10 @@ def run(
     ] = None,
     check_time_limit: Annotated[float | None, typer.Option(help="Seconds for checking.")] = None,
     check_memory_limit: Annotated[int | None, typer.Option(help="MiB for checking.")] = None,
+    check_online: Annotated[
+        bool | None,
+        typer.Option("--check-online", help="Judge meanwhile; stop at the first violation."),
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="Options from a TOML file.")] = None,
     store: Store = Path("store"),
     as_json: AsJson = False,
@@ -162,6 +166,9 @@ def check(
     engine: Annotated[str, typer.Option(help="auto, graph, zones or search.")] = "auto",
     time_limit: Annotated[float, typer.Option(help="Seconds for each file.")] = 300,
     memory_limit: Annotated[int, typer.Option(help="MiB for each file.")] = 4096,
+    write: Annotated[
+        Path | None, typer.Option(help="Write the one history to this new .jsonl or .edn file.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge stored runs again, or histories from anywhere; the exit status is the worst."""
@@ -171,15 +178,23 @@ def check(
         raise UsageError(f"--time-limit cannot be {time_limit:g}; give a number above 0")
     if memory_limit < 64:
         raise UsageError(f"--memory-limit cannot be {memory_limit}; give 64 or more")
+    if write is not None and (len(paths) > 1 or paths[0].is_dir()):
+        raise UsageError("--write needs one history file; name the one to write anew")
     statuses = []
     for path in paths:
-        if path.is_dir():
-            statuses.append(_judge_and_tell(path, as_json))
-        else:
-            answer = check_file(path, model, format, engine, time_limit, memory_limit)
-            statuses.append(STATUS[answer["verdict"]])
-            print(json.dumps(answer) if as_json else _file_line(answer), flush=True)
-    raise typer.Exit(max(statuses, key=[0, 2, 1].index))
+        try:
+            if path.is_dir():
+                statuses.append(_judge_and_tell(path, as_json))
+                continue
+            answer = check_file(path, model, format, engine, time_limit, memory_limit, write)
+        except UsageError as error:
+            # One bad file does not keep the others from being judged.
+            statuses.append(USAGE)
+            _say(str(error))
+            continue
+        statuses.append(STATUS[answer["verdict"]])
+        print(json.dumps(answer) if as_json else _file_line(answer), flush=True)
+    raise typer.Exit(max(statuses, key=[0, 2, 1, USAGE].index))
 
 
 def _file_line(answer: dict[str, Any]) -> str:
@@ -188,9 +203,58 @@ def _file_line(answer: dict[str, Any]) -> str:
         f"{glyph} {answer['verdict']:<8} {answer['file']}  {answer['operations']:,} operations, "
         f"{answer['seconds']:.2f} s by {answer['algorithm']}"
     )
-    for sentence in (answer["cut"], answer["reason"], *answer["explanation"]):
+    instead = answer["instead"]["sentences"] if answer["instead"] else ()
+    for sentence in (answer["cut"], answer["reason"], *answer["explanation"], *instead):
         line += f"\n    {sentence}" if sentence else ""
     return line
+
+
+@app.command()
+def explore(
+    system: Annotated[str, typer.Argument(help="A name, or package.module:Class.")],
+    seeds: Annotated[int, typer.Option(help="How many seeds to try.")] = 1_000,
+    first_seed: Annotated[int, typer.Option(help="The first of them.")] = 1,
+    jobs: Annotated[int, typer.Option(help="Processes; 0 is one for each core.")] = 0,
+    until_found: Annotated[bool, typer.Option("--until-found", help="Stop at a failure.")] = False,
+    seconds: Annotated[float, typer.Option(help="Stop after so long.")] = 3_600,
+    shrink: Annotated[bool, typer.Option(help="Shrink what fails.")] = True,
+    nodes: Annotated[int | None, typer.Option(help="Else drawn for each seed.")] = None,
+    clients: Annotated[int | None, typer.Option(help="Else drawn for each seed.")] = None,
+    time_limit: Annotated[float | None, typer.Option(help="Else drawn for each seed.")] = None,
+    faults: Annotated[str | None, typer.Option(help="Else drawn for each seed.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Else drawn for each seed.")] = None,
+    values: Annotated[str | None, typer.Option(help="counters, repeated:N or documents.")] = None,
+    keys: Annotated[int | None, typer.Option(help="Else drawn for each seed.")] = None,
+    store: Store = Path("store"),
+) -> None:
+    """Try many seeds in the simulator; store, shrink and explain what fails."""
+    from harness.config import RunConfig
+    from harness.simulation.commands import explore as run_explore
+
+    if not (seeds >= 1 and 0 <= first_seed < 2**62 and 0 <= jobs <= 256 and seconds > 0):
+        raise UsageError("--seeds and --seconds must be above 0, --jobs from 0 to 256")
+    given = {name: value for name, value in locals().items()
+             if name in ("nodes", "clients", "time_limit", "rate", "values", "keys")
+             and value is not None}  # fmt: skip
+    if faults is not None:
+        given["faults"] = [word for word in faults.split(",") if word not in ("", "none")]
+    base = RunConfig.from_values({"system": system, "environment": "simulated", **given})
+    status = run_explore(
+        base, frozenset(given), range(first_seed, first_seed + seeds),
+        jobs or os.cpu_count() or 1, store,
+        until_found=until_found, seconds=seconds, shrinking=shrink,
+    )  # fmt: skip
+    raise typer.Exit(status)
+
+
+@app.command()
+def replay(
+    path: Annotated[Path, typer.Argument(help="The directory of a simulated run.")],
+) -> None:
+    """Carry out a stored simulated run again, exactly."""
+    from harness.simulation.commands import again
+
+    raise typer.Exit(again(path))
 
 
 @app.command()

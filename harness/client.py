@@ -4,7 +4,8 @@ This is the one place that turns refusals and silence into outcomes. An operatio
 node replied. Otherwise it is `fail` if no sending of its request can have had an effect (each was
 refused definitely, or never left), or if the call is pure; and `info` if any may have had one.
 Sending again is safe because a request keeps its session and its sequence, under which a system
-applies it once (systems_under_test/requests.py).
+applies it once (systems_under_test/requests.py). To a system without sessions, which opens session
+0, nothing is sent again that may have had an effect.
 """
 
 from dataclasses import dataclass, field
@@ -73,7 +74,7 @@ class Client:
             self._session = self._session_of(opened)
         sequence = self._next_sequence()
         request = Request(self._session, sequence, call.function, call.key, call.argument)
-        reply = await self._try(request, attempts)
+        reply = await self._try(request, attempts, repeatable=call.pure or self._session > 0)
         if reply is None:
             return self._gave_up(call, attempts)
         return Completion(Outcome.OK, reply.result, self._preferred, None, tuple(attempts.heard))
@@ -81,8 +82,13 @@ class Client:
     async def close(self) -> None:
         await self._channel.close()
 
-    async def _try(self, request: Request, attempts: _Attempts) -> Reply | None:
-        """Send a request to one node after another until one replies; None when time is up."""
+    async def _try(
+        self, request: Request, attempts: _Attempts, *, repeatable: bool = True
+    ) -> Reply | None:
+        """Send a request to one node after another until one replies; None when time is up.
+
+        One that is not `repeatable` is not sent again once it may have had an effect.
+        """
         redirects = 0
         while self._clock.now_ns() < attempts.until_ns:
             answer = await self._ask(request, attempts)
@@ -90,6 +96,8 @@ class Client:
                 return answer
             redirects = redirects + 1 if answer is not None and answer.leader else 0
             if answer is not None and self._is_final(ErrorCode.of(answer.error)):
+                return None
+            if attempts.uncertain and not repeatable:
                 return None
             if answer is not None and answer.leader in self._nodes and redirects <= 2:
                 self._preferred = answer.leader

@@ -68,6 +68,8 @@ class Cluster(ABC):
     capabilities: frozenset[Capability]
     nodes: tuple[NodeId, ...]
     clock: Clock
+    findings: Sequence[str] = ()
+    """What the cluster itself found wrong with the system, in sentences."""
 
     async def __aenter__(self) -> Self:
         await self.open()

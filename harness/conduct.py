@@ -19,6 +19,8 @@ from harness.errors import HarnessError
 from harness.recorder import Recorder
 from harness.registry import system, workload
 from harness.run import Plan, Run, plan
+from harness.simulation.scenario import scenario_of
+from harness.simulation.simulate import cluster_of, plan_of
 from harness.store import FORMAT_VERSION, RunDirectory, machine, run_name, versions
 
 Watch: TypeAlias = Callable[[RunConfig, Recorder], AbstractContextManager[None]]
@@ -45,15 +47,21 @@ def conduct(config: RunConfig, store: Path, watch: Watch) -> RunDirectory:
     """
     label = f"{config.system}-{config.workload}".replace(":", ".").replace("/", ".")
     directory = RunDirectory.create(store, label)
-    cluster = _cluster(config, directory)
-    planned = plan(config, workload(config.workload), cluster)
+    if config.environment == "simulated":
+        scenario = scenario_of(config)
+        cluster: Cluster = cluster_of(scenario)
+        planned = plan_of(scenario)
+        directory.write_json("scenario.json", scenario.to_json())
+    else:
+        cluster = _cluster(config, directory)
+        planned = plan(config, workload(config.workload), cluster)
     directory.write("config.toml", config.to_toml())
-    description = _description(planned)
+    description = described(planned)
     directory.write_json("run.json", description)
     recorder = Recorder(directory.history, cluster.clock)
     try:
         with watch(config, recorder), _errors_kept(directory):
-            run = Run(planned, cluster, recorder, directory)
+            run = Run(planned, cluster, recorder, directory.logs)
             observed = cluster.clock.run(run.perform())
     finally:
         recorder.close()
@@ -76,7 +84,8 @@ def _cluster(config: RunConfig, directory: RunDirectory) -> Cluster:
     )
 
 
-def _description(planned: Plan) -> dict[str, Any]:
+def described(planned: Plan) -> dict[str, Any]:
+    """What run.json says of a run before it begins."""
     config = planned.config
     return {
         "labrys": "run",

@@ -28,7 +28,7 @@ class RunConfig:
     is in operations a second over all clients, 0 for as fast as they go. Times are in seconds:
     `time_limit` of the calls under faults, `operation_timeout` of one operation, `recovery_limit`
     until every node must serve again once all is healed, `check_time_limit` of the checker, whose
-    `check_memory_limit` is in MiB.
+    `check_memory_limit` is in MiB; `check_online` stops the calls at the first violation.
     """
 
     system: str
@@ -47,6 +47,7 @@ class RunConfig:
     recovery_limit: float = 30.0
     check_time_limit: float = 300.0
     check_memory_limit: int = 4096
+    check_online: bool = False
 
     def __post_init__(self) -> None:
         system(self.system).node_class()
@@ -92,7 +93,8 @@ class RunConfig:
                 value = ",".join(value) or "none"
             elif isinstance(value, float):
                 value = f"{value:g}"
-            words += [f"--{option.name.replace('_', '-')}", str(value)]
+            name = f"--{option.name.replace('_', '-')}"
+            words += [name] if value is True else [name, str(value)]
         return shlex.join([*words, "--seed", str(self.seed)])
 
     def to_toml(self) -> str:

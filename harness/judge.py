@@ -43,6 +43,7 @@ def judge(directory: RunDirectory) -> dict[str, Any]:
         history, limits["check_time_limit"], limits["check_memory_limit"] * MIB
     )
     check_s = time.monotonic() - began
+    instead = linearizability.instead() if linearizability.instead else None
     opened = _gates(history, run, work.kinds)
     verdict, reason = _verdict(linearizability, opened, observed)
     result = {
@@ -52,6 +53,7 @@ def judge(directory: RunDirectory) -> dict[str, Any]:
         "reason": reason,
         "cut": history.cut,
         "linearizability": linearizability.to_json(),
+        "instead": None if instead is None else instead.to_json(),
         "gates": [gate.to_json() for gate in opened],
         "liveness": observed.get("liveness", {}),
         "findings": observed.get("findings", []),

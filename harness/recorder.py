@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from checker.history import VERSION, Outcome
+from checker.online import Online
 from harness.clock import Clock
 from harness.errors import HarnessError
 from workloads.workload import Call
@@ -40,13 +41,17 @@ class Recorder:
 
     def __init__(self, path: Path, clock: Clock) -> None:
         """Create the file, which must not exist yet."""
-        self._clock = clock
-        self._encode = msgspec.json.Encoder().encode
         self._path = path
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+        self._begin(clock)
+
+    def _begin(self, clock: Clock) -> None:
+        self._clock = clock
+        self._encode = msgspec.json.Encoder().encode
         self.outcomes: Counter[str] = Counter()
         self.active_faults: dict[int, str] = {}
         self.phase_name = ""
+        self.online: Online | None = None
         self._write({"labrys": "history", "version": VERSION})
 
     def invoke(self, process: int, call: Call) -> None:
@@ -59,6 +64,8 @@ class Recorder:
             "time_ns": self._clock.now_ns(),
         }
         self._write(event)
+        if self.online is not None:
+            self.online.invoke(process, call.function, call.key, call.argument)
 
     def complete(self, process: int, completion: Completion) -> None:
         event: dict[str, Any] = {
@@ -74,6 +81,8 @@ class Recorder:
             event["error"] = completion.error
         self.outcomes[event["type"]] += 1
         self._write(event)
+        if self.online is not None:
+            self.online.complete(process, completion.outcome, completion.result)
 
     def inject(self, number: int, name: str, detail: str, since_ns: int) -> None:
         """A fault is now in force; its injection began at `since_ns`."""
@@ -98,7 +107,10 @@ class Recorder:
             self._file = -1
 
     def _write(self, event: dict[str, Any]) -> None:
-        line = self._encode(event) + b"\n"
+        self._put(self._encode(event) + b"\n")
+
+    def _put(self, line: bytes) -> None:
+        """Hand a line to the kernel."""
         try:
             written = os.write(self._file, line)
             while written < len(line):

@@ -13,10 +13,13 @@ What comes of it is judged afterwards, from the files (harness/judge.py).
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
 from random import Random
 from typing import Any
 
 from checker.history import Outcome
+from checker.online import Online
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import Cluster, NoAnswer, Unreachable
 from harness.config import RunConfig
@@ -25,11 +28,10 @@ from harness.nemesis.nemesis import Nemesis
 from harness.nemesis.schedule import Planned, choose_faults, draw
 from harness.observer import Observer
 from harness.recorder import Recorder
-from harness.store import RunDirectory
 from harness.worker import Pace, Worker
 from systems_under_test.node import NodeId
 from systems_under_test.requests import Reply, Request
-from workloads.workload import Calls, Workload
+from workloads.workload import Call, Calls, Workload
 
 WARM_UP_NS = 15 * SECOND_NS
 """The longest wait for a first answer; a cluster that is silent even then is left to the gates."""
@@ -37,7 +39,7 @@ WARM_UP_NS = 15 * SECOND_NS
 
 @dataclass
 class Observations:
-    """What a run learned beside its history."""
+    """What a run learned beside its history; `stopped` is the violation that ended its calls."""
 
     liveness: dict[str, Any] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
@@ -45,9 +47,31 @@ class Observations:
     counters: dict[NodeId, Any] = field(default_factory=dict)
     leaders: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    stopped: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return dict(vars(self))
+
+
+class Lasting(StrEnum):
+    """What goes on to be wrong with the nodes outside of the core."""
+
+    DEAD = "dead"
+    ISOLATED = "isolated"
+    DEAF = "deaf"
+    MUTE = "mute"
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The nodes that are healed after the calls, while the others' failure becomes permanent.
+
+    That is how TigerBeetle's simulator tells a system that only waits from one that is stuck: the
+    core can form a quorum, so it must serve, whatever the others do.
+    """
+
+    nodes: tuple[NodeId, ...]
+    others: Lasting
 
 
 @dataclass(frozen=True)
@@ -57,7 +81,17 @@ class Plan:
     config: RunConfig
     workload: Workload
     schedule: Sequence[Planned]
-    refused: Sequence[str]
+    refused: Sequence[str] = ()
+    core: Core | None = None
+    only_calls: bool = False
+    """Whether the run ends with its calls: nothing is asked to recover or read at last."""
+
+    heal_ns: int | None = None
+    """When to heal while calls go on, from their beginning; else healing comes after them."""
+
+    script: Sequence[Sequence[tuple[int, Call, NodeId | None]]] | None = None
+    """The very calls that each client makes, with their moments and the nodes to ask first; else
+    the workload draws them."""
 
 
 def plan(config: RunConfig, workload: Workload, cluster: Cluster) -> Plan:
@@ -74,22 +108,29 @@ def plan(config: RunConfig, workload: Workload, cluster: Cluster) -> Plan:
     return Plan(config, workload, schedule, refused)
 
 
+class _Violated(Exception):
+    """The calls so far are not linearizable; the message says of which key, and why."""
+
+
 class Run:
     """Carries out a plan on a cluster."""
 
     def __init__(
-        self, plan: Plan, cluster: Cluster, recorder: Recorder, directory: RunDirectory
+        self, plan: Plan, cluster: Cluster, recorder: Recorder, logs: Path | None = None
     ) -> None:
+        """`logs` is the folder for the nodes' logs, if they are wanted."""
         self._plan = plan
         self._config = plan.config
         self._cluster = cluster
         self._clock = cluster.clock
         self._recorder = recorder
-        self._directory = directory
+        self._logs = logs
         self._nemesis = Nemesis(cluster, recorder, cluster.clock)
         self._observer = Observer(cluster, cluster.clock)
         self._seen = Observations()
         self._workers: list[Worker] = []
+        if self._config.check_online:
+            recorder.online = Online(plan.workload.model())
 
     async def perform(self) -> Observations:
         """Perform every step; whatever happens, the cluster is closed and its logs are kept."""
@@ -100,9 +141,10 @@ class Run:
             await self._step("warm-up", self._warm_up)
             self._workers = [self._worker(number) for number in range(self._config.clients)]
             await self._step("calls", lambda: self._call_under_faults(calls))
-            await self._step("heal", self._nemesis.heal_everything)
-            await self._step("recovery", lambda: self._recover(calls))
-            await self._step("final reads", lambda: self._read_finally(calls))
+            if not (self._plan.only_calls or self._seen.stopped):
+                await self._step("heal", self._heal)
+                await self._step("recovery", lambda: self._recover(calls))
+                await self._step("final reads", lambda: self._read_finally(calls))
             await self._collect()
         finally:
             self._recorder.phase("end")
@@ -149,14 +191,57 @@ class Run:
         begin_ns = self._clock.now_ns()
         end_ns = begin_ns + self._config.time_limit_ns
         pace = Pace(self._config.rate, self._clock, self._random("pace"))
-        await self._clock.together(
-            self._nemesis.perform(self._plan.schedule, begin_ns),
-            self._observer.watch(end_ns),
-            *(
+        if self._plan.script is not None:
+            scripts = zip(self._workers, self._plan.script, strict=True)
+            work = [worker.follow(script, begin_ns, calls) for worker, script in scripts]
+        else:
+            work = [
                 worker.work(calls, pace, lambda: self._clock.now_ns() < end_ns)
                 for worker in self._workers
-            ),
-        )
+            ]
+        try:
+            await self._clock.together(
+                self._nemesis.perform(self._plan.schedule, begin_ns),
+                self._observer.watch(end_ns),
+                self._heal_later(begin_ns),
+                self._stop_at_violation(end_ns),
+                *work,
+            )
+        except _Violated as violated:
+            self._seen.stopped = str(violated)
+            await self._nemesis.heal_everything()
+
+    async def _stop_at_violation(self, end_ns: int) -> None:
+        """Raise `_Violated`, which ends all that goes on, as soon as the calls show a violation."""
+        online = self._recorder.online
+        while online is not None and self._clock.now_ns() < end_ns:
+            if online.violation:
+                raise _Violated(online.violation)
+            await self._clock.sleep_until_ns(self._clock.now_ns() + 20 * MILLISECOND_NS)
+
+    async def _heal_later(self, begin_ns: int) -> None:
+        if self._plan.heal_ns is not None:
+            await self._clock.sleep_until_ns(begin_ns + self._plan.heal_ns)
+            await self._heal()
+
+    async def _heal(self) -> None:
+        """Heal everything; or only the core, and leave the others with what lasts."""
+        await self._nemesis.heal_everything()
+        core = self._plan.core
+        if core is None:
+            return
+        others = [node for node in self._cluster.nodes if node not in core.nodes]
+        inwards = [(inner, outer) for inner in core.nodes for outer in others]
+        outwards = [(outer, inner) for inner in core.nodes for outer in others]
+        match core.others:
+            case Lasting.DEAD:
+                await self._cluster.kill(others)
+            case Lasting.ISOLATED:
+                await self._cluster.cut(inwards + outwards)
+            case Lasting.DEAF:
+                await self._cluster.cut(inwards)
+            case Lasting.MUTE:
+                await self._cluster.cut(outwards)
 
     async def _recover(self, calls: Calls) -> None:
         """Liveness: every node must serve every kind of call, within one bound for all of them."""
@@ -164,7 +249,8 @@ class Run:
         until_ns = began_ns + int(self._config.recovery_limit * SECOND_NS)
         missing: list[str] = []
         worker = self._workers[0]
-        for node in self._cluster.nodes:
+        core = self._plan.core
+        for node in core.nodes if core else self._cluster.nodes:
             wanted = dict.fromkeys(self._plan.workload.kinds)
             while wanted and self._clock.now_ns() < until_ns:
                 call = calls.next()
@@ -202,15 +288,17 @@ class Run:
         await self._observer.look()
         self._seen.counters = self._observer.counters()
         self._seen.leaders = self._observer.leaders
-        self._seen.findings = _told(self._cluster.crashes())
+        self._seen.findings = [*_told(self._cluster.crashes()), *self._cluster.findings]
         self._seen.cluster = self._cluster.describe()
         for worker in self._workers:
             await worker.close()
 
     async def _keep_logs(self) -> None:
-        self._directory.logs.mkdir(exist_ok=True)
+        if self._logs is None:
+            return
+        self._logs.mkdir(exist_ok=True)
         try:
-            await self._cluster.collect_logs(self._directory.logs)
+            await self._cluster.collect_logs(self._logs)
         except HarnessError as error:
             self._seen.findings.append(f"the nodes' logs could not be kept: {error}")
 

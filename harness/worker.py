@@ -61,6 +61,15 @@ class Worker:
             if more():
                 await self.make(calls.next(), calls)
 
+    async def follow(
+        self, script: Iterable[tuple[int, Call, NodeId | None]], begin_ns: int, calls: Calls
+    ) -> None:
+        """Make these calls of these nodes, each at its moment counted from the beginning, or as
+        soon as it can."""
+        for at_ns, call, node in script:
+            await self._cluster.clock.sleep_until_ns(begin_ns + at_ns)
+            await self.make(call, calls, node)
+
     async def make_all(self, several: Iterable[Call], calls: Calls) -> None:
         """Make these calls, one after the other."""
         for call in several:

@@ -68,6 +68,7 @@ def _context(stored: StoredRun) -> dict[str, Any]:
         "reproduce": wording.plain(stored.run.get("reproduce", ""), 2000),
         "counterexample": shown,
         "figures": sections.figures(stored, statistics),
+        "instead": sections.instead(stored),
         "gates": sections.gates(stored),
         "findings": sections.findings(stored),
         "faults": sections.faults(stored, statistics),

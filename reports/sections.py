@@ -130,6 +130,12 @@ def basis(stored: StoredRun, statistics: Statistics) -> str:
     return said
 
 
+def instead(stored: StoredRun) -> list[str]:
+    """What held though the history is not linearizable, sentence by sentence."""
+    found = find(stored.result, list, "instead", "sentences") or []
+    return [plain(sentence, 1000) for sentence in found[:10] if isinstance(sentence, str)]
+
+
 def figures(stored: StoredRun, statistics: Statistics) -> list[Figure]:
     """The key figures."""
     served = statistics.availability

@@ -64,6 +64,7 @@ def _verdict(stored: StoredRun, statistics: dict[str, Any]) -> Iterator[str]:
     yield _line(sections.GLYPHS[word], word, reason or _operations(statistics))
     if shown is not None:
         yield from (" " * WORD + line for line in _block(shown))
+    yield from (_line("", "instead", sentence) for sentence in sections.instead(stored))
     if reason:
         yield " " * WORD + _operations(statistics) + _judged(stored, judged)
 

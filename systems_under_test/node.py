@@ -12,10 +12,11 @@ many steps as long as nothing overtakes the `Persist` that stands before it.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from random import Random
-from typing import Any, ClassVar, TypeAlias, final
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, final
+
+from systems_under_test.quorum import majority
 
 NodeId: TypeAlias = str
 """Who sends or receives: a node ("n1", "n2", ...) or a client's connection ("client-17")."""
@@ -35,8 +36,7 @@ class Payload:
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """An envelope: a payload on its way from `source` to `target`. It may be lost or duplicated."""
 
     source: NodeId
@@ -47,8 +47,7 @@ class Message:
 # --- events: what happens to a node ---------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(NamedTuple):
     """The node begins, with every record that it has ever persisted, oldest first.
 
     It is the first event and comes exactly once in the life of a `Node` object. A crashed node
@@ -58,15 +57,13 @@ class Started:
     stored: tuple[Payload, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """A message arrived, from a peer or from a client."""
 
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class TimerFired:
+class TimerFired(NamedTuple):
     """A timer that this node set, and has neither cancelled nor set anew, ran out."""
 
     name: str
@@ -77,36 +74,40 @@ Event: TypeAlias = Started | Received | TimerFired
 # --- effects: what a node asks for ----------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """Hand a message to the network, which may lose, delay, duplicate or reorder it."""
 
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class SetTimer:
+class SetTimer(NamedTuple):
     """Fire `TimerFired(name)` once, `after_ns` from now; replaces a running timer of that name."""
 
     name: str
     after_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class CancelTimer:
+class CancelTimer(NamedTuple):
     """Forget the timer of that name; no event of it arrives any more. Unknown names do no harm."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Persist:
+class Persist(NamedTuple):
     """Append a record to the journal; it is durable before any later effect of the same step."""
 
     record: Payload
 
 
 Effect: TypeAlias = Send | SetTimer | CancelTimer | Persist
+
+
+class Watcher(Protocol):
+    """Sees the nodes of one cluster again and again, and remembers what it needs."""
+
+    def check(self, nodes: Iterable[Any]) -> None:
+        """Raise `AssertionError` if the nodes that are alive break a property of the protocol."""
+        ...
 
 
 class Node(ABC):
@@ -124,6 +125,14 @@ class Node(ABC):
     Payloads inside these are found through the types of their fields, and those of clients'
     requests (`systems_under_test.requests`) are always known.
     """
+
+    invariants: ClassVar[Callable[[], "Watcher"] | None] = None
+    """Makes what watches the safety properties of a whole cluster, where the system has such."""
+
+    @classmethod
+    def tolerated(cls, count: int) -> int:
+        """Of so many nodes, how many may fail for ever while the others go on serving."""
+        return count - majority(count)
 
     def __init__(self, node_id: NodeId, peers: Iterable[NodeId], random: Random) -> None:
         """`peers` are the other nodes of the cluster, without this one."""

@@ -4,7 +4,9 @@ A client that wants a write to take effect once, however often it is sent, opens
 (Ongaro's dissertation, section 6.3): it sends `Request(0, 1, "open")`, is answered with the
 session's number, and gives its later requests that number and ever higher sequences. A request that
 is sent again carries the same session and sequence, and is answered as it was the first time.
-Session 0 stands for "no session": such a request takes effect each time that it is received.
+Session 0 stands for "no session": such a request takes effect each time that it is received. A
+system without sessions answers `open` with 0, and its clients must not send a request again that
+may have had an effect.
 """
 
 from dataclasses import dataclass
@@ -25,7 +27,10 @@ class ErrorCode(Enum):
     BAD_REQUEST = ("bad-request", True)
     SESSION_EXPIRED = ("session-expired", True)
     OVERLOADED = ("overloaded", True)
+    NO_QUORUM = ("no-quorum", True)
+    NOT_COORDINATOR = ("not-coordinator", True)
     LEADERSHIP_LOST = ("leadership-lost", False)
+    UNDECIDED = ("undecided", False)
     INTERNAL = ("internal", False)
 
     def __init__(self, word: str, definite: bool) -> None:

@@ -22,6 +22,10 @@ class Single(Node):
 
     payloads: ClassVar[tuple[type[Payload], ...]] = ()  # The journal's requests are always known.
 
+    @classmethod
+    def tolerated(cls, count: int) -> int:
+        return 0
+
     def __init__(self, node_id: NodeId, peers: Iterable[NodeId], random: Random) -> None:
         super().__init__(node_id, peers, random)
         self.primary = min((self.node_id, *self.peers))

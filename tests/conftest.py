@@ -1,9 +1,18 @@
 """Options for all tests."""
 
+from importlib.metadata import entry_points
+
 import pytest
 from hypothesis import settings
 
 from harness.environments.docker import engine_answers
+
+# An installed Labrys brings its plugin along; a bare checkout names it here.
+pytest_plugins = (
+    []
+    if any(point.name == "labrys" for point in entry_points(group="pytest11"))
+    else ["harness.simulation.plugin"]
+)
 
 settings.register_profile("deep", max_examples=5_000, deadline=None)
 

@@ -34,7 +34,8 @@ class RegisterCalls:
         self._counters: dict[str, int] = {}
         self._seen: dict[str, Any] = {}
         self._active = [self._fresh_key() for _ in range(shape.keys)]
-        self._documents = [self._document() for _ in range(_DOCUMENTS)]
+        documents = shape.values == "documents"
+        self._documents = [self._document() for _ in range(_DOCUMENTS)] if documents else []
 
     def next(self) -> Call:
         slot = self._random.randrange(len(self._active))
@@ -101,4 +102,5 @@ REGISTER = Workload(
     kinds=("read", "write", "cas"),
     calls=RegisterCalls,
     check=_check,
+    model=MODELS["cas-register"],
 )

@@ -6,6 +6,7 @@ from random import Random
 from typing import Any, Protocol
 
 from checker.history import History
+from checker.models.model import Model
 from checker.verdict import Result
 
 
@@ -58,7 +59,8 @@ class Workload:
     """Calls and their judge. It names no system, so that each workload runs against every system.
 
     `kinds` are the functions that must each succeed during faults for a run to count. `check`
-    judges a history within a number of seconds and of bytes.
+    judges a history within a number of seconds and of bytes, by the `model`, which is also what a
+    run is judged by while it goes on.
     """
 
     name: str
@@ -66,3 +68,4 @@ class Workload:
     kinds: tuple[str, ...]
     calls: Callable[[Random, Shape], Calls]
     check: Callable[[History, float, int], Result]
+    model: Callable[[], Model]

@@ -159,7 +159,7 @@ def _operation(events: list[Event], start: int, end: int | None, model: str | No
 def _by_key(events: list[Event]) -> list[Event]:
     """Take the pairs of a key and a value apart, if the history is made of them."""
     calls = [event for event in events if event.type == "invoke"]
-    if not calls or not all(_is_pair(event.value) for event in calls):
+    if not calls or not all(_is_pair(call.value) and call.key is None for call in calls):
         return events
     if not any(
         event.function == "read" or (event.function == "cas" and _is_pair(event.value[1]))

@@ -63,12 +63,18 @@ class _Chains:
         if self.ret(node) != LATE:
             return []
         ready = self.found.prepared
-        saw = np.flatnonzero(ready.seen == ready.wrote[node])
-        completed = saw[ready.ret[saw] != LATE]
-        if len(completed):
-            return [int(completed[0])]
-        through = saw[self.found.needed[saw] > 0]
-        return [int(through[0]), *self.proof(int(through[0]))]
+        ways = [[node]]
+        met = {node}
+        for way in ways:  # grows: the shortest way comes first, and none goes in a ring
+            saw = np.flatnonzero(ready.seen == ready.wrote[way[-1]])
+            completed = saw[ready.ret[saw] != LATE]
+            if len(completed):
+                return [*way[1:], int(completed[0])]
+            for through in saw[self.found.needed[saw] > 0].tolist():
+                if through not in met:
+                    met.add(through)
+                    ways.append([*way, through])
+        raise AssertionError("a crashed update is needed only if a completed operation shows it")
 
 
 def rows(columns: Columns, found: Findings, key: int) -> list[int]:

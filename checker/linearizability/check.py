@@ -17,6 +17,7 @@ from checker.linearizability.facts import Ambiguous
 from checker.linearizability.ordered import Violation
 from checker.linearizability.rules import Group, rule_for, split
 from checker.linearizability.versions import lie, verified
+from checker.models.fitting import fit
 from checker.models.model import Model
 from checker.verdict import Result, Verdict
 
@@ -38,13 +39,15 @@ def check(
     """Judge a history, or a list of operations, against a model.
 
     `engine` is one of `ENGINES`; all but "auto" insist on one, and what it cannot decide is
-    `UNKNOWN`. Raises `ValueError` for another name. Keys that must be searched are given to the
+    `UNKNOWN`. Raises `ValueError` for another name, and where an operation is none of the model's,
+    which is no verdict (`MalformedHistory`). Keys that must be searched are given to the
     `executor`, if there is one; its workers must share this machine's clock.
     """
     if engine not in ENGINES:
         raise ValueError(f"{engine!r} is no engine; choose one of {', '.join(ENGINES)}")
     if not isinstance(history, History):
         history = History(history)
+    fit(model, history.columns)
     started = time.monotonic()
     until = started + time_limit_s
     judge = partial(_one, model=model, engine=engine, until=until, memory=memory_limit_bytes)
@@ -56,6 +59,8 @@ def check(
         result = _worst((executor.map if executor else map)(judge, groups), decided_by)
     if engine == "auto":
         result = _versions(history, model, result)
+    if result.verdict is Verdict.INVALID and model.name in REGISTERS:
+        result = replace(result, instead=partial(_weaker, history, model, result.key))
     statistics = {
         "operations": len(history),
         "keys": len(history.columns.keys),
@@ -118,6 +123,13 @@ def _registers(
         for key in judged.undecided
     )
     return _worst((executor.map if executor else map)(judge, groups), "trivial")
+
+
+def _weaker(history: History, model: Model, key: Any) -> Any:
+    """What held instead; imported only where it is asked for, since it needs networkx."""
+    from checker.weaker import weaker
+
+    return weaker(history, key, REGISTERS[model.name])
 
 
 def _one(group: Group, model: Model, engine: str, until: float, memory: int) -> Result:

@@ -9,7 +9,10 @@ from typing import Any, ClassVar
 
 from checker.columns import canonical
 from checker.history import Operation, Outcome
-from checker.models.model import Inconsistent, Model, State
+from checker.models.model import Inconsistent, Kind, Model, State
+
+_ANY = (Kind.ANYTHING, Kind.ANYTHING)
+_READ_LIST = (Kind.ANYTHING, Kind.LIST)
 
 
 def _unknown(operation: Operation) -> Inconsistent:
@@ -27,6 +30,10 @@ class Register:
     name: str
     start: Any = None
     observers: ClassVar = frozenset({"read", "cas-mismatch"})
+    functions: ClassVar = {
+        **dict.fromkeys(("read", "write", "cas-mismatch", "append"), _ANY),
+        "cas": (Kind.PAIR, Kind.ANYTHING),
+    }
 
     def initial(self) -> State:
         return canonical(self.start)
@@ -65,6 +72,7 @@ class Queue:
     """First in, first out: `enqueue`, and `dequeue`, which returns null where it is empty."""
 
     name: str = "queue"
+    functions: ClassVar = {"enqueue": _ANY, "dequeue": _ANY}
 
     def initial(self) -> State:
         return ()
@@ -92,6 +100,7 @@ class UnorderedQueue:
     """
 
     name: str = "unordered-queue"
+    functions: ClassVar = {"enqueue": _ANY, "dequeue": _ANY}
 
     def initial(self) -> State:
         return frozenset({()})
@@ -128,6 +137,7 @@ class MultiRegister:
     """
 
     name: str = "multi-register"
+    functions: ClassVar = {"txn": (Kind.STEPS, Kind.STEPS)}
 
     def initial(self) -> State:
         return frozenset()
@@ -155,6 +165,9 @@ class Set:
     """`add`, `remove` and `contains` of an element; `read` returns all elements in any order."""
 
     name: str = "set"
+    functions: ClassVar = {
+        "add": _ANY, "remove": _ANY, "contains": (Kind.ANYTHING, Kind.TRUTH), "read": _READ_LIST,
+    }  # fmt: skip
     observers: ClassVar = frozenset({"read", "contains"})
 
     def initial(self) -> State:
@@ -191,6 +204,7 @@ class AppendList:
     """`append` of an element; `read` returns all of them, oldest first."""
 
     name: str = "list"
+    functions: ClassVar = {"append": _ANY, "read": _READ_LIST}
     observers: ClassVar = frozenset({"read"})
 
     def initial(self) -> State:
@@ -214,6 +228,9 @@ class Counter:
     """`add` of an amount, and `read`; it begins at 0."""
 
     name: str = "counter"
+    functions: ClassVar = {
+        "add": (Kind.INTEGER, Kind.ANYTHING), "read": (Kind.ANYTHING, Kind.COUNT),
+    }  # fmt: skip
     observers: ClassVar = frozenset({"read"})
 
     def initial(self) -> State:
@@ -236,6 +253,7 @@ class Mutex:
     """`acquire` and `release`; it begins free."""
 
     name: str = "mutex"
+    functions: ClassVar = {"acquire": _ANY, "release": _ANY}
 
     def initial(self) -> State:
         return False
@@ -256,6 +274,7 @@ class UniqueIds:
     """`generate` returns an id that was never returned before."""
 
     name: str = "unique-ids"
+    functions: ClassVar = {"generate": _ANY}
 
     def initial(self) -> State:
         return frozenset()

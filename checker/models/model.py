@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from checker.history import Operation
@@ -16,12 +17,26 @@ class Inconsistent:
     reason: str
 
 
+class Kind(StrEnum):
+    """What an argument or a result must be."""
+
+    ANYTHING = "anything"
+    INTEGER = "an integer"
+    COUNT = "an integer or null"
+    LIST = "a list or null"
+    PAIR = "a pair of the value expected and the new one"
+    STEPS = 'a list of steps ["r" or "w", register, value]'
+    TRUTH = "true or false"
+
+
 class Model(Protocol):
     """A sequential specification: what each operation may do to the state when done alone.
 
     Two optional attributes buy speed and change no verdict: `observers`, the functions that never
     change a state; and `part(operation)`, which names the part of the object that an operation
-    touches, or None for all of it, where the parts are independent of one another.
+    touches, or None for all of it, where the parts are independent of one another. A third,
+    `functions`, says what `Kind` the argument and the result of each function must be; a history
+    that does not fit is refused.
     """
 
     name: str

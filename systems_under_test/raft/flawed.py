@@ -4,9 +4,15 @@ A flaw is one or two overridden methods; the protocol itself has no switches. Ea
 the sentence and the anomaly that follows.
 """
 
-from systems_under_test.node import NodeId
+from collections.abc import Iterable
+from random import Random
+
+from systems_under_test.kv import KeyValueMachine
+from systems_under_test.node import Json, NodeId, Payload
+from systems_under_test.raft.messages import Entry, RequestPreVote
 from systems_under_test.raft.node import Raft
-from systems_under_test.requests import Request
+from systems_under_test.raft.state import Role
+from systems_under_test.requests import Refusal, Reply, Request
 
 
 class RaftStaleReads(Raft):
@@ -19,6 +25,131 @@ class RaftStaleReads(Raft):
 
     def on_read(self, client: NodeId, request: Request) -> None:
         self.answer_read(client, request)
+
+    def has_heard_majority(self) -> bool:
+        return True
+
+
+class RaftForgetsVote(Raft):
+    """Term and vote do not survive a restart.
+
+    Breaks "updated on stable storage before responding to RPCs", said of currentTerm and votedFor
+    (Figure 2). Anomaly: two leaders in one term. A voter that restarts votes for a second candidate
+    of the term, and acknowledged writes of one leader are overwritten by the other.
+    """
+
+    def persist_term_and_vote(self) -> None:
+        """Only the log is recorded."""
+
+
+class RaftNoSync(Raft):
+    """Entries are acknowledged before they are durable.
+
+    Breaks "updated on stable storage before responding to RPCs", said of log[] (Figure 2). Anomaly:
+    acknowledged writes vanish when the nodes that held them crash before their disks caught up.
+    """
+
+    def persist(self, record: Payload) -> None:
+        """Record it at the end of the step, behind all that the step sends."""
+        self.unsynced.append(record)
+
+    def __init__(self, node_id: NodeId, peers: Iterable[NodeId], random: Random) -> None:
+        super().__init__(node_id, peers, random)
+        self.unsynced: list[Payload] = []
+
+    def on_timer(self, name: str) -> None:
+        super().on_timer(name)
+        # Two heartbeats or elections later, as an operating system writes back its cache.
+        unsynced, self.unsynced = self.unsynced, []
+        for record in unsynced:
+            super().persist(record)
+
+
+class RaftCommitsEarlierTerms(Raft):
+    """Entries of earlier terms are committed by counting who holds them.
+
+    Breaks "Raft never commits log entries from previous terms by counting replicas" (§5.4.2 and
+    Figure 8). Anomaly: a committed entry is overwritten by a later leader that never had it.
+    """
+
+    def may_commit(self, index: int) -> bool:
+        return True
+
+    def has_committed_in_its_term(self) -> bool:
+        return True
+
+
+class RaftIgnoresLogs(Raft):
+    """Votes are given whatever the candidate's log holds.
+
+    Breaks "the voter denies its vote if its own log is more up-to-date than that of the candidate"
+    (§5.4.1). Anomaly: acknowledged writes vanish, as a node without them becomes the leader.
+    """
+
+    def is_up_to_date(self, last_term: int, last_index: int) -> bool:
+        return True
+
+
+class RaftCommitsAlone(Raft):
+    """The leader commits an entry as soon as it holds it itself.
+
+    Breaks "a log entry is committed once the leader that created the entry has replicated it on a
+    majority of the servers" (§5.3). Anomaly: acknowledged writes vanish with the leader.
+    """
+
+    def append_to_own_log(self, command: Request | None) -> None:
+        super().append_to_own_log(command)
+        if self.role is Role.LEADER and self.log.last_index > self.commit_index:
+            self.commit(self.log.last_index)
+
+
+class RaftForgetsSessions(Raft):
+    """Sessions are opened, and what was carried out in them is not remembered.
+
+    Breaks "if it receives a command whose serial number has already been executed, it responds
+    immediately without re-executing the request" (§8). Anomaly: a write that was sent again takes
+    effect twice, the second time over a newer value.
+    """
+
+    def __init__(self, node_id: NodeId, peers: Iterable[NodeId], random: Random) -> None:
+        super().__init__(node_id, peers, random)
+        self.machine = _Forgetful()
+
+
+class _Forgetful(KeyValueMachine):
+    def _apply_once(self, request: Request) -> Reply | Refusal:
+        result: Json = self._perform(request)
+        return Reply(request.sequence, result)
+
+
+class RaftNeverTruncates(Raft):
+    """A follower keeps entries that conflict with the leader's.
+
+    Breaks "if an existing entry conflicts with a new one, delete the existing entry and all that
+    follow it" (Figure 2). Anomaly: replicas apply different entries at the same index.
+    """
+
+    def store(self, previous_index: int, entries: tuple[Entry, ...]) -> None:
+        known = self.log.last_index - previous_index
+        if known < len(entries):
+            super().store(self.log.last_index, entries[max(known, 0) :])
+
+
+class RaftNoPreVote(Raft):
+    """Elections without Pre-Vote, and leaders without Check-Quorum.
+
+    Breaks "servers [...] increment their term only if they first learn that they could win"
+    (dissertation §9.6). Anomaly: none for safety, but a node that is not heard, or hears nothing,
+    begins term after term and deposes every leader, so that the others serve hardly anything.
+    """
+
+    def on_election_due(self) -> None:
+        self.become(Role.PRE_CANDIDATE)
+        self.leader = None
+        self.become_candidate()
+
+    def on_request_pre_vote(self, candidate: NodeId, ask: RequestPreVote) -> None:
+        """Nobody asks."""
 
     def has_heard_majority(self) -> bool:
         return True

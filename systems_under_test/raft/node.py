@@ -21,6 +21,7 @@ from typing import ClassVar
 from systems_under_test.kv import objection
 from systems_under_test.node import Json, Message, NodeId, Payload
 from systems_under_test.raft.election import Election
+from systems_under_test.raft.invariants import Invariants
 from systems_under_test.raft.messages import (
     PAYLOADS,
     AppendAnswer,
@@ -40,6 +41,7 @@ class Raft(Election):
     """A replica of the key-value store, kept equal to the others by Raft."""
 
     payloads: ClassVar[tuple[type[Payload], ...]] = PAYLOADS
+    invariants = Invariants
 
     def on_message(self, message: Message) -> None:
         payload = message.payload

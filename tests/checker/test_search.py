@@ -43,6 +43,7 @@ def by_key(parts: list[list[Operation]]) -> Problem:
     return of_registers(columns, [columns.keys.find(key) for key in range(len(parts))], None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OBJECTS)
 def test_every_model_agrees_with_every_linearization(name: str) -> None:
     thing, model = OBJECTS[name], MODELS[MODEL_OF.get(name, name)]()
@@ -97,6 +98,7 @@ def test_registers_on_columns_agree_with_every_linearization(
         assert 150 < valid < 850
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1, 0])
 def test_medium_histories_agree_with_the_polynomial_engines(
     width: int, monkeypatch: pytest.MonkeyPatch

@@ -183,7 +183,7 @@ def test_a_cluster_without_the_rights_is_refused_before_any_call(tmp_path: Path)
     planned = plan(config, WORKLOADS["register"], cluster)
     directory = RunDirectory.create(tmp_path, "weak")
     recorder = Recorder(directory.history, cluster.clock)
-    run = Run(planned, cluster, recorder, directory)
+    run = Run(planned, cluster, recorder)
     with pytest.raises(EnvironmentFailed, match="cannot cut, which the fault"):
         cluster.clock.run(run.perform())
     assert cluster.done[-1][1] == "close"

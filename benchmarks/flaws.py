@@ -1,0 +1,91 @@
+"""How soon each flaw is found: `python benchmarks/flaws.py [--campaigns 10] [NAME ...]`.
+
+A campaign tries one seed after the other, on one core, until one fails. Printed is the table of
+docs/flaws.md: seeds and seconds needed, the median and the worst of the campaigns; by what kind of
+finding; and the size of the failure once it was shrunk. With `--write` it replaces that file.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from harness.config import RunConfig
+from harness.registry import SYSTEMS
+from harness.simulation.scenario import swarm
+from harness.simulation.shrink import shrink, told
+from harness.simulation.simulate import Simulated, simulate
+
+PAGE = Path(__file__).parents[1] / "docs" / "flaws.md"
+
+HEAD = """# The flaws, and how soon the simulator finds them
+
+Each flawed system breaks one sentence of a paper; the docstrings of the classes name it. The table
+is written by `python benchmarks/flaws.py --write`: {campaigns} campaigns for each system, on
+one core, until the first seed that fails, {limit} s at most. The sizes are those of the first
+campaign's failure, shrunk for {shrink} s at most.
+
+| system | seeds: median, worst | seconds: median, worst | found as | shrunk to |
+|---|---|---|---|---|
+"""
+
+
+def campaign(name: str, first: int, limit_s: float) -> tuple[int, float, Simulated | None]:
+    """Seeds tried, seconds taken, and what failed, if anything did."""
+    base = RunConfig(system=name, environment="simulated")
+    began, seed = time.perf_counter(), first
+    while time.perf_counter() - began < limit_s:
+        found = simulate(swarm(base, frozenset(), seed))
+        seed += 1
+        if found.failed:
+            return seed - first, time.perf_counter() - began, found
+    return seed - first, time.perf_counter() - began, None
+
+
+def row(name: str, campaigns: int, limit_s: float, shrink_s: float) -> str:
+    """One line of the table."""
+    seeds, seconds, kinds, missed, shrunk = [], [], Counter[str](), 0, "–"
+    for number in range(campaigns):
+        tried, took, found = campaign(name, 1 + number * 100_000, limit_s)
+        seeds.append(tried)
+        seconds.append(took)
+        missed += found is None
+        if found is not None:
+            kinds[found.kind] += 1
+            if shrunk == "–":
+                shrunk = told(shrink(found, shrink_s)[0])
+    named = ", ".join(kind for kind, _ in kinds.most_common())
+    if missed:
+        named += f"; not found in {missed} of {campaigns}"
+    return (
+        f"| `{name}` | {statistics.median(seeds):g}, {max(seeds)} "
+        f"| {statistics.median(seconds):.1f}, {max(seconds):.1f} | {named} | {shrunk} |"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--campaigns", type=int, default=10)
+    parser.add_argument("--limit", type=float, default=60)
+    parser.add_argument("--shrink", type=float, default=20)
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    weak = [name for name, system in SYSTEMS.items() if system.about.startswith("flawed")]
+    weak += ["ring-quorum", "ring-one"]
+    lines = []
+    for name in options.names or weak:
+        lines.append(row(name, options.campaigns, options.limit, options.shrink))
+        print(lines[-1], flush=True)
+    if options.write:
+        head = HEAD.format(campaigns=options.campaigns, limit=f"{options.limit:g}",
+                           shrink=f"{options.shrink:g}")  # fmt: skip
+        PAGE.write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

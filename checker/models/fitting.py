@@ -1,0 +1,62 @@
+"""Whether a history speaks of the kind of object that a model describes.
+
+A queue's history judged as a register is neither valid nor invalid: it is a mistake of whoever
+asked, and gets a sentence. A model may say what it knows in an optional attribute `functions`: for
+each function what its argument and its result may be. A model without one is asked nothing.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from checker.columns import OK, Columns, Ints
+from checker.history import MalformedHistory
+from checker.models.model import Kind, Model
+
+
+def fit(model: Model, columns: Columns) -> None:
+    """Raise `MalformedHistory` where the model does not know an operation."""
+    functions: dict[str, tuple[Kind, Kind]] | None = getattr(model, "functions", None)
+    if functions is None:
+        return
+    for number, name in enumerate(columns.functions):
+        if name not in functions:
+            raise MalformedHistory(
+                f"{name!r} is no operation of the model {model.name}, which knows "
+                f"{', '.join(functions)}; choose the model that the history is of"
+            )
+        rows = columns.function == number
+        argument, result = functions[name]
+        if argument is Kind.PAIR:
+            if (columns.expected[rows] < 0).any():
+                raise MalformedHistory(f"the argument of a {name} must be {Kind.PAIR}")
+        elif argument is not Kind.ANYTHING:
+            _demand(f"the argument of {name!r}", argument, columns, columns.argument[rows])
+        if result is not Kind.ANYTHING:
+            answers = columns.result[rows & (columns.outcome == OK)]
+            _demand(f"the result of {name!r}", result, columns, answers)
+
+
+def _demand(what: str, kind: Kind, columns: Columns, numbers: Ints) -> None:
+    for number in np.unique(numbers).tolist():
+        value = columns.values[number]
+        if not _is(kind, value):
+            raise MalformedHistory(f"{what} must be {kind}, not {value!r:.60}")
+
+
+def _is(kind: Kind, value: Any) -> bool:
+    match kind:
+        case Kind.INTEGER:
+            return type(value) is int
+        case Kind.COUNT:
+            return value is None or type(value) is int
+        case Kind.LIST:
+            return value is None or isinstance(value, list | tuple)
+        case Kind.TRUTH:
+            return isinstance(value, bool)
+    return isinstance(value, list | tuple) and all(map(_is_step, value))
+
+
+def _is_step(step: Any) -> bool:
+    kinds = ("r", "w", "read", "write")
+    return isinstance(step, list | tuple) and len(step) == 3 and step[0] in kinds

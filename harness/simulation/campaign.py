@@ -1,0 +1,149 @@
+"""A campaign: many seeds of one system, each its own world, on as many processes as wanted.
+
+Failing seeds are simulated again here, which is exact, and stored as runs. One seed in twenty is
+run twice, and must take the same steps both times.
+"""
+
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import islice, zip_longest
+
+from harness.config import RunConfig
+from harness.simulation.scenario import swarm
+from harness.simulation.simulate import Simulated, simulate
+
+CHUNK = 4
+"""Seeds that a worker takes at a time: a fraction of a second, so that Ctrl-C need not wait."""
+
+TWICE_EVERY = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """What a worker tells of one seed. `differs` is the first step that a second run took
+    otherwise, or ""."""
+
+    seed: int
+    kind: str
+    reason: str
+    virtual_ns: int
+    faults: Counter[str]
+    differs: str = ""
+
+
+@dataclass
+class Campaign:
+    """What was found so far."""
+
+    done: int = 0
+    twice: int = 0
+    virtual_ns: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    failed: list[Seed] = field(default_factory=list)
+    differs: list[Seed] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.began
+
+    def take(self, seed: Seed) -> None:
+        """Count one seed."""
+        self.done += 1
+        self.twice += seed.seed % TWICE_EVERY == 0
+        self.virtual_ns += seed.virtual_ns
+        self.faults += seed.faults
+        self.kinds[seed.kind or "valid"] += 1
+        if seed.kind not in ("", "unknown"):
+            self.failed.append(seed)
+        if seed.differs:
+            self.differs.append(seed)
+
+    @property
+    def bound(self) -> float:
+        """Where nothing was found: with 95 % confidence a seed fails less often than this."""
+        return 1 - 0.05 ** (1 / self.done) if self.done else 1.0
+
+
+def try_seeds(base: RunConfig, pinned: frozenset[str], seeds: Iterable[int]) -> list[Seed]:
+    """What a worker does: simulate some seeds."""
+    return [try_seed(base, pinned, seed) for seed in seeds]
+
+
+def try_seed(base: RunConfig, pinned: frozenset[str], seed: int) -> Seed:
+    """Simulate one seed, or twice where it is its turn."""
+    twice = seed % TWICE_EVERY == 0
+    scenario = swarm(base, pinned, seed)
+    first = simulate(scenario, keep_trace=twice)
+    differs = _difference(first, simulate(scenario, keep_trace=True)) if twice else ""
+    faults = Counter(fault.name for fault in first.history.faults)
+    return Seed(seed, first.kind, first.reason, first.virtual_ns, faults, differs)
+
+
+def _difference(first: Simulated, second: Simulated) -> str:
+    """The first step in which two runs differ, or "" where they are the same."""
+    if first.fingerprint == second.fingerprint and first.lines == second.lines:
+        return ""
+    for number, (one, other) in enumerate(zip_longest(first.trace, second.trace), start=1):
+        if one != other:
+            return f"step {number}: {one or 'nothing'}, then {other or 'nothing'}"
+    return "the same steps, but another history"
+
+
+def run_campaign(
+    base: RunConfig,
+    pinned: frozenset[str],
+    seeds: Iterable[int],
+    jobs: int,
+    *,
+    until_found: bool,
+    seconds: float,
+    watch: Callable[[Campaign], None],
+    executor: Executor | None = None,
+) -> Campaign:
+    """Try seeds until they are all done, the time is up, or one fails where that is enough.
+
+    Without an `executor`, `jobs` processes do it. A `KeyboardInterrupt` passes through, within
+    about a second; the campaign that `watch` saw last holds what was found.
+    """
+    campaign = Campaign()
+    watch(campaign)
+    chunks = _chunks(iter(seeds))
+    own = executor is None
+    pool = executor or ProcessPoolExecutor(jobs, initializer=_leave_interrupts)
+    ready: set[Future[list[Seed]]] = set()
+    try:
+        for chunk in islice(chunks, 2 * jobs):
+            ready.add(pool.submit(try_seeds, base, pinned, chunk))
+        while ready:
+            done, ready = wait(ready, return_when=FIRST_COMPLETED)
+            for future in sorted(done, key=lambda future: future.result()[0].seed):
+                for seed in future.result():
+                    campaign.take(seed)
+                watch(campaign)
+            found = campaign.differs or (until_found and campaign.failed)
+            if found or campaign.seconds > seconds:
+                break
+            for chunk in islice(chunks, len(done)):
+                ready.add(pool.submit(try_seeds, base, pinned, chunk))
+    finally:
+        for future in ready:
+            future.cancel()
+        if own:
+            pool.shutdown(wait=True, cancel_futures=True)
+    return campaign
+
+
+def _chunks(seeds: Iterator[int]) -> Iterator[list[int]]:
+    while chunk := list(islice(seeds, CHUNK)):
+        yield chunk
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C goes to every process of the terminal; the workers leave it to the one that asked."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,263 @@
+"""A cluster in virtual time: nodes, their disks, the network and the clients' ways to them.
+
+Everything random is drawn from generators derived from the run's seed, so a run is a function of
+its seed, its options and the code. Its *fingerprint* is the hash of its trace: every step of every
+node, in order, with its moment and what it was about.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from harness.cluster import Capability, Channel, Cluster, Link, NoAnswer, NodeState, Unreachable
+from harness.simulation.clock import VirtualClock, Waiter
+from harness.simulation.disk import Disk
+from harness.simulation.network import Network
+from harness.simulation.node import SimulatedNode
+from harness.simulation.trace import Trace
+from harness.simulation.world import World
+from systems_under_test.node import Message, Node, NodeId, Payload
+from systems_under_test.requests import Refusal, Reply, Request, Status
+from systems_under_test.wire import Codec
+
+
+class SimulatedCluster(Cluster):
+    """The nodes of one simulated run."""
+
+    environment = "simulated"
+    capabilities = frozenset(Capability)
+
+    def __init__(
+        self,
+        *,
+        system: Callable[..., Node],
+        nodes: Iterable[NodeId],
+        seed: int,
+        world: World,
+        keep_trace: bool = False,
+        most_events: int | None = None,
+    ) -> None:
+        self.nodes = tuple(nodes)
+        self.clock: VirtualClock = VirtualClock(most_events)
+        self.world = world
+        self.trace = Trace(keep_trace)
+        self.findings: list[str] = []
+        self._random = Random(f"{seed}:cluster")
+        self._seed = seed
+        self._system = system
+        self._codec = Codec(system.payloads) if world.wired else None  # type: ignore[attr-defined]
+        self._network = Network(self.clock, world, self.nodes, Random(f"{seed}:network"))
+        self._channels: dict[NodeId, _Connection] = {}
+        self._connections = 0
+        self._lives: dict[NodeId, int] = dict.fromkeys(self.nodes, 0)
+        self._killed: set[NodeId] = set()
+        watcher = getattr(system, "invariants", None)
+        self._invariants = watcher() if watcher is not None else None
+        self.places = {
+            name: SimulatedNode(
+                name,
+                self._maker(name),
+                self.clock,
+                world,
+                Disk(Random(f"{seed}:disk:{name}"), world.torn),
+                Random(f"{seed}:syncs:{name}"),
+                self._route,
+                self.trace,
+                self.check_invariants,
+                number,
+            )
+            for number, name in enumerate(self.nodes)
+        }
+        self._network.receivers = {name: place.receive for name, place in self.places.items()}
+
+    def _maker(self, name: NodeId) -> Callable[[], Node]:
+        peers = [node for node in self.nodes if node != name]
+
+        def make() -> Node:
+            self._lives[name] += 1
+            random = Random(f"{self._seed}:node:{name}:{self._lives[name]}")
+            return self._system(name, peers, random)
+
+        return make
+
+    # --- messages ---------------------------------------------------------------------------------
+
+    def _route(self, message: Message) -> None:
+        target = message.target
+        if self._codec is not None:
+            payload = self._codec.decode(self._codec.encode(message.payload))
+            message = Message(message.source, target, payload)
+        if target in self.places:
+            if target == message.source:
+                self.clock.at(self.clock.moment_ns, self.places[target].receive, message)
+            else:
+                self._network.send(message)
+        elif target in self._channels:
+            moment_ns = self.clock.now_ns() + self.world.client_latency_ns
+            self.clock.at(moment_ns, self._channels[target].answered, message.payload)
+
+    def check_invariants(self) -> None:
+        """Look at the whole cluster; what is broken first is a finding."""
+        if self._invariants is None or self.findings:
+            return
+        live = [place.node for place in self.places.values() if place.node is not None]
+        try:
+            self._invariants.check(live)
+        except AssertionError as error:
+            self.findings.append(f"an invariant of the cluster is broken: {error}")
+
+    # --- the controls -----------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        for place in self.places.values():
+            place.start()
+        world = self.world
+        for jump in world.jumps:
+            self.clock.at(jump.at_ns, self.places[jump.node].jump, jump.by_ns)
+        for blink in world.blinks:
+            self.clock.at(blink.at_ns, self.places[blink.node].kill)
+            self.clock.at(blink.at_ns + blink.for_ns, self._repair, blink.node)
+        for failure in world.disk_failures:
+            self.clock.at(failure.at_ns, self._fail_disk, failure.node)
+            self.clock.at(failure.at_ns + failure.for_ns, self._repair, failure.node)
+
+    async def close(self) -> None:
+        self.check_invariants()
+        for place in self.places.values():
+            place.kill()
+
+    def channel(self, process: int) -> Channel:
+        return SimulatedChannel(self)
+
+    async def start(self, nodes: Iterable[NodeId]) -> None:
+        for name in nodes:
+            self._killed.discard(name)
+            place = self.places[name]
+            if place.dies_after is not None:
+                place.kill()
+            place.start()
+
+    async def kill(self, nodes: Iterable[NodeId]) -> None:
+        """Now, or in the middle of the next step, between two of its effects."""
+        for name in nodes:
+            place = self.places[name]
+            if not place.running:
+                self._killed.add(name)
+                continue
+            self._killed.add(name)
+            late = self.world.late_kills and self._random.random() < self.world.late_kills
+            if late and not place.paused:
+                place.dies_after = self._random.randrange(4)
+            else:
+                place.kill()
+
+    async def pause(self, nodes: Iterable[NodeId]) -> None:
+        for name in nodes:
+            self.places[name].pause()
+
+    async def resume(self, nodes: Iterable[NodeId]) -> None:
+        for name in nodes:
+            self.places[name].resume()
+
+    async def cut(self, links: Iterable[Link]) -> None:
+        self._network.cut_links(links)
+
+    async def mend(self) -> None:
+        self._network.mend()
+
+    async def status(self, node: NodeId) -> Status | None:
+        place = self.places[node]
+        if not place.running or place.paused:
+            return None
+        return Status(node, place.facts(), dict(place.counters))
+
+    def state(self, node: NodeId) -> NodeState:
+        place = self.places[node]
+        return NodeState(node not in self._killed and place.running, place.paused)
+
+    async def collect_logs(self, folder: Path) -> Sequence[Path]:
+        return ()
+
+    def crashes(self) -> Mapping[NodeId, str]:
+        return {name: place.failed for name, place in self.places.items() if place.failed}
+
+    def describe(self) -> dict[str, Any]:
+        return {"world": self.world.to_json(), "fingerprint": self.trace.fingerprint()}
+
+    def _fail_disk(self, node: NodeId) -> None:
+        self.places[node].disk_fails = True
+
+    def _repair(self, node: NodeId) -> None:
+        """Start a node again that the world took down, unless the nemesis holds it down."""
+        place = self.places[node]
+        place.disk_fails = False
+        if node not in self._killed:
+            place.start()
+
+    def connect(self, connection: "_Connection") -> NodeId:
+        """Name a client's connection."""
+        self._connections += 1
+        name = f"client-{self._connections}"
+        self._channels[name] = connection
+        return name
+
+    def disconnect(self, name: NodeId) -> None:
+        self._channels.pop(name, None)
+
+
+class _Connection:
+    """One request under way: its answer, if one comes."""
+
+    def __init__(self, cluster: SimulatedCluster) -> None:
+        self._cluster = cluster
+        self.name = cluster.connect(self)
+        self.sequence = 0
+        self.waiter: Waiter | None = None
+
+    def answered(self, payload: Payload) -> None:
+        """Take the answer to the request under way; one to an earlier request is thrown away."""
+        if (
+            isinstance(payload, (Reply, Refusal))
+            and self.waiter is not None
+            and payload.sequence == self.sequence
+        ):
+            self.waiter.resolve(payload)
+
+
+class SimulatedChannel(Channel):
+    """One process's way to the simulated nodes: a connection a node, remade after each silence."""
+
+    def __init__(self, cluster: SimulatedCluster) -> None:
+        self._cluster = cluster
+        self._connections: dict[NodeId, _Connection] = {}
+
+    async def ask(self, node: NodeId, request: Request, until_ns: int) -> Reply | Refusal:
+        cluster, clock = self._cluster, self._cluster.clock
+        await clock.sleep_until_ns(clock.now_ns() + cluster.world.client_latency_ns)
+        place = cluster.places[node]
+        if not place.running:
+            raise Unreachable(f"{node} is down")
+        connection = self._connections.get(node)
+        if connection is None:
+            connection = self._connections[node] = _Connection(cluster)
+        waiter = Waiter(clock)
+        connection.sequence = request.sequence
+        connection.waiter = waiter
+        place.receive(Message(connection.name, node, request))
+        if not waiter.resolved:
+            clock.at(max(until_ns, clock.now_ns()), waiter.resolve)
+        answer = await waiter
+        connection.waiter = None
+        if answer is None:
+            # A late answer must not be taken for that of a later request.
+            cluster.disconnect(connection.name)
+            del self._connections[node]
+            raise NoAnswer("no answer in time")
+        assert isinstance(answer, (Reply, Refusal))
+        return answer
+
+    async def close(self) -> None:
+        for connection in self._connections.values():
+            self._cluster.disconnect(connection.name)
+        self._connections.clear()

@@ -1,0 +1,35 @@
+"""A simulated disk: a journal that keeps the contract, and nothing that it does not promise.
+
+What was persisted is durable once its sync has ended. A crash before that loses it wholly, or all
+but its first records: the real journal cuts off a torn record by its checksum, so that what
+survives is always a beginning of what was being written (systems_under_test/journal.py).
+"""
+
+from random import Random
+
+from systems_under_test.node import Payload
+
+
+class Disk:
+    """One node's journal; it outlives the node."""
+
+    def __init__(self, random: Random, torn: bool) -> None:
+        self._random = random
+        self._torn = torn
+        self.durable: list[Payload] = []
+        self.writing: list[Payload] = []
+
+    def write(self, records: list[Payload]) -> None:
+        """Begin to write a group of records."""
+        self.writing = records
+
+    def synced(self) -> None:
+        """The group is durable now."""
+        self.durable += self.writing
+        self.writing = []
+
+    def crash(self) -> None:
+        """Lose what was being written, or keep a beginning of it."""
+        if self._torn and self.writing:
+            self.durable += self.writing[: self._random.randint(0, len(self.writing))]
+        self.writing = []

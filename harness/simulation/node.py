@@ -1,0 +1,266 @@
+"""The driver for virtual time: feeds one node and performs its effects, as `serve` does for real.
+
+Records that one turn persists are synced as a group, what may depend on them waits for that, and
+further steps go on meanwhile, exactly as in systems_under_test/driver.py. A crash may come between
+any two effects of a step.
+"""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from harness.simulation.clock import VirtualClock
+from harness.simulation.disk import Disk
+from harness.simulation.trace import Trace
+from harness.simulation.world import World
+from systems_under_test.node import (
+    CancelTimer,
+    Event,
+    Message,
+    Node,
+    NodeId,
+    Payload,
+    Persist,
+    Received,
+    Send,
+    SetTimer,
+    Started,
+    TimerFired,
+)
+
+SLOW_SYNC = 100
+"""A slow sync takes so many times as long as others."""
+
+
+class SimulatedNode:
+    """One place in the cluster: the node that runs there, if any, and what outlives it."""
+
+    def __init__(
+        self,
+        name: NodeId,
+        make: Callable[[], Node],
+        clock: VirtualClock,
+        world: World,
+        disk: Disk,
+        random: Random,
+        send: Callable[[Message], None],
+        trace: Trace,
+        persisted: Callable[[], None],
+        number: int,
+    ) -> None:
+        """`persisted` is called after each step that persisted something."""
+        self.name = name
+        self.disk = disk
+        self.node: Node | None = None
+        self.paused = False
+        self.failed = ""
+        self.dies_after: int | None = None
+        self._make = make
+        self._clock = clock
+        self._world = world
+        self._random = random
+        self._send = send
+        self._trace = trace
+        self._persisted = persisted
+        self._rate = 1 + world.drifts_ppm[number] / 1e6 if world.drifts_ppm else 1.0
+        self._offset_ns = world.offsets_ns[number] if world.offsets_ns else 0
+        self._life = 0
+        self._timers: dict[str, list[int]] = {}
+        """When each timer is due, when its entry in the queue comes, and the entry's number."""
+
+        self._timer_count = 0
+        self._late: list[Received | tuple[str, int]] = []
+        self._forget()
+
+    def _forget(self) -> None:
+        self._records: list[Payload] = []
+        self._after_records: list[Message] = []
+        self._after_sync: list[Message] = []
+        self._syncing = False
+        self._turn_due = False
+        self.disk_fails = False
+        self._sent = self._received = self._recorded = self._fsyncs = 0
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What this life of the node did, as real nodes count it."""
+        return {
+            "messages_sent": self._sent,
+            "messages_received": self._received,
+            "records": self._recorded,
+            "fsyncs": self._fsyncs,
+        }
+
+    @property
+    def running(self) -> bool:
+        return self.node is not None
+
+    def start(self) -> None:
+        """Start a node on what the disk holds; a node that runs is left alone."""
+        if self.node is not None or self.failed:
+            return
+        self._life += 1
+        self._forget()
+        self.dies_after = None
+        self.node = self._make()
+        self.step(Started(tuple(self.disk.durable)))
+
+    def kill(self) -> None:
+        """End the node as SIGKILL does."""
+        if self.node is None:
+            return
+        self.node = None
+        self.paused = False
+        self._life += 1
+        self._timers.clear()
+        self._late.clear()
+        self.disk.crash()
+
+    def pause(self) -> None:
+        if self.node is not None:
+            self.paused = True
+
+    def resume(self) -> None:
+        """Go on with all that came meanwhile, in the order in which it came."""
+        if not self.paused:
+            return
+        self.paused = False
+        late, self._late = self._late, []
+        for event in late:
+            if isinstance(event, Received):
+                self.step(event)
+            else:
+                self._fire(*event)
+
+    def jump(self, by_ns: int) -> None:
+        """Set the node's clock."""
+        self._offset_ns += by_ns
+
+    def receive(self, message: Message) -> None:
+        if self.node is None:
+            return
+        self._received += 1
+        if self.paused:
+            self._late.append(Received(message))
+        else:
+            self.step(Received(message))
+
+    def step(self, event: Event) -> None:
+        """Let the node take one event, and perform what it asks for."""
+        node = self.node
+        if node is None:
+            return
+        now_ns = self._clock.moment_ns + self._offset_ns
+        if self._rate != 1.0:
+            now_ns = int(self._clock.moment_ns * self._rate) + self._offset_ns
+        try:
+            effects = node.step(event, now_ns)
+        except AssertionError as error:
+            self.failed = f"a broken invariant: {error}"
+        except Exception as error:
+            self.failed = f"{type(error).__name__}: {error}"
+        if self.failed:
+            self.kill()
+            return
+        if self.dies_after is not None:
+            effects = effects[: self.dies_after]
+        persists = False
+        for effect in effects:
+            kind = type(effect)
+            if kind is Send:
+                message = effect.message  # type: ignore[union-attr]
+                if self._records:
+                    self._after_records.append(message)
+                elif self._syncing:
+                    self._after_sync.append(message)
+                else:
+                    self._sent += 1
+                    self._send(message)
+            elif kind is SetTimer:
+                self._set_timer(effect.name, effect.after_ns)  # type: ignore[union-attr]
+            elif kind is Persist:
+                self._records.append(effect.record)  # type: ignore[union-attr]
+                persists = True
+            elif kind is CancelTimer:
+                self._timers.pop(effect.name, None)  # type: ignore[union-attr]
+        if type(event) is Received:
+            message = event.message
+            about = f"{message.source}>{type(message.payload).__name__}"
+        else:
+            about = event.name if type(event) is TimerFired else "started"
+        self._trace.note(f"{self._clock.moment_ns} {self.name} {about}")
+        if persists:
+            self._persisted()
+        if self.dies_after is not None:
+            self.kill()
+        elif persists and not self._turn_due:
+            self._turn_due = True
+            self._clock.at(self._clock.moment_ns, self._end_turn, self._life)
+
+    def _set_timer(self, name: str, after_ns: int) -> None:
+        """A timer runs by the node's own clock, whose drift makes it early or late.
+
+        Most timers are set anew long before they run out, so an entry of the queue that comes too
+        early for its timer is put off then, instead of one more being made at each setting.
+        """
+        due_ns = self._clock.moment_ns + int(after_ns / self._rate)
+        timer = self._timers.get(name)
+        if timer is None or timer[1] > due_ns:
+            self._timer_count += 1
+            self._timers[name] = [due_ns, due_ns, self._timer_count]
+            self._clock.at(due_ns, self._fire, name, self._timer_count)
+        else:
+            timer[0] = due_ns
+
+    def _fire(self, name: str, number: int) -> None:
+        # Each entry of the queue has a number of its own, so that of a timer which was cancelled,
+        # or lost with a crash, is not in the table any more.
+        timer = self._timers.get(name)
+        if timer is None or timer[2] != number:
+            return
+        if timer[0] > self._clock.moment_ns:
+            timer[1] = timer[0]
+            self._clock.at(timer[0], self._fire, name, number)
+            return
+        if self.paused:
+            self._late.append((name, number))
+            return
+        del self._timers[name]
+        self.step(TimerFired(name))
+
+    def _end_turn(self, life: int) -> None:
+        if life == self._life:
+            self._turn_due = False
+            self._start_sync()
+
+    def _start_sync(self) -> None:
+        if not self._records or self._syncing:
+            return
+        self._syncing = True
+        records, self._records = self._records, []
+        self._after_sync, self._after_records = self._after_records, []
+        self._recorded += len(records)
+        self._fsyncs += 1
+        self.disk.write(records)
+        takes_ns = self._world.sync_ns
+        if self._world.slow_syncs and self._random.random() < self._world.slow_syncs:
+            takes_ns *= SLOW_SYNC
+        self._clock.at(self._clock.moment_ns + takes_ns, self._synced, self._life)
+
+    def _synced(self, life: int) -> None:
+        if life != self._life:
+            return
+        if self.disk_fails:
+            # As in the real driver: a node whose journal fails stops at once and sends nothing.
+            self.kill()
+            return
+        self._syncing = False
+        self.disk.synced()
+        ready, self._after_sync = self._after_sync, []
+        self._start_sync()
+        self._sent += len(ready)
+        for message in ready:
+            self._send(message)
+
+    def facts(self) -> dict[str, Any]:
+        return self.node.facts() if self.node is not None else {}

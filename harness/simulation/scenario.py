@@ -1,0 +1,125 @@
+"""What a simulated run is, as data: drawn from the seed, stored with the run, replayed, shrunk.
+
+A scenario holds the options, the world, the schedule of faults, what lasts after healing, and, once
+it was taken from a run, every call with its client and moment. The code and the scenario are all
+that a run depends on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from harness.config import RunConfig
+from harness.errors import UsageError
+from harness.nemesis.schedule import FAMILIES, Planned, choose_faults, draw
+from harness.registry import system
+from harness.run import Core, Lasting
+from harness.simulation.world import World, draw_world
+from harness.store import FORMAT_VERSION
+from systems_under_test.node import NodeId
+from workloads.workload import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Scripted:
+    """One call of a script: who makes it, when (from the beginning of the calls), and of whom."""
+
+    client: int
+    at_ns: int
+    call: Call
+    first: NodeId | None = None
+    """The node to ask first; where there is none, the client draws one."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A simulated run. Without a `script` the workload draws the calls."""
+
+    config: RunConfig
+    world: World
+    schedule: tuple[Planned, ...]
+    core: Core | None = None
+    script: tuple[Scripted, ...] | None = None
+    only_calls: bool = False
+    heal_ns: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "labrys": "scenario",
+            "version": FORMAT_VERSION,
+            "config": asdict(self.config),
+            "world": self.world.to_json(),
+            "schedule": [planned.to_json() for planned in self.schedule],
+            "only_calls": self.only_calls,
+            "heal_ns": self.heal_ns,
+            "core": None if self.core is None else asdict(self.core),
+            "script": None
+            if self.script is None
+            else [
+                [step.client, step.at_ns, step.first, step.call.function, step.call.key,
+                 step.call.argument, step.call.pure]
+                for step in self.script
+            ],
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], where: Path) -> "Scenario":
+        """The scenario that `to_json` told of; `UsageError` names the file where it is damaged."""
+        try:
+            core, script = values["core"], values["script"]
+            return cls(
+                config=RunConfig.from_values(values["config"]),
+                world=World.from_json(values["world"]),
+                schedule=tuple(map(Planned.from_json, values["schedule"])),
+                only_calls=values["only_calls"],
+                heal_ns=values["heal_ns"],
+                core=core and Core(tuple(core["nodes"]), Lasting(core["others"])),
+                script=None
+                if script is None
+                else tuple(Scripted(step[0], step[1], Call(*step[3:]), step[2]) for step in script),
+            )
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise UsageError(f"{where} is damaged ({error!r}); name another run") from error
+
+
+def scenario_of(config: RunConfig) -> Scenario:
+    """The scenario of a run with these options: its world and faults are drawn from the seed."""
+    world = draw_world(config.node_names, config.time_limit_ns, Random(f"{config.seed}:world"))
+    families = choose_faults(config.faults, config.nodes)
+    schedule = draw(families, config.time_limit_ns, Random(f"{config.seed}:schedule"))
+    return Scenario(config, world, tuple(schedule), _draw_core(config))
+
+
+def swarm(base: RunConfig, pinned: frozenset[str], seed: int) -> Scenario:
+    """Draw what `pinned` does not name: the size of everything, and which faults there are."""
+    random = Random(f"{seed}:swarm")
+    nodes = random.choice((3, 3, 4, 5, 5))
+    families = sorted(FAMILIES)
+    drawn: dict[str, Any] = {
+        "nodes": nodes,
+        "clients": random.choice((2, 3, 4, 6)),
+        "time_limit": float(random.choice((4, 6, 10))),
+        "rate": float(random.choice((10, 20, 40))),
+        "keys": random.choice((1, 1, 2, 3)),
+        "faults": tuple(random.sample(families, random.randint(1, len(families)))),
+        "operation_timeout": random.choice((1.0, 2.0)),
+        "operations_per_key": 100,
+    }
+    free = {name: value for name, value in drawn.items() if name not in pinned}
+    if base.system.startswith("single") and "nodes" not in pinned:
+        free["nodes"] = 1
+        free["faults"] = ("kill", "pause")
+    return scenario_of(replace(base, seed=seed, environment="simulated", **free))
+
+
+def _draw_core(config: RunConfig) -> Core | None:
+    """Half the time, as many nodes as the system tolerates stay broken for ever."""
+    random = Random(f"{config.seed}:core")
+    spare = system(config.system).node_class().tolerated(config.nodes)
+    if spare < 1 or random.random() < 0.5:
+        return None
+    broken = random.sample(config.node_names, random.randint(1, spare))
+    nodes = tuple(node for node in config.node_names if node not in broken)
+    return Core(nodes, random.choice(list(Lasting)))

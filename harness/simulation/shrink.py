@@ -1,0 +1,256 @@
+"""Shrinks a failing scenario to one from which nothing can be taken any more.
+
+A smaller scenario is run again and kept if it fails in the same kind of way. The order is that in
+which most is taken soonest: what comes after the violation, then faults, clients, keys, calls, and
+in the end the world's noise; and all of that again until nothing goes (delta debugging, Zeller and
+Hildebrandt, "Simplifying and Isolating Failure-Inducing Input"). A call keeps its moment when
+others are taken away, so that what is left goes on to happen as before.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import combinations, permutations
+from typing import TypeVar
+
+from harness.clock import SECOND_NS
+from harness.simulation.scenario import Scenario, Scripted
+from harness.simulation.simulate import Simulated, script_of, simulate
+from harness.simulation.world import CALM
+
+T = TypeVar("T")
+
+PAIRS_UP_TO = 16
+"""Calls up to which every pair of them is tried without."""
+
+
+@dataclass
+class Shrinker:
+    """Shrinks one failure, until `until` by `time.monotonic` at the latest."""
+
+    best: Simulated
+    until: float
+    tried: int = 0
+
+    def shrink(self) -> Simulated:
+        """The smallest scenario found that fails in the same way; perhaps the one given."""
+        self._write_down()
+        while time.monotonic() < self.until:
+            size = self._size()
+            for step in (
+                self._end, self._faults, self._clients, self._keys, self._calls, self._writes,
+                self._pairs, self._merge, self._calm, self._few,
+            ):  # fmt: skip
+                step()
+            if self._size() == size:
+                break
+        return self.best
+
+    def _write_down(self) -> None:
+        """Take what the clients did for a script, so that less of it can be tried.
+
+        What was found by the end's reads is part of the script then, and the run ends with it.
+        Calls that are asked of the nodes that answered them may go another way; where the failure
+        is gone then, the world's noise is tried without, which changes the dice as well.
+        """
+        scenario = self.best.scenario
+        calm = replace(scenario, world=CALM)
+        whole = script_of(self.best, whole=True)
+        calls = script_of(self.best, whole=False)
+        if self.best.kind != "not live":
+            last_ns = max((step.at_ns for step in whole), default=0) + SECOND_NS
+            longer = replace(scenario.config, time_limit=last_ns / SECOND_NS)
+            alone = replace(scenario, config=longer, script=whole, only_calls=True)
+            lasting = replace(alone, heal_ns=scenario.config.time_limit_ns)
+            for smaller in (replace(alone, core=None), lasting):
+                if self._accept(smaller) or self._accept(replace(smaller, world=CALM)):
+                    return
+        if not self._accept(replace(scenario, script=calls)):
+            self._accept(replace(calm, script=calls))
+
+    def _size(self) -> tuple[int, ...]:
+        scenario = self.best.scenario
+        noise = sum(getattr(scenario.world, f.name) != getattr(CALM, f.name) for f in fields(CALM))
+        script = scenario.script or ()
+        clients = len({step.client for step in script})
+        cas = sum(step.call.function == "cas" for step in script)
+        return (len(scenario.schedule), len(script), cas, clients, noise, scenario.config.nodes,
+                scenario.config.clients, int(scenario.config.time_limit * 1000))  # fmt: skip
+
+    def _accept(self, scenario: Scenario) -> bool:
+        """Keep a scenario if it fails in the same way."""
+        if time.monotonic() > self.until:
+            return False
+        self.tried += 1
+        found = simulate(scenario)
+        if found.kind != self.best.kind:
+            return False
+        self.best = found
+        return True
+
+    def _end(self) -> None:
+        """Leave out what comes after the violation."""
+        if self.best.kind != "not live" and self.best.scenario.core is not None:
+            self._accept(replace(self.best.scenario, core=None, heal_ns=None))
+        scenario = self.best.scenario
+        last = max((o.completed_ns or 0 for o in self.best.result.counterexample or ()), default=0)
+        if scenario.only_calls and last:
+            calls = next(p for p in self.best.history.phases if p.name == "calls")
+            self._shorten(last - calls.begins_ns + SECOND_NS // 100)
+        for share in (0.25, 0.5, 0.75, 0.9):
+            if self._shorten(int(self.best.scenario.config.time_limit_ns * share)):
+                break
+
+    def _shorten(self, end_ns: int) -> bool:
+        """Leave out calls and faults that begin after a moment, and heal what lasts beyond it."""
+        scenario = self.best.scenario
+        if not SECOND_NS // 10 <= end_ns < scenario.config.time_limit_ns:
+            return False
+        schedule = tuple(
+            replace(planned, until_ns=min(planned.until_ns, end_ns))
+            for planned in scenario.schedule
+            if planned.at_ns < end_ns
+        )
+        script = tuple(step for step in scenario.script or () if step.at_ns < end_ns)
+        config = replace(scenario.config, time_limit=end_ns / SECOND_NS)
+        return self._accept(replace(scenario, config=config, schedule=schedule, script=script))
+
+    def _faults(self) -> None:
+        self._reduce(
+            self.best.scenario.schedule,
+            lambda left: replace(self.best.scenario, schedule=tuple(left)),
+        )
+
+    def _clients(self) -> None:
+        """Leave out all calls of a client; then number those that are left from 0."""
+        for client in sorted({step.client for step in self._script()}, reverse=True):
+            self._keep(lambda step, gone=client: step.client != gone)  # type: ignore[misc]
+        names = sorted({step.client for step in self._script()})
+        if names and len(names) < self.best.scenario.config.clients:
+            script = tuple(
+                replace(step, client=names.index(step.client)) for step in self._script()
+            )
+            config = replace(self.best.scenario.config, clients=len(names))
+            self._accept(replace(self.best.scenario, config=config, script=script))
+
+    def _keys(self) -> None:
+        keys = dict.fromkeys(step.call.key for step in self._script())
+        key = self.best.result.key
+        if key in keys:
+            self._keep(lambda step: step.call.key == key)
+        for key in list(keys):
+            self._keep(lambda step, gone=key: step.call.key != gone)  # type: ignore[misc]
+
+    def _calls(self) -> None:
+        self._reduce(self._script(), lambda left: replace(self.best.scenario, script=tuple(left)))
+
+    def _writes(self) -> None:
+        """Let a compare-and-set be a plain write: then it does not need the one before it."""
+        for place, step in enumerate(self._script()):
+            if step.call.function == "cas":
+                plain = replace(step.call, function="write", argument=step.call.argument[1])
+                script = list(self._script())
+                script[place] = replace(step, call=plain)
+                self._accept(replace(self.best.scenario, script=tuple(script)))
+
+    def _pairs(self) -> None:
+        """Take two calls at once, where few are left: one may be needed only by the other."""
+        taken = len(self._script()) <= PAIRS_UP_TO
+        while taken:
+            script = self._script()
+            taken = any(
+                self._keep(lambda step, two=two: step not in two)  # type: ignore[misc]
+                for two in combinations(script, 2)
+            )
+
+    def _merge(self) -> None:
+        """Let one client make the calls of another as well."""
+        clients = sorted({step.client for step in self._script()})
+        for gone, other in permutations(clients, 2):
+            if any(step.client == gone for step in self._script()):
+                script = tuple(
+                    replace(step, client=other) if step.client == gone else step
+                    for step in self._script()
+                )
+                self._accept(replace(self.best.scenario, script=script))
+
+    def _calm(self) -> None:
+        """Take the noise away, all of it at once or one kind after the other."""
+        if self.best.scenario.world == CALM or self._accept(
+            replace(self.best.scenario, world=CALM)
+        ):
+            return
+        for name in (field.name for field in fields(CALM)):
+            world = self.best.scenario.world
+            if getattr(world, name) != getattr(CALM, name):
+                calmer = replace(world, **{name: getattr(CALM, name)})
+                self._accept(replace(self.best.scenario, world=calmer))
+
+    def _few(self) -> None:
+        """Fewer nodes, where the world does not tell of single ones."""
+        config, world = self.best.scenario.config, self.best.scenario.world
+        per_node = (world.offsets_ns, world.drifts_ppm, world.regions, world.clogs, world.jumps,
+                    world.disk_failures, world.blinks)  # fmt: skip
+        if any(per_node) or self.best.scenario.core is not None:
+            return
+        least = max((p.fault.least_nodes for p in self.best.scenario.schedule), default=1)
+        for nodes in range(max(least, 3), config.nodes):
+            smaller = replace(config, nodes=nodes)
+            script = tuple(
+                step if step.first in smaller.node_names else replace(step, first=None)
+                for step in self._script()
+            )
+            if self._accept(replace(self.best.scenario, config=smaller, script=script)):
+                return
+
+    def _script(self) -> tuple[Scripted, ...]:
+        return self.best.scenario.script or ()
+
+    def _keep(self, wanted: Callable[[Scripted], bool]) -> bool:
+        script = tuple(step for step in self._script() if wanted(step))
+        if len(script) == len(self._script()):
+            return False
+        return self._accept(replace(self.best.scenario, script=script))
+
+    def _reduce(self, items: Sequence[T], scenario: Callable[[Sequence[T]], Scenario]) -> None:
+        """Take away parts of a list, first large ones, at last single items."""
+        left = list(items)
+        if left and self._accept(scenario([])):
+            return
+        size = max(1, len(left) // 2)
+        while left and time.monotonic() < self.until:
+            taken = False
+            for rest in _without_parts(left, size):
+                if rest and self._accept(scenario(rest)):
+                    left, taken = rest, True
+                    break
+            if not taken:
+                if size == 1:
+                    return
+                size = max(1, size // 2)
+
+
+def _without_parts(items: list[T], size: int) -> Iterator[list[T]]:
+    """The list without each of its parts of that size, the last part first."""
+    for start in range((len(items) - 1) // size * size, -1, -size):
+        yield items[:start] + items[start + size :]
+
+
+def shrink(failed: Simulated, seconds: float) -> tuple[Simulated, int]:
+    """Shrink a failure for at most so long; the smallest found, and how many runs that took."""
+    shrinker = Shrinker(failed, time.monotonic() + seconds)
+    return shrinker.shrink(), shrinker.tried
+
+
+def told(simulated: Simulated) -> str:
+    """How big a run is: "2 clients, 3 operations, 1 fault"."""
+    operations = simulated.history.operations
+    clients = len({o.process % simulated.scenario.config.clients for o in operations})
+    return ", ".join(
+        f"{count} {word}{'' if count == 1 else 's'}"
+        for count, word in (
+            (clients, "client"),
+            (len(operations), "operation"),
+            (len(simulated.scenario.schedule) + (simulated.scenario.core is not None), "fault"),
+        )
+    )

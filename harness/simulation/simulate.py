@@ -1,0 +1,164 @@
+"""Runs a scenario in virtual time and judges it, in memory; thousands of them are a campaign."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from checker.history import History
+from checker.verdict import Result, Verdict
+from harness.clock import SECOND_NS, Clock
+from harness.recorder import Recorder
+from harness.registry import system, workload
+from harness.run import Observations, Plan, Run
+from harness.simulation.clock import Runaway
+from harness.simulation.cluster import SimulatedCluster
+from harness.simulation.scenario import Scenario, Scripted
+from systems_under_test.node import NodeId
+from workloads.workload import Call
+
+MEMORY_BYTES = 1 << 29
+
+MOST_EVENTS = 100_000
+"""A run of a campaign takes some thousands of events. One that takes so many more is caught in a
+storm of messages, which is a finding of its own."""
+
+
+class MemoryRecorder(Recorder):
+    """A recorder whose history stays in memory."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.lines: list[bytes] = []
+        self._begin(clock)
+
+    def _put(self, line: bytes) -> None:
+        self.lines.append(line)
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What came of a scenario. `kind` groups violations: "" for none, "unknown" where undecided."""
+
+    scenario: Scenario
+    kind: str
+    reason: str
+    fingerprint: str
+    history: History
+    result: Result
+    observed: Observations
+    lines: Sequence[bytes]
+    events: int
+    virtual_ns: int
+    trace: Sequence[str]
+
+    @property
+    def failed(self) -> bool:
+        return self.kind not in ("", "unknown")
+
+
+def simulate(
+    scenario: Scenario, *, keep_trace: bool = False, most_events: int | None = MOST_EVENTS
+) -> Simulated:
+    """Carry out a scenario and judge it; without `most_events` it may take as many as it likes."""
+    cluster = cluster_of(scenario, keep_trace=keep_trace, most_events=most_events)
+    recorder = MemoryRecorder(cluster.clock)
+    run = Run(plan_of(scenario), cluster, recorder)
+    try:
+        observed = cluster.clock.run(run.perform())
+    except Runaway:
+        storm = f"{MOST_EVENTS:,} events in {cluster.clock.now_ns() / SECOND_NS:.1f} s"
+        detail = f"a storm of messages: {storm}, and no end of it"
+        observed = Observations(liveness={"passed": False, "detail": detail, "recovery_ns": None})
+    history = History.from_lines(recorder.lines)
+    config = scenario.config
+    result = workload(config.workload).check(history, config.check_time_limit, MEMORY_BYTES)
+    kind, reason = _kind(result, observed)
+    return Simulated(
+        scenario=scenario,
+        kind=kind,
+        reason=reason,
+        fingerprint=cluster.trace.fingerprint(),
+        history=history,
+        result=result,
+        observed=observed,
+        lines=recorder.lines,
+        events=cluster.clock.events,
+        virtual_ns=cluster.clock.now_ns(),
+        trace=cluster.trace.kept or (),
+    )
+
+
+def cluster_of(
+    scenario: Scenario, *, keep_trace: bool = False, most_events: int | None = None
+) -> SimulatedCluster:
+    """The cluster that a scenario asks for, not yet open."""
+    config = scenario.config
+    return SimulatedCluster(
+        system=system(config.system).node_class(),
+        nodes=config.node_names,
+        seed=config.seed,
+        world=scenario.world,
+        keep_trace=keep_trace,
+        most_events=most_events,
+    )
+
+
+def plan_of(scenario: Scenario) -> Plan:
+    """The run that a scenario asks for."""
+    script: list[list[tuple[int, Call, NodeId | None]]] | None = None
+    if scenario.script is not None:
+        script = [[] for _ in range(scenario.config.clients)]
+        for step in scenario.script:
+            script[step.client].append((step.at_ns, step.call, step.first))
+    return Plan(
+        config=scenario.config,
+        workload=workload(scenario.config.workload),
+        schedule=scenario.schedule,
+        core=scenario.core,
+        only_calls=scenario.only_calls,
+        heal_ns=scenario.heal_ns,
+        script=script,
+    )
+
+
+def script_of(simulated: Simulated, *, whole: bool) -> tuple[Scripted, ...]:
+    """What clients did, as a script that does it again: to the end, or until healing began.
+
+    Each call asks that node first which answered it then.
+    """
+    phases = {phase.name: phase for phase in simulated.history.phases}
+    if "calls" not in phases:
+        return ()
+    begins = phases["calls"]
+    ends = phases["heal"].begins if "heal" in phases and not whole else None
+    clients = simulated.scenario.config.clients
+    return tuple(
+        Scripted(
+            o.process % clients,
+            o.invoked_ns - begins.begins_ns,
+            Call(o.function, o.key, o.argument, pure=o.function == "read"),
+            o.node,
+        )
+        for o in simulated.history.operations
+        if o.invoked > begins.begins and (ends is None or o.invoked < ends)
+    )
+
+
+def _kind(result: Result, observed: Observations) -> tuple[str, str]:
+    """The kind of violation, if any, and the sentence that says what it is."""
+    if result.verdict is Verdict.INVALID:
+        return "not linearizable", result.reason
+    if observed.findings:
+        finding = observed.findings[0]
+        named = [word for word in _NAMED if word in finding]
+        return (named[0] if named else "finding"), finding
+    if observed.liveness and not observed.liveness["passed"]:
+        return "not live", observed.liveness["detail"]
+    if result.verdict is Verdict.UNKNOWN:
+        return "unknown", result.reason
+    return "", ""
+
+
+_NAMED = ("invariant of the cluster", "broken invariant")
+"""Words by which findings are grouped."""

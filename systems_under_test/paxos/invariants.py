@@ -1,0 +1,134 @@
+"""The safety properties of Paxos, watched over a whole cluster from outside.
+
+    invariants = Invariants()
+    invariants.check(live_nodes)      # after every event
+
+- A promise is never taken back, and nothing is accepted above what is promised.
+- In one ballot at most one value is proposed for a slot, and at most one node leads.
+- What anybody knows to be chosen in a slot, a quorum of that slot's acceptors has accepted.
+- Everybody knows the same value to be chosen in a slot.
+- Once a value is chosen, no higher ballot proposes another one for that slot ("Paxos Made Simple",
+  P2b).
+
+Limits: it sees what stands in the nodes when it is called, which must be after every event. What it
+remembers of a node ends with that node's life, since a crash may take what nobody was told of.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from systems_under_test.node import NodeId
+from systems_under_test.paxos.messages import NO_BALLOT, Ballot, Proposal, Value
+from systems_under_test.paxos.single_decree import is_quorum
+from systems_under_test.paxos.state import Role, State
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was checked of one life of a node."""
+
+    node: State
+    promised: Ballot = NO_BALLOT
+    chosen: int = 0
+    votes: int = 0
+    accepted: dict[int, Proposal] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Voted:
+    """One value, accepted in one ballot for one slot."""
+
+    value: Value
+    voters: set[NodeId] = field(default_factory=set)
+
+
+class Invariants:
+    """The memory of one cluster's run: its leaders, its votes and what was chosen."""
+
+    def __init__(self) -> None:
+        self.chosen: list[tuple[Value, Ballot]] = []
+        """By slot: what was known to be chosen, and the lowest ballot in which a quorum was seen to
+        accept it."""
+
+        self.leaders: dict[Ballot, NodeId] = {}
+        self._votes: dict[int, dict[Ballot, _Voted]] = {}
+        self._seen: dict[NodeId, _Seen] = {}
+
+    def check(self, nodes: Iterable[State]) -> None:
+        """Raise `AssertionError` if the nodes that are now alive break a property."""
+        changed = []
+        for node in nodes:
+            seen = self._seen.get(node.node_id)
+            if seen is None or seen.node is not node:
+                seen = self._seen[node.node_id] = _Seen(node)
+            self._check_promise(node, seen)
+            if node.votes != seen.votes:
+                self._check_votes(node, seen)
+            if node.role is Role.LEADER:
+                self._check_leader(node)
+            if node.chosen != seen.chosen:
+                changed.append((node, seen))
+        # After all votes are counted: what one node knows to be chosen rests on those of others.
+        for node, seen in changed:
+            self._check_chosen(node, seen)
+
+    def _check_promise(self, node: State, seen: _Seen) -> None:
+        assert node.promised >= seen.promised, (
+            f"{node.node_id} took back its promise, from {seen.promised} to {node.promised}"
+        )
+        seen.promised = node.promised
+
+    def _check_leader(self, node: State) -> None:
+        other = self.leaders.setdefault(node.ballot, node.node_id)
+        assert other == node.node_id, f"{other} and {node.node_id} both led in ballot {node.ballot}"
+
+    def _check_votes(self, node: State, seen: _Seen) -> None:
+        seen.votes = node.votes
+        for slot, vote in node.accepted.items():
+            if seen.accepted.get(slot) is vote:
+                continue
+            assert vote.ballot <= node.promised, (
+                f"{node.node_id} accepted {vote} and has promised no more than {node.promised}"
+            )
+            first = self._votes.setdefault(slot, {}).setdefault(vote.ballot, _Voted(vote.value))
+            assert first.value == vote.value, (
+                f"two values in slot {slot} of ballot {vote.ballot}: {first.value} and {vote.value}"
+            )
+            first.voters.add(node.node_id)
+            if slot <= len(self.chosen):
+                value, ballot = self.chosen[slot - 1]
+                assert vote.ballot < ballot or vote.value == value, (
+                    f"{node.node_id} accepted {vote.value} in slot {slot} of ballot {vote.ballot}, "
+                    f"though {value} was chosen in ballot {ballot}"
+                )
+        seen.accepted = dict(node.accepted)
+
+    def _check_chosen(self, node: State, seen: _Seen) -> None:
+        assert node.chosen > seen.chosen, (
+            f"{node.node_id} forgot what is chosen, from slot {seen.chosen} to {node.chosen}"
+        )
+        for slot in range(max(seen.chosen, node.forgotten) + 1, node.chosen + 1):
+            value = node.values[slot - 1 - node.forgotten]
+            if slot == len(self.chosen) + 1:
+                self.chosen.append((value, self._ballot_that_chose(node, slot, value)))
+            known = self.chosen[slot - 1][0]
+            assert known == value, (
+                f"{node.node_id} takes {value} for chosen in slot {slot}, and others {known}"
+            )
+        assert node.chosen <= len(self.chosen), f"nobody knows what is in slot {node.chosen}"
+        seen.chosen = node.chosen
+
+    def _ballot_that_chose(self, node: State, slot: int, value: Value) -> Ballot:
+        """The lowest ballot in which a quorum accepted the value of that slot."""
+        members = node.membership.at(slot)
+        if members == (node.node_id,):
+            return node.promised  # A lone acceptor accepts and learns in one step.
+        votes = self._votes.get(slot, {})
+        for ballot in sorted(votes):
+            if votes[ballot].value == value and is_quorum(votes[ballot].voters, members):
+                return ballot
+        told = {str(ballot): sorted(voted.voters) for ballot, voted in votes.items()}
+        raise AssertionError(
+            f"{node.node_id} takes {value} for chosen in slot {slot}, which no quorum of "
+            f"{', '.join(members)} has accepted: {told}"
+        )

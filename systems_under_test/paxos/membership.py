@@ -1,0 +1,79 @@
+"""Who the acceptors of each slot are: a function of the log itself ("Paxos Made Simple", 3).
+
+A change of the members is a command like any other. Chosen in slot s, it takes effect in slot
+s + WINDOW, and not before ("allow the leader to get α commands ahead": α is WINDOW here). The
+acceptors of a slot are therefore known to everyone who knows what is chosen up to WINDOW slots
+before it, and nobody proposes in a slot further ahead. So all agree on whose votes count in a slot,
+each slot is decided by single-decree Paxos among these acceptors, and any number of changes may
+follow each other without waiting. That includes changes of several members at once.
+"""
+
+from bisect import bisect_right
+
+from systems_under_test.node import NodeId
+
+WINDOW = 128
+"""How far proposals may run ahead of what is chosen: α."""
+
+
+class Membership:
+    """The members of every slot up to WINDOW beyond the chosen ones."""
+
+    def __init__(self, members: tuple[NodeId, ...], first_slot: int = 1) -> None:
+        self._first_slots = [first_slot]
+        self._members = [members]
+
+    def at(self, slot: int) -> tuple[NodeId, ...]:
+        """The acceptors of that slot, in order."""
+        return self._members[max(0, bisect_right(self._first_slots, slot) - 1)]
+
+    def last_slot_like(self, slot: int, limit: int) -> int:
+        """The last slot up to `limit` in which the members are still those of `slot`."""
+        index = bisect_right(self._first_slots, slot)
+        if index == len(self._first_slots):
+            return limit
+        return min(limit, self._first_slots[index] - 1)
+
+    @property
+    def last_change(self) -> int:
+        """The slot in which the latest change takes effect."""
+        return self._first_slots[-1]
+
+    def between(self, first_slot: int, last_slot: int) -> list[tuple[NodeId, ...]]:
+        """The different members of these slots, in order."""
+        begin = max(0, bisect_right(self._first_slots, first_slot) - 1)
+        return self._members[begin : bisect_right(self._first_slots, last_slot)]
+
+    def change(self, slot: int, function: str, node: NodeId) -> tuple[NodeId, ...]:
+        """Carry out what was chosen in that slot; return the members once it is in effect.
+
+        The last member cannot be removed, since nobody could ever add another one.
+        """
+        members = set(self._members[-1])
+        if function == "add":
+            members.add(node)
+        elif len(members) > 1:
+            members.discard(node)
+        changed = tuple(sorted(members))
+        if changed != self._members[-1]:
+            self._first_slots.append(slot + WINDOW)
+            self._members.append(changed)
+        return changed
+
+    def forget_before(self, slot: int) -> None:
+        """Drop what nobody asks for once every slot before that one is chosen."""
+        index = max(0, bisect_right(self._first_slots, slot) - 1)
+        del self._first_slots[:index], self._members[:index]
+
+    def to_json(self) -> list[list[object]]:
+        return [
+            [first, list(members)]
+            for first, members in zip(self._first_slots, self._members, strict=True)
+        ]
+
+    @classmethod
+    def of_json(cls, changes: list[list[object]]) -> "Membership":
+        membership = cls(())
+        membership._first_slots = [first for first, _ in changes]  # type: ignore[misc]
+        membership._members = [tuple(members) for _, members in changes]  # type: ignore[arg-type]
+        return membership

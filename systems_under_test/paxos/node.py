@@ -1,0 +1,128 @@
+"""Multi-Paxos as a node: what comes in, and who handles it.
+
+After Lamport, "Paxos Made Simple" (2001); van Renesse and Altinbuken, "Paxos Made Moderately
+Complex" (2015); Chandra, Griesemer and Redstone, "Paxos Made Live" (2007). A section's number
+stands where its rule is carried out.
+
+Every node is proposer, acceptor and learner. The class is written in layers, a file each, and each
+layer calls those below it:
+
+    Paxos        node.py           events, clients' requests, facts
+    Leadership   leadership.py     who proposes, and when
+    Proposer     proposer.py       ballots, phase 1, phase 2
+    Reads        reads.py          reads confirmed by a quorum
+    Acceptor     acceptor.py       promises, votes, the journal
+    Learner      learner.py        what is chosen; catching up
+    State        state.py          what a node knows; roles and timers
+
+    single_decree.py               the rules for one slot, which all of it rests on
+    membership.py                  who the acceptors of a slot are
+"""
+
+from typing import ClassVar
+
+from systems_under_test.kv import objection
+from systems_under_test.node import Json, Message, NodeId, Payload
+from systems_under_test.paxos.invariants import Invariants
+from systems_under_test.paxos.leadership import Leadership
+from systems_under_test.paxos.messages import (
+    PAYLOADS,
+    Accept,
+    Accepted,
+    Canvass,
+    CanvassAnswer,
+    Heartbeat,
+    HeartbeatAnswer,
+    Learn,
+    Learned,
+    Prepare,
+    Promise,
+    Reject,
+)
+from systems_under_test.paxos.state import ELECTION, HEARTBEAT, QUORUM, SILENCE, Role
+from systems_under_test.requests import ErrorCode, Refusal, Request
+
+
+class Paxos(Leadership):
+    """A replica of the key-value store, kept equal to the others by Multi-Paxos."""
+
+    payloads: ClassVar[tuple[type[Payload], ...]] = PAYLOADS
+    invariants = Invariants
+
+    def on_message(self, message: Message) -> None:
+        payload = message.payload
+        if isinstance(payload, Request):
+            self.on_request(message.source, payload)
+        elif message.source in self.peers:
+            self.on_peer_message(message.source, payload)
+
+    def on_peer_message(self, peer: NodeId, payload: Payload) -> None:
+        match payload:
+            case Accept():
+                self.on_accept(peer, payload)
+            case Accepted():
+                self.on_accepted(peer, payload)
+            case Heartbeat():
+                self.on_heartbeat(peer, payload)
+            case HeartbeatAnswer():
+                self.on_heartbeat_answer(peer, payload)
+            case Learn():
+                self.on_learn(peer, payload)
+            case Learned():
+                self.on_learned(peer, payload)
+            case Canvass():
+                self.on_canvass(peer, payload)
+            case CanvassAnswer():
+                self.on_canvass_answer(peer, payload)
+            case Prepare():
+                self.on_prepare(peer, payload)
+            case Promise():
+                self.on_promise(peer, payload)
+            case Reject():
+                self.on_reject(payload)
+
+    def on_timer(self, name: str) -> None:
+        if name == SILENCE:
+            self.on_silence()
+        elif name == ELECTION:
+            self.on_election_due()
+        elif name == HEARTBEAT:
+            self.on_heartbeat_due()
+        elif name == QUORUM:
+            self.on_quorum_due()
+
+    def on_request(self, client: NodeId, request: Request) -> None:
+        """Serve a client if we lead; else send it on at once, with the leader's name if known."""
+        waiting = len(self.queue) + len(self.reads_asked) + len(self.reads_waiting)
+        if self.role is not Role.LEADER:
+            self.refuse_for_leader(client, request, self.leader)
+        elif reason := self.objection(request):
+            self.send(client, Refusal(request.sequence, ErrorCode.BAD_REQUEST.word, reason=reason))
+        elif waiting + len(self.pending) >= self.MAX_PENDING:
+            reason = f"{self.MAX_PENDING} requests wait already: try again later"
+            self.send(client, Refusal(request.sequence, ErrorCode.OVERLOADED.word, reason=reason))
+        elif request.function in ("read", "members"):
+            self.on_read(client, request)
+        else:
+            self.propose(client, request)
+
+    def objection(self, request: Request) -> str:
+        """Why this request cannot be carried out; empty where nothing speaks against it."""
+        if request.function == "members":
+            return ""
+        if request.function in ("add", "remove"):
+            if request.argument in (self.node_id, *self.peers):
+                return ""
+            return f"there is no node {request.argument!r} that could be reached"
+        return objection(request)
+
+    def facts(self) -> dict[str, Json]:
+        return {
+            "role": self.role.value,
+            "term": self.promised.round,
+            "ballot": str(self.promised),
+            "leader": self.leader,
+            "commit_index": self.chosen,
+            "members": list(self.members),
+            "votes": self.votes,
+        }

@@ -1,0 +1,189 @@
+"""Epochs: who the members are, and so who owns which partition.
+
+Configurations are numbered, and each differs from the one before by one node that was added or
+removed. Which one follows is decided in a register of its own by the members of the one before
+(`reconfiguration.py`). Every question to a replica names its epoch, and a replica answers only in
+its own: to adopt an epoch is to refuse all that belongs to an earlier one.
+
+A node adopts one configuration after the other and skips none, so it always knows from whom a
+partition comes that it has to own next. Until it has it, it answers no question about it
+(`transfer.py`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from random import Random
+
+from systems_under_test.node import NodeId, Payload
+from systems_under_test.quorum import majority
+from systems_under_test.ring.gossip import Gossip
+from systems_under_test.ring.hashing import (
+    PARTITIONS,
+    Members,
+    equal_members,
+    partition_of,
+    placement,
+)
+from systems_under_test.ring.messages import Adopted, Alive, Announce, Configuration, Ready
+from systems_under_test.ring.state import EPOCH_KEY
+
+
+@dataclass(slots=True)
+class Awaited:
+    """A partition that this node is to own and does not have yet."""
+
+    sources: tuple[NodeId, ...]
+    """Its owners in the epoch before, this node left out."""
+
+    needed: int
+    """How many of them must have told all that they hold."""
+
+    complete: set[NodeId] = field(default_factory=set)
+
+
+class Epochs(Gossip):
+    """The configurations, from the first to the latest known, and what the node owns."""
+
+    REPLICAS = 3
+    """N of the Dynamo paper: how many nodes hold a key, where there are as many."""
+
+    def __init__(
+        self,
+        node_id: NodeId,
+        peers: Iterable[NodeId],
+        random: Random,
+        members: Iterable[NodeId] | None = None,
+    ) -> None:
+        super().__init__(node_id, peers, random)
+        first = equal_members((self.node_id, *self.peers) if members is None else members)
+        self.configurations = [Configuration(1, first)]
+        self.owners = placement(first, self.REPLICAS)
+        self.awaited: dict[int, Awaited] = {}
+        self.cursors: dict[NodeId, tuple[int, str]] = {}
+        """How far each source has come: the last key that it told, and the partition of that."""
+
+        self.moved = 0
+        """How many partitions were transferred to this node in this life."""
+
+        self.can_tell = self.owned()
+        """Partitions that the node had in the epoch before, and tells to those that await them."""
+
+    @property
+    def epoch(self) -> int:
+        return self.configurations[-1].epoch
+
+    @property
+    def members(self) -> Members:
+        return self.configurations[-1].members
+
+    @property
+    def next_epoch_key(self) -> str:
+        """The register in which the members decide about the next configuration."""
+        return f"{EPOCH_KEY}{self.epoch + 1}"
+
+    @property
+    def member_names(self) -> tuple[NodeId, ...]:
+        return tuple(node for node, _ in self.members)
+
+    def replicas_of(self, key: str) -> tuple[NodeId, ...]:
+        """A key's replica set; all members decide about the next configuration."""
+        if key.startswith(EPOCH_KEY):
+            return self.member_names
+        return self.owners[partition_of(key)]
+
+    def owned(self) -> set[int]:
+        """The partitions that this node owns and has."""
+        return {
+            number
+            for number in range(PARTITIONS)
+            if self.node_id in self.owners[number] and number not in self.awaited
+        }
+
+    def serves(self, key: str) -> bool:
+        """Whether the node may answer for that key in this epoch."""
+        return self.node_id in self.replicas_of(key) and (
+            key.startswith(EPOCH_KEY) or partition_of(key) not in self.awaited
+        )
+
+    # --- adopting ---------------------------------------------------------------------------------
+
+    def replay(self, record: Payload) -> None:
+        match record:
+            case Adopted(configuration):
+                self.enter(configuration)
+            case Ready(_, partition):
+                self.awaited.pop(partition, None)
+            case _:
+                super().replay(record)
+
+    def on_announce(self, announce: Announce) -> None:
+        for configuration in announce.configurations:
+            self.adopt(configuration)
+
+    def adopt(self, configuration: Configuration) -> None:
+        """Go on to the next epoch; what belongs to the present one is refused from now on."""
+        if configuration.epoch == self.epoch + 1:
+            self.enter(configuration)
+            self.persist(Adopted(configuration))
+            self.on_epoch()
+
+    def on_epoch(self) -> None:
+        """An epoch began; layers above add what they do then."""
+
+    def enter(self, configuration: Configuration) -> None:
+        before = self.owners
+        self.can_tell = self.owned()
+        self.configurations.append(configuration)
+        self.owners = placement(configuration.members, self.REPLICAS)
+        awaited: dict[int, Awaited] = {}
+        for number in range(PARTITIONS):
+            owned, owned_before = (
+                self.node_id in owners[number] for owners in (self.owners, before)
+            )
+            if not owned and not owned_before:
+                self.drop(number)  # Those who own it have it: its last transfer was an epoch ago.
+            elif owned and number not in self.can_tell:
+                if not owned_before:
+                    self.drop(number)
+                awaited[number] = self.awaiting(before[number])
+        self.awaited = awaited
+
+    def awaiting(self, owners: tuple[NodeId, ...]) -> Awaited:
+        """Await a partition from a majority of its former owners."""
+        sources = tuple(node for node in owners if node != self.node_id)
+        return Awaited(sources, majority(len(owners)))
+
+    def coordinator_of(self, key: str) -> NodeId:
+        """The first replica of the key that is up and can serve; this node where none seems to."""
+        replicas = self.replicas_of(key)
+        return next((node for node in replicas if self.can_serve(node, replicas)), self.node_id)
+
+    def can_serve(self, node: NodeId, replicas: tuple[NodeId, ...]) -> bool:
+        """Whether a node seems to reach a majority: a link may be cut in one direction only."""
+        heard = self.heard_by.get(node, replicas)
+        count = sum(replica == node or replica in heard for replica in replicas)
+        return node == self.node_id or (self.is_up(node) and count >= majority(len(replicas)))
+
+    # --- telling ----------------------------------------------------------------------------------
+
+    def is_of_this_epoch(self, peer: NodeId, epoch: int) -> bool:
+        """Whether a question belongs to this epoch; whoever is behind is told what it lacks."""
+        if epoch < self.epoch:
+            self.announce(peer, epoch)
+        elif epoch > self.epoch:
+            self.send(peer, self.alive())  # It will tell us.
+        return epoch == self.epoch
+
+    def announce(self, peer: NodeId, known: int) -> None:
+        """Tell a peer all configurations after the one that it knows."""
+        self.send(peer, Announce(tuple(self.configurations[known:])))
+
+    def alive(self) -> Alive:
+        return Alive(self.epoch, not self.awaited, self.hears())
+
+    def on_alive(self, peer: NodeId, alive: Alive) -> None:
+        self.hear(peer)
+        self.heard_by[peer] = alive.hears
+        self.settled[peer] = (alive.epoch, alive.settled)
+        if alive.epoch < self.epoch:
+            self.announce(peer, alive.epoch)

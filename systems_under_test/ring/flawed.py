@@ -1,0 +1,118 @@
+"""The ring, broken on purpose: each class breaks one sentence of a paper, and tests must notice.
+
+A flaw is one or two overridden methods; the protocol itself has no switches. Each docstring names
+the sentence and the anomaly that follows.
+"""
+
+from systems_under_test.node import Json, NodeId
+from systems_under_test.ring.dynamo import Level
+from systems_under_test.ring.hashing import partition_of, placement
+from systems_under_test.ring.messages import Ask, Copy, Holds, Put, Query, Taken
+from systems_under_test.ring.node import Ring
+from systems_under_test.ring.rounds import Answers, Gathering, Operation, Steps
+
+
+class RingSmallQuorums(Ring):
+    """R + W <= N: a query asks one replica alone.
+
+    Breaks "setting R and W such that R + W > N yields a quorum-like system" (Dynamo §4.5). Anomaly:
+    stale reads, from a replica that the last write did not reach; and writes that draw too low a
+    tag and are lost.
+    """
+
+    def quorum(self, ask: Ask, replicas: int) -> int:
+        return 1 if isinstance(ask, Query) else super().quorum(ask, replicas)
+
+
+class RingNoWriteBack(Ring):
+    """A read returns the newest value it found, and leaves it where it is.
+
+    Breaks the second phase of ABD's reads: the reader sends a value to a majority before it returns
+    it. Anomaly: two reads, one after the other, see a write and then not.
+    """
+
+    def settle(self, key: str, answers: Answers) -> Steps:
+        return
+        yield
+
+
+class RingSkewedClock(Ring):
+    """A write's tag is the coordinator's time of day: the last write wins, by the clocks.
+
+    Breaks the query phase of writes (Lynch and Shvartsman): a writer draws a tag above all that a
+    majority reports. Anomaly: where clocks disagree, an acknowledged write is lost at once to an
+    older one, and later reads return the older one.
+    """
+
+    def write(self, operation: Operation, key: str, value: Json) -> Steps:
+        return self.weak_write(operation, key, value, Level.QUORUM)
+
+
+class RingSloppyQuorum(Ring):
+    """A key's replicas are the first N nodes that are up, and a majority of these is a quorum.
+
+    Breaks the meaning of a quorum: "all read and write operations are performed on the first N
+    healthy nodes" (Dynamo §4.6) keeps writes going, but two nodes that believe others to be up ask
+    different nodes, and their quorums need not meet. Anomaly: stale reads after a partition.
+    """
+
+    def replicas_of(self, key: str) -> tuple[NodeId, ...]:
+        walk = placement(self.members, len(self.members))[partition_of(key)]
+        healthy = [node for node in walk if self.is_up(node)]
+        return tuple([*healthy, *(node for node in walk if node not in healthy)][: self.REPLICAS])
+
+
+class RingLostHint(Ring):
+    """A hint counts as the answer of the replica that it is kept for, and is then forgotten.
+
+    Breaks "nodes that receive hinted replicas will keep them in a separate local database" (Dynamo
+    §4.6). Anomaly: an acknowledged write that a minority holds, and that nobody will hand over.
+    """
+
+    def send_asks(self, gathering: Gathering) -> None:
+        super().send_asks(gathering)
+        if isinstance(gathering.ask, Put):
+            for node in gathering.silent():
+                if not self.is_up(node):
+                    self.on_answer(node, Taken(gathering.ask.round))
+
+    def hint(self, node: NodeId, key: str, copy: Copy) -> None:
+        """Forgotten."""
+
+
+class RingServesEarly(Ring):
+    """A new owner of a partition answers for it at once, with what it has got so far.
+
+    Breaks the transfer of state: a majority of the new owners meets the majorities of the former
+    ones only once the new owner has been told by one. Anomaly: acknowledged writes that vanish when
+    a node is added or removed.
+    """
+
+    def serves(self, key: str) -> bool:
+        return self.node_id in self.replicas_of(key)
+
+
+class RingOldEpoch(Ring):
+    """A replica answers questions of earlier epochs, too.
+
+    Breaks the fence between epochs: who has adopted one refuses all that belongs to an earlier one.
+    Anomaly: a coordinator that has not heard of the change gets its majority from the former
+    owners, and what it writes there the new owners never see.
+    """
+
+    def is_of_this_epoch(self, peer: NodeId, epoch: int) -> bool:
+        return epoch < self.epoch or super().is_of_this_epoch(peer, epoch)
+
+    def serves(self, key: str) -> bool:
+        return partition_of(key) not in self.awaited
+
+
+class RingTrustsHearsay(Ring):
+    """A copy that came by transfer counts as a vote for its ballot.
+
+    Breaks CASPaxos' rule that a vote is given under a promise. Anomaly: a read returns a change
+    that was not chosen, and that a later one does not build on.
+    """
+
+    def holds(self, ask: Ask) -> Holds:
+        return Holds(ask.round, self.copy_of(ask.key))

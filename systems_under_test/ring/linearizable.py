@@ -1,0 +1,145 @@
+"""Reads and writes by ABD, changes by CASPaxos: the operations of consistency `linearizable`.
+
+Why their answers are right is argued in `replica.py`; the comments here refer to its four points.
+A value is *chosen* once a majority has taken it.
+"""
+
+from collections.abc import Callable, Generator
+
+from systems_under_test.node import Json, NodeId
+from systems_under_test.ring.entropy import Entropy
+from systems_under_test.ring.messages import ZERO, Copy, Holds, Prepare, Put, Query, Stamp
+from systems_under_test.ring.rounds import (
+    Answers,
+    Operation,
+    Outvoted,
+    Pause,
+    Round,
+    Step,
+    Steps,
+    Turn,
+    Unresolved,
+)
+
+Change = Callable[[Json], Json]
+"""From the value found to the new one, or `UNCHANGED`."""
+
+UNCHANGED = object()
+
+
+class Linearizable(Entropy):
+    """Operations over the majorities of a key's replica set."""
+
+    PAUSE_NS = 2_000_000
+    """After a lost round a change waits for up to this long, twice as long the next time."""
+
+    MAX_DOUBLINGS = 5
+
+    LOOKS = 3
+    """So often a read tries to do without a ballot of its own."""
+
+    # --- ABD --------------------------------------------------------------------------------------
+
+    def read(self, operation: Operation, key: str) -> Steps:
+        for _ in range(self.LOOKS):
+            answers = yield Round(Query(0, 0, key))
+            try:
+                yield from self.settle(key, answers)
+            except Outvoted:
+                # A change has prepared a higher ballot. Nobody was shown this value: look again.
+                yield Pause(self.random.randrange(1, self.PAUSE_NS))
+            else:
+                return newest_of(answers).value  # It is chosen (4).
+        # That change may be dead, and what it left will stay as it is until the next one. So read
+        # by a change that changes nothing.
+        return (yield from self.change(operation, key, lambda _: UNCHANGED))
+
+    def settle(self, key: str, answers: Answers) -> Generator[Step, Answers, None]:
+        """See that a majority has taken what a read returns: its second phase, the write-back.
+
+        Without it a later read could meet a majority that has not heard of the value. Those that
+        hold it count: they have taken it. Where all of a majority do, it is chosen already.
+        """
+        holders = holders_of(newest := newest_of(answers), answers)
+        if len(holders) < len(answers):
+            yield Round(Put(0, 0, key, newest), holders)
+
+    def write(self, operation: Operation, key: str, value: Json) -> Steps:
+        answers = yield Round(Query(0, 0, key))
+        tag = self.draw(above=newest_of(answers).tag[0])  # Above all that was chosen (1, 2).
+        operation.uncertain = True
+        yield Round(Put(0, 0, key, Copy(tag, ZERO, value)))
+        return value
+
+    # --- CASPaxos ---------------------------------------------------------------------------------
+
+    def change(self, operation: Operation, key: str, change: Change) -> Steps:
+        """Replace the value by what `change` makes of it, and return the value found.
+
+        An attempt that was outvoted in phase 2 may yet have been taken by some. The next attempt
+        begins with what a majority holds: if that descends from the earlier attempt (`changes`
+        says so), the change has been made. If it stands in the same chain and does not, then the
+        majority that has promised the new, higher ballot keeps the earlier one from ever being
+        chosen, except through a descendant, which a later attempt would see again. If the chain is
+        another one, its write has erased the traces: nobody can tell.
+        """
+        found_at: dict[int, Json] = {}  # By the number of the attempt's ballot.
+        chain = ZERO
+        lost: Stamp = ZERO
+        # One change at a time, as `changes` tells of the last one of this node alone.
+        yield Turn(key)
+        for attempt in range(1_000_000):
+            if attempt:
+                longest_ns = self.PAUSE_NS << min(attempt, self.MAX_DOUBLINGS)
+                yield Pause(self.random.randrange(1, longest_ns))
+            ballot = self.draw(above=lost[0])
+            try:
+                answers = yield Round(Prepare(0, 0, key, ballot))
+                base = newest_of(answers)
+                if found_at and base.tag != chain:
+                    raise Unresolved
+                value, changes = base.value, base.changes
+                made = dict(changes).get(self.name, 0)
+                if made in found_at:
+                    found = found_at[made]  # Made already; it only has to be chosen.
+                else:
+                    found = base.value
+                    new = change(found)
+                    if new is UNCHANGED:
+                        if len(holders_of(base, answers)) == len(answers):
+                            return found  # It is chosen, so this is a read (4).
+                    else:
+                        value = new
+                        changes = with_change(changes, self.name, ballot[0])
+                        found_at[ballot[0]] = found
+                        chain = base.tag
+                        operation.uncertain = True
+                # A majority promised this ballot, so `base` has what was chosen in its chain (3).
+                yield Round(Put(0, 0, key, Copy(base.tag, ballot, value, changes)))
+                return found
+            except Outvoted as outvoted:
+                lost = outvoted.promised
+        raise Unresolved
+
+
+def newest_of(answers: Answers) -> Copy:
+    return max((answer.copy for answer in answers.values()), key=_version)
+
+
+def _version(copy: Copy) -> tuple[Stamp, Stamp]:
+    return copy.version
+
+
+def holders_of(copy: Copy, answers: Answers) -> dict[NodeId, Holds]:
+    """Those that have taken this copy; hearsay is no vote for it (`transfer.py`)."""
+    return {
+        node: answer
+        for node, answer in answers.items()
+        if answer.copy.version == copy.version and not answer.hearsay
+    }
+
+
+def with_change(
+    changes: tuple[tuple[str, int], ...], name: NodeId, number: int
+) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted({**dict(changes), name: number}.items()))

@@ -1,0 +1,121 @@
+"""Transfer: a new owner of a partition gets it from a majority of the former ones.
+
+**Why it is safe.** A former owner tells what it holds only after it has adopted the new epoch, from
+when on it refuses all questions of the old one. So when a majority of the former owners has told, a
+new owner knows of everything that was chosen in the old epoch, and of every ballot that a majority
+had promised: each such majority shares a node with those that told. It keeps the highest version
+and the highest promise of each key. Configurations differ by one node, so a majority of the new
+owners contains the new owner, or else is large enough to meet every majority of the former owners
+by itself. The four points of `replica.py` thus hold across the change, and a round that the change
+interrupts is simply asked again of the new owners.
+
+One thing is not the same. A copy of a *change* that came by transfer is no vote for its ballot:
+the new owner copies from others what perhaps only one of them took, although a higher ballot was
+promised since. It reports the copy, marked as hearsay, and a reader does not count it among those
+that hold the value, but asks the new owner to take it, which its promise may forbid. A copy of a
+write needs no such care, since writes compete with no ballot: to hold one is enough.
+
+Where a majority of the former owners is itself still waiting for the partition, so is the new one.
+"""
+
+from systems_under_test.node import NodeId
+from systems_under_test.ring.epochs import Awaited, Epochs
+from systems_under_test.ring.hashing import partition_of
+from systems_under_test.ring.messages import ZERO, Entry, Fetch, Part, Ready
+from systems_under_test.ring.state import EPOCH_KEY
+
+
+class Transfer(Epochs):
+    """Fetching awaited partitions, and telling others theirs."""
+
+    FETCHED_AT_ONCE = 256
+    """Partitions."""
+
+    ENTRIES_AT_ONCE = 256
+
+    def on_epoch(self) -> None:
+        super().on_epoch()
+        self.cursors.clear()
+        self.fetch()
+
+    def on_beat(self) -> None:
+        super().on_beat()
+        self.fetch()  # Again what was lost.
+
+    def fetch(self) -> None:
+        if self.awaited:
+            for peer in self.peers:
+                self.fetch_from(peer)
+
+    def fetch_from(self, source: NodeId) -> None:
+        """Ask for what this source has not told yet, from the place that it has come to."""
+        partitions = sorted(
+            number
+            for number, awaited in self.awaited.items()
+            if source in awaited.sources and source not in awaited.complete
+        )[: self.FETCHED_AT_ONCE]
+        if partitions:
+            partition, key = self.cursors.get(source, (-1, ""))
+            after = key if partition == partitions[0] else ""
+            self.send(source, Fetch(self.epoch, tuple(partitions), after))
+
+    def on_fetch(self, peer: NodeId, fetch: Fetch) -> None:
+        """Tell the next keys in order, so that a transfer goes on where it was interrupted."""
+        if not self.is_of_this_epoch(peer, fetch.epoch):
+            return
+        entries: list[Entry] = []
+        told: list[int] = []
+        after = fetch.after
+        for number in fetch.partitions:
+            if number not in self.can_tell:
+                after = ""
+                continue
+            keys = sorted(
+                key
+                for key in self.keys.get(number, ())
+                if key > after and not key.startswith(EPOCH_KEY)
+            )
+            room = self.ENTRIES_AT_ONCE - len(entries)
+            entries += (
+                Entry(key, self.promised_for(key), self.copy_of(key)) for key in keys[:room]
+            )
+            if len(keys) > room:
+                break
+            told.append(number)
+            after = ""
+        if entries or told:
+            self.send(peer, Part(self.epoch, tuple(told), tuple(entries)))
+
+    def on_part(self, peer: NodeId, part: Part) -> None:
+        """Take over what a former owner tells. To hear a part twice does no harm.
+
+        It tells whole partitions (`told`) from the place on that we had come to when we asked.
+        """
+        if part.epoch != self.epoch:
+            return
+        for entry in part.entries:
+            if partition_of(entry.key) in self.awaited:
+                self.merge(entry)
+        if part.entries:
+            last = part.entries[-1].key
+            self.cursors[peer] = (partition_of(last), last)
+        for number in part.told:
+            awaited = self.awaited.get(number)
+            if awaited is not None and peer in awaited.sources:
+                awaited.complete.add(peer)
+                self.finish_if_complete(number, awaited)
+        self.fetch_from(peer)
+
+    def merge(self, entry: Entry) -> None:
+        """Know what a former owner knew of a key."""
+        if entry.promised > self.promised_for(entry.key):
+            self.promise(entry.key, entry.promised)
+        if entry.copy.version > self.copy_of(entry.key).version:
+            self.hold(entry.key, entry.copy, hearsay=entry.copy.ballot != ZERO)
+
+    def finish_if_complete(self, partition: int, awaited: Awaited) -> None:
+        """Serve the partition from now on, if enough of its former owners have told all."""
+        if len(awaited.complete) >= awaited.needed:
+            self.persist(Ready(self.epoch, partition))
+            del self.awaited[partition]
+            self.moved += 1

@@ -1,0 +1,88 @@
+"""`labrys check` on files: several at once, written anew, and what held instead."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+FOREIGN = ROOT / "tests" / "histories" / "foreign"
+
+STALE = """{"labrys":"history","version":1}
+{"type":"invoke","process":1,"function":"write","key":"k","argument":1,"time_ns":1000000}
+{"type":"ok","process":1,"time_ns":2000000}
+{"type":"invoke","process":1,"function":"write","key":"k","argument":2,"time_ns":3000000}
+{"type":"ok","process":1,"time_ns":4000000}
+{"type":"invoke","process":2,"function":"read","key":"k","time_ns":5000000}
+{"type":"ok","process":2,"result":1,"time_ns":6000000}
+"""
+
+
+def labrys(*words: Any) -> tuple[int, str, str]:
+    command = [sys.executable, "-m", "harness", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_several_files_and_one_that_is_none(tmp_path: Path) -> None:
+    stale, broken = tmp_path / "stale.jsonl", tmp_path / "broken.edn"
+    stale.write_text(STALE)
+    broken.write_text("{:process 0 :type :invoke :f :read}\n{:process 0")
+    good = FOREIGN / "c01-ok.txt"
+    status, output, errors = labrys("check", "--json", "--model", "kv", good, good)
+    assert status == 0
+    assert [json.loads(line)["verdict"] for line in output.splitlines()] == ["valid", "valid"]
+    status, output, errors = labrys("check", "--json", broken, stale)
+    (answer,) = map(json.loads, output.splitlines())
+    assert (status, answer["verdict"], answer["algorithm"]) == (254, "invalid", "graph")
+    assert f"{broken}: line 2: the text ends in the middle of a value" in errors
+    assert answer["operations"] == len(answer["counterexample"]) == 3
+    assert {"seconds", "reason", "file"} <= set(answer)
+    assert answer["instead"]["guarantees"]["sequential"]["verdict"] == "valid"
+    assert answer["instead"]["staleness"]["versions_max"] == 1
+
+
+def test_engines(tmp_path: Path) -> None:
+    stale = tmp_path / "stale.jsonl"
+    stale.write_text(STALE)
+    for engine in ("graph", "zones", "search", "auto"):
+        status, output, _ = labrys("check", "--engine", engine, stale)
+        assert status == 1
+        assert f"by {'graph' if engine == 'auto' else engine}" in output
+        assert "held all the same: sequential, causal" in output
+
+
+def test_a_history_written_anew(tmp_path: Path) -> None:
+    written = tmp_path / "written.edn"
+    good = FOREIGN / "etcd_005.log"
+    assert labrys("check", "--model", "etcd", good, "--write", written)[0] == 0
+    assert labrys("check", "--model", "etcd", written)[0] == 0
+    status, _, errors = labrys("check", "--model", "etcd", good, "--write", written)
+    assert status == 254
+    assert "is there already" in errors
+    status, _, errors = labrys("check", "--model", "etcd", good, "--write", tmp_path / "x.txt")
+    assert status == 254
+    assert "must end in .jsonl or .edn" in errors
+
+
+def test_a_wrong_model_is_no_verdict(tmp_path: Path) -> None:
+    stale = tmp_path / "stale.jsonl"
+    stale.write_text(STALE)
+    status, output, errors = labrys("check", "--model", "queue", stale)
+    assert (status, output) == (254, "")
+    assert "'write' is no operation of the model queue" in errors
+
+
+def test_help_and_short_histories_are_answered_at_once() -> None:
+    """Several times the intended 0.3 s and 1 s, so that a busy machine passes."""
+    program = "import harness.cli, sys; print(*sorted(sys.modules))"
+    modules = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout.split()
+    assert not {"numpy", "numba", "networkx", "jinja2", "docker", "asyncio"} & set(modules)
+    started = time.monotonic()
+    assert labrys("--help")[0] == 0
+    assert time.monotonic() - started < 3
