@@ -24,7 +24,6 @@ from typing import ClassVar
 from systems_under_test.kv import objection
 from systems_under_test.node import Json, Message, NodeId, Payload
 from systems_under_test.paxos.invariants import Invariants
-from systems_under_test.paxos.invariants import Invariants
 from systems_under_test.paxos.leadership import Leadership
 from systems_under_test.paxos.messages import (
     PAYLOADS,
