@@ -48,7 +48,6 @@ class Paxos(Leadership):
 
     payloads: ClassVar[tuple[type[Payload], ...]] = PAYLOADS
     invariants = Invariants
-    invariants = Invariants
 
     def on_message(self, message: Message) -> None:
         payload = message.payload
