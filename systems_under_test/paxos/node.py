@@ -24,7 +24,6 @@ from typing import ClassVar
 from systems_under_test.kv import objection
 from systems_under_test.node import Json, Message, NodeId, Payload
 from systems_under_test.paxos.invariants import Invariants
-from systems_under_test.paxos.invariants import Invariants
 from systems_under_test.paxos.leadership import Leadership
 from systems_under_test.paxos.messages import (
     PAYLOADS,
@@ -48,7 +47,6 @@ class Paxos(Leadership):
     """A replica of the key-value store, kept equal to the others by Multi-Paxos."""
 
     payloads: ClassVar[tuple[type[Payload], ...]] = PAYLOADS
-    invariants = Invariants
     invariants = Invariants
 
     def on_message(self, message: Message) -> None:
