@@ -6,7 +6,6 @@ judged in a simple sense: they write distinct values, so a read tells which writ
 value may not return after a read that began later has seen a newer one.
 """
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -19,12 +18,10 @@ from systems_under_test.node import Received
 from systems_under_test.paxos.node import Paxos
 from systems_under_test.paxos.state import ELECTION, QUORUM, SILENCE, Role
 from systems_under_test.requests import ErrorCode, Refusal, Reply
+from tests.deep import DEEP
 from tests.systems_under_test.paxos_cluster import PaxosCluster
 
 KEY = "k"
-DEEP = int(os.environ.get("LABRYS_DEEP", "1"))
-"""Multiplies the number of runs."""
-
 ANY = st.integers(0, 2**16)
 """Chooses one of however many there are, by the remainder."""
 
@@ -172,12 +169,13 @@ class PaxosMachine(RuleBasedStateMachine):
 
     def judge_answer(self, asked: Asked, answer: Reply | Refusal) -> None:
         if isinstance(answer, Refusal):
-            if asked.function == "read":
+            if asked.function in ("read", "members"):
                 assert ErrorCode.of(answer.error).definite, f"{answer} leaves a read open"
-            elif ErrorCode.of(answer.error).definite:
+            elif asked.function == "write" and ErrorCode.of(answer.error).definite:
                 self.never.add(asked.value)
             return
-        if asked.function not in ("read", "write"):
+        if asked.function in ("add", "remove", "members"):
+            assert answer.result == sorted(answer.result)
             return
         if asked.function == "write":
             assert answer.result == asked.value
@@ -228,10 +226,23 @@ class SmallBatches(Paxos):
     MAX_IN_FLIGHT = 2
     MAX_LEARNED = 2
     MAX_PENDING = 5
+    WINDOW = 3
 
 
 class SmallBatchesMachine(PaxosMachine):
     system = SmallBatches
+
+
+class ChangingMembersMachine(SmallBatchesMachine):
+    size = 4
+
+    @rule(choice=ANY, node=ANY, function=st.sampled_from(["add", "remove", "members"]))
+    def change(self, choice: int, node: int, function: str) -> None:
+        if name := self.serving(choice):
+            client = f"client-{len(self.asked) + 1}"
+            target = None if function == "members" else self.cluster.names[node % self.size]
+            self.asked[client] = Asked(function, target, None)
+            self.cluster.request(name, function, argument=target, client=client)
 
 
 class FiveNodesMachine(PaxosMachine):
@@ -251,3 +262,5 @@ TestFiveNodes = FiveNodesMachine.TestCase
 TestFiveNodes.settings = QUICK
 TestSmallBatches = SmallBatchesMachine.TestCase
 TestSmallBatches.settings = QUICK
+TestChangingMembers = ChangingMembersMachine.TestCase
+TestChangingMembers.settings = QUICK
