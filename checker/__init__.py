@@ -1,0 +1,50 @@
+"""Judges recorded histories; usable on its own.
+
+The names below are imported when they are first asked for, since most programs need few of them.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from checker.formats import read
+    from checker.formats.writing import write
+    from checker.history import History, MalformedHistory, Operation, Outcome
+    from checker.linearizability.check import check
+    from checker.models.catalogue import MODELS
+    from checker.models.model import Inconsistent
+    from checker.verdict import Result, Verdict
+
+__all__ = [
+    "MODELS",
+    "History",
+    "Inconsistent",
+    "MalformedHistory",
+    "Operation",
+    "Outcome",
+    "Result",
+    "Verdict",
+    "check",
+    "read",
+    "write",
+]
+
+_HOMES = {
+    "MODELS": "checker.models.catalogue",
+    "History": "checker.history",
+    "Inconsistent": "checker.models.model",
+    "MalformedHistory": "checker.history",
+    "Operation": "checker.history",
+    "Outcome": "checker.history",
+    "Result": "checker.verdict",
+    "Verdict": "checker.verdict",
+    "check": "checker.linearizability.check",
+    "read": "checker.formats",
+    "write": "checker.formats.writing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'checker' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

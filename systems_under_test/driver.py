@@ -20,6 +20,7 @@ from systems_under_test.connections import Address, Connection, Link, log
 from systems_under_test.journal import Journal
 from systems_under_test.node import (
     CancelTimer,
+    Compact,
     Event,
     Message,
     Node,
@@ -79,6 +80,7 @@ class Server:
         self._turn_due = False
         self._records: list[bytes] = []
         self._after_records: list[Message] = []
+        self._compacts = False
         self._syncing = False
         self._after_sync: list[Message] = []
         self._written: tuple[Payload | None, bytes] = (None, b"")
@@ -133,6 +135,10 @@ class Server:
                     self._send_in_order(message)
                 case Persist(record):
                     self._records.append(self.codec.encode(record))
+                case Compact(records):
+                    # What waits to be written is older, and said by these records too.
+                    self._records = [self.codec.encode(record) for record in records]
+                    self._compacts = True
                 case SetTimer(name, after_ns):
                     self._cancel(name)
                     self._timers[name] = self._loop.call_later(after_ns / 1e9, self._fire, name)
@@ -151,7 +157,7 @@ class Server:
 
     def _send_in_order(self, message: Message) -> None:
         """Send now, or once the records are durable that were persisted before this message."""
-        if self._records:
+        if self._records or self._compacts:
             self._after_records.append(message)
         elif self._syncing:
             self._after_sync.append(message)
@@ -188,14 +194,16 @@ class Server:
             log(" ".join(f"{name}={facts[name]}" for name in _LOGGED if name in facts))
 
     def _start_sync(self) -> None:
-        if not self._records or self._syncing:
+        if self._syncing or not (self._records or self._compacts):
             return
         self._syncing = True
+        write = self.journal.replace if self._compacts else self.journal.append
+        self._compacts = False
         records, self._records = self._records, []
         self._after_sync, self._after_records = self._after_records, []
         self.counters["records"] += len(records)
         self.counters["fsyncs"] += 1
-        writing = self._loop.run_in_executor(self._disk, self.journal.append, records)
+        writing = self._loop.run_in_executor(self._disk, write, records)
         writing.add_done_callback(self._synced)
 
     def _synced(self, writing: "asyncio.Future[None]") -> None:

@@ -153,6 +153,29 @@ class Journal:
                 "the node stops, since nobody knows what reached the disk"
             ) from None
 
+    def replace(self, lines: Sequence[bytes]) -> None:
+        """Have the journal hold these records alone; durable on return, else `JournalFailed`.
+
+        They are written beside it and renamed over it, so a crash leaves the one or the other.
+        """
+        fresh = self.path.with_name(self.path.name + ".new")
+        try:
+            file = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            data = memoryview(HEADER + frame(lines))
+            while data:
+                data = data[os.write(file, data) :]
+            os.fsync(file)
+            os.rename(fresh, self.path)
+            _sync_folder(self.path.parent)
+        except OSError as error:
+            raise JournalFailed(
+                f"cannot replace the journal {self.path}: {error.strerror}; "
+                "the node stops, since nobody knows what reached the disk"
+            ) from None
+        os.close(self._file)
+        self._file = file
+
     def close(self) -> None:
         os.close(self._file)
 
@@ -172,7 +195,12 @@ def _create(path: Path) -> None:
     finally:
         os.close(file)
     os.rename(fresh, path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:

@@ -99,7 +99,17 @@ class Persist(NamedTuple):
     record: Payload
 
 
-Effect: TypeAlias = Send | SetTimer | CancelTimer | Persist
+class Compact(NamedTuple):
+    """Replace all that was persisted so far by these records, atomically.
+
+    Like a `Persist`, it is durable before any later effect of the same step. A crash before that
+    leaves the journal as it was.
+    """
+
+    records: tuple[Payload, ...]
+
+
+Effect: TypeAlias = Send | SetTimer | CancelTimer | Persist | Compact
 
 
 class Watcher(Protocol):
@@ -195,3 +205,7 @@ class Node(ABC):
 
     def persist(self, record: Payload) -> None:
         self._effects.append(Persist(record))
+
+    def compact(self, records: Iterable[Payload]) -> None:
+        """Have the journal hold these records alone; they must say all that must not be lost."""
+        self._effects.append(Compact(tuple(records)))

@@ -1,6 +1,7 @@
 """Compiles functions that also run as plain Python, each on its own source."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -13,9 +14,32 @@ def compiled(functions: Sequence[str], *modules: ModuleType) -> dict[str, Any]:
     # numba takes half a second to import, so only a history long enough to win it back does.
     import numba
 
+    newest = max(_changed(module) for module in modules)
+    for index in (index for module in modules for index in _indices(module)):
+        # numba looks only at the file of a function, not at those of the functions that it calls.
+        if index.stat().st_mtime < newest:
+            index.unlink(missing_ok=True)
     namespace = {name: item for module in modules for name, item in vars(module).items()}
     for name in functions:
         plain: Any = namespace[name]
         bound = FunctionType(plain.__code__, namespace, name)
         namespace[name] = numba.njit(cache=True, nogil=True)(bound)
     return namespace
+
+
+def compiled_before(*modules: ModuleType) -> bool:
+    """Whether compiled functions of these modules are on disk, so that it takes but a second."""
+    newest = max(_changed(module) for module in modules)
+    return all(
+        any(index.stat().st_mtime >= newest for index in _indices(module)) for module in modules
+    )
+
+
+def _changed(module: ModuleType) -> float:
+    return Path(str(module.__file__)).stat().st_mtime
+
+
+def _indices(module: ModuleType) -> list[Path]:
+    """What numba wrote of the functions of a module, where it can write beside the source."""
+    source = Path(str(module.__file__))
+    return sorted((source.parent / "__pycache__").glob(f"{source.stem}.*.nbi"))

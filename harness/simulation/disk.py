@@ -18,18 +18,27 @@ class Disk:
         self._torn = torn
         self.durable: list[Payload] = []
         self.writing: list[Payload] = []
+        self._replaces = False
 
-    def write(self, records: list[Payload]) -> None:
-        """Begin to write a group of records."""
+    def write(self, records: list[Payload], *, replaces: bool = False) -> None:
+        """Begin to write a group of records, after those that are there or instead of them."""
         self.writing = records
+        self._replaces = replaces
 
     def synced(self) -> None:
         """The group is durable now."""
+        if self._replaces:
+            self.durable = []
         self.durable += self.writing
         self.writing = []
+        self._replaces = False
 
     def crash(self) -> None:
-        """Lose what was being written, or keep a beginning of it."""
-        if self._torn and self.writing:
+        """Lose what was being written, or keep a beginning of it; a replacement wholly or not."""
+        if self._replaces:
+            if self._torn and self._random.random() < 0.5:
+                self.synced()
+        elif self._torn and self.writing:
             self.durable += self.writing[: self._random.randint(0, len(self.writing))]
         self.writing = []
+        self._replaces = False

@@ -124,6 +124,9 @@ class State(Node):
         self.chosen_elsewhere = 0
         """Up to here every slot was chosen before this ballot; they need not be proposed in."""
 
+        self.chosen_before = -1
+        """What was chosen at the last check of the quorum."""
+
         # The proposer's, while it leads.
         self.next_slot = 1
         self.batches: dict[int, Batch] = {}

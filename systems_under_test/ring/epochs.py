@@ -24,7 +24,14 @@ from systems_under_test.ring.hashing import (
     partition_of,
     placement,
 )
-from systems_under_test.ring.messages import Adopted, Alive, Announce, Configuration, Ready
+from systems_under_test.ring.messages import (
+    Adopted,
+    Alive,
+    Announce,
+    Configuration,
+    Ready,
+    Standing,
+)
 from systems_under_test.ring.state import EPOCH_KEY
 
 
@@ -113,8 +120,24 @@ class Epochs(Gossip):
                 self.enter(configuration)
             case Ready(_, partition):
                 self.awaited.pop(partition, None)
+            case Standing():
+                self.stand(record)
             case _:
                 super().replay(record)
+
+    def snapshot(self) -> list[Payload]:
+        told = tuple(sorted(self.can_tell))
+        standing = Standing(tuple(self.configurations), tuple(self.awaited), told)
+        # It comes first: what is dropped on entering an epoch comes before what is held now.
+        return [standing, *super().snapshot()]
+
+    def stand(self, standing: Standing) -> None:
+        """Be where the node was when its journal was compacted."""
+        self.configurations = list(standing.configurations)
+        self.owners = placement(self.members, self.REPLICAS)
+        self.can_tell = set(standing.tells)
+        before = placement(self.configurations[max(0, self.epoch - 2)].members, self.REPLICAS)
+        self.awaited = {number: self.awaiting(before[number]) for number in standing.awaited}
 
     def on_announce(self, announce: Announce) -> None:
         for configuration in announce.configurations:

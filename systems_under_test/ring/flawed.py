@@ -27,8 +27,8 @@ class RingSmallQuorums(Ring):
 class RingNoWriteBack(Ring):
     """A read returns the newest value it found, and leaves it where it is.
 
-    Breaks "a read operation then propagates the value it is about to return" (ABD: the reader's
-    second phase). Anomaly: two reads, one after the other, see a write and then not.
+    Breaks the second phase of ABD's reads: the reader sends a value to a majority before it returns
+    it. Anomaly: two reads, one after the other, see a write and then not.
     """
 
     def settle(self, key: str, answers: Answers) -> Steps:
@@ -39,9 +39,9 @@ class RingNoWriteBack(Ring):
 class RingSkewedClock(Ring):
     """A write's tag is the coordinator's time of day: the last write wins, by the clocks.
 
-    Breaks "the writer picks a tag higher than any it found" (Lynch and Shvartsman, the query phase
-    of writes). Anomaly: where clocks disagree, an acknowledged write is lost at once to an older
-    one, and later reads return the older one.
+    Breaks the query phase of writes (Lynch and Shvartsman): a writer draws a tag above all that a
+    majority reports. Anomaly: where clocks disagree, an acknowledged write is lost at once to an
+    older one, and later reads return the older one.
     """
 
     def write(self, operation: Operation, key: str, value: Json) -> Steps:
@@ -83,9 +83,9 @@ class RingLostHint(Ring):
 class RingServesEarly(Ring):
     """A new owner of a partition answers for it at once, with what it has got so far.
 
-    Breaks "only the coordinator's transfer ended makes it an owner": a majority of the new owners
-    need not meet a majority of the former ones. Anomaly: acknowledged writes that vanish when a
-    node was added or removed.
+    Breaks the transfer of state: a majority of the new owners meets the majorities of the former
+    ones only once the new owner has been told by one. Anomaly: acknowledged writes that vanish when
+    a node is added or removed.
     """
 
     def serves(self, key: str) -> bool:
@@ -95,7 +95,7 @@ class RingServesEarly(Ring):
 class RingOldEpoch(Ring):
     """A replica answers questions of earlier epochs, too.
 
-    Breaks "a server that has adopted the new configuration does not answer in the old one".
+    Breaks the fence between epochs: who has adopted one refuses all that belongs to an earlier one.
     Anomaly: a coordinator that has not heard of the change gets its majority from the former
     owners, and what it writes there the new owners never see.
     """
@@ -110,8 +110,8 @@ class RingOldEpoch(Ring):
 class RingTrustsHearsay(Ring):
     """A copy that came by transfer counts as a vote for its ballot.
 
-    Anomaly: a read returns a change that was not chosen, and that is overruled later. It takes a
-    change that is cut short on both sides of a change of epoch.
+    Breaks CASPaxos' rule that a vote is given under a promise. Anomaly: a read returns a change
+    that was not chosen, and that a later one does not build on.
     """
 
     def holds(self, ask: Ask) -> Holds:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+import pytest
+
 from checker.columns import Columns
 from checker.history import Operation, Outcome
 from checker.linearizability.bounds import check_unique_ids
@@ -61,11 +63,12 @@ def numbered(random: Random, witness: Sequence[Operation]) -> dict[int, int]:
     return versions
 
 
+@pytest.mark.slow
 def test_versions_prove_only_what_is_so() -> None:
     thing, model = OBJECTS["etcd"], MODELS["etcd"]()
     random = Random(41)
     seen: Counter[str] = Counter()
-    for _ in range(20_000 * DEEP):
+    for number in range(20_000 * DEEP):
         operations = draw(random, thing)
         witness = order(operations, thing)
         versions = numbered(random, operations if witness is None else witness)
@@ -79,6 +82,9 @@ def test_versions_prove_only_what_is_so() -> None:
         lies = check_versions(told)
         assert find_lies(Columns.of(told)) == ([0] if lies else [])
         proven = verified(told)
+        if number % 4:
+            assert not (proven and (lies or witness is None)), told
+            continue
         result = check(told, model)
         if witness is None:
             assert not proven, told

@@ -174,3 +174,28 @@ def test_sequences_rise_from_call_to_call() -> None:
         clock.run(client.invoke(WRITE, clock.now_ns() + SECOND_NS))
     sequences = [request.sequence for _, request in channel.asked]
     assert sequences == sorted(set(sequences))
+
+
+@pytest.mark.parametrize("unanswered", [NoAnswer(), Refusal(0, ErrorCode.UNDECIDED.word)])
+def test_without_sessions_nothing_is_sent_again_that_may_have_had_an_effect(
+    unanswered: Answer,
+) -> None:
+    def serve(node: NodeId, request: Request) -> Answer:
+        return Reply(request.sequence, 0) if request.function == "open" else unanswered
+
+    completion, channel = invoke(WRITE, serve)
+    assert completion.outcome is Outcome.INFO
+    assert sum(request.function == "write" for _, request in channel.asked) == 1
+    assert invoke(READ, serve)[0].outcome is Outcome.FAIL
+
+
+def test_without_sessions_what_was_refused_definitely_is_sent_again() -> None:
+    refusals = iter([ErrorCode.NO_QUORUM, ErrorCode.NOT_COORDINATOR])
+
+    def serve(node: NodeId, request: Request) -> Answer:
+        if request.function == "open":
+            return Reply(request.sequence, 0)
+        code = next(refusals, None)
+        return Reply(request.sequence, 1) if code is None else refusal(code)
+
+    assert invoke(WRITE, serve)[0].outcome is Outcome.OK

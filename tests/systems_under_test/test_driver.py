@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -34,8 +35,17 @@ class Recording(Node):
         for letter in message.payload.function:
             if letter == "p":
                 self.persist(Reply(message.payload.sequence))
+            elif letter == "c":
+                self.compact([Reply(message.payload.sequence, "all")])
             else:
                 self.send("n2", Reply(message.payload.sequence, letter))
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    """Wait for something, for as long as a slow disk may take."""
+    deadline = time.monotonic() + 20
+    while not happened() and time.monotonic() < deadline:
+        await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -64,11 +74,11 @@ def test_no_message_overtakes_a_record_that_stands_before_it(tmp_path: Path, see
             server.step(event)
             if random.random() < 0.5:
                 await asyncio.sleep(random.random() / 300)
-        await asyncio.sleep(0.05)
+        await until(lambda: len(happened) == len(effects))
         journal.close()
 
-    asyncio.run(scenario())
     effects = "".join(functions)
+    asyncio.run(scenario())
     assert sorted(happened) == sorted(effects)
     # The n-th message may leave once all records that stand before it have been written.
     done = {"p": 0, "s": 0}
@@ -77,6 +87,37 @@ def test_no_message_overtakes_a_record_that_stands_before_it(tmp_path: Path, see
         if letter == "s":
             assert done["p"] >= wanted[done["s"]]
         done[letter] += 1
+
+
+@pytest.mark.parametrize("before", ["", "p", "pp"])
+def test_a_compacted_journal_is_durable_before_what_follows_leaves(
+    tmp_path: Path, before: str
+) -> None:
+    path = tmp_path / "journal"
+    codec = Codec(Recording.payloads)
+    at_sending: list[tuple[Payload, ...]] = []
+
+    async def scenario() -> None:
+        journal = Journal(path, codec)
+        journal.append([codec.encode(Reply(0, "old"))])
+        server = Server(Recording("n1", ("n2",), Random(0)), codec, journal, {"n2": ("::1", 9)})
+
+        def sent(line: bytes) -> None:
+            copy = tmp_path / "copy"
+            copy.write_bytes(path.read_bytes())
+            opened = Journal(copy, codec)
+            at_sending.append(opened.records)
+            opened.close()
+
+        server.links["n2"].send = sent  # type: ignore[method-assign]
+        server.step(Received(Message("client-1", "n1", Request(0, 1, f"{before}cs"))))
+        server.step(Received(Message("client-1", "n1", Request(0, 2, "ps"))))
+        await until(lambda: len(at_sending) == 2)
+        journal.close()
+
+    asyncio.run(scenario())
+    assert at_sending[0][:1] == (Reply(1, "all"),), "and nothing of what was there before"
+    assert at_sending[1] == (Reply(1, "all"), Reply(2))
 
 
 def test_a_peer_that_reads_nothing_holds_up_nobody_and_loses_whole_messages() -> None:

@@ -162,3 +162,27 @@ def test_a_full_disk_ends_in_a_torn_tail(tmp_path: Path, monkeypatch: pytest.Mon
     after = reopened(path)
     assert after.records == tuple(record for group in GROUPS for record in group)
     assert after.cut > 0
+
+
+def test_replaced_records_are_gone_and_more_can_follow(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    journal = Journal(path, CODEC)
+    journal.append(lines([Voted(1), Voted(2)]))
+    journal.replace(lines([Voted(2)]))
+    journal.append(lines([Voted(3)]))
+    with pytest.raises(JournalFailed, match="in use"):
+        Journal(path, CODEC)
+    journal.close()
+    assert reopened(path).records == (Voted(2), Voted(3))
+    assert [file.name for file in tmp_path.iterdir()] == ["journal"]
+
+
+def test_a_replacement_that_was_cut_short_leaves_the_journal_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    written(path, GROUPS)
+    path.with_name("journal.new").write_bytes(HEADER + b"half")
+    assert len(reopened(path).records) == 6
+    journal = Journal(path, CODEC)
+    journal.replace(lines([Voted(7)]))
+    journal.close()
+    assert reopened(path).records == (Voted(7),)

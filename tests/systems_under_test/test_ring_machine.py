@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from checker.verdict import Verdict
 from systems_under_test.node import Received
 from systems_under_test.ring.node import Ring
-from tests.systems_under_test.ring_cluster import RingCluster
+from tests.systems_under_test.ring_cluster import AnyCoordinator, RingCluster, ShortJournals
 
 DEEP = int(os.environ.get("LABRYS_DEEP", "1"))
 """Multiplies the number of runs."""
@@ -26,14 +26,15 @@ ANY = st.integers(0, 2**16)
 class RingMachine(RuleBasedStateMachine):
     system: type[Ring] = Ring
     size = 3
+    spares = 0
 
     def __init__(self) -> None:
         super().__init__()
-        self.cluster = RingCluster(self.size, self.system)
+        self.cluster = RingCluster(self.size, self.system, spares=self.spares)
         self.written = 0
 
     def name(self, choice: int) -> str:
-        return self.cluster.names[choice % self.size]
+        return self.cluster.names[choice % len(self.cluster.names)]
 
     def live(self, choice: int) -> str | None:
         names = sorted(self.cluster.live)
@@ -126,14 +127,43 @@ class RingMachine(RuleBasedStateMachine):
         for name in self.cluster.names:
             if name not in self.cluster.live:
                 self.cluster.start(name)
-        self.cluster.stabilize()
+        for _ in range(6):  # All hear of each other, and get what they own.
+            for name in self.cluster.names:
+                self.cluster.fire(name, "beat")
+            self.cluster.stabilize()
         for name in self.cluster.names:
             self.cluster.serve(name, "read", "k")
         assert self.cluster.verdict() is Verdict.VALID, self.cluster.history()
 
 
+class AnyCoordinatorMachine(RingMachine):
+    """Changes compete."""
+
+    system = AnyCoordinator
+
+
 class FiveNodesMachine(RingMachine):
     size = 5
+
+
+class MembersMachine(RingMachine):
+    """Nodes come and go, too, and journals are compacted all the time."""
+
+    system = ShortJournals
+    spares = 1
+
+    @rule(choice=ANY, function=st.sampled_from(["add", "remove"]), node=ANY)
+    def change_members(self, choice: int, function: str, node: int) -> None:
+        if name := self.live(choice):
+            self.cluster.ask(name, function, "", self.name(node))
+
+    @rule(first=ANY, second=ANY)
+    def tell_all_who_is_up(self, first: int, second: int) -> None:
+        """So that a change of members may begin: all nodes beat, and all but two hear it."""
+        for name in sorted(self.cluster.live):
+            self.cluster.fire(name, "beat")
+        self.cluster.take(self.name(first), self.name(second))
+        self.cluster.stabilize()
 
 
 QUICK = settings(
@@ -145,5 +175,9 @@ QUICK = settings(
 
 TestThreeNodes = RingMachine.TestCase
 TestThreeNodes.settings = QUICK
+TestAnyCoordinator = AnyCoordinatorMachine.TestCase
+TestAnyCoordinator.settings = QUICK
 TestFiveNodes = FiveNodesMachine.TestCase
 TestFiveNodes.settings = QUICK
+TestMembers = MembersMachine.TestCase
+TestMembers.settings = QUICK
