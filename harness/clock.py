@@ -6,6 +6,7 @@ virtual time. That is why the same workload runs in both.
 """
 
 import asyncio
+import signal
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine
@@ -60,4 +61,26 @@ class RealClock(Clock):
             raise errors.exceptions[0] from None
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run(coroutine)
+        """As above; SIGTERM ends it as SIGINT does, by `KeyboardInterrupt` after it cleaned up."""
+        try:
+            return asyncio.run(_until_terminated(coroutine))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+
+
+async def _until_terminated(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Have SIGTERM cancel this task, as asyncio has SIGINT cancel it.
+
+    A signal's handler that raised would do so anywhere, in the event loop's own code too, and leave
+    behind tasks whose errors nobody reads. Whoever is cancelled already is cleaning up; a second
+    request to end does not disturb that.
+    """
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None
+    before = signal.getsignal(signal.SIGTERM)
+    loop.add_signal_handler(signal.SIGTERM, lambda: task.cancelling() or task.cancel())
+    try:
+        return await coroutine
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, before)
