@@ -5,15 +5,19 @@ queue. The harness's coroutines (clients, nemesis, the steps of a run) wait for 
 something in the queue resolves. There are no threads, no real time and no event loop but this.
 """
 
-import heapq
+import sys
 from collections.abc import Callable, Coroutine, Generator
+from heapq import heappop, heappush
 from typing import Any, TypeAlias, TypeVar
 
 from harness.clock import Clock
 
 T = TypeVar("T")
 
-Action: TypeAlias = Callable[..., None]
+Action: TypeAlias = Callable[[Any], None]
+
+
+LOOK_EVERY = 4_096
 
 
 class Runaway(Exception):
@@ -40,7 +44,7 @@ class Waiter:
         self.value = value
         self.error = error
         if self._task is not None:
-            self._clock.at(self._clock.now_ns(), self._task.go_on)
+            self._clock.at(self._clock.moment_ns, self._task.go_on, None)
 
     def __await__(self) -> Generator["Waiter", None, Any]:
         if not self.resolved:
@@ -67,7 +71,7 @@ class _Task:
         self.result: Any = None
         self.error: BaseException | None = None
 
-    def go_on(self) -> None:
+    def go_on(self, _: None = None) -> None:
         """Run to the next thing that it waits for, or to its end."""
         if self.done:
             return
@@ -100,8 +104,10 @@ class VirtualClock(Clock):
         self.moment_ns = 0
         """Now. It is read often enough for a call to matter."""
 
-        self._queue: list[tuple[int, int, Action, tuple[Any, ...]]] = []
+        self._queue: list[tuple[int, int, Action, Any]] = []
         self._count = 0
+        self.look: Callable[[], None] = lambda: None
+        """Called every few thousand events."""
 
     def now_ns(self) -> int:
         return self.moment_ns
@@ -111,15 +117,15 @@ class VirtualClock(Clock):
         """How many things were put into the queue so far."""
         return self._count
 
-    def at(self, moment_ns: int, action: Action, *arguments: Any) -> None:
-        """Do something at a moment, which must not be past."""
+    def at(self, moment_ns: int, action: Action, argument: Any) -> None:
+        """Do `action(argument)` at a moment, which must not be past."""
         self._count += 1
-        heapq.heappush(self._queue, (moment_ns, self._count, action, arguments))
+        heappush(self._queue, (moment_ns, self._count, action, argument))
 
     async def sleep_until_ns(self, moment_ns: int) -> None:
         if moment_ns > self.moment_ns:
             waiter = Waiter(self)
-            self.at(moment_ns, waiter.resolve)
+            self.at(moment_ns, waiter.resolve, None)
             await waiter
 
     async def together(self, *coroutines: Coroutine[Any, Any, None]) -> None:
@@ -145,15 +151,19 @@ class VirtualClock(Clock):
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         main = _Task(coroutine, None)
         main.go_on()
-        queue, pop = self._queue, heapq.heappop
+        queue, most = self._queue, self._most or sys.maxsize
+        next_look = min(most, LOOK_EVERY)
         while not main.done:
             if not queue:
                 raise RuntimeError("the run waits for something that will never happen")
-            self.moment_ns, _, action, arguments = pop(queue)
-            action(*arguments)
-            if self._most is not None and self._count > self._most:
-                main.give_up()
-                raise Runaway
+            self.moment_ns, _, action, argument = heappop(queue)
+            action(argument)
+            if self._count > next_look:
+                self.look()
+                if self._count > most:
+                    main.give_up()
+                    raise Runaway
+                next_look = min(most, self._count + LOOK_EVERY)
         if main.error is not None:
             raise main.error
         result: T = main.result

@@ -42,12 +42,12 @@ class SimulatedCluster(Cluster):
         self.clock: VirtualClock = VirtualClock(most_events)
         self.world = world
         self.trace = Trace(keep_trace)
+        self.clock.look = self.trace.digest
         self.findings: list[str] = []
         self._random = Random(f"{seed}:cluster")
         self._seed = seed
         self._system = system
         self._codec = Codec(system.payloads) if world.wired else None  # type: ignore[attr-defined]
-        self._network = Network(self.clock, world, self.nodes, Random(f"{seed}:network"))
         self._channels: dict[NodeId, _Connection] = {}
         self._connections = 0
         self._lives: dict[NodeId, int] = dict.fromkeys(self.nodes, 0)
@@ -62,14 +62,18 @@ class SimulatedCluster(Cluster):
                 world,
                 Disk(Random(f"{seed}:disk:{name}"), world.torn),
                 Random(f"{seed}:syncs:{name}"),
-                self._route,
                 self.trace,
                 self.check_invariants,
                 number,
             )
             for number, name in enumerate(self.nodes)
         }
-        self._network.receivers = {name: place.receive for name, place in self.places.items()}
+        receivers = {name: place.step for name, place in self.places.items()}
+        self._network = Network(self.clock, world, receivers, Random(f"{seed}:network"))
+        for name, place in self.places.items():
+            ways = self._network.ways_from(name)
+            place.ways = {target: self._wired(way) for target, way in ways.items()}
+            place.elsewhere = self._wired(self._send_elsewhere)
 
     def _maker(self, name: NodeId) -> Callable[[], Node]:
         peers = [node for node in self.nodes if node != name]
@@ -83,18 +87,25 @@ class SimulatedCluster(Cluster):
 
     # --- messages ---------------------------------------------------------------------------------
 
-    def _route(self, message: Message) -> None:
+    def _wired(self, send: Callable[[Message], None]) -> Callable[[Message], None]:
+        """The same way, or one on which every message is written and read back."""
+        codec = self._codec
+        if codec is None:
+            return send
+
+        def send_wired(message: Message) -> None:
+            payload = codec.decode(codec.encode(message.payload))
+            send(Message(message.source, message.target, payload))
+
+        return send_wired
+
+    def _send_elsewhere(self, message: Message) -> None:
+        """To a client that is still there, or to the node itself."""
         target = message.target
-        if self._codec is not None:
-            payload = self._codec.decode(self._codec.encode(message.payload))
-            message = Message(message.source, target, payload)
         if target in self.places:
-            if target == message.source:
-                self.clock.at(self.clock.moment_ns, self.places[target].receive, message)
-            else:
-                self._network.send(message)
+            self.clock.at(self.clock.moment_ns, self.places[target].receive, message)
         elif target in self._channels:
-            moment_ns = self.clock.now_ns() + self.world.client_latency_ns
+            moment_ns = self.clock.moment_ns + self.world.client_latency_ns
             self.clock.at(moment_ns, self._channels[target].answered, message.payload)
 
     def check_invariants(self) -> None:
@@ -116,7 +127,7 @@ class SimulatedCluster(Cluster):
         for jump in world.jumps:
             self.clock.at(jump.at_ns, self.places[jump.node].jump, jump.by_ns)
         for blink in world.blinks:
-            self.clock.at(blink.at_ns, self.places[blink.node].kill)
+            self.clock.at(blink.at_ns, self.places[blink.node].kill, None)
             self.clock.at(blink.at_ns + blink.for_ns, self._repair, blink.node)
         for failure in world.disk_failures:
             self.clock.at(failure.at_ns, self._fail_disk, failure.node)
@@ -246,7 +257,7 @@ class SimulatedChannel(Channel):
         connection.waiter = waiter
         place.receive(Message(connection.name, node, request))
         if not waiter.resolved:
-            clock.at(max(until_ns, clock.now_ns()), waiter.resolve)
+            clock.at(max(until_ns, clock.now_ns()), waiter.resolve, None)
         answer = await waiter
         connection.waiter = None
         if answer is None:

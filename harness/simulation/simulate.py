@@ -12,6 +12,7 @@ from harness.run import Observations, Plan, Run
 from harness.simulation.clock import Runaway
 from harness.simulation.cluster import SimulatedCluster
 from harness.simulation.scenario import Scenario, Scripted
+from harness.simulation.trace import Step
 from systems_under_test.node import NodeId
 from workloads.workload import Call
 
@@ -50,7 +51,7 @@ class Simulated:
     lines: Sequence[bytes]
     events: int
     virtual_ns: int
-    trace: Sequence[str]
+    trace: Sequence[Step]
 
     @property
     def failed(self) -> bool:
