@@ -24,6 +24,10 @@ class Runaway(Exception):
     """More things happened than the run was given; the clock says when it was stopped."""
 
 
+class Stopped(Exception):
+    """Somebody has seen enough of the run."""
+
+
 class Waiter:
     """Something that a coroutine waits for: an answer, a moment, the end of another one."""
 
@@ -122,6 +126,10 @@ class VirtualClock(Clock):
         self._count += 1
         heappush(self._queue, (moment_ns, self._count, action, argument))
 
+    def stop(self, _: None = None) -> None:
+        """End the run where it is."""
+        raise Stopped
+
     async def sleep_until_ns(self, moment_ns: int) -> None:
         if moment_ns > self.moment_ns:
             waiter = Waiter(self)
@@ -153,17 +161,19 @@ class VirtualClock(Clock):
         main.go_on()
         queue, most = self._queue, self._most or sys.maxsize
         next_look = min(most, LOOK_EVERY)
-        while not main.done:
-            if not queue:
-                raise RuntimeError("the run waits for something that will never happen")
-            self.moment_ns, _, action, argument = heappop(queue)
-            action(argument)
-            if self._count > next_look:
-                self.look()
-                if self._count > most:
-                    main.give_up()
-                    raise Runaway
-                next_look = min(most, self._count + LOOK_EVERY)
+        try:
+            while not main.done:
+                if not queue:
+                    raise RuntimeError("the run waits for something that will never happen")
+                self.moment_ns, _, action, argument = heappop(queue)
+                action(argument)
+                if self._count > next_look:
+                    self.look()
+                    if self._count > most:
+                        raise Runaway
+                    next_look = min(most, self._count + LOOK_EVERY)
+        finally:
+            main.give_up()
         if main.error is not None:
             raise main.error
         result: T = main.result

@@ -6,6 +6,7 @@ node, in order, with its moment and what it was about.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,8 +14,9 @@ from typing import Any
 from harness.cluster import Capability, Channel, Cluster, Link, NoAnswer, NodeState, Unreachable
 from harness.simulation.clock import VirtualClock, Waiter
 from harness.simulation.disk import Disk
-from harness.simulation.network import Network
+from harness.simulation.network import DirectedLink, Network
 from harness.simulation.node import SimulatedNode
+from harness.simulation.tape import Tape, TapedLink, TapedNode
 from harness.simulation.trace import Trace
 from harness.simulation.world import World
 from systems_under_test.node import Message, Node, NodeId, Payload
@@ -37,6 +39,7 @@ class SimulatedCluster(Cluster):
         world: World,
         keep_trace: bool = False,
         most_events: int | None = None,
+        tape: Tape | None = None,
     ) -> None:
         self.nodes = tuple(nodes)
         self.clock: VirtualClock = VirtualClock(most_events)
@@ -54,8 +57,14 @@ class SimulatedCluster(Cluster):
         self._killed: set[NodeId] = set()
         watcher = getattr(system, "invariants", None)
         self._invariants = watcher() if watcher is not None else None
+        self.tape = tape
+        make_place: Callable[..., SimulatedNode] = SimulatedNode
+        make_link: Callable[..., DirectedLink] = DirectedLink
+        if tape is not None:
+            tape.clock = self.clock
+            make_place, make_link = partial(TapedNode, tape), partial(TapedLink, tape)
         self.places = {
-            name: SimulatedNode(
+            name: make_place(
                 name,
                 self._maker(name),
                 self.clock,
@@ -69,7 +78,7 @@ class SimulatedCluster(Cluster):
             for number, name in enumerate(self.nodes)
         }
         receivers = {name: place.step for name, place in self.places.items()}
-        self._network = Network(self.clock, world, receivers, Random(f"{seed}:network"))
+        self._network = Network(self.clock, world, receivers, Random(f"{seed}:network"), make_link)
         for name, place in self.places.items():
             ways = self._network.ways_from(name)
             place.ways = {target: self._wired(way) for target, way in ways.items()}
@@ -105,8 +114,10 @@ class SimulatedCluster(Cluster):
         if target in self.places:
             self.clock.at(self.clock.moment_ns, self.places[target].receive, message)
         elif target in self._channels:
-            moment_ns = self.clock.moment_ns + self.world.client_latency_ns
-            self.clock.at(moment_ns, self._channels[target].answered, message.payload)
+            connection, takes_ns = self._channels[target], self.world.client_latency_ns
+            self.clock.at(self.clock.moment_ns + takes_ns, connection.answered, message.payload)
+            if self.tape is not None:
+                self.tape.answered(message, connection.process, takes_ns)
 
     def check_invariants(self) -> None:
         """Look at the whole cluster; what is broken first is a finding."""
@@ -117,6 +128,8 @@ class SimulatedCluster(Cluster):
             self._invariants.check(live)
         except AssertionError as error:
             self.findings.append(f"an invariant of the cluster is broken: {error}")
+            if self.tape is not None and self.tape.stops_at_finding:
+                self.clock.stop()
 
     # --- the controls -----------------------------------------------------------------------------
 
@@ -139,7 +152,7 @@ class SimulatedCluster(Cluster):
             place.kill()
 
     def channel(self, process: int) -> Channel:
-        return SimulatedChannel(self)
+        return SimulatedChannel(self, process)
 
     async def start(self, nodes: Iterable[NodeId]) -> None:
         for name in nodes:
@@ -220,8 +233,9 @@ class SimulatedCluster(Cluster):
 class _Connection:
     """One request under way: its answer, if one comes."""
 
-    def __init__(self, cluster: SimulatedCluster) -> None:
+    def __init__(self, cluster: SimulatedCluster, process: int) -> None:
         self._cluster = cluster
+        self.process = process
         self.name = cluster.connect(self)
         self.sequence = 0
         self.waiter: Waiter | None = None
@@ -239,8 +253,9 @@ class _Connection:
 class SimulatedChannel(Channel):
     """One process's way to the simulated nodes: a connection a node, remade after each silence."""
 
-    def __init__(self, cluster: SimulatedCluster) -> None:
+    def __init__(self, cluster: SimulatedCluster, process: int) -> None:
         self._cluster = cluster
+        self._process = process
         self._connections: dict[NodeId, _Connection] = {}
 
     async def ask(self, node: NodeId, request: Request, until_ns: int) -> Reply | Refusal:
@@ -251,11 +266,14 @@ class SimulatedChannel(Channel):
             raise Unreachable(f"{node} is down")
         connection = self._connections.get(node)
         if connection is None:
-            connection = self._connections[node] = _Connection(cluster)
+            connection = self._connections[node] = _Connection(cluster, self._process)
         waiter = Waiter(clock)
         connection.sequence = request.sequence
         connection.waiter = waiter
-        place.receive(Message(connection.name, node, request))
+        message = Message(connection.name, node, request)
+        if cluster.tape is not None:
+            cluster.tape.asked(message, self._process, cluster.world.client_latency_ns)
+        place.receive(message)
         if not waiter.resolved:
             clock.at(max(until_ns, clock.now_ns()), waiter.resolve, None)
         answer = await waiter

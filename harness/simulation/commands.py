@@ -11,6 +11,7 @@ from rich.text import Text
 from harness.config import RunConfig
 from harness.judge import judge
 from harness.simulation.campaign import Campaign, Seed, run_campaign
+from harness.simulation.messages import keep_messages
 from harness.simulation.scenario import swarm
 from harness.simulation.shrink import shrink, told
 from harness.simulation.simulate import Simulated, simulate
@@ -134,6 +135,7 @@ def store_and_render(
     safe = label.replace(":", ".").replace("/", ".")
     directory = store_run(store, simulated, safe, beside=beside)
     judge(directory)
+    keep_messages(directory)
     render(directory.path)
     return directory.path
 

@@ -95,11 +95,12 @@ class Network:
         world: World,
         receivers: Mapping[NodeId, Callable[[Received], None]],
         random: Random,
+        make_link: Callable[..., DirectedLink] = DirectedLink,
     ) -> None:
         """`receivers` take what each node receives."""
         nodes = tuple(receivers)
         self.links = {
-            (one, other): DirectedLink(
+            (one, other): make_link(
                 clock,
                 world,
                 latency_of(world, nodes, one, other),
