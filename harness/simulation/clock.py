@@ -5,9 +5,9 @@ queue. The harness's coroutines (clients, nemesis, the steps of a run) wait for 
 something in the queue resolves. There are no threads, no real time and no event loop but this.
 """
 
-import sys
 from collections.abc import Callable, Coroutine, Generator
 from heapq import heappop, heappush
+from itertools import count
 from typing import Any, TypeAlias, TypeVar
 
 from harness.clock import Clock
@@ -17,7 +17,8 @@ T = TypeVar("T")
 Action: TypeAlias = Callable[[Any], None]
 
 
-LOOK_EVERY = 4_096
+LOOK_EVERY = 1_024
+"""After so many events a run that takes too many is stopped, and its trace is hashed."""
 
 
 class Runaway(Exception):
@@ -108,23 +109,24 @@ class VirtualClock(Clock):
         self.moment_ns = 0
         """Now. It is read often enough for a call to matter."""
 
-        self._queue: list[tuple[int, int, Action, Any]] = []
-        self._count = 0
+        self.queue: list[tuple[int, int, Action, Any]] = []
+        """What is to come; links put messages into it themselves, which saves a call for each."""
+
+        self.next_number = count().__next__
+        """Numbers the entries of the queue, so that those of one moment keep their order."""
+
+        self.events = 0
+        """How many things have happened."""
+
         self.look: Callable[[], None] = lambda: None
-        """Called every few thousand events."""
+        """Called every `LOOK_EVERY` events."""
 
     def now_ns(self) -> int:
         return self.moment_ns
 
-    @property
-    def events(self) -> int:
-        """How many things were put into the queue so far."""
-        return self._count
-
     def at(self, moment_ns: int, action: Action, argument: Any) -> None:
         """Do `action(argument)` at a moment, which must not be past."""
-        self._count += 1
-        heappush(self._queue, (moment_ns, self._count, action, argument))
+        heappush(self.queue, (moment_ns, self.next_number(), action, argument))
 
     def stop(self, _: None = None) -> None:
         """End the run where it is."""
@@ -159,19 +161,20 @@ class VirtualClock(Clock):
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         main = _Task(coroutine, None)
         main.go_on()
-        queue, most = self._queue, self._most or sys.maxsize
-        next_look = min(most, LOOK_EVERY)
+        queue = self.queue
         try:
             while not main.done:
-                if not queue:
-                    raise RuntimeError("the run waits for something that will never happen")
-                self.moment_ns, _, action, argument = heappop(queue)
-                action(argument)
-                if self._count > next_look:
-                    self.look()
-                    if self._count > most:
-                        raise Runaway
-                    next_look = min(most, self._count + LOOK_EVERY)
+                for _ in range(LOOK_EVERY):
+                    if not queue:
+                        raise RuntimeError("the run waits for something that will never happen")
+                    self.moment_ns, _, action, argument = heappop(queue)
+                    action(argument)
+                    self.events += 1
+                    if main.done:
+                        break
+                self.look()
+                if self._most is not None and self.events > self._most:
+                    raise Runaway
         finally:
             main.give_up()
         if main.error is not None:

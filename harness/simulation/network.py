@@ -6,6 +6,7 @@ is lost. Clients have links of their own, which lose nothing and keep their orde
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from heapq import heappush
 from math import log
 from random import Random
 
@@ -13,7 +14,7 @@ from harness.clock import MILLISECOND_NS
 from harness.cluster import Link
 from harness.simulation.clock import VirtualClock
 from harness.simulation.world import Clog, Latency, World
-from systems_under_test.node import Message, NodeId, Received
+from systems_under_test.node import Message, NodeId, Received, new_tuple
 
 WAN_NS = (
     (1 * MILLISECOND_NS, 40 * MILLISECOND_NS, 75 * MILLISECOND_NS),
@@ -57,9 +58,10 @@ class DirectedLink:
         """Put a message on its way, once, twice or not at all."""
         if self.cut or (self._loss and self._draw() < self._loss):
             return
-        self._clock.at(self._arrival_ns(), self._arrive, message)
+        clock = self._clock
+        heappush(clock.queue, (self._arrival_ns(), clock.next_number(), self._arrive, message))
         if self._duplication and self._draw() < self._duplication:
-            self._clock.at(self._arrival_ns(), self._arrive, message)
+            clock.at(self._arrival_ns(), self._arrive, message)
 
     def _arrival_ns(self) -> int:
         base_ns = self._base_ns
@@ -83,7 +85,7 @@ class DirectedLink:
 
     def _arrive(self, message: Message) -> None:
         if not self.cut:
-            self._receive(Received(message))
+            self._receive(new_tuple(Received, (message,)))
 
 
 class Network:

@@ -212,7 +212,9 @@ class SimulatedNode:
         Most timers are set anew long before they run out, so an entry of the queue that comes too
         early for its timer is put off then, instead of one more being made at each setting.
         """
-        due_ns = self._clock.moment_ns + int(after_ns / self._rate)
+        if self._rate != 1.0:
+            after_ns = int(after_ns / self._rate)
+        due_ns = self._clock.moment_ns + after_ns
         timer = self._timers.get(name)
         if timer is None or timer[1] > due_ns:
             self._timer_count += 1

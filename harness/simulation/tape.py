@@ -126,9 +126,9 @@ class TapedLink(DirectedLink):
         self.tape = tape
 
     def send(self, message: Message) -> None:
-        before = self._clock.events
+        before = len(self._clock.queue)
         super().send(message)
-        copies = self._clock.events - before
+        copies = len(self._clock.queue) - before
         if copies:
             self.tape.sent(message, copies=copies)
         else:
