@@ -142,6 +142,8 @@ class SimulatedCluster(Cluster):
         for blink in world.blinks:
             self.clock.at(blink.at_ns, self.places[blink.node].kill, None)
             self.clock.at(blink.at_ns + blink.for_ns, self._repair, blink.node)
+        for damage in world.damages:
+            self.clock.at(damage.at_ns, self._damage, damage.node)
         for failure in world.disk_failures:
             self.clock.at(failure.at_ns, self._fail_disk, failure.node)
             self.clock.at(failure.at_ns + failure.for_ns, self._repair, failure.node)
@@ -208,6 +210,10 @@ class SimulatedCluster(Cluster):
 
     def describe(self) -> dict[str, Any]:
         return {"world": self.world.to_json(), "fingerprint": self.trace.fingerprint()}
+
+    def _damage(self, node: NodeId) -> None:
+        self.places[node].kill()
+        self.places[node].disk.damaged = True
 
     def _fail_disk(self, node: NodeId) -> None:
         self.places[node].disk_fails = True

@@ -102,8 +102,11 @@ class SimulatedNode:
         return self.node is not None
 
     def start(self) -> None:
-        """Start a node on what the disk holds; a node that runs is left alone."""
-        if self.node is not None or self.failed:
+        """Start a node on what the disk holds; a node that runs is left alone.
+
+        On a damaged journal it refuses to start, as the real driver does.
+        """
+        if self.node is not None or self.failed or self.disk.damaged:
             return
         self._life += 1
         self._forget()

@@ -23,7 +23,7 @@ T = TypeVar("T")
 OTHER_DICE = 30
 """So many other seeds are tried for a script that does not fail under its own."""
 
-EVENTS = ("blinks", "clogs", "jumps", "disk_failures")
+EVENTS = ("blinks", "clogs", "jumps", "disk_failures", "damages")
 """The troubles of a world that come at moments of their own."""
 
 PAIRS_UP_TO = 16

@@ -165,9 +165,10 @@ class TapedNode(SimulatedNode):
             self.tape.clock.stop()
 
     def start(self) -> None:
-        if self.node is None and not self.failed:
-            self.tape.mark(self.name, "up")
+        before = self.node
         super().start()
+        if self.node is not before:
+            self.tape.mark(self.name, "up")
 
     def kill(self, _: None = None) -> None:
         if self.node is not None:

@@ -287,6 +287,21 @@ def test_timers_run_by_the_nodes_own_clock() -> None:
     assert SetTimer("t", 1) == SetTimer("t", 1)
 
 
+def test_a_node_refuses_to_start_on_a_damaged_journal() -> None:
+    clock, place, sent = place_of(World())
+
+    async def main() -> None:
+        place.kill()
+        place.disk.damaged = True
+        place.start()
+        place.receive(Message("client-1", "n1", request(1)))
+        await clock.sleep_until_ns(5_000)
+
+    clock.run(main())
+    assert sent == []
+    assert not place.running
+
+
 # --- scenarios ------------------------------------------------------------------------------------
 
 
@@ -306,3 +321,15 @@ def test_worlds_differ_by_seed_and_lack_whole_kinds_of_noise() -> None:
     for name in ("loss", "duplication", "clogs", "jumps", "blinks", "drifts_ppm", "late_kills"):
         having = sum(bool(getattr(world, name)) for world in worlds)
         assert 20 < having < 180, name
+
+
+def test_a_damaged_node_is_never_counted_on() -> None:
+    damaged = 0
+    for seed in range(300):
+        scenario = swarm(RunConfig(system="raft"), frozenset(), seed)
+        core = scenario.core
+        nodes = core.nodes if core else scenario.config.node_names
+        assert len(nodes) > scenario.config.nodes // 2
+        assert not {damage.node for damage in scenario.world.damages} & set(nodes)
+        damaged += len(scenario.world.damages)
+    assert 10 < damaged < 60
