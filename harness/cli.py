@@ -95,13 +95,14 @@ def run(
     if settled.environment != chosen.environment and not as_json:
         _say(_ENVIRONMENT_TOLD[settled.environment])
     directory = conduct(settled, store, shown)
-    raise typer.Exit(_judge_and_tell(directory.path, as_json))
+    raise typer.Exit(_judge_and_tell(directory.path, as_json, fresh=True))
 
 
-def _judge_and_tell(path: Path, as_json: bool) -> int:
+def _judge_and_tell(path: Path, as_json: bool, *, fresh: bool = False) -> int:
     """Judge a stored run, write its report, print the outcome, and return the exit status."""
     from checker.history import MalformedHistory
     from harness.judge import judge
+    from harness.simulation.messages import keep_messages
     from harness.store import RunDirectory
     from reports.page import render
 
@@ -109,6 +110,8 @@ def _judge_and_tell(path: Path, as_json: bool) -> int:
         result = judge(RunDirectory(path))
     except MalformedHistory as error:
         raise UsageError(f"{path / 'history.jsonl'}: {error}") from error
+    if fresh:
+        keep_messages(RunDirectory(path))
     render(path)
     if as_json:
         print(json.dumps(_outcome(path, result)))

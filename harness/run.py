@@ -233,6 +233,7 @@ class Run:
         others = [node for node in self._cluster.nodes if node not in core.nodes]
         inwards = [(inner, outer) for inner in core.nodes for outer in others]
         outwards = [(outer, inner) for inner in core.nodes for outer in others]
+        since_ns = self._clock.now_ns()
         match core.others:
             case Lasting.DEAD:
                 await self._cluster.kill(others)
@@ -242,6 +243,9 @@ class Run:
                 await self._cluster.cut(inwards)
             case Lasting.MUTE:
                 await self._cluster.cut(outwards)
+        number = max((planned.number for planned in self._plan.schedule), default=0) + 1
+        detail = f"{', '.join(others)} {'stays' if len(others) == 1 else 'stay'} {core.others}"
+        self._recorder.inject(number, f"lasting-{core.others}", detail, since_ns)
 
     async def _recover(self, calls: Calls) -> None:
         """Liveness: every node must serve every kind of call, within one bound for all of them."""

@@ -21,6 +21,7 @@ from checker.statistics import summarize
 from reports import sections, wording
 from reports.charts import charts
 from reports.diagram import counterexample
+from reports.lamport import lamport
 from reports.stored import StoredRun, find, objects, read_run
 from reports.timeline import DRAWN_MAX, timeline
 
@@ -79,6 +80,7 @@ def _context(stored: StoredRun) -> dict[str, Any]:
         "latencies": sections.latencies(statistics),
         "rates": sections.rates(statistics),
         "charts": charts(stored.history),
+        "lamport": lamport(stored.directory, stored.history),
         "counters": sections.counters(stored),
         "logs": sections.logs(stored),
         "tables": sections.tables(stored),

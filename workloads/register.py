@@ -5,6 +5,7 @@ and checking fast. A CAS mostly expects the value last seen, so that a fair shar
 """
 
 from collections.abc import Iterator
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -22,14 +23,18 @@ FINAL_READS = 2_000
 _DOCUMENTS = 64
 
 
+@cache
+def _faker() -> Faker:
+    """Made once: that takes as long as simulating a whole second."""
+    return Faker()
+
+
 class RegisterCalls:
     """Draws calls: a third each of reads, writes and CAS."""
 
     def __init__(self, random: Random, shape: Shape) -> None:
         self._random = random
         self._shape = shape
-        self._faker = Faker()
-        self._faker.seed_instance(random.getrandbits(64))
         self._used: dict[str, int] = {}
         self._counters: dict[str, int] = {}
         self._seen: dict[str, Any] = {}
@@ -68,7 +73,7 @@ class RegisterCalls:
 
     def _fresh_key(self) -> str:
         while True:
-            key = f"{self._faker.word()}:{self._random.randrange(1000, 10_000)}"
+            key = f"{self._fake().word()}:{self._random.randrange(1000, 10_000)}"
             if key not in self._used:
                 self._used[key] = 0
                 return key
@@ -82,8 +87,14 @@ class RegisterCalls:
             return {"version": counter, **self._random.choice(self._documents)}
         return counter
 
+    def _fake(self) -> Faker:
+        """A generator of words, seeded anew, since all runs of a process share it."""
+        fake = _faker()
+        fake.seed_instance(self._random.getrandbits(64))
+        return fake
+
     def _document(self) -> dict[str, Any]:
-        fake = self._faker
+        fake = self._fake()
         return {"name": fake.name(), "city": fake.city(), "email": fake.email()}
 
 

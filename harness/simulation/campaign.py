@@ -15,6 +15,7 @@ from itertools import islice, zip_longest
 from harness.config import RunConfig
 from harness.simulation.scenario import swarm
 from harness.simulation.simulate import Simulated, simulate
+from harness.simulation.trace import told
 
 CHUNK = 4
 """Seeds that a worker takes at a time: a fraction of a second, so that Ctrl-C need not wait."""
@@ -91,7 +92,7 @@ def _difference(first: Simulated, second: Simulated) -> str:
         return ""
     for number, (one, other) in enumerate(zip_longest(first.trace, second.trace), start=1):
         if one != other:
-            return f"step {number}: {one or 'nothing'}, then {other or 'nothing'}"
+            return f"step {number}: {told(one)}, then {told(other)}"
     return "the same steps, but another history"
 
 

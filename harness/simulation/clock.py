@@ -5,19 +5,28 @@ queue. The harness's coroutines (clients, nemesis, the steps of a run) wait for 
 something in the queue resolves. There are no threads, no real time and no event loop but this.
 """
 
-import heapq
 from collections.abc import Callable, Coroutine, Generator
+from heapq import heappop, heappush
+from itertools import count
 from typing import Any, TypeAlias, TypeVar
 
 from harness.clock import Clock
 
 T = TypeVar("T")
 
-Action: TypeAlias = Callable[..., None]
+Action: TypeAlias = Callable[[Any], None]
+
+
+LOOK_EVERY = 1_024
+"""After so many events a run that takes too many is stopped, and its trace is hashed."""
 
 
 class Runaway(Exception):
     """More things happened than the run was given; the clock says when it was stopped."""
+
+
+class Stopped(Exception):
+    """Somebody has seen enough of the run."""
 
 
 class Waiter:
@@ -40,7 +49,7 @@ class Waiter:
         self.value = value
         self.error = error
         if self._task is not None:
-            self._clock.at(self._clock.now_ns(), self._task.go_on)
+            self._clock.at(self._clock.moment_ns, self._task.go_on, None)
 
     def __await__(self) -> Generator["Waiter", None, Any]:
         if not self.resolved:
@@ -67,7 +76,7 @@ class _Task:
         self.result: Any = None
         self.error: BaseException | None = None
 
-    def go_on(self) -> None:
+    def go_on(self, _: None = None) -> None:
         """Run to the next thing that it waits for, or to its end."""
         if self.done:
             return
@@ -100,26 +109,33 @@ class VirtualClock(Clock):
         self.moment_ns = 0
         """Now. It is read often enough for a call to matter."""
 
-        self._queue: list[tuple[int, int, Action, tuple[Any, ...]]] = []
-        self._count = 0
+        self.queue: list[tuple[int, int, Action, Any]] = []
+        """What is to come; links put messages into it themselves, which saves a call for each."""
+
+        self.next_number = count().__next__
+        """Numbers the entries of the queue, so that those of one moment keep their order."""
+
+        self.events = 0
+        """How many things have happened."""
+
+        self.look: Callable[[], None] = lambda: None
+        """Called every `LOOK_EVERY` events."""
 
     def now_ns(self) -> int:
         return self.moment_ns
 
-    @property
-    def events(self) -> int:
-        """How many things were put into the queue so far."""
-        return self._count
+    def at(self, moment_ns: int, action: Action, argument: Any) -> None:
+        """Do `action(argument)` at a moment, which must not be past."""
+        heappush(self.queue, (moment_ns, self.next_number(), action, argument))
 
-    def at(self, moment_ns: int, action: Action, *arguments: Any) -> None:
-        """Do something at a moment, which must not be past."""
-        self._count += 1
-        heapq.heappush(self._queue, (moment_ns, self._count, action, arguments))
+    def stop(self, _: None = None) -> None:
+        """End the run where it is."""
+        raise Stopped
 
     async def sleep_until_ns(self, moment_ns: int) -> None:
         if moment_ns > self.moment_ns:
             waiter = Waiter(self)
-            self.at(moment_ns, waiter.resolve)
+            self.at(moment_ns, waiter.resolve, None)
             await waiter
 
     async def together(self, *coroutines: Coroutine[Any, Any, None]) -> None:
@@ -145,15 +161,22 @@ class VirtualClock(Clock):
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         main = _Task(coroutine, None)
         main.go_on()
-        queue, pop = self._queue, heapq.heappop
-        while not main.done:
-            if not queue:
-                raise RuntimeError("the run waits for something that will never happen")
-            self.moment_ns, _, action, arguments = pop(queue)
-            action(*arguments)
-            if self._most is not None and self._count > self._most:
-                main.give_up()
-                raise Runaway
+        queue = self.queue
+        try:
+            while not main.done:
+                for _ in range(LOOK_EVERY):
+                    if not queue:
+                        raise RuntimeError("the run waits for something that will never happen")
+                    self.moment_ns, _, action, argument = heappop(queue)
+                    action(argument)
+                    self.events += 1
+                    if main.done:
+                        break
+                self.look()
+                if self._most is not None and self.events > self._most:
+                    raise Runaway
+        finally:
+            main.give_up()
         if main.error is not None:
             raise main.error
         result: T = main.result

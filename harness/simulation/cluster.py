@@ -6,6 +6,7 @@ node, in order, with its moment and what it was about.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,8 +14,9 @@ from typing import Any
 from harness.cluster import Capability, Channel, Cluster, Link, NoAnswer, NodeState, Unreachable
 from harness.simulation.clock import VirtualClock, Waiter
 from harness.simulation.disk import Disk
-from harness.simulation.network import Network
+from harness.simulation.network import DirectedLink, Network
 from harness.simulation.node import SimulatedNode
+from harness.simulation.tape import Tape, TapedLink, TapedNode
 from harness.simulation.trace import Trace
 from harness.simulation.world import World
 from systems_under_test.node import Message, Node, NodeId, Payload
@@ -37,39 +39,50 @@ class SimulatedCluster(Cluster):
         world: World,
         keep_trace: bool = False,
         most_events: int | None = None,
+        tape: Tape | None = None,
     ) -> None:
         self.nodes = tuple(nodes)
         self.clock: VirtualClock = VirtualClock(most_events)
         self.world = world
         self.trace = Trace(keep_trace)
+        self.clock.look = self.trace.digest
         self.findings: list[str] = []
         self._random = Random(f"{seed}:cluster")
         self._seed = seed
         self._system = system
         self._codec = Codec(system.payloads) if world.wired else None  # type: ignore[attr-defined]
-        self._network = Network(self.clock, world, self.nodes, Random(f"{seed}:network"))
         self._channels: dict[NodeId, _Connection] = {}
         self._connections = 0
         self._lives: dict[NodeId, int] = dict.fromkeys(self.nodes, 0)
         self._killed: set[NodeId] = set()
         watcher = getattr(system, "invariants", None)
         self._invariants = watcher() if watcher is not None else None
+        self.tape = tape
+        make_place: Callable[..., SimulatedNode] = SimulatedNode
+        make_link: Callable[..., DirectedLink] = DirectedLink
+        if tape is not None:
+            tape.clock = self.clock
+            make_place, make_link = partial(TapedNode, tape), partial(TapedLink, tape)
         self.places = {
-            name: SimulatedNode(
+            name: make_place(
                 name,
                 self._maker(name),
                 self.clock,
                 world,
                 Disk(Random(f"{seed}:disk:{name}"), world.torn),
                 Random(f"{seed}:syncs:{name}"),
-                self._route,
                 self.trace,
                 self.check_invariants,
                 number,
             )
             for number, name in enumerate(self.nodes)
         }
-        self._network.receivers = {name: place.receive for name, place in self.places.items()}
+        receivers = {name: place.step for name, place in self.places.items()}
+        self._network = Network(self.clock, world, receivers, Random(f"{seed}:network"), make_link)
+        for name, place in self.places.items():
+            ways = self._network.ways_from(name)
+            place.ways = {target: self._wired(way) for target, way in ways.items()}
+            place.elsewhere = self._wired(self._send_elsewhere)
 
     def _maker(self, name: NodeId) -> Callable[[], Node]:
         peers = [node for node in self.nodes if node != name]
@@ -83,19 +96,28 @@ class SimulatedCluster(Cluster):
 
     # --- messages ---------------------------------------------------------------------------------
 
-    def _route(self, message: Message) -> None:
+    def _wired(self, send: Callable[[Message], None]) -> Callable[[Message], None]:
+        """The same way, or one on which every message is written and read back."""
+        codec = self._codec
+        if codec is None:
+            return send
+
+        def send_wired(message: Message) -> None:
+            payload = codec.decode(codec.encode(message.payload))
+            send(Message(message.source, message.target, payload))
+
+        return send_wired
+
+    def _send_elsewhere(self, message: Message) -> None:
+        """To a client that is still there, or to the node itself."""
         target = message.target
-        if self._codec is not None:
-            payload = self._codec.decode(self._codec.encode(message.payload))
-            message = Message(message.source, target, payload)
         if target in self.places:
-            if target == message.source:
-                self.clock.at(self.clock.moment_ns, self.places[target].receive, message)
-            else:
-                self._network.send(message)
+            self.clock.at(self.clock.moment_ns, self.places[target].receive, message)
         elif target in self._channels:
-            moment_ns = self.clock.now_ns() + self.world.client_latency_ns
-            self.clock.at(moment_ns, self._channels[target].answered, message.payload)
+            connection, takes_ns = self._channels[target], self.world.client_latency_ns
+            self.clock.at(self.clock.moment_ns + takes_ns, connection.answered, message.payload)
+            if self.tape is not None:
+                self.tape.answered(message, connection.process, takes_ns)
 
     def check_invariants(self) -> None:
         """Look at the whole cluster; what is broken first is a finding."""
@@ -106,6 +128,8 @@ class SimulatedCluster(Cluster):
             self._invariants.check(live)
         except AssertionError as error:
             self.findings.append(f"an invariant of the cluster is broken: {error}")
+            if self.tape is not None and self.tape.stops_at_finding:
+                self.clock.stop()
 
     # --- the controls -----------------------------------------------------------------------------
 
@@ -116,8 +140,10 @@ class SimulatedCluster(Cluster):
         for jump in world.jumps:
             self.clock.at(jump.at_ns, self.places[jump.node].jump, jump.by_ns)
         for blink in world.blinks:
-            self.clock.at(blink.at_ns, self.places[blink.node].kill)
+            self.clock.at(blink.at_ns, self.places[blink.node].kill, None)
             self.clock.at(blink.at_ns + blink.for_ns, self._repair, blink.node)
+        for damage in world.damages:
+            self.clock.at(damage.at_ns, self._damage, damage.node)
         for failure in world.disk_failures:
             self.clock.at(failure.at_ns, self._fail_disk, failure.node)
             self.clock.at(failure.at_ns + failure.for_ns, self._repair, failure.node)
@@ -128,7 +154,7 @@ class SimulatedCluster(Cluster):
             place.kill()
 
     def channel(self, process: int) -> Channel:
-        return SimulatedChannel(self)
+        return SimulatedChannel(self, process)
 
     async def start(self, nodes: Iterable[NodeId]) -> None:
         for name in nodes:
@@ -185,6 +211,10 @@ class SimulatedCluster(Cluster):
     def describe(self) -> dict[str, Any]:
         return {"world": self.world.to_json(), "fingerprint": self.trace.fingerprint()}
 
+    def _damage(self, node: NodeId) -> None:
+        self.places[node].kill()
+        self.places[node].disk.damaged = True
+
     def _fail_disk(self, node: NodeId) -> None:
         self.places[node].disk_fails = True
 
@@ -209,8 +239,9 @@ class SimulatedCluster(Cluster):
 class _Connection:
     """One request under way: its answer, if one comes."""
 
-    def __init__(self, cluster: SimulatedCluster) -> None:
+    def __init__(self, cluster: SimulatedCluster, process: int) -> None:
         self._cluster = cluster
+        self.process = process
         self.name = cluster.connect(self)
         self.sequence = 0
         self.waiter: Waiter | None = None
@@ -228,8 +259,9 @@ class _Connection:
 class SimulatedChannel(Channel):
     """One process's way to the simulated nodes: a connection a node, remade after each silence."""
 
-    def __init__(self, cluster: SimulatedCluster) -> None:
+    def __init__(self, cluster: SimulatedCluster, process: int) -> None:
         self._cluster = cluster
+        self._process = process
         self._connections: dict[NodeId, _Connection] = {}
 
     async def ask(self, node: NodeId, request: Request, until_ns: int) -> Reply | Refusal:
@@ -240,13 +272,16 @@ class SimulatedChannel(Channel):
             raise Unreachable(f"{node} is down")
         connection = self._connections.get(node)
         if connection is None:
-            connection = self._connections[node] = _Connection(cluster)
+            connection = self._connections[node] = _Connection(cluster, self._process)
         waiter = Waiter(clock)
         connection.sequence = request.sequence
         connection.waiter = waiter
-        place.receive(Message(connection.name, node, request))
+        message = Message(connection.name, node, request)
+        if cluster.tape is not None:
+            cluster.tape.asked(message, self._process, cluster.world.client_latency_ns)
+        place.receive(message)
         if not waiter.resolved:
-            clock.at(max(until_ns, clock.now_ns()), waiter.resolve)
+            clock.at(max(until_ns, clock.now_ns()), waiter.resolve, None)
         answer = await waiter
         connection.waiter = None
         if answer is None:

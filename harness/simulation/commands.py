@@ -11,6 +11,7 @@ from rich.text import Text
 from harness.config import RunConfig
 from harness.judge import judge
 from harness.simulation.campaign import Campaign, Seed, run_campaign
+from harness.simulation.messages import keep_messages
 from harness.simulation.scenario import swarm
 from harness.simulation.shrink import shrink, told
 from harness.simulation.simulate import Simulated, simulate
@@ -70,7 +71,7 @@ def progress(system: str, campaign: Campaign) -> str:
     speed = campaign.virtual_ns / 1e9 / campaign.seconds if campaign.seconds else 0.0
     families: dict[str, int] = {}
     for name, count in sorted(campaign.faults.items()):
-        family = name.split("-")[0].replace("isolate", "partition")
+        family = _FAMILY.get(name.split("-")[0], name.split("-")[0])
         families[family] = families.get(family, 0) + count
     faults = ", ".join(f"{count:,} {name}s" for name, count in families.items()) or "no faults"
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(campaign.kinds.items()))
@@ -78,6 +79,10 @@ def progress(system: str, campaign: Campaign) -> str:
         f"{system} · {campaign.done:,} seeds in {campaign.seconds:.1f} s ({rate:.0f} a second, "
         f"{speed:,.0f} times real time) · {faults} · {kinds or 'nothing yet'}"
     )
+
+
+_FAMILY = {"isolate": "partition", "lasting": "lasting failure"}
+"""Families whose faults have other names."""
 
 
 def grouped(failed: Iterable[Seed]) -> list[list[Seed]]:
@@ -134,6 +139,7 @@ def store_and_render(
     safe = label.replace(":", ".").replace("/", ".")
     directory = store_run(store, simulated, safe, beside=beside)
     judge(directory)
+    keep_messages(directory)
     render(directory.path)
     return directory.path
 

@@ -18,6 +18,9 @@ class Disk:
         self._torn = torn
         self.durable: list[Payload] = []
         self.writing: list[Payload] = []
+        self.damaged = False
+        """Whether something was changed in it, which checksums tell whoever reads it."""
+
         self._replaces = False
 
     def write(self, records: list[Payload], *, replaces: bool = False) -> None:

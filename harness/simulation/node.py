@@ -5,7 +5,7 @@ further steps go on meanwhile, exactly as in systems_under_test/driver.py. A cra
 any two effects of a step.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
@@ -44,7 +44,6 @@ class SimulatedNode:
         world: World,
         disk: Disk,
         random: Random,
-        send: Callable[[Message], None],
         trace: Trace,
         persisted: Callable[[], None],
         number: int,
@@ -60,8 +59,13 @@ class SimulatedNode:
         self._clock = clock
         self._world = world
         self._random = random
-        self._send = send
-        self._trace = trace
+        self.ways: Mapping[NodeId, Callable[[Message], None]] = {}
+        """How to send to each other node."""
+
+        self.elsewhere: Callable[[Message], None] = lambda message: None
+        """Takes what is sent to a client, or to the node itself."""
+
+        self._steps = trace.steps
         self._persisted = persisted
         self._rate = 1 + world.drifts_ppm[number] / 1e6 if world.drifts_ppm else 1.0
         self._offset_ns = world.offsets_ns[number] if world.offsets_ns else 0
@@ -98,8 +102,11 @@ class SimulatedNode:
         return self.node is not None
 
     def start(self) -> None:
-        """Start a node on what the disk holds; a node that runs is left alone."""
-        if self.node is not None or self.failed:
+        """Start a node on what the disk holds; a node that runs is left alone.
+
+        On a damaged journal it refuses to start, as the real driver does.
+        """
+        if self.node is not None or self.failed or self.disk.damaged:
             return
         self._life += 1
         self._forget()
@@ -107,7 +114,7 @@ class SimulatedNode:
         self.node = self._make()
         self.step(Started(tuple(self.disk.durable)))
 
-    def kill(self) -> None:
+    def kill(self, _: None = None) -> None:
         """End the node as SIGKILL does."""
         if self.node is None:
             return
@@ -132,29 +139,34 @@ class SimulatedNode:
             if isinstance(event, Received):
                 self.step(event)
             else:
-                self._fire(*event)
+                self._due(event)
 
     def jump(self, by_ns: int) -> None:
         """Set the node's clock."""
         self._offset_ns += by_ns
 
     def receive(self, message: Message) -> None:
-        if self.node is None:
-            return
-        self._received += 1
-        if self.paused:
-            self._late.append(Received(message))
-        else:
-            self.step(Received(message))
+        """Take a message from a client, or from the node itself."""
+        self.step(Received(message))
 
     def step(self, event: Event) -> None:
-        """Let the node take one event, and perform what it asks for."""
+        """Let the node take one event, and perform what it asks for; a dead one hears nothing."""
         node = self.node
         if node is None:
             return
-        now_ns = self._clock.moment_ns + self._offset_ns
+        if type(event) is Received:
+            if self.paused:
+                self._late.append(event)
+                return
+            self._received += 1
+            message = event.message
+            about, source = type(message.payload).__name__, message.source
+        else:
+            about, source = (event.name if type(event) is TimerFired else "started"), ""
+        moment_ns = self._clock.moment_ns
+        now_ns = moment_ns + self._offset_ns
         if self._rate != 1.0:
-            now_ns = int(self._clock.moment_ns * self._rate) + self._offset_ns
+            now_ns = int(moment_ns * self._rate) + self._offset_ns
         try:
             effects = node.step(event, now_ns)
         except AssertionError as error:
@@ -177,7 +189,7 @@ class SimulatedNode:
                     self._after_sync.append(message)
                 else:
                     self._sent += 1
-                    self._send(message)
+                    self.ways.get(message.target, self.elsewhere)(message)
             elif kind is SetTimer:
                 self._set_timer(effect.name, effect.after_ns)  # type: ignore[union-attr]
             elif kind is Persist:
@@ -188,19 +200,14 @@ class SimulatedNode:
                 self._compacts = persists = True
             elif kind is CancelTimer:
                 self._timers.pop(effect.name, None)  # type: ignore[union-attr]
-        if type(event) is Received:
-            message = event.message
-            about = f"{message.source}>{type(message.payload).__name__}"
-        else:
-            about = event.name if type(event) is TimerFired else "started"
-        self._trace.note(f"{self._clock.moment_ns} {self.name} {about}")
+        self._steps.append((moment_ns, self.name, about, source))
         if persists:
             self._persisted()
         if self.dies_after is not None:
             self.kill()
         elif persists and not self._turn_due:
             self._turn_due = True
-            self._clock.at(self._clock.moment_ns, self._end_turn, self._life)
+            self._clock.at(moment_ns, self._end_turn, self._life)
 
     def _set_timer(self, name: str, after_ns: int) -> None:
         """A timer runs by the node's own clock, whose drift makes it early or late.
@@ -208,16 +215,20 @@ class SimulatedNode:
         Most timers are set anew long before they run out, so an entry of the queue that comes too
         early for its timer is put off then, instead of one more being made at each setting.
         """
-        due_ns = self._clock.moment_ns + int(after_ns / self._rate)
+        if self._rate != 1.0:
+            after_ns = int(after_ns / self._rate)
+        due_ns = self._clock.moment_ns + after_ns
         timer = self._timers.get(name)
         if timer is None or timer[1] > due_ns:
             self._timer_count += 1
             self._timers[name] = [due_ns, due_ns, self._timer_count]
-            self._clock.at(due_ns, self._fire, name, self._timer_count)
+            self._clock.at(due_ns, self._due, (name, self._timer_count))
         else:
             timer[0] = due_ns
 
-    def _fire(self, name: str, number: int) -> None:
+    def _due(self, entry: tuple[str, int]) -> None:
+        """The entry of the queue for a timer has come."""
+        name, number = entry
         # Each entry of the queue has a number of its own, so that of a timer which was cancelled,
         # or lost with a crash, is not in the table any more.
         timer = self._timers.get(name)
@@ -225,7 +236,7 @@ class SimulatedNode:
             return
         if timer[0] > self._clock.moment_ns:
             timer[1] = timer[0]
-            self._clock.at(timer[0], self._fire, name, number)
+            self._clock.at(timer[0], self._due, (name, number))
             return
         if self.paused:
             self._late.append((name, number))
@@ -266,7 +277,7 @@ class SimulatedNode:
         self._start_sync()
         self._sent += len(ready)
         for message in ready:
-            self._send(message)
+            self.ways.get(message.target, self.elsewhere)(message)
 
     def facts(self) -> dict[str, Any]:
         return self.node.facts() if self.node is not None else {}

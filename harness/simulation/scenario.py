@@ -86,10 +86,13 @@ class Scenario:
 
 def scenario_of(config: RunConfig) -> Scenario:
     """The scenario of a run with these options: its world and faults are drawn from the seed."""
-    world = draw_world(config.node_names, config.time_limit_ns, Random(f"{config.seed}:world"))
+    spare = system(config.system).node_class().tolerated(config.nodes)
+    random = Random(f"{config.seed}:world")
+    world = draw_world(config.node_names, config.time_limit_ns, random, spare=spare)
     families = choose_faults(config.faults, config.nodes)
     schedule = draw(families, config.time_limit_ns, Random(f"{config.seed}:schedule"))
-    return Scenario(config, world, tuple(schedule), _draw_core(config))
+    damaged = tuple(damage.node for damage in world.damages)
+    return Scenario(config, world, tuple(schedule), _draw_core(config, spare, damaged))
 
 
 def swarm(base: RunConfig, pinned: frozenset[str], seed: int) -> Scenario:
@@ -114,12 +117,15 @@ def swarm(base: RunConfig, pinned: frozenset[str], seed: int) -> Scenario:
     return scenario_of(replace(base, seed=seed, environment="simulated", **free))
 
 
-def _draw_core(config: RunConfig) -> Core | None:
-    """Half the time, as many nodes as the system tolerates stay broken for ever."""
+def _draw_core(config: RunConfig, spare: int, damaged: tuple[NodeId, ...]) -> Core | None:
+    """Half the time, no more nodes than the system can `spare` stay broken for ever; those whose
+    disk was damaged are always among these."""
     random = Random(f"{config.seed}:core")
-    spare = system(config.system).node_class().tolerated(config.nodes)
-    if spare < 1 or random.random() < 0.5:
+    count = 0 if random.random() < 0.5 else random.randint(1, max(spare, 1))
+    others = [node for node in config.node_names if node not in damaged]
+    random.shuffle(others)
+    broken = (*damaged, *others)[: min(max(count, len(damaged)), spare)]
+    if not broken:
         return None
-    broken = random.sample(config.node_names, random.randint(1, spare))
     nodes = tuple(node for node in config.node_names if node not in broken)
     return Core(nodes, random.choice(list(Lasting)))

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import combinations, permutations
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from harness.clock import SECOND_NS
 from harness.simulation.scenario import Scenario, Scripted
@@ -19,6 +19,12 @@ from harness.simulation.simulate import Simulated, script_of, simulate
 from harness.simulation.world import CALM
 
 T = TypeVar("T")
+
+OTHER_DICE = 30
+"""So many other seeds are tried for a script that does not fail under its own."""
+
+EVENTS = ("blinks", "clogs", "jumps", "disk_failures", "damages")
+"""The troubles of a world that come at moments of their own."""
 
 PAIRS_UP_TO = 16
 """Calls up to which every pair of them is tried without."""
@@ -40,8 +46,8 @@ class Shrinker:
             if not self.best.scenario.only_calls:
                 self._write_down()  # A calmer world may follow the whole script by now.
             for step in (
-                self._end, self._faults, self._clients, self._keys, self._calls, self._writes,
-                self._pairs, self._merge, self._calm, self._few,
+                self._end, self._faults, self._core, self._clients, self._keys, self._calls,
+                self._writes, self._pairs, self._merge, self._calm, self._events, self._few,
             ):  # fmt: skip
                 step()
             if self._size() == size:
@@ -53,22 +59,28 @@ class Shrinker:
 
         What was found by the end's reads is part of the script then, and the run ends with it.
         Calls that are asked of the nodes that answered them may go another way; where the failure
-        is gone then, the world's noise is tried without, which changes the dice as well.
+        is gone then, the world's noise is tried without, which changes the dice as well, and at
+        last other dice are.
         """
         scenario = self.best.scenario
-        calm = replace(scenario, world=CALM)
         whole = script_of(self.best, whole=True)
-        calls = script_of(self.best, whole=False)
+        written = []
         if self.best.kind != "not live":
             last_ns = max((step.at_ns for step in whole), default=0) + SECOND_NS
             longer = replace(scenario.config, time_limit=last_ns / SECOND_NS)
             alone = replace(scenario, config=longer, script=whole, only_calls=True)
             lasting = replace(alone, heal_ns=scenario.config.time_limit_ns)
-            for smaller in (replace(alone, core=None), lasting):
-                if self._accept(smaller) or self._accept(replace(smaller, world=CALM)):
-                    return
-        if not self._accept(replace(scenario, script=calls)):
-            self._accept(replace(calm, script=calls))
+            written += [replace(alone, core=None), lasting]
+        written.append(replace(scenario, script=script_of(self.best, whole=False)))
+        for smaller in written:
+            if self._accept(smaller) or self._accept(replace(smaller, world=CALM)):
+                return
+        if scenario.script is None:
+            for seed in range(OTHER_DICE):
+                for smaller in written:
+                    other = replace(smaller.config, seed=seed)
+                    if self._accept(replace(smaller, config=other)):
+                        return
 
     def _size(self) -> tuple[int, ...]:
         scenario = self.best.scenario
@@ -76,8 +88,10 @@ class Shrinker:
         script = scenario.script or ()
         clients = len({step.client for step in script})
         cas = sum(step.call.function == "cas" for step in script)
-        return (len(scenario.schedule), len(script), cas, clients, noise, scenario.config.nodes,
-                scenario.config.clients, int(scenario.config.time_limit * 1000))  # fmt: skip
+        events = sum(len(getattr(scenario.world, name)) for name in EVENTS)
+        return (len(scenario.schedule), len(script), cas, clients, noise, events,
+                scenario.config.nodes, scenario.config.clients,
+                int(scenario.config.time_limit * 1000))  # fmt: skip
 
     def _accept(self, scenario: Scenario) -> bool:
         """Keep a scenario if it fails in the same way."""
@@ -122,6 +136,25 @@ class Shrinker:
             self.best.scenario.schedule,
             lambda left: replace(self.best.scenario, schedule=tuple(left)),
         )
+
+    def _core(self) -> None:
+        """Let what lasts hit other nodes, and the last call ask one of these: then no fault may be
+        needed that brought the leader there."""
+        scenario = self.best.scenario
+        if scenario.core is None or not scenario.schedule or not self._script():
+            return
+        names = scenario.config.node_names
+        *others, last = self._script()
+        for count in range(1, len(names) - len(scenario.core.nodes) + 1):
+            for broken in combinations(names, count):
+                core = replace(scenario.core, nodes=tuple(n for n in names if n not in broken))
+                alone = replace(scenario, core=core, schedule=())
+                for script in (
+                    scenario.script,
+                    *((*others, replace(last, first=node)) for node in broken),
+                ):
+                    if self._accept(replace(alone, script=script)):
+                        return
 
     def _clients(self) -> None:
         """Leave out all calls of a client; then number those that are left from 0."""
@@ -188,12 +221,22 @@ class Shrinker:
                 calmer = replace(world, **{name: getattr(CALM, name)})
                 self._accept(replace(self.best.scenario, world=calmer))
 
+    def _events(self) -> None:
+        """Leave out single troubles of the world."""
+        for name in EVENTS:
+
+            def without(left: Sequence[Any], name: str = name) -> Scenario:
+                changed: dict[str, Any] = {name: tuple(left)}
+                world = replace(self.best.scenario.world, **changed)
+                return replace(self.best.scenario, world=world)
+
+            self._reduce(getattr(self.best.scenario.world, name), without)
+
     def _few(self) -> None:
         """Fewer nodes, where the world does not tell of single ones."""
         config, world = self.best.scenario.config, self.best.scenario.world
-        per_node = (world.offsets_ns, world.drifts_ppm, world.regions, world.clogs, world.jumps,
-                    world.disk_failures, world.blinks)  # fmt: skip
-        if any(per_node) or self.best.scenario.core is not None:
+        per_node = ("offsets_ns", "drifts_ppm", "regions", *EVENTS)
+        if any(getattr(world, name) for name in per_node) or self.best.scenario.core is not None:
             return
         least = max((p.fault.least_nodes for p in self.best.scenario.schedule), default=1)
         for nodes in range(max(least, 3), config.nodes):
@@ -245,14 +288,35 @@ def shrink(failed: Simulated, seconds: float) -> tuple[Simulated, int]:
 
 
 def told(simulated: Simulated) -> str:
-    """How big a run is: "2 clients, 3 operations, 1 fault"."""
+    """How big a run is: "2 clients, 3 operations, 1 fault, with loss".
+
+    Where nothing was served after healing, the operations are those before it.
+    """
+    scenario = simulated.scenario
     operations = simulated.history.operations
-    clients = len({o.process % simulated.scenario.config.clients for o in operations})
-    return ", ".join(
+    if simulated.kind == "not live":
+        heals = [phase.begins for phase in simulated.history.phases if phase.name == "heal"]
+        operations = tuple(o for o in operations if heals and o.invoked < heals[0])
+    clients = len({o.process % scenario.config.clients for o in operations})
+    size = ", ".join(
         f"{count} {word}{'' if count == 1 else 's'}"
         for count, word in (
             (clients, "client"),
             (len(operations), "operation"),
-            (len(simulated.scenario.schedule) + (simulated.scenario.core is not None), "fault"),
+            (len(scenario.schedule) + (scenario.core is not None), "fault"),
         )
     )
+    noise = [words for name, words in _NOISE if getattr(scenario.world, name)]
+    for name in EVENTS:
+        count = len(getattr(scenario.world, name))
+        word = name.replace("_", " ").removesuffix("s")
+        noise += [f"{count} {word}{'' if count == 1 else 's'}"] if count else []
+    return f"{size}, with {' and '.join(noise)}" if noise else size
+
+
+_NOISE = (
+    ("loss", "loss"), ("duplication", "duplication"), ("reordering", "reordering"),
+    ("slow_syncs", "slow syncs"), ("late_kills", "crashes within a step"),
+    ("drifts_ppm", "drifting clocks"),
+)  # fmt: skip
+"""What makes a world troubled all the time."""

@@ -12,6 +12,8 @@ from harness.run import Observations, Plan, Run
 from harness.simulation.clock import Runaway
 from harness.simulation.cluster import SimulatedCluster
 from harness.simulation.scenario import Scenario, Scripted
+from harness.simulation.tape import Tape
+from harness.simulation.trace import Step
 from systems_under_test.node import NodeId
 from workloads.workload import Call
 
@@ -50,7 +52,7 @@ class Simulated:
     lines: Sequence[bytes]
     events: int
     virtual_ns: int
-    trace: Sequence[str]
+    trace: Sequence[Step]
 
     @property
     def failed(self) -> bool:
@@ -90,7 +92,11 @@ def simulate(
 
 
 def cluster_of(
-    scenario: Scenario, *, keep_trace: bool = False, most_events: int | None = None
+    scenario: Scenario,
+    *,
+    keep_trace: bool = False,
+    most_events: int | None = None,
+    tape: Tape | None = None,
 ) -> SimulatedCluster:
     """The cluster that a scenario asks for, not yet open."""
     config = scenario.config
@@ -101,6 +107,7 @@ def cluster_of(
         world=scenario.world,
         keep_trace=keep_trace,
         most_events=most_events,
+        tape=tape,
     )
 
 

@@ -64,6 +64,15 @@ class Blink:
     for_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A node crashes, and finds by its checksums that its journal was changed: it refuses to start
+    again, since nobody knows what it had promised."""
+
+    node: NodeId
+    at_ns: int
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class World:
     """A seed's world. Times are in nanoseconds, chances from 0 to 1, drifts in parts per million.
@@ -91,6 +100,7 @@ class World:
     jumps: tuple[Jump, ...] = ()
     disk_failures: tuple[DiskFailure, ...] = ()
     blinks: tuple[Blink, ...] = ()
+    damages: tuple[Damage, ...] = ()
     wired: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -105,8 +115,9 @@ class World:
             plain[name] = tuple(plain[name])
         for name, kind in (
             ("clogs", Clog), ("jumps", Jump), ("disk_failures", DiskFailure), ("blinks", Blink),
+            ("damages", Damage),
         ):  # fmt: skip
-            plain[name] = tuple(kind(**item) for item in plain[name])
+            plain[name] = tuple(kind(**item) for item in plain.get(name, ()))
         return cls(**plain)
 
 
@@ -114,8 +125,13 @@ CALM = World()
 """A world without any noise: constant latencies, perfect clocks, fast disks."""
 
 
-def draw_world(nodes: tuple[NodeId, ...], length_ns: int, random: Random) -> World:
-    """Draw a world for a run whose calls last `length_ns`. Each kind of noise is there or not."""
+def draw_world(
+    nodes: tuple[NodeId, ...], length_ns: int, random: Random, *, spare: int = 0
+) -> World:
+    """Draw a world for a run whose calls last `length_ns`. Each kind of noise is there or not.
+
+    Only where there is a node to `spare` can one be damaged for ever.
+    """
 
     def sometimes(chance: float = 0.5) -> bool:
         return random.random() < chance
@@ -154,6 +170,9 @@ def draw_world(nodes: tuple[NodeId, ...], length_ns: int, random: Random) -> Wor
         else (),
         blinks=_blinks(nodes, length_ns, random) if sometimes(0.3) else (),
         wired=sometimes(0.05),
+        damages=(Damage(random.choice(nodes), random.randrange(length_ns)),)
+        if spare > 0 and sometimes(0.1)
+        else (),
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from harness.simulation.node import SimulatedNode
 from harness.simulation.scenario import Scenario, swarm
 from harness.simulation.trace import Trace
 from harness.simulation.world import CALM, Clog, Latency, World, draw_world
-from systems_under_test.node import Message, Node, Payload, Persist, SetTimer
+from systems_under_test.node import Message, Node, Payload, Persist, Received, SetTimer
 from systems_under_test.requests import Request
 
 NODES = ("n1", "n2", "n3")
@@ -34,10 +34,13 @@ def test_things_happen_in_order_of_time_and_then_of_asking() -> None:
     clock = VirtualClock()
     seen: list[tuple[int, str]] = []
 
+    def arrive(what: str) -> None:
+        seen.append((clock.now_ns(), what))
+
     async def main() -> None:
-        clock.at(5, lambda: seen.append((clock.now_ns(), "b")))
-        clock.at(5, lambda: seen.append((clock.now_ns(), "c")))
-        clock.at(3, lambda: seen.append((clock.now_ns(), "a")))
+        clock.at(5, arrive, "b")
+        clock.at(5, arrive, "c")
+        clock.at(3, arrive, "a")
         await clock.sleep_until_ns(9)
 
     clock.run(main())
@@ -77,11 +80,11 @@ def test_a_run_that_waits_for_nothing_is_a_mistake_and_a_storm_is_stopped() -> N
 
     stormy = VirtualClock(most_events=1_000)
 
-    def again() -> None:
-        stormy.at(stormy.now_ns() + 1, again)
+    def again(number: int) -> None:
+        stormy.at(stormy.now_ns() + 1, again, number + 1)
 
     async def storm() -> None:
-        again()
+        again(1)
         await stormy.sleep_until_ns(SECOND_NS)
 
     with pytest.raises(Runaway):
@@ -96,18 +99,17 @@ def carried(world: World, count: int, cut: bool = False) -> list[tuple[int, int]
     clock = VirtualClock()
     arrived: list[tuple[int, int]] = []
 
-    def arrive(message: Message) -> None:
-        assert isinstance(message.payload, Request)
-        arrived.append((clock.now_ns(), message.payload.sequence))
+    def arrive(event: Received) -> None:
+        assert isinstance(event.message.payload, Request)
+        arrived.append((clock.now_ns(), event.message.payload.sequence))
 
-    network = Network(clock, world, NODES, Random(7))
-    network.receivers["n2"] = arrive
+    network = Network(clock, world, dict.fromkeys(NODES, arrive), Random(7))
     if cut:
         network.cut_links([("n1", "n2")])
 
     async def main() -> None:
         for number in range(count):
-            network.send(Message("n1", "n2", request(number)))
+            network.links["n1", "n2"].send(Message("n1", "n2", request(number)))
             await clock.sleep_until_ns(clock.now_ns() + 1_000)
         await clock.sleep_until_ns(clock.now_ns() + 60 * SECOND_NS)
 
@@ -201,11 +203,11 @@ def place_of(world: World, number: int = 0) -> tuple[VirtualClock, SimulatedNode
         world,
         Disk(Random(1), torn=False),
         Random(1),
-        lambda message: sent.append(clock.now_ns()),
         Trace(keep=False),
         lambda: None,
         number,
     )
+    place.elsewhere = lambda message: sent.append(clock.now_ns())
     place.start()
     return clock, place, sent
 
@@ -285,6 +287,21 @@ def test_timers_run_by_the_nodes_own_clock() -> None:
     assert SetTimer("t", 1) == SetTimer("t", 1)
 
 
+def test_a_node_refuses_to_start_on_a_damaged_journal() -> None:
+    clock, place, sent = place_of(World())
+
+    async def main() -> None:
+        place.kill()
+        place.disk.damaged = True
+        place.start()
+        place.receive(Message("client-1", "n1", request(1)))
+        await clock.sleep_until_ns(5_000)
+
+    clock.run(main())
+    assert sent == []
+    assert not place.running
+
+
 # --- scenarios ------------------------------------------------------------------------------------
 
 
@@ -304,3 +321,15 @@ def test_worlds_differ_by_seed_and_lack_whole_kinds_of_noise() -> None:
     for name in ("loss", "duplication", "clogs", "jumps", "blinks", "drifts_ppm", "late_kills"):
         having = sum(bool(getattr(world, name)) for world in worlds)
         assert 20 < having < 180, name
+
+
+def test_a_damaged_node_is_never_counted_on() -> None:
+    damaged = 0
+    for seed in range(300):
+        scenario = swarm(RunConfig(system="raft"), frozenset(), seed)
+        core = scenario.core
+        nodes = core.nodes if core else scenario.config.node_names
+        assert len(nodes) > scenario.config.nodes // 2
+        assert not {damage.node for damage in scenario.world.damages} & set(nodes)
+        damaged += len(scenario.world.damages)
+    assert 10 < damaged < 60
