@@ -14,6 +14,7 @@ from typing import Any
 
 from systems_under_test.node import (
     CancelTimer,
+    Compact,
     Effect,
     Event,
     Message,
@@ -104,9 +105,11 @@ class PaxosCluster:
         for effect in effects[:effects_performed]:
             self.perform(name, effect)
         if effects_performed is not None:
-            if not any(isinstance(effect, Persist) for effect in effects[effects_performed:]):
-                # What the node knows is durable, and it may have told a client: so it must hold.
-                self.check()
+            lost = effects[effects_performed:]
+            if not any(isinstance(effect, Persist | Compact) for effect in lost):
+                self.check()  # What the node knows is durable, and it may have told others.
+            elif self.watched:
+                self.invariants.check_learned(node)
             self.crash(name)
         elif not isinstance(event, Started):
             self.tell_changes(name, before, node.facts())
@@ -121,6 +124,9 @@ class PaxosCluster:
             case Persist(record):
                 self.disks[name].append(record)
                 self.trace.append(f"{name} persists {show(record)}")
+            case Compact(records):
+                self.disks[name] = list(records)
+                self.trace.append(f"{name} compacts its journal to {', '.join(map(show, records))}")
             case SetTimer(timer, after_ns):
                 self.timers[name][timer] = after_ns
             case CancelTimer(timer):
