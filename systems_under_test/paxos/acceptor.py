@@ -1,7 +1,7 @@
 """The acceptor: promises and accepts, and keeps both through a crash.
 
-"An acceptor must remember [them] even if it fails and then restarts" ("Paxos Made Simple" 2.3), so
-the record of what is promised or accepted always stands before the answer that tells of it. One
+"An acceptor must remember this information even if it fails and then restarts" ("Paxos Made Simple"
+2.2), so the record of what is promised or accepted stands before the answer that tells of it. One
 promise covers all slots. An acceptor asks neither who leads nor who is a member: whoever proposes
 counts the votes that matter.
 """
