@@ -135,7 +135,10 @@ class State(Node):
 
         self.machine = KeyValueMachine()
         self.membership = Membership(self.first_members, self.WINDOW)
-        # The proposer's, while it seeks to lead.
+        self._set_up_proposer()
+
+    def _set_up_proposer(self) -> None:
+        # While it seeks to lead.
         self.role = Role.FOLLOWER
         self.leader: NodeId | None = None
         self.ballot = NO_BALLOT
@@ -155,7 +158,7 @@ class State(Node):
         self.chosen_before = -1
         """What was chosen at the last check of the quorum."""
 
-        # The proposer's, while it leads.
+        # While it leads.
         self.next_slot = 1
         self.batches: dict[int, Batch] = {}
         """By first slot, in order: those that are not part of `chosen` yet."""

@@ -38,6 +38,7 @@ from systems_under_test.paxos.messages import (
     Voted,
 )
 from systems_under_test.paxos.node import Paxos
+from systems_under_test.paxos.state import Role
 from systems_under_test.requests import Refusal, Reply, Request
 
 CLIENT = "client"
@@ -280,3 +281,30 @@ def disk(promised: Ballot, *votes: tuple[Ballot, int, Any]) -> list[Payload]:
         for ballot, slot, value in votes
     ]
     return [*records, Promised(promised)]
+
+
+def sent(cluster: PaxosCluster, kind: type) -> list:
+    return [m.payload for m in cluster.in_flight if isinstance(m.payload, kind)]
+
+
+def preparing(cluster: PaxosCluster, name: str = "n1") -> Paxos:
+    """A node in phase 1 of a ballot, whose requests nobody has heard yet."""
+    node = cluster.live[name]
+    cluster.fire(name, "election")
+    for peer in cluster.names:
+        cluster.deliver(name, peer)
+        cluster.deliver(peer, name)
+        if node.role is Role.PREPARING:
+            break
+    cluster.in_flight.clear()
+    assert node.role is Role.PREPARING
+    return node
+
+
+class Small(Paxos):
+    """Bounds within reach of a test."""
+
+    WINDOW = 4
+    MAX_BATCH = 2
+    SNAPSHOT_SLOTS = 5
+    KEPT_SLOTS = 2
