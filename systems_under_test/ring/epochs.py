@@ -12,6 +12,7 @@ partition comes that it has to own next. Until it has it, it answers no question
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from random import Random
 
 from systems_under_test.node import NodeId, Payload
@@ -90,7 +91,7 @@ class Epochs(Gossip):
 
     @property
     def member_names(self) -> tuple[NodeId, ...]:
-        return tuple(node for node, _ in self.members)
+        return names_of(self.members)
 
     def replicas_of(self, key: str) -> tuple[NodeId, ...]:
         """A key's replica set; all members decide about the next configuration."""
@@ -210,3 +211,8 @@ class Epochs(Gossip):
         self.settled[peer] = (alive.epoch, alive.settled)
         if alive.epoch < self.epoch:
             self.announce(peer, alive.epoch)
+
+
+@lru_cache(maxsize=64)
+def names_of(members: Members) -> tuple[NodeId, ...]:
+    return tuple(node for node, _ in members)
