@@ -129,6 +129,7 @@ class Paxos(Leadership):
             "ballot": str(self.promised),
             "leader": self.leader,
             "commit_index": self.chosen,
+            "applied": self.chosen,
             "members": list(self.members),
             "votes": self.votes,
             "snapshot": self.snapshot[0].chosen if self.snapshot else 0,

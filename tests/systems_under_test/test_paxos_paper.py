@@ -366,6 +366,7 @@ def test_facts() -> None:
         "ballot": "1.n2",
         "leader": "n2",
         "commit_index": 1,
+        "applied": 1,
         "members": ["n1", "n2", "n3"],
         "votes": 1,
         "snapshot": 0,
