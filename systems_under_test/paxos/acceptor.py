@@ -1,13 +1,12 @@
 """The acceptor: promises and accepts, and keeps both through a crash.
 
-"An acceptor must remember [them] even if it fails and then restarts" ("Paxos Made Simple" 2.3), so
-the record of what is promised or accepted always stands before the answer that tells of it. One
+"An acceptor must remember this information even if it fails and then restarts" ("Paxos Made Simple"
+2.2), so the record of what is promised or accepted stands before the answer that tells of it. One
 promise covers all slots. An acceptor asks neither who leads nor who is a member: whoever proposes
 counts the votes that matter.
 """
 
 from systems_under_test.node import NodeId, Payload
-from systems_under_test.paxos.learner import Learner
 from systems_under_test.paxos.messages import (
     Accept,
     Accepted,
@@ -18,13 +17,15 @@ from systems_under_test.paxos.messages import (
     Promised,
     Proposal,
     Reject,
+    SnapshotPart,
     Value,
     Voted,
 )
 from systems_under_test.paxos.single_decree import may_accept, may_promise
+from systems_under_test.paxos.snapshots import Snapshots
 
 
-class Acceptor(Learner):
+class Acceptor(Snapshots):
     """What this node has promised and accepted."""
 
     def answer_prepare(self, ask: Prepare) -> Promise | Reject:
@@ -78,6 +79,7 @@ class Acceptor(Learner):
         """Promise, accept and learn again what the journal holds, in the same order."""
         for record in stored:
             self.replay(record)
+        self.compaction_due = False  # The next snapshot will do.
         self.await_leader()
 
     def replay(self, record: Payload) -> None:
@@ -93,6 +95,10 @@ class Acceptor(Learner):
                     self.choose(self.accepted[self.chosen + 1].value)
                 for value in values:
                     self.choose(value)
+            case SnapshotPart():
+                self.incoming.append(record)
+                if len(self.incoming) == record.count:
+                    self.install(tuple(self.incoming))
             case _:
                 raise AssertionError(f"the journal holds {record}, no record of Paxos")
 

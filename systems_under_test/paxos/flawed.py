@@ -86,9 +86,9 @@ class PaxosSharedBallots(Paxos):
 class PaxosStaleReads(Paxos):
     """A leader that believes it leads answers reads at once, and goes on believing.
 
-    Breaks "read operations could be served locally by the master only if [...] no other replica can
-    become master" (after "Paxos Made Live" 5.2). Anomaly: stale reads from a leader that is cut off
-    while another one takes writes.
+    Breaks what "Paxos Made Live" 5.2 says of reads: a master may serve them from its own copy only
+    while no other replica can have become master. Anomaly: stale reads from a leader that is cut
+    off while another one takes writes.
     """
 
     def on_read(self, client: NodeId, request: Request) -> None:

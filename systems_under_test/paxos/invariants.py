@@ -56,21 +56,29 @@ class Invariants:
 
     def check(self, nodes: Iterable[State]) -> None:
         """Raise `AssertionError` if the nodes that are now alive break a property."""
-        changed = []
+        nodes = tuple(nodes)
         for node in nodes:
-            seen = self._seen.get(node.node_id)
-            if seen is None or seen.node is not node:
-                seen = self._seen[node.node_id] = _Seen(node)
+            seen = self._seen_of(node)
             self._check_promise(node, seen)
             if node.votes != seen.votes:
                 self._check_votes(node, seen)
             if node.role is Role.LEADER:
                 self._check_leader(node)
-            if node.chosen != seen.chosen:
-                changed.append((node, seen))
         # After all votes are counted: what one node knows to be chosen rests on those of others.
-        for node, seen in changed:
+        for node in nodes:
+            self.check_learned(node)
+
+    def check_learned(self, node: State) -> None:
+        """Check only what that node takes for chosen: its own last votes may not be durable."""
+        seen = self._seen_of(node)
+        if node.chosen != seen.chosen:
             self._check_chosen(node, seen)
+
+    def _seen_of(self, node: State) -> _Seen:
+        seen = self._seen.get(node.node_id)
+        if seen is None or seen.node is not node:
+            seen = self._seen[node.node_id] = _Seen(node)
+        return seen
 
     def _check_promise(self, node: State, seen: _Seen) -> None:
         assert node.promised >= seen.promised, (

@@ -45,7 +45,10 @@ class Learner(State):
     # --- catching up ------------------------------------------------------------------------------
 
     def ask_for_chosen(self, peer: NodeId) -> None:
-        self.send(peer, Learn(self.chosen + 1))
+        if self.incoming and self.incoming[0].chosen <= self.chosen:
+            self.incoming = []  # Values came sooner than the snapshot.
+        snapshot = self.incoming[0].chosen if self.incoming else 0
+        self.send(peer, Learn(self.chosen + 1, snapshot, len(self.incoming)))
 
     def on_learn(self, peer: NodeId, ask: Learn) -> None:
         """Tell a peer what is chosen from that slot on, if we know more than it does."""

@@ -9,7 +9,7 @@ acceptors, and any number of changes may follow each other without waiting.
 
 from bisect import bisect_right
 
-from systems_under_test.node import NodeId
+from systems_under_test.node import Json, NodeId
 
 
 class Membership:
@@ -56,3 +56,16 @@ class Membership:
             self._first_slots.append(slot + self.window)
             self._members.append(changed)
         return changed
+
+    def to_json(self, first_slot: int) -> Json:
+        """The members of all slots from that one on."""
+        index = max(0, bisect_right(self._first_slots, first_slot) - 1)
+        changes = zip(self._first_slots[index:], self._members[index:], strict=True)
+        return [[first, list(members)] for first, members in changes]
+
+    @classmethod
+    def of_json(cls, changes: Json, window: int) -> "Membership":
+        membership = cls((), window)
+        membership._first_slots = [first for first, _ in changes]
+        membership._members = [tuple(members) for _, members in changes]
+        return membership

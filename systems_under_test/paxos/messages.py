@@ -8,7 +8,7 @@ says enough to be understood on its own, and hearing one twice does no harm. The
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from systems_under_test.node import NodeId, Payload
+from systems_under_test.node import Json, NodeId, Payload
 from systems_under_test.requests import Request
 
 Value: TypeAlias = Request | None
@@ -126,9 +126,14 @@ class HeartbeatAnswer(PeerMessage):
 
 @dataclass(frozen=True, slots=True)
 class Learn(Payload):
-    """Tell me what is chosen from that slot on."""
+    """Tell me what is chosen from that slot on.
+
+    I have the parts before `part` of the snapshot after the slot `snapshot`, if that is not 0.
+    """
 
     first_slot: int
+    snapshot: int = 0
+    part: int = 0
 
 
 # --- records of the journal -----------------------------------------------------------------------
@@ -140,6 +145,20 @@ class Learned(Payload):
 
     first_slot: int
     values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotPart(Payload):
+    """One of `count` parts of what all slots up to `chosen` come to: an answer, and a record.
+
+    `members` are the members of later slots (`Membership.to_json`), the same in every part.
+    """
+
+    chosen: int
+    number: int
+    count: int
+    members: Json
+    state: Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +193,7 @@ PAYLOADS: tuple[type[Payload], ...] = (
     HeartbeatAnswer,
     Learn,
     Learned,
+    SnapshotPart,
     Promised,
     Voted,
 )

@@ -12,6 +12,7 @@ layer calls those below it:
     Proposer     proposer.py       ballots, phase 1, phase 2
     Reads        reads.py          reads confirmed by a quorum
     Acceptor     acceptor.py       promises, votes, the journal
+    Snapshots    snapshots.py      what takes the place of old slots
     Learner      learner.py        what is chosen; catching up
     State        state.py          what a node knows; roles and timers
 
@@ -38,6 +39,7 @@ from systems_under_test.paxos.messages import (
     Prepare,
     Promise,
     Reject,
+    SnapshotPart,
 )
 from systems_under_test.paxos.state import ELECTION, HEARTBEAT, QUORUM, SILENCE, Role
 from systems_under_test.requests import ErrorCode, Refusal, Request
@@ -48,6 +50,7 @@ class Paxos(Leadership):
 
     payloads: ClassVar[tuple[type[Payload], ...]] = PAYLOADS
     invariants = Invariants
+    changes_members: ClassVar[bool] = True
 
     def on_message(self, message: Message) -> None:
         payload = message.payload
@@ -55,6 +58,7 @@ class Paxos(Leadership):
             self.on_request(message.source, payload)
         elif message.source in self.peers:
             self.on_peer_message(message.source, payload)
+        self.compact_if_due()
 
     def on_peer_message(self, peer: NodeId, payload: Payload) -> None:
         match payload:
@@ -70,6 +74,8 @@ class Paxos(Leadership):
                 self.on_learn(peer, payload)
             case Learned():
                 self.on_learned(peer, payload)
+            case SnapshotPart():
+                self.on_snapshot_part(peer, payload)
             case Canvass():
                 self.on_canvass(peer, payload)
             case CanvassAnswer():
@@ -123,6 +129,8 @@ class Paxos(Leadership):
             "ballot": str(self.promised),
             "leader": self.leader,
             "commit_index": self.chosen,
+            "applied": self.chosen,
             "members": list(self.members),
             "votes": self.votes,
+            "snapshot": self.snapshot[0].chosen if self.snapshot else 0,
         }

@@ -17,6 +17,7 @@ from systems_under_test.paxos.messages import (
     Prepare,
     Promise,
     Reject,
+    SnapshotPart,
     Value,
 )
 from systems_under_test.paxos.reads import Reads
@@ -202,11 +203,16 @@ class Proposer(Reads):
         if self.role is Role.LEADER:
             count = max(0, self.chosen_elsewhere + 1 - answer.first_slot)
             answer = Learned(answer.first_slot, answer.values[:count])
-        before = self.chosen
         super().on_learned(peer, answer)
-        if self.role is Role.LEADER and self.chosen > before:
-            if self.chosen < self.chosen_elsewhere:
-                self.ask_for_chosen(peer)
+        self.go_on()
+
+    def on_snapshot_part(self, peer: NodeId, part: SnapshotPart) -> None:
+        super().on_snapshot_part(peer, part)
+        self.go_on()
+
+    def go_on(self) -> None:
+        """We know more, and may have waited for it."""
+        if self.role is Role.LEADER:
             self.count_votes()
             self.propose_more()
             self.begin_read_round()

@@ -17,7 +17,14 @@ from random import Random
 from systems_under_test.kv import KeyValueMachine
 from systems_under_test.node import Node, NodeId
 from systems_under_test.paxos.membership import Membership
-from systems_under_test.paxos.messages import NO_BALLOT, Accept, Ballot, Proposal, Value
+from systems_under_test.paxos.messages import (
+    NO_BALLOT,
+    Accept,
+    Ballot,
+    Proposal,
+    SnapshotPart,
+    Value,
+)
 from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
 
 
@@ -78,6 +85,12 @@ class State(Node):
     WINDOW = 128
     """How far proposals may run ahead of what is chosen: α of "Paxos Made Simple", 3."""
 
+    SNAPSHOT_SLOTS = 10_000
+    """At least so many slots lie between two snapshots."""
+
+    KEPT_SLOTS = 1_000
+    """So many values before a snapshot are kept for learners that lack but few."""
+
     MAX_LEARNED = 512
     """Values in one answer to a learner."""
 
@@ -87,8 +100,17 @@ class State(Node):
     MAX_BACKOFF = 4
     """How much wider the random part of the timeout becomes with failed attempts."""
 
-    def __init__(self, node_id: NodeId, peers: Iterable[NodeId], random: Random) -> None:
+    def __init__(
+        self,
+        node_id: NodeId,
+        peers: Iterable[NodeId],
+        random: Random,
+        members: Iterable[NodeId] | None = None,
+    ) -> None:
+        """`members` are the acceptors of the first slots: everybody unless it is given."""
         super().__init__(node_id, peers, random)
+        everybody = (self.node_id, *self.peers)
+        self.first_members = tuple(sorted(everybody if members is None else members))
         # The acceptor's: each change is a record in the journal.
         self.promised = NO_BALLOT
         self.accepted: dict[int, Proposal] = {}
@@ -105,9 +127,18 @@ class State(Node):
         """What is chosen in the slots after `forgotten`, up to `chosen`."""
 
         self.forgotten = 0
+        self.snapshot: tuple[SnapshotPart, ...] = ()
+        self.next_snapshot = self.SNAPSHOT_SLOTS
+        self.compaction_due = False
+        self.incoming: list[SnapshotPart] = []
+        """The first parts of a snapshot that is being fetched."""
+
         self.machine = KeyValueMachine()
-        self.membership = Membership(tuple(sorted((self.node_id, *self.peers))), self.WINDOW)
-        # The proposer's, while it seeks to lead.
+        self.membership = Membership(self.first_members, self.WINDOW)
+        self._set_up_proposer()
+
+    def _set_up_proposer(self) -> None:
+        # While it seeks to lead.
         self.role = Role.FOLLOWER
         self.leader: NodeId | None = None
         self.ballot = NO_BALLOT
@@ -127,7 +158,7 @@ class State(Node):
         self.chosen_before = -1
         """What was chosen at the last check of the quorum."""
 
-        # The proposer's, while it leads.
+        # While it leads.
         self.next_slot = 1
         self.batches: dict[int, Batch] = {}
         """By first slot, in order: those that are not part of `chosen` yet."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from systems_under_test.node import (
     CancelTimer,
+    Compact,
     Effect,
     Event,
     Message,
@@ -37,6 +38,7 @@ from systems_under_test.paxos.messages import (
     Voted,
 )
 from systems_under_test.paxos.node import Paxos
+from systems_under_test.paxos.state import Role
 from systems_under_test.requests import Refusal, Reply, Request
 
 CLIENT = "client"
@@ -104,9 +106,11 @@ class PaxosCluster:
         for effect in effects[:effects_performed]:
             self.perform(name, effect)
         if effects_performed is not None:
-            if not any(isinstance(effect, Persist) for effect in effects[effects_performed:]):
-                # What the node knows is durable, and it may have told a client: so it must hold.
-                self.check()
+            lost = effects[effects_performed:]
+            if not any(isinstance(effect, Persist | Compact) for effect in lost):
+                self.check()  # What the node knows is durable, and it may have told others.
+            elif self.watched:
+                self.invariants.check_learned(node)
             self.crash(name)
         elif not isinstance(event, Started):
             self.tell_changes(name, before, node.facts())
@@ -121,6 +125,9 @@ class PaxosCluster:
             case Persist(record):
                 self.disks[name].append(record)
                 self.trace.append(f"{name} persists {show(record)}")
+            case Compact(records):
+                self.disks[name] = list(records)
+                self.trace.append(f"{name} compacts its journal to {', '.join(map(show, records))}")
             case SetTimer(timer, after_ns):
                 self.timers[name][timer] = after_ns
             case CancelTimer(timer):
@@ -274,3 +281,30 @@ def disk(promised: Ballot, *votes: tuple[Ballot, int, Any]) -> list[Payload]:
         for ballot, slot, value in votes
     ]
     return [*records, Promised(promised)]
+
+
+def sent(cluster: PaxosCluster, kind: type) -> list:
+    return [m.payload for m in cluster.in_flight if isinstance(m.payload, kind)]
+
+
+def preparing(cluster: PaxosCluster, name: str = "n1") -> Paxos:
+    """A node in phase 1 of a ballot, whose requests nobody has heard yet."""
+    node = cluster.live[name]
+    cluster.fire(name, "election")
+    for peer in cluster.names:
+        cluster.deliver(name, peer)
+        cluster.deliver(peer, name)
+        if node.role is Role.PREPARING:
+            break
+    cluster.in_flight.clear()
+    assert node.role is Role.PREPARING
+    return node
+
+
+class Small(Paxos):
+    """Bounds within reach of a test."""
+
+    WINDOW = 4
+    MAX_BATCH = 2
+    SNAPSHOT_SLOTS = 5
+    KEPT_SLOTS = 2

@@ -57,6 +57,8 @@ class PaxosMachine(RuleBasedStateMachine):
         self.newest: int | None = None
         """The value of the newest write known to have taken effect."""
 
+        self.cluster.elect(self.cluster.names[0])  # Mistakes hide in what comes after.
+
     # --- what may happen --------------------------------------------------------------------------
 
     # A rule that finds nothing to do returns: cheaper for Hypothesis than a precondition.
@@ -160,6 +162,13 @@ class PaxosMachine(RuleBasedStateMachine):
         self.asked[client] = Asked(function, value, self.newest)
         self.cluster.request(name, function, KEY, value, client=client)
 
+    @rule(choice=ANY, which=ANY, count=st.integers(1, 6))
+    def work(self, choice: int, which: int, count: int) -> None:
+        """Let a leader and some others get something done."""
+        for _ in range(count):
+            self.ask(choice, leader=True, write=True)
+        self.cluster.stabilize(*self.some(which))
+
     def serving(self, choice: int, leader: bool = True) -> str | None:
         """A live node, and a leader if there is one and one is wanted."""
         leaders = [name for name, node in self.cluster.live.items() if node.role is Role.LEADER]
@@ -244,6 +253,8 @@ class SmallBatches(Paxos):
     MAX_LEARNED = 2
     MAX_PENDING = 5
     WINDOW = 3
+    SNAPSHOT_SLOTS = 6
+    KEPT_SLOTS = 4
 
 
 class SmallBatchesMachine(PaxosMachine):

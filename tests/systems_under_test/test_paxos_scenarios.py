@@ -37,9 +37,17 @@ class OneValueAMessage(Paxos):
     MAX_BATCH = 1
 
 
+class EarlySnapshots(Paxos):
+    """So that a script sees some."""
+
+    SNAPSHOT_SLOTS = 3
+    KEPT_SLOTS = 1
+
+
 SYSTEMS: dict[str, type[Paxos]] = {
     "paxos": Paxos,
     "one-value-a-message": OneValueAMessage,
+    "early-snapshots": EarlySnapshots,
     "forgotten-promise": flawed.PaxosForgottenPromise,
     "accepts-lower-ballots": flawed.PaxosAcceptsLowerBallots,
     "ignores-accepted": flawed.PaxosIgnoresAccepted,
@@ -159,4 +167,4 @@ def test_every_flaw_has_its_demonstration() -> None:
     shown = {
         path.stem.removeprefix("flawed_").replace("_", "-") for path in FOLDER.glob("flawed_*")
     }
-    assert shown == SYSTEMS.keys() - {"paxos", "one-value-a-message"}
+    assert shown == SYSTEMS.keys() - {"paxos", "one-value-a-message", "early-snapshots"}
