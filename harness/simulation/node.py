@@ -14,6 +14,7 @@ from harness.simulation.disk import Disk
 from harness.simulation.world import World
 from systems_under_test.node import (
     CancelTimer,
+    Compact,
     Event,
     Message,
     Node,
@@ -74,6 +75,7 @@ class SimulatedNode:
 
     def _forget(self) -> None:
         self._records: list[Payload] = []
+        self._replaces = False
         self._after_records: list[Message] = []
         self._after_sync: list[Message] = []
         self._syncing = False
@@ -169,6 +171,9 @@ class SimulatedNode:
             elif kind is Persist:
                 self._records.append(effect.record)  # type: ignore[union-attr]
                 persists = True
+            elif kind is Compact:
+                self._records = list(effect.records)  # type: ignore[union-attr]
+                self._replaces = persists = True
             elif kind is CancelTimer:
                 self._timers.pop(effect.name, None)  # type: ignore[union-attr]
         self._stepped(self, event, persists)
@@ -226,7 +231,8 @@ class SimulatedNode:
         self._after_sync, self._after_records = self._after_records, []
         self.counters["records"] += len(records)
         self.counters["fsyncs"] += 1
-        self.disk.write(records)
+        self.disk.write(records, self._replaces)
+        self._replaces = False
         takes_ns = self._world.sync_ns
         if self._world.slow_syncs and self._random.random() < self._world.slow_syncs:
             takes_ns *= SLOW_SYNC

@@ -96,7 +96,8 @@ def swarm(base: RunConfig, pinned: frozenset[str], seed: int) -> Scenario:
     """Draw what `pinned` does not name: the size of everything, and which faults there are."""
     random = Random(f"{seed}:swarm")
     nodes = random.choice((3, 3, 4, 5, 5))
-    families = sorted(FAMILIES)
+    changes = system(base.system).node_class().changes_members
+    families = sorted(FAMILIES.keys() - (() if changes else {"membership"}))
     drawn: dict[str, Any] = {
         "nodes": nodes,
         "clients": random.choice((2, 3, 4, 6)),
@@ -106,6 +107,7 @@ def swarm(base: RunConfig, pinned: frozenset[str], seed: int) -> Scenario:
         "faults": tuple(random.sample(families, random.randint(1, len(families)))),
         "operation_timeout": random.choice((1.0, 2.0)),
         "operations_per_key": 100,
+        "spares": random.randrange(2) if changes else 0,
     }
     free = {name: value for name, value in drawn.items() if name not in pinned}
     if base.system.startswith("single") and "nodes" not in pinned:
@@ -120,6 +122,6 @@ def _draw_core(config: RunConfig) -> Core | None:
     spare = system(config.system).node_class().tolerated(config.nodes)
     if spare < 1 or random.random() < 0.5:
         return None
-    broken = random.sample(config.node_names, random.randint(1, spare))
+    broken = random.sample(config.member_names, random.randint(1, spare))
     nodes = tuple(node for node in config.node_names if node not in broken)
     return Core(nodes, random.choice(list(Lasting)))

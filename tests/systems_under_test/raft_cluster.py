@@ -12,6 +12,7 @@ from typing import Any
 
 from systems_under_test.node import (
     CancelTimer,
+    Compact,
     Effect,
     Event,
     Message,
@@ -81,7 +82,9 @@ class RaftCluster:
         for effect in effects[:effects_performed]:
             self.perform(name, effect)
         if effects_performed is not None:
-            if not any(isinstance(effect, Persist) for effect in effects[effects_performed:]):
+            if not any(
+                isinstance(effect, Persist | Compact) for effect in effects[effects_performed:]
+            ):
                 # What the node knows is durable, and it may have told a client: so it must hold.
                 self.invariants.check(self.live.values())
             self.crash(name)
@@ -94,6 +97,9 @@ class RaftCluster:
             case Persist(record):
                 self.disks[name].append(record)
                 self.trace.append(f"{name} persists {show(record)}")
+            case Compact(records):
+                self.disks[name] = list(records)
+                self.trace.append(f"{name} compacts to {show(records)}")
             case SetTimer(timer, after_ns):
                 self.timers[name][timer] = after_ns
             case CancelTimer(timer):

@@ -34,6 +34,8 @@ class Recording(Node):
         for letter in message.payload.function:
             if letter == "p":
                 self.persist(Reply(message.payload.sequence))
+            elif letter == "c":
+                self.compact([Reply(message.payload.sequence, "compacted")])
             else:
                 self.send("n2", Reply(message.payload.sequence, letter))
 
@@ -77,6 +79,62 @@ def test_no_message_overtakes_a_record_that_stands_before_it(tmp_path: Path, see
         if letter == "s":
             assert done["p"] >= wanted[done["s"]]
         done[letter] += 1
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_compactions_keep_their_place_among_records_and_messages(tmp_path: Path, seed: int) -> None:
+    """When a message leaves, all that stood before it is durable, or was replaced by what is."""
+    random = Random(seed)
+    functions = [
+        "".join(random.choice("ppsc") for _ in range(random.randint(0, 4))) for _ in range(40)
+    ]
+    codec = Codec(Recording.payloads)
+    path = tmp_path / "journal"
+    sent: list[list[Payload]] = []
+
+    class SlowJournal(Journal):
+        on_disk: list[Payload] = []  # noqa: RUF012
+
+        def append(self, lines: Any) -> None:
+            time.sleep(random.random() / 500)
+            super().append(lines)
+            self.on_disk = [*self.on_disk, *map(codec.decode, lines)]
+
+        def replace(self, lines: Any) -> None:
+            time.sleep(random.random() / 500)
+            lines = list(lines)
+            super().replace(lines)
+            self.on_disk = list(map(codec.decode, lines))
+
+    async def scenario() -> None:
+        node = Recording("n1", ("n2",), Random(0))
+        journal = SlowJournal(path, codec)
+        server = Server(node, codec, journal, {"n2": ("127.0.0.1", 9)})
+        server.links["n2"].send = lambda line: sent.append(journal.on_disk)  # type: ignore[method-assign]
+        for number, function in enumerate(functions):
+            server.step(Received(Message("client-1", "n1", Request(0, number, function))))
+            if random.random() < 0.5:
+                await asyncio.sleep(random.random() / 300)
+        await asyncio.sleep(0.05)
+        journal.close()
+
+    asyncio.run(scenario())
+    states: list[list[Payload]] = [[]]
+    wanted = []
+    for number, function in enumerate(functions):
+        for letter in function:
+            if letter == "p":
+                states.append([*states[-1], Reply(number)])
+            elif letter == "c":
+                states.append([Reply(number, "compacted")])
+            else:
+                wanted.append(len(states) - 1)
+    assert len(sent) == len(wanted)
+    for on_disk, least in zip(sent, wanted, strict=True):
+        assert on_disk in states[least:]
+    reopened = Journal(path, codec)
+    assert list(reopened.records) == states[-1]
+    reopened.close()
 
 
 def test_a_peer_that_reads_nothing_holds_up_nobody_and_loses_whole_messages() -> None:
