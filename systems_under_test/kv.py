@@ -12,12 +12,16 @@ carried out before. A client sends its next request of a session only after the 
 one, as one answer a session is kept.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from systems_under_test.node import Json
 from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
 
 MAX_SESSIONS = 10_000
+PART_SIZE = 500
+"""Keys or sessions in a part of a snapshot, each of which is a message and a record."""
+
 MAX_DEPTH = 64
 """How deep lists and objects may be nested: what is stored can then always be written again."""
 
@@ -104,6 +108,26 @@ class KeyValueMachine:
         if equal(found, expected):
             self.values[request.key] = new
         return found
+
+
+def split(state: Json, size: int = PART_SIZE) -> tuple[Json, ...]:
+    """What `snapshot` returned, in parts of at most `size` keys or sessions, always the same."""
+    values, sessions = list(state["values"].items()), state["sessions"]
+    keys = [{"values": dict(values[at : at + size])} for at in range(0, len(values), size)]
+    rest = [{"sessions": sessions[at : at + size]} for at in range(0, len(sessions), size)]
+    return ({"opened": state["opened"]}, *keys, *rest)
+
+
+def joined(parts: Iterable[Json]) -> Json:
+    """What was split, whole again."""
+    values: dict[str, Json] = {}
+    sessions: list[Json] = []
+    opened = 0
+    for part in parts:
+        values.update(part.get("values", {}))
+        sessions += part.get("sessions", [])
+        opened = part.get("opened", opened)
+    return {"values": values, "opened": opened, "sessions": sessions}
 
 
 def objection(request: Request) -> str:
