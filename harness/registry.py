@@ -45,6 +45,11 @@ class System:
 
 _SYSTEMS = (
     System("raft", "systems_under_test.raft.node:Raft", "Raft: replicated log, one leader"),
+    System(
+        "raft-compacts-often",
+        "systems_under_test.raft.node:RaftCompactsOften",
+        "Raft with a snapshot every few entries, so that short runs are full of them",
+    ),
     System("paxos", "systems_under_test.paxos.node:Paxos", "Multi-Paxos: a log, one leader"),
     System(
         "ring",

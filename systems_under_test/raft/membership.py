@@ -107,7 +107,9 @@ class Membership(Transfer):
         if request.function == "read":
             super().answer_read(client, request)
         else:
-            self.send(client, Reply(request.sequence, list(self.members.current)))
+            # A change that is not committed may still be taken back.
+            members = self.members_at(self.commit_index).current
+            self.send(client, Reply(request.sequence, list(members)))
 
     # --- catching up ------------------------------------------------------------------------------
 

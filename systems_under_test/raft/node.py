@@ -124,3 +124,11 @@ class Raft(Membership):
             "first_index": self.log.first_index,
             "members": list(self.members.voters),
         }
+
+
+class RaftCompactsOften(Raft):
+    """Takes snapshots so often, and of so small parts, that short runs are full of them."""
+
+    COMPACT_AFTER = 12
+    KEEP = 4
+    PART_SIZE = 2
