@@ -108,6 +108,16 @@ _SYSTEMS = (
         "flawed: entries that conflict with the leader's stay",
     ),
     System(
+        "raft-snapshots-without-sessions",
+        "systems_under_test.raft.flawed:RaftSnapshotsWithoutSessions",
+        "flawed: a snapshot holds the values and not the clients' sessions",
+    ),
+    System(
+        "raft-one-step-change",
+        "systems_under_test.raft.flawed:RaftOneStepChange",
+        "flawed: members change in one step, and several changes at once",
+    ),
+    System(
         "raft-no-pre-vote",
         "systems_under_test.raft.flawed:RaftNoPreVote",
         "flawed: no Pre-Vote and no Check-Quorum; it stops serving after a one-way cut",

@@ -6,6 +6,7 @@ another fault keeps the cluster from agreeing on anything, a change does not go 
 given up after a while. Whether it then happens all the same is nobody's concern but the system's.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -14,7 +15,9 @@ from typing import ClassVar
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import Capability, Cluster, NoAnswer, Unreachable
 from harness.nemesis.fault import Target, choose, told
+from harness.nemesis.partition import between
 from systems_under_test.node import NodeId
+from systems_under_test.quorum import majority
 from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
 
 PATIENCE_NS = 5 * SECOND_NS
@@ -31,6 +34,9 @@ class Change(StrEnum):
     ADD = "add-node"
     REMOVE = "remove-node"
     REMOVE_LEADER = "remove-leader"
+    REMOVE_UNREACHABLE = "remove-unreachable"
+    """Cut the leader off with less than half of the nodes, and have operators on that side, who
+    take the others for dead, remove them all at the same time. It must not work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,10 @@ class Membership:
 
     change: Change
     family: ClassVar[str] = "membership"
-    needs: ClassVar[frozenset[Capability]] = frozenset()
+
+    @property
+    def needs(self) -> frozenset[Capability]:
+        return frozenset({Capability.CUT} if self.change is Change.REMOVE_UNREACHABLE else ())
 
     @property
     def name(self) -> str:
@@ -52,9 +61,11 @@ class Membership:
 
     @property
     def at_leader(self) -> bool:
-        return self.change is Change.REMOVE_LEADER
+        return self.change in (Change.REMOVE_LEADER, Change.REMOVE_UNREACHABLE)
 
     async def inject(self, cluster: Cluster, random: Random) -> str:
+        if self.change is Change.REMOVE_UNREACHABLE:
+            return await remove_unreachable(cluster, random)
         operator = Operator(cluster)
         try:
             members = await operator.members()
@@ -76,6 +87,9 @@ class Membership:
             await operator.close()
 
     async def heal(self, cluster: Cluster) -> None:
+        """Ask for the first members; a partition that this fault made ends, with all others."""
+        if self.change is Change.REMOVE_UNREACHABLE:
+            await cluster.mend()
         operator = Operator(cluster)
         try:
             members = await operator.members() or cluster.members
@@ -89,11 +103,38 @@ class Membership:
             await operator.close()
 
 
-class Operator:
-    """Somebody who asks the cluster for changes, and asks again."""
+async def remove_unreachable(cluster: Cluster, random: Random) -> str:
+    """Cut the leader and some others off from a majority, and ask them to remove that majority."""
+    (leader,) = await choose(Target.LEADER, cluster, random)
+    others = [node for node in random.sample(cluster.nodes, len(cluster.nodes)) if node != leader]
+    fewer = len(others) - majority(len(cluster.nodes))
+    side, unreachable = sorted([leader, *others[:fewer]]), sorted(others[fewer:])
+    await cluster.cut(between(side, unreachable))
+    said: dict[NodeId, str] = {}
 
-    def __init__(self, cluster: Cluster) -> None:
+    async def remove(node: NodeId) -> None:
+        operator = Operator(cluster, [leader], SECOND_NS)
+        try:
+            said[node] = await operator.change("remove", node)
+        finally:
+            await operator.close()
+
+    await cluster.clock.together(*(remove(node) for node in unreachable))
+    return f"{told(side)} cut off from {told(unreachable)}; " + "; ".join(said.values())
+
+
+class Operator:
+    """Somebody who asks these nodes for changes, and asks again for some time."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        nodes: Sequence[NodeId] | None = None,
+        patience_ns: int = PATIENCE_NS,
+    ) -> None:
         self._cluster = cluster
+        self._nodes = nodes or cluster.nodes
+        self._patience_ns = patience_ns
         self._channel = cluster.channel(PROCESS)
         self._sequence = 0
 
@@ -119,8 +160,8 @@ class Operator:
 
         To ask again is harmless: what is so already is not changed.
         """
-        clock, nodes = self._cluster.clock, self._cluster.nodes
-        until_ns = clock.now_ns() + PATIENCE_NS
+        clock, nodes = self._cluster.clock, self._nodes
+        until_ns = clock.now_ns() + self._patience_ns
         asked = nodes[0]
         answer: Reply | Refusal | None = None
         while clock.now_ns() < until_ns:
@@ -136,7 +177,7 @@ class Operator:
                 if isinstance(answer, Reply) or _is_final(answer):
                     return answer
                 leader = answer.leader
-            if leader in nodes and leader != asked:
+            if leader is not None and leader in nodes and leader != asked:
                 asked = leader
             else:
                 asked = nodes[(nodes.index(asked) + 1) % len(nodes)]

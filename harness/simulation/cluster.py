@@ -144,8 +144,8 @@ class SimulatedCluster(Cluster):
             self.check_invariants()
 
     def check_invariants(self) -> None:
-        """Look at the whole cluster; what is broken is a finding."""
-        if self._invariants is None:
+        """Look at the whole cluster; the first thing that is broken is a finding, and the last."""
+        if self._invariants is None or self.findings:
             return
         live = [place.node for place in self.places.values() if place.node is not None]
         try:

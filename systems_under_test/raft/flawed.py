@@ -10,7 +10,7 @@ from systems_under_test.kv import KeyValueMachine
 from systems_under_test.node import Json, NodeId, Payload
 from systems_under_test.raft.members import Members
 from systems_under_test.raft.messages import Entry, RequestPreVote
-from systems_under_test.raft.node import Raft
+from systems_under_test.raft.node import Raft, RaftCompactsOften
 from systems_under_test.raft.state import Role
 from systems_under_test.requests import Refusal, Reply, Request
 
@@ -157,3 +157,31 @@ class RaftNoPreVote(Raft):
 
     def has_heard_majority(self) -> bool:
         return True
+
+
+class RaftSnapshotsWithoutSessions(RaftCompactsOften):
+    """A snapshot holds the values and not the sessions.
+
+    Breaks "each state machine's snapshot must include the information [...] to detect duplicate
+    requests", the sessions of dissertation §6.3. Anomaly: acknowledged writes vanish. A replica
+    that was restored from a snapshot knows no session, so it refuses what the others carry out.
+    """
+
+    def machine_state(self) -> Json:
+        return {**super().machine_state(), "sessions": []}
+
+
+class RaftOneStepChange(Raft):
+    """Members change in one step, and a second change does not wait for the first.
+
+    Breaks "it is not safe for servers to switch directly from the old configuration to the new
+    configuration: [...] there is a moment when two different leaders can be elected" (§6, Figure
+    10). Anomaly: a majority of the old members and one of the new decide without each other, so
+    that acknowledged writes vanish.
+    """
+
+    def reason_to_wait(self) -> str:
+        return ""
+
+    def change_members(self, members: Iterable[NodeId]) -> None:
+        self.append_to_own_log(Members(tuple(members)))

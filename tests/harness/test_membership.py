@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from harness.clock import SECOND_NS
-from harness.cluster import NoAnswer, Unreachable
+from harness.cluster import Capability, NoAnswer, Unreachable
 from harness.config import RunConfig
 from harness.errors import UsageError
 from harness.nemesis.membership import PATIENCE_NS, Change, Membership
@@ -68,6 +68,22 @@ def test_a_member_or_the_leader_is_removed_and_added_again() -> None:
     assert inject(cluster, Change.REMOVE_LEADER) == "removed n2: the members are n1, n3, n4, n5"
     cluster.clock.run(Membership(Change.REMOVE).heal(cluster))
     assert system.members == set(FIRST)
+
+
+def test_a_side_without_a_majority_is_asked_to_remove_the_others() -> None:
+    system = Members(*FIRST)
+    cluster = system.cluster()
+    told = inject(cluster, Change.REMOVE_UNREACHABLE)
+    (links,) = [arguments for _, what, arguments in cluster.done if what == "cut"]
+    unreachable = {other for one, other in links if one == "n2"}
+    assert len(unreachable) == 4, "of six nodes, four are a majority"
+    assert sorted(system.asked) == [("remove", node) for node in sorted(unreachable)]
+    assert told.count("removed n") == 4
+    system.members = set(FIRST)
+    cluster.clock.run(Membership(Change.REMOVE_UNREACHABLE).heal(cluster))
+    assert cluster.done[-1][1] == "mend"
+    assert Membership(Change.ADD).needs == frozenset()
+    assert Membership(Change.REMOVE_UNREACHABLE).needs == {Capability.CUT}
 
 
 def test_two_members_are_left_alone() -> None:
