@@ -177,9 +177,9 @@ ROWS = {
         judge,
     ),
     "g100": Row(
-        "20,000 operations, one key, 100 clients, five values",
+        "100,000 operations, one key, 100 clients, five values",
         "80/s: the prototype",
-        lambda: repeated(20_000, 1, 100),
+        lambda: repeated(100_000, 1, 100),
         judge_in_vain,
     ),
     "h": Row("recorded histories of other tools, one after another", "", foreign, judge_foreign),

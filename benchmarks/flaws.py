@@ -60,7 +60,7 @@ def row(name: str, campaigns: int, limit_s: float, shrink_s: float) -> str:
                 shrunk = told(shrink(found, shrink_s)[0])
     named = ", ".join(kind for kind, _ in kinds.most_common())
     if missed:
-        named += f"; not found in {missed} of {campaigns}"
+        named += f"{'; ' * bool(named)}not found in {missed} of {campaigns}"
     return (
         f"| `{name}` | {statistics.median(seeds):g}, {max(seeds)} "
         f"| {statistics.median(seconds):.1f}, {max(seconds):.1f} | {named} | {shrunk} |"

@@ -20,7 +20,7 @@ SLOW_S = 1.0
 COMPILING_S = 15.0
 """Seconds that compiling for the first time may take."""
 
-COMPILED_FROM = 20_000
+COMPILED_FROM = 10_000
 """Operations from which loading the compiled loop, a second, is less than running without it."""
 
 BUDGET = {True: 3_000_000, False: 20_000}

@@ -14,6 +14,7 @@ import numpy as np
 from checker.columns import FAIL, NEVER, NOTHING, OK, Columns, canonical
 from checker.history import Operation, Outcome
 from checker.linearizability import window
+from checker.linearizability.implied import implied
 from checker.linearizability.window import LATE, NO_STEP
 from checker.models.model import Inconsistent, Model, State
 
@@ -30,6 +31,9 @@ MOST_STEPS = 60_000
 takes no more than `STEPS_EACH` steps for each operation."""
 
 STEPS_EACH = 5
+
+CROWDED = 4
+"""Operations pending at once from which it pays to look for reads that others imply."""
 
 
 @dataclass
@@ -142,8 +146,13 @@ def of_registers(columns: Columns, keys: Sequence[int], initial: Any) -> Problem
     completed = columns.completed[rows]
     crashed = completed == NEVER
     crashed |= ~ok
-    events, bounds, widths = _events(columns.key[rows], columns.invoked[rows], completed, crashed,
-                                     keys)  # fmt: skip
+    key, invoked = columns.key[rows], columns.invoked[rows]
+    events, bounds, widths = _events(key, invoked, completed, crashed, keys)
+    if max(widths, default=0) >= CROWDED:
+        stay = ~implied(key, kind, first, second, invoked, completed, crashed)
+        rows, key, invoked, completed = rows[stay], key[stay], invoked[stay], completed[stay]
+        kind, first, second, crashed = kind[stay], first[stay], second[stay], crashed[stay]
+        events, bounds, widths = _events(key, invoked, completed, crashed, keys)
     return Problem(
         kinds=kind,
         first=first,

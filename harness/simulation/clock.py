@@ -97,12 +97,14 @@ class VirtualClock(Clock):
     def __init__(self, most_events: int | None = None) -> None:
         """After `most_events` a run is stopped with `Runaway`."""
         self._most = most_events
-        self._now_ns = 0
+        self.moment_ns = 0
+        """Now. It is read often enough for a call to matter."""
+
         self._queue: list[tuple[int, int, Action, tuple[Any, ...]]] = []
         self._count = 0
 
     def now_ns(self) -> int:
-        return self._now_ns
+        return self.moment_ns
 
     @property
     def events(self) -> int:
@@ -115,7 +117,7 @@ class VirtualClock(Clock):
         heapq.heappush(self._queue, (moment_ns, self._count, action, arguments))
 
     async def sleep_until_ns(self, moment_ns: int) -> None:
-        if moment_ns > self._now_ns:
+        if moment_ns > self.moment_ns:
             waiter = Waiter(self)
             self.at(moment_ns, waiter.resolve)
             await waiter
@@ -147,7 +149,7 @@ class VirtualClock(Clock):
         while not main.done:
             if not queue:
                 raise RuntimeError("the run waits for something that will never happen")
-            self._now_ns, _, action, arguments = pop(queue)
+            self.moment_ns, _, action, arguments = pop(queue)
             action(*arguments)
             if self._most is not None and self._count > self._most:
                 main.give_up()

@@ -6,7 +6,6 @@ node, in order, with its moment and what it was about.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from hashlib import blake2b
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,37 +15,11 @@ from harness.simulation.clock import VirtualClock, Waiter
 from harness.simulation.disk import Disk
 from harness.simulation.network import Network
 from harness.simulation.node import SimulatedNode
+from harness.simulation.trace import Trace
 from harness.simulation.world import World
-from systems_under_test.node import Event, Message, Node, NodeId, Payload, Received, TimerFired
+from systems_under_test.node import Message, Node, NodeId, Payload
 from systems_under_test.requests import Refusal, Reply, Request, Status
 from systems_under_test.wire import Codec
-
-HASHED = 512
-"""So many steps of the trace are hashed at a time."""
-
-
-class Trace:
-    """Every step of a run, as a hash and, where it is wanted, as lines."""
-
-    def __init__(self, keep: bool) -> None:
-        self._digest = blake2b(digest_size=16)
-        self._steps: list[str] = []
-        self.kept: list[str] | None = [] if keep else None
-
-    def note(self, step: str) -> None:
-        self._steps.append(step)
-        if len(self._steps) >= HASHED:
-            self._hash()
-
-    def fingerprint(self) -> str:
-        self._hash()
-        return self._digest.hexdigest()
-
-    def _hash(self) -> None:
-        if self.kept is not None:
-            self.kept += self._steps
-        self._digest.update("\n".join(self._steps).encode())
-        self._steps.clear()
 
 
 class SimulatedCluster(Cluster):
@@ -76,9 +49,7 @@ class SimulatedCluster(Cluster):
         self._seed = seed
         self._system = system
         self._codec = Codec(system.payloads) if world.wired else None  # type: ignore[attr-defined]
-        self._network = Network(
-            self.clock, world, self.nodes, Random(f"{seed}:network"), self._arrive
-        )
+        self._network = Network(self.clock, world, self.nodes, Random(f"{seed}:network"))
         self._channels: dict[NodeId, _Connection] = {}
         self._connections = 0
         self._lives: dict[NodeId, int] = dict.fromkeys(self.nodes, 0)
@@ -94,11 +65,13 @@ class SimulatedCluster(Cluster):
                 Disk(Random(f"{seed}:disk:{name}"), world.torn),
                 Random(f"{seed}:syncs:{name}"),
                 self._route,
-                self._stepped,
+                self.trace,
+                self.check_invariants,
                 number,
             )
             for number, name in enumerate(self.nodes)
         }
+        self._network.receivers = {name: place.receive for name, place in self.places.items()}
 
     def _maker(self, name: NodeId) -> Callable[[], Node]:
         peers = [node for node in self.nodes if node != name]
@@ -119,32 +92,17 @@ class SimulatedCluster(Cluster):
         if self._codec is not None:
             payload = self._codec.decode(self._codec.encode(message.payload))
             message = Message(message.source, target, payload)
-        if target == message.source:
-            self.clock.at(self.clock.now_ns(), self._arrive, message)
-        elif target in self.places:
-            self._network.send(message)
+        if target in self.places:
+            if target == message.source:
+                self.clock.at(self.clock.moment_ns, self.places[target].receive, message)
+            else:
+                self._network.send(message)
         elif target in self._channels:
             moment_ns = self.clock.now_ns() + self.world.client_latency_ns
             self.clock.at(moment_ns, self._channels[target].answered, message.payload)
 
-    def _arrive(self, message: Message) -> None:
-        self.places[message.target].receive(message)
-
-    def _stepped(self, place: SimulatedNode, event: Event, persists: bool) -> None:
-        kind = type(event)
-        if kind is Received:
-            message = event.message  # type: ignore[union-attr]
-            about = f"{message.source}>{type(message.payload).__name__}"
-        elif kind is TimerFired:
-            about = event.name  # type: ignore[union-attr]
-        else:
-            about = "started"
-        self.trace.note(f"{self.clock.now_ns()} {place.name} {about}")
-        if self._invariants is not None and persists and not self.findings:
-            self.check_invariants()
-
     def check_invariants(self) -> None:
-        """Look at the whole cluster; the first thing that is broken is a finding, and the last."""
+        """Look at the whole cluster; what is broken first is a finding."""
         if self._invariants is None or self.findings:
             return
         live = [place.node for place in self.places.values() if place.node is not None]

@@ -2,8 +2,7 @@
 
 What was persisted is durable once its sync has ended. A crash before that loses it wholly, or all
 but its first records: the real journal cuts off a torn record by its checksum, so that what
-survives is always a beginning of what was being written (systems_under_test/journal.py). A
-group that replaces the journal survives wholly or not at all.
+survives is always a beginning of what was being written (systems_under_test/journal.py).
 """
 
 from random import Random
@@ -21,8 +20,8 @@ class Disk:
         self.writing: list[Payload] = []
         self._replaces = False
 
-    def write(self, records: list[Payload], replaces: bool = False) -> None:
-        """Begin to write a group of records, behind all others or in their place."""
+    def write(self, records: list[Payload], *, replaces: bool = False) -> None:
+        """Begin to write a group of records, after those that are there or instead of them."""
         self.writing = records
         self._replaces = replaces
 
@@ -32,13 +31,14 @@ class Disk:
             self.durable = []
         self.durable += self.writing
         self.writing = []
+        self._replaces = False
 
     def crash(self) -> None:
-        """Lose what was being written, or keep a beginning of it."""
-        if self._torn and self.writing:
-            kept = self._random.randint(0, len(self.writing))
-            if self._replaces:
-                self.durable = self.writing if kept == len(self.writing) else self.durable
-            else:
-                self.durable += self.writing[:kept]
+        """Lose what was being written, or keep a beginning of it; a replacement wholly or not."""
+        if self._replaces:
+            if self._torn and self._random.random() < 0.5:
+                self.synced()
+        elif self._torn and self.writing:
+            self.durable += self.writing[: self._random.randint(0, len(self.writing))]
         self.writing = []
+        self._replaces = False

@@ -32,17 +32,20 @@ class Network:
         world: World,
         nodes: tuple[NodeId, ...],
         random: Random,
-        arrive: Callable[[Message], None],
     ) -> None:
         self._clock = clock
-        self._world = world
+        self._latency = world.latency
+        self._loss = world.loss
+        self._duplication = world.duplication
+        self._reordering = world.reordering
         self._draw = random.random
-        self._arrive = arrive
+        self.receivers: dict[NodeId, Callable[[Message], None]] = {}
+        """Who takes the messages to each node."""
+
         self.cut: set[Link] = set()
-        self.lost = 0
         self._latest: dict[Link, int] = {}
         self._base_ns = {
-            (one, other): self._latency_of(nodes, one, other) for one in nodes for other in nodes
+            (one, other): latency_of(world, nodes, one, other) for one in nodes for other in nodes
         }
         self._clogs = {
             link: [clog for clog in world.clogs if (clog.source, clog.target) == link]
@@ -51,13 +54,11 @@ class Network:
 
     def send(self, message: Message) -> None:
         """Put a message on its way, once, twice or not at all."""
-        world, draw = self._world, self._draw
-        link = (message.source, message.target)
-        if link in self.cut or (world.loss and draw() < world.loss):
-            self.lost += 1
+        link = message[:2]
+        if link in self.cut or (self._loss and self._draw() < self._loss):
             return
         self._carry(link, message)
-        if world.duplication and draw() < world.duplication:
+        if self._duplication and self._draw() < self._duplication:
             self._carry(link, message)
 
     def cut_links(self, links: Iterable[Link]) -> None:
@@ -68,34 +69,33 @@ class Network:
 
     def _carry(self, link: Link, message: Message) -> None:
         clock = self._clock
-        moment_ns = clock.now_ns() + self._delay_ns(self._base_ns[link])
+        base_ns = self._base_ns[link]
+        if self._latency is Latency.CONSTANT:
+            moment_ns = clock.moment_ns + base_ns
+        elif self._latency is Latency.EXPONENTIAL:
+            # Bounded, so that one message does not take for ever.
+            drawn_ns = int(-base_ns * log(1 - self._draw()) / 2)
+            moment_ns = clock.moment_ns + base_ns // 2 + min(drawn_ns, 20 * base_ns)
+        else:
+            moment_ns = clock.moment_ns + base_ns // 2 + int(base_ns * self._draw())
         if self._clogs:
             for clog in self._clogs.get(link, ()):
                 if clog.at_ns <= moment_ns < clog.until_ns:
                     moment_ns = clog.until_ns
-        if not self._world.reordering:
-            moment_ns = max(moment_ns, self._latest.get(link, 0))
+        if not self._reordering:
+            latest_ns = self._latest.get(link, 0)
+            if moment_ns < latest_ns:
+                moment_ns = latest_ns
             self._latest[link] = moment_ns
         clock.at(moment_ns, self._deliver, link, message)
 
     def _deliver(self, link: Link, message: Message) -> None:
-        if link in self.cut:
-            self.lost += 1
-        else:
-            self._arrive(message)
+        if link not in self.cut:
+            self.receivers[link[1]](message)
 
-    def _delay_ns(self, base_ns: int) -> int:
-        latency = self._world.latency
-        if latency is Latency.CONSTANT:
-            return base_ns
-        if latency is Latency.EXPONENTIAL:
-            # Bounded, so that one message does not take for ever.
-            part = self._draw()
-            return base_ns // 2 + min(int(-base_ns * log(1 - part) / 2), 20 * base_ns)
-        return base_ns // 2 + int(base_ns * self._draw())
 
-    def _latency_of(self, nodes: tuple[NodeId, ...], one: NodeId, other: NodeId) -> int:
-        regions = self._world.regions
-        if not regions or one == other:
-            return self._world.latency_ns
-        return WAN_NS[regions[nodes.index(one)]][regions[nodes.index(other)]]
+def latency_of(world: World, nodes: tuple[NodeId, ...], one: NodeId, other: NodeId) -> int:
+    """What the latencies of a link are drawn around."""
+    if not world.regions or one == other:
+        return world.latency_ns
+    return WAN_NS[world.regions[nodes.index(one)]][world.regions[nodes.index(other)]]

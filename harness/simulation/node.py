@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.simulation.clock import VirtualClock
 from harness.simulation.disk import Disk
+from harness.simulation.trace import Trace
 from harness.simulation.world import World
 from systems_under_test.node import (
     CancelTimer,
@@ -44,25 +45,24 @@ class SimulatedNode:
         disk: Disk,
         random: Random,
         send: Callable[[Message], None],
-        stepped: Callable[["SimulatedNode", Event, bool], None],
+        trace: Trace,
+        persisted: Callable[[], None],
         number: int,
     ) -> None:
-        """`stepped` is told of each step, and whether it persisted anything."""
+        """`persisted` is called after each step that persisted something."""
         self.name = name
         self.disk = disk
         self.node: Node | None = None
         self.paused = False
         self.failed = ""
         self.dies_after: int | None = None
-        self.counters = dict.fromkeys(
-            ("messages_sent", "messages_received", "records", "fsyncs"), 0
-        )
         self._make = make
         self._clock = clock
         self._world = world
         self._random = random
         self._send = send
-        self._stepped = stepped
+        self._trace = trace
+        self._persisted = persisted
         self._rate = 1 + world.drifts_ppm[number] / 1e6 if world.drifts_ppm else 1.0
         self._offset_ns = world.offsets_ns[number] if world.offsets_ns else 0
         self._life = 0
@@ -75,12 +75,23 @@ class SimulatedNode:
 
     def _forget(self) -> None:
         self._records: list[Payload] = []
-        self._replaces = False
+        self._compacts = False
         self._after_records: list[Message] = []
         self._after_sync: list[Message] = []
         self._syncing = False
         self._turn_due = False
         self.disk_fails = False
+        self._sent = self._received = self._recorded = self._fsyncs = 0
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What this life of the node did, as real nodes count it."""
+        return {
+            "messages_sent": self._sent,
+            "messages_received": self._received,
+            "records": self._recorded,
+            "fsyncs": self._fsyncs,
+        }
 
     @property
     def running(self) -> bool:
@@ -92,7 +103,6 @@ class SimulatedNode:
             return
         self._life += 1
         self._forget()
-        self.counters = dict.fromkeys(self.counters, 0)
         self.dies_after = None
         self.node = self._make()
         self.step(Started(tuple(self.disk.durable)))
@@ -131,19 +141,20 @@ class SimulatedNode:
     def receive(self, message: Message) -> None:
         if self.node is None:
             return
-        self.counters["messages_received"] += 1
-        event = Received(message)
+        self._received += 1
         if self.paused:
-            self._late.append(event)
+            self._late.append(Received(message))
         else:
-            self.step(event)
+            self.step(Received(message))
 
     def step(self, event: Event) -> None:
         """Let the node take one event, and perform what it asks for."""
         node = self.node
         if node is None:
             return
-        now_ns = int(self._clock.now_ns() * self._rate) + self._offset_ns
+        now_ns = self._clock.moment_ns + self._offset_ns
+        if self._rate != 1.0:
+            now_ns = int(self._clock.moment_ns * self._rate) + self._offset_ns
         try:
             effects = node.step(event, now_ns)
         except AssertionError as error:
@@ -160,12 +171,13 @@ class SimulatedNode:
             kind = type(effect)
             if kind is Send:
                 message = effect.message  # type: ignore[union-attr]
-                if self._records:
+                if self._records or self._compacts:
                     self._after_records.append(message)
                 elif self._syncing:
                     self._after_sync.append(message)
                 else:
-                    self._send_now(message)
+                    self._sent += 1
+                    self._send(message)
             elif kind is SetTimer:
                 self._set_timer(effect.name, effect.after_ns)  # type: ignore[union-attr]
             elif kind is Persist:
@@ -173,19 +185,22 @@ class SimulatedNode:
                 persists = True
             elif kind is Compact:
                 self._records = list(effect.records)  # type: ignore[union-attr]
-                self._replaces = persists = True
+                self._compacts = persists = True
             elif kind is CancelTimer:
                 self._timers.pop(effect.name, None)  # type: ignore[union-attr]
-        self._stepped(self, event, persists)
+        if type(event) is Received:
+            message = event.message
+            about = f"{message.source}>{type(message.payload).__name__}"
+        else:
+            about = event.name if type(event) is TimerFired else "started"
+        self._trace.note(f"{self._clock.moment_ns} {self.name} {about}")
+        if persists:
+            self._persisted()
         if self.dies_after is not None:
             self.kill()
         elif persists and not self._turn_due:
             self._turn_due = True
-            self._clock.at(self._clock.now_ns(), self._end_turn, self._life)
-
-    def _send_now(self, message: Message) -> None:
-        self.counters["messages_sent"] += 1
-        self._send(message)
+            self._clock.at(self._clock.moment_ns, self._end_turn, self._life)
 
     def _set_timer(self, name: str, after_ns: int) -> None:
         """A timer runs by the node's own clock, whose drift makes it early or late.
@@ -193,7 +208,7 @@ class SimulatedNode:
         Most timers are set anew long before they run out, so an entry of the queue that comes too
         early for its timer is put off then, instead of one more being made at each setting.
         """
-        due_ns = self._clock.now_ns() + int(after_ns / self._rate)
+        due_ns = self._clock.moment_ns + int(after_ns / self._rate)
         timer = self._timers.get(name)
         if timer is None or timer[1] > due_ns:
             self._timer_count += 1
@@ -208,7 +223,7 @@ class SimulatedNode:
         timer = self._timers.get(name)
         if timer is None or timer[2] != number:
             return
-        if timer[0] > self._clock.now_ns():
+        if timer[0] > self._clock.moment_ns:
             timer[1] = timer[0]
             self._clock.at(timer[0], self._fire, name, number)
             return
@@ -224,19 +239,19 @@ class SimulatedNode:
             self._start_sync()
 
     def _start_sync(self) -> None:
-        if not self._records or self._syncing:
+        if self._syncing or not (self._records or self._compacts):
             return
         self._syncing = True
         records, self._records = self._records, []
         self._after_sync, self._after_records = self._after_records, []
-        self.counters["records"] += len(records)
-        self.counters["fsyncs"] += 1
-        self.disk.write(records, self._replaces)
-        self._replaces = False
+        self._recorded += len(records)
+        self._fsyncs += 1
+        self.disk.write(records, replaces=self._compacts)
+        self._compacts = False
         takes_ns = self._world.sync_ns
         if self._world.slow_syncs and self._random.random() < self._world.slow_syncs:
             takes_ns *= SLOW_SYNC
-        self._clock.at(self._clock.now_ns() + takes_ns, self._synced, self._life)
+        self._clock.at(self._clock.moment_ns + takes_ns, self._synced, self._life)
 
     def _synced(self, life: int) -> None:
         if life != self._life:
@@ -249,8 +264,9 @@ class SimulatedNode:
         self.disk.synced()
         ready, self._after_sync = self._after_sync, []
         self._start_sync()
+        self._sent += len(ready)
         for message in ready:
-            self._send_now(message)
+            self._send(message)
 
     def facts(self) -> dict[str, Any]:
         return self.node.facts() if self.node is not None else {}

@@ -37,6 +37,8 @@ class Shrinker:
         self._write_down()
         while time.monotonic() < self.until:
             size = self._size()
+            if not self.best.scenario.only_calls:
+                self._write_down()  # A calmer world may follow the whole script by now.
             for step in (
                 self._end, self._faults, self._clients, self._keys, self._calls, self._writes,
                 self._pairs, self._merge, self._calm, self._few,

@@ -8,7 +8,7 @@ from harness.conduct import described
 from harness.errors import UsageError
 from harness.judge import read_json
 from harness.simulation.scenario import Scenario
-from harness.simulation.simulate import Simulated, plan_of, simulate
+from harness.simulation.simulate import MOST_EVENTS, Simulated, plan_of, simulate
 from harness.store import FORMAT_VERSION, RunDirectory, versions
 
 
@@ -26,7 +26,13 @@ def store_run(
     description = described(plan_of(scenario))
     directory.write_json(
         "run.json",
-        {**description, "reproduce": reproduce, "cluster": cluster, **(beside or {})},
+        {
+            **description,
+            "reproduce": reproduce,
+            "cluster": cluster,
+            "most_events": MOST_EVENTS,
+            **(beside or {}),
+        },
     )
     directory.history.write_bytes(b"".join(simulated.lines))
     observations = {"labrys": "observations", "version": FORMAT_VERSION}
@@ -61,7 +67,9 @@ def replay(directory: Path) -> Replay:
             f"{directory} is no simulated run, and only those repeat exactly; "
             f"this asks for the same again: {run.get('reproduce', 'labrys run')}"
         )
-    again = simulate(Scenario.from_json(read_json(path), path))
+    scenario = Scenario.from_json(read_json(path), path)
+    # What a campaign stopped is stopped again; a single run was given all the time it took.
+    again = simulate(scenario, most_events=run.get("most_events"))
     fingerprint = (run.get("cluster") or {}).get("fingerprint")
     history = (directory / "history.jsonl").read_bytes()
     same = fingerprint == again.fingerprint and history == b"".join(again.lines)

@@ -4,24 +4,25 @@ A flaw is one or two overridden methods; the protocol itself has no switches. Ea
 the sentence and the anomaly that follows. "PMS" is "Paxos Made Simple".
 """
 
-from systems_under_test.node import NodeId
-from systems_under_test.paxos.messages import Ballot, Promise
+from systems_under_test.node import NodeId, Payload
+from systems_under_test.paxos.messages import NO_BALLOT, Ballot, Promise
 from systems_under_test.paxos.node import Paxos
 from systems_under_test.paxos.state import Batch
 from systems_under_test.requests import Request
 
 
 class PaxosForgottenPromise(Paxos):
-    """An acceptor's promise does not survive a restart.
+    """An acceptor remembers after a restart what it accepted, but not what it promised.
 
-    Breaks "an acceptor needs to remember [...] the number of the highest-numbered prepare request
-    to which it has responded [...] even if it fails and then restarts" (PMS 2.2). Anomaly:
-    acknowledged writes vanish. A restarted acceptor helps an older leader to a quorum after it told
-    a newer one that nothing had been accepted; and a restarted proposer uses its ballots again.
+    Breaks "an acceptor needs to remember only the highest-numbered proposal that it has ever
+    accepted and the number of the highest-numbered prepare request to which it has responded [...]
+    even if it fails and then restarts" (PMS 2.2). Anomaly: acknowledged writes vanish. Having told
+    a new leader that nothing was accepted, it restarts and helps the deposed one to a quorum.
     """
 
-    def persist_promise(self) -> None:
-        """Only votes are recorded."""
+    def on_start(self, stored: tuple[Payload, ...]) -> None:
+        super().on_start(stored)
+        self.promised = NO_BALLOT
 
 
 class PaxosAcceptsLowerBallots(Paxos):

@@ -3,7 +3,7 @@
     invariants = Invariants()
     invariants.check(live_nodes)      # after every event
 
-- A promise is never taken back, and nothing is accepted above what is promised.
+- A promise is never taken back.
 - In one ballot at most one value is proposed for a slot, and at most one node leads.
 - What anybody knows to be chosen in a slot, a quorum of that slot's acceptors has accepted.
 - Everybody knows the same value to be chosen in a slot.
@@ -87,9 +87,6 @@ class Invariants:
         for slot, vote in node.accepted.items():
             if seen.accepted.get(slot) is vote:
                 continue
-            assert vote.ballot <= node.promised, (
-                f"{node.node_id} accepted {vote} and has promised no more than {node.promised}"
-            )
             first = self._votes.setdefault(slot, {}).setdefault(vote.ballot, _Voted(vote.value))
             assert first.value == vote.value, (
                 f"two values in slot {slot} of ballot {vote.ballot}: {first.value} and {vote.value}"

@@ -65,8 +65,16 @@ class Leadership(Proposer):
             self.ask_for_chosen(self.random.choice(self.peers))
 
     def on_quorum_due(self) -> None:
-        """Lead on only if a quorum has answered since the last check, and if we are a member."""
-        if not self.has_heard_quorum() or not self.is_member:
+        """Lead on only if a quorum has answered since the last check, and if we are a member.
+
+        Nor does one lead on who waits in vain for what phase 1 said was chosen: whoever knew that
+        may have forgotten it, or be gone for ever. A new phase 1 reports what was accepted there,
+        and it is proposed again.
+        """
+        waits = self.chosen < self.chosen_elsewhere
+        stuck = waits and self.chosen == self.chosen_before
+        self.chosen_before = self.chosen
+        if not self.has_heard_quorum() or not self.is_member or stuck:
             self.follow(None)
             return
         self.heard = set()

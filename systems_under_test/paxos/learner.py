@@ -6,7 +6,6 @@ lacks values asks any other node for them, which needs no ballot: what is chosen
 """
 
 from systems_under_test.node import NodeId
-from systems_under_test.paxos.membership import WINDOW
 from systems_under_test.paxos.messages import Ballot, Learn, Learned, Value
 from systems_under_test.paxos.state import State
 from systems_under_test.requests import Refusal, Reply
@@ -72,4 +71,4 @@ class Learner(State):
     @property
     def last_known_slot(self) -> int:
         """The last slot whose acceptors are known: nobody may propose further ahead."""
-        return self.chosen + WINDOW
+        return self.chosen + self.WINDOW

@@ -1,26 +1,23 @@
 """Who the acceptors of each slot are: a function of the log itself ("Paxos Made Simple", 3).
 
 A change of the members is a command like any other. Chosen in slot s, it takes effect in slot
-s + WINDOW, and not before ("allow the leader to get α commands ahead": α is WINDOW here). The
-acceptors of a slot are therefore known to everyone who knows what is chosen up to WINDOW slots
-before it, and nobody proposes in a slot further ahead. So all agree on whose votes count in a slot,
-each slot is decided by single-decree Paxos among these acceptors, and any number of changes may
-follow each other without waiting. That includes changes of several members at once.
+s + α, and not before; α is `window` here. The acceptors of a slot are therefore known to everyone
+who knows what is chosen up to α slots before it, and nobody proposes in a slot further ahead. So
+all agree on whose votes count in a slot, each slot is decided by single-decree Paxos among these
+acceptors, and any number of changes may follow each other without waiting.
 """
 
 from bisect import bisect_right
 
 from systems_under_test.node import NodeId
 
-WINDOW = 128
-"""How far proposals may run ahead of what is chosen: α."""
-
 
 class Membership:
-    """The members of every slot up to WINDOW beyond the chosen ones."""
+    """The members of every slot up to `window` beyond the chosen ones."""
 
-    def __init__(self, members: tuple[NodeId, ...], first_slot: int = 1) -> None:
-        self._first_slots = [first_slot]
+    def __init__(self, members: tuple[NodeId, ...], window: int) -> None:
+        self.window = window
+        self._first_slots = [1]
         self._members = [members]
 
     def at(self, slot: int) -> tuple[NodeId, ...]:
@@ -56,24 +53,6 @@ class Membership:
             members.discard(node)
         changed = tuple(sorted(members))
         if changed != self._members[-1]:
-            self._first_slots.append(slot + WINDOW)
+            self._first_slots.append(slot + self.window)
             self._members.append(changed)
         return changed
-
-    def forget_before(self, slot: int) -> None:
-        """Drop what nobody asks for once every slot before that one is chosen."""
-        index = max(0, bisect_right(self._first_slots, slot) - 1)
-        del self._first_slots[:index], self._members[:index]
-
-    def to_json(self) -> list[list[object]]:
-        return [
-            [first, list(members)]
-            for first, members in zip(self._first_slots, self._members, strict=True)
-        ]
-
-    @classmethod
-    def of_json(cls, changes: list[list[object]]) -> "Membership":
-        membership = cls(())
-        membership._first_slots = [first for first, _ in changes]  # type: ignore[misc]
-        membership._members = [tuple(members) for _, members in changes]  # type: ignore[arg-type]
-        return membership

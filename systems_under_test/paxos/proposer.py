@@ -9,7 +9,6 @@ A proposer need not be an acceptor, nor know which other proposers there are.
 """
 
 from systems_under_test.node import NodeId
-from systems_under_test.paxos.membership import WINDOW
 from systems_under_test.paxos.messages import (
     Accept,
     Accepted,
@@ -217,11 +216,11 @@ class Proposer(Reads):
         waiting = self.pending.pop(slot, None)
         if waiting is not None and answer is not None:
             client, _ = waiting
-            if slot + WINDOW == self.membership.last_change and isinstance(answer, Reply):
-                self.changes_pending[slot + WINDOW] = (client, answer)
+            if slot + self.WINDOW == self.membership.last_change and isinstance(answer, Reply):
+                self.changes_pending[slot + self.WINDOW] = (client, answer)
             else:
                 self.send(client, answer)
-        if slot + WINDOW == self.membership.last_change and self.role is Role.LEADER:
+        if slot + self.WINDOW == self.membership.last_change and self.role is Role.LEADER:
             self.ask_for_promises()
         due = self.changes_pending.pop(slot + 1, None)
         if due is not None:

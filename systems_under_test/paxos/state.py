@@ -75,6 +75,9 @@ class State(Node):
     MAX_IN_FLIGHT = 4
     """Batches in phase 2; what arrives meanwhile forms the next, larger batch."""
 
+    WINDOW = 128
+    """How far proposals may run ahead of what is chosen: α of "Paxos Made Simple", 3."""
+
     MAX_LEARNED = 512
     """Values in one answer to a learner."""
 
@@ -103,7 +106,7 @@ class State(Node):
 
         self.forgotten = 0
         self.machine = KeyValueMachine()
-        self.membership = Membership((self.node_id, *self.peers))
+        self.membership = Membership(tuple(sorted((self.node_id, *self.peers))), self.WINDOW)
         # The proposer's, while it seeks to lead.
         self.role = Role.FOLLOWER
         self.leader: NodeId | None = None
@@ -120,6 +123,9 @@ class State(Node):
         self.last_reported = 0
         self.chosen_elsewhere = 0
         """Up to here every slot was chosen before this ballot; they need not be proposed in."""
+
+        self.chosen_before = -1
+        """What was chosen at the last check of the quorum."""
 
         # The proposer's, while it leads.
         self.next_slot = 1

@@ -12,6 +12,7 @@ partition comes that it has to own next. Until it has it, it answers no question
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from random import Random
 
 from systems_under_test.node import NodeId, Payload
@@ -24,7 +25,14 @@ from systems_under_test.ring.hashing import (
     partition_of,
     placement,
 )
-from systems_under_test.ring.messages import Adopted, Alive, Announce, Configuration, Ready
+from systems_under_test.ring.messages import (
+    Adopted,
+    Alive,
+    Announce,
+    Configuration,
+    Ready,
+    Standing,
+)
 from systems_under_test.ring.state import EPOCH_KEY
 
 
@@ -83,7 +91,7 @@ class Epochs(Gossip):
 
     @property
     def member_names(self) -> tuple[NodeId, ...]:
-        return tuple(node for node, _ in self.members)
+        return names_of(self.members)
 
     def replicas_of(self, key: str) -> tuple[NodeId, ...]:
         """A key's replica set; all members decide about the next configuration."""
@@ -113,8 +121,24 @@ class Epochs(Gossip):
                 self.enter(configuration)
             case Ready(_, partition):
                 self.awaited.pop(partition, None)
+            case Standing():
+                self.stand(record)
             case _:
                 super().replay(record)
+
+    def snapshot(self) -> list[Payload]:
+        told = tuple(sorted(self.can_tell))
+        standing = Standing(tuple(self.configurations), tuple(self.awaited), told)
+        # It comes first: what is dropped on entering an epoch comes before what is held now.
+        return [standing, *super().snapshot()]
+
+    def stand(self, standing: Standing) -> None:
+        """Be where the node was when its journal was compacted."""
+        self.configurations = list(standing.configurations)
+        self.owners = placement(self.members, self.REPLICAS)
+        self.can_tell = set(standing.tells)
+        before = placement(self.configurations[max(0, self.epoch - 2)].members, self.REPLICAS)
+        self.awaited = {number: self.awaiting(before[number]) for number in standing.awaited}
 
     def on_announce(self, announce: Announce) -> None:
         for configuration in announce.configurations:
@@ -187,3 +211,8 @@ class Epochs(Gossip):
         self.settled[peer] = (alive.epoch, alive.settled)
         if alive.epoch < self.epoch:
             self.announce(peer, alive.epoch)
+
+
+@lru_cache(maxsize=64)
+def names_of(members: Members) -> tuple[NodeId, ...]:
+    return tuple(node for node, _ in members)

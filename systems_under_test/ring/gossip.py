@@ -42,6 +42,7 @@ class Gossip(State):
         self.beats += 1
         self.set_timer(BEAT, self.BEAT_NS)
         self.broadcast(self.alive())
+        self.compact_if_long()
 
     @abstractmethod
     def alive(self) -> Alive:

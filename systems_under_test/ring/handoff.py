@@ -44,6 +44,14 @@ class Handoff(Rounds):
             case _:
                 super().replay(record)
 
+    def snapshot(self) -> list[Payload]:
+        hinted = [
+            Hinted(node, key, copy)
+            for node, hints in self.hints.items()
+            for key, copy in hints.items()
+        ]
+        return [*super().snapshot(), *hinted]
+
     def on_missed(self, gathering: Gathering, nodes: Iterable[NodeId]) -> None:
         """Those replicas did not answer, though the round was won."""
         if isinstance(gathering.ask, Put):

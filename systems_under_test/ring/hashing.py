@@ -35,6 +35,7 @@ def point(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
 
 
+@lru_cache(maxsize=1 << 16)
 def partition_of(key: str) -> int:
     return point(key) * PARTITIONS // _CIRCLE
 

@@ -262,6 +262,19 @@ class Ready(Payload):
     partition: int
 
 
+@dataclass(frozen=True, slots=True)
+class Standing(Payload):
+    """Where the node stood when its journal was compacted: instead of all `Adopted` and `Ready`.
+
+    `awaited` are partitions that it owned and did not have, `tells` those that it had in the epoch
+    before.
+    """
+
+    configurations: tuple[Configuration, ...]
+    awaited: tuple[int, ...]
+    tells: tuple[int, ...]
+
+
 PAYLOADS: tuple[type[Payload], ...] = (
     Query,
     Prepare,
@@ -283,4 +296,5 @@ PAYLOADS: tuple[type[Payload], ...] = (
     Newer,
     Adopted,
     Ready,
+    Standing,
 )

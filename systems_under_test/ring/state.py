@@ -19,6 +19,11 @@ EPOCH_KEY = "\0epoch "
 class State(Node):
     """The lowest layer of `Ring`."""
 
+    COMPACT_RECORDS = 20_000
+    """A journal of fewer records is left alone."""
+
+    COMPACT_FACTOR = 3
+
     def __init__(self, node_id: NodeId, peers: Iterable[NodeId], random: Random) -> None:
         super().__init__(node_id, peers, random)
         self.copies: dict[str, Copy] = {}
@@ -32,6 +37,9 @@ class State(Node):
         self.digests: dict[int, int] = {}
         """Of each partition, the digests of its copies, all combined by exclusive or."""
 
+        self.recorded = 0
+        """How many records the journal holds, this life's and those before."""
+
         self.life = 0
         self.drawn = 0
         """The highest number of a stamp drawn or met in this life."""
@@ -39,6 +47,7 @@ class State(Node):
     def on_start(self, stored: tuple[Payload, ...]) -> None:
         for record in stored:
             self.replay(record)
+        self.recorded = len(stored)
         # What an earlier life drew may still be on its way, and what it drew last may stand in no
         # journal. The life's number, durable before anything else, makes new stamps differ from it.
         self.life += 1
@@ -52,6 +61,29 @@ class State(Node):
                 self.set_promise(key, ballot)
             case Held(key, copy, hearsay):
                 self.set_copy(key, copy, hearsay=hearsay)
+
+    # --- the journal ------------------------------------------------------------------------------
+
+    def persist(self, record: Payload) -> None:
+        self.recorded += 1
+        super().persist(record)
+
+    def compact_if_long(self) -> None:
+        """Replace the journal by what it comes to, once it is several times as long.
+
+        Called between steps of the protocols, when memory and journal say the same.
+        """
+        size = len(self.copies) + len(self.promises)
+        if self.recorded > max(self.COMPACT_RECORDS, self.COMPACT_FACTOR * size):
+            records = self.snapshot()
+            self.compact(records)
+            self.recorded = len(records)
+
+    def snapshot(self) -> list[Payload]:
+        """Records that rebuild the state; layers above add theirs."""
+        held = [Held(key, copy, key in self.hearsay) for key, copy in self.copies.items()]
+        promised = [Promised(key, ballot) for key, ballot in self.promises.items()]
+        return [Lived(self.life), *held, *promised]
 
     # --- stamps -----------------------------------------------------------------------------------
 

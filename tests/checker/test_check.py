@@ -28,6 +28,7 @@ def operation(
     )
 
 
+@pytest.mark.slow
 def test_the_search_agrees_with_every_linearization() -> None:
     random = Random(1)
     seen: Counter[bool] = Counter()
@@ -48,6 +49,7 @@ def test_the_search_agrees_with_every_linearization() -> None:
     assert min(seen.values()) > 0.12 * seen.total()
 
 
+@pytest.mark.slow
 def test_graph_zones_and_search_agree_on_medium_histories() -> None:
     random = Random(2)
     seen: Counter[str] = Counter()
@@ -177,3 +179,13 @@ def test_short_histories_need_nothing_heavy() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+
+
+def test_the_proof_that_crashed_operations_happened_does_not_go_in_a_ring() -> None:
+    crashed = [
+        replace(operation(n, "cas", pair, None, n, n), outcome=Outcome.INFO, completed=None)
+        for n, pair in enumerate([[1, 2], [2, 1], [2, 3]], start=1)
+    ]
+    result = check([*crashed, operation(4, "read", None, 3, 4, 5)], REGISTER)
+    assert result.verdict is Verdict.INVALID
+    assert result.counterexample

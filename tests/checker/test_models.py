@@ -36,6 +36,7 @@ def test_every_model_is_here() -> None:
     assert {MODEL_OF.get(name, name) for name in OBJECTS} == set(MODELS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OBJECTS)
 def test_agrees_with_every_linearization(name: str) -> None:
     thing, model = OBJECTS[name], MODELS[MODEL_OF.get(name, name)]()

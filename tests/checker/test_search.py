@@ -1,7 +1,11 @@
 """The search, plain and compiled, against every linearization; its limits and its reasons."""
 
+import re
+import sys
 import time
+import tracemalloc
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from random import Random
@@ -10,11 +14,12 @@ import pytest
 
 from checker.columns import Columns
 from checker.history import History, Operation, Outcome
+from checker.linearizability import machine
 from checker.linearizability import search as search_module
 from checker.linearizability.check import check
 from checker.linearizability.exhaust import dead_ends
 from checker.linearizability.problem import Problem, of_operations, of_registers
-from checker.linearizability.search import Search
+from checker.linearizability.search import Found, Search
 from checker.linearizability.shrink import Violation, shrink, violates, weaker, without_the_useless
 from checker.models.catalogue import MODELS
 from checker.verdict import Verdict
@@ -38,6 +43,7 @@ def by_key(parts: list[list[Operation]]) -> Problem:
     return of_registers(columns, [columns.keys.find(key) for key in range(len(parts))], None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OBJECTS)
 def test_every_model_agrees_with_every_linearization(name: str) -> None:
     thing, model = OBJECTS[name], MODELS[MODEL_OF.get(name, name)]()
@@ -92,6 +98,7 @@ def test_registers_on_columns_agree_with_every_linearization(
         assert 150 < valid < 850
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1, 0])
 def test_medium_histories_agree_with_the_polynomial_engines(
     width: int, monkeypatch: pytest.MonkeyPatch
@@ -194,9 +201,44 @@ def test_a_time_limit_ends_one_slow_step(seconds: float) -> None:
     result = check(exploding(60), model, engine="search", time_limit_s=seconds)
     took = time.monotonic() - started
     assert result.verdict is Verdict.UNKNOWN
-    assert result.reason.startswith("the time limit was reached after 62 of 122 events of key 'k'")
-    assert "where 60 operations overlapped" in result.reason
+    assert re.match(
+        r"the time limit was reached after \d\d of 122 events of key 'k', at position 10000\d\d of "
+        r"the log, where \d\d operations overlapped; \d+ configurations were possible at once",
+        result.reason,
+    ), result.reason
     assert 0.9 * seconds < took < 1.1 * seconds + 0.05
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_memory_limit_is_kept_and_used(compiled: bool) -> None:
+    limit = 3_000_000 if compiled else 600_000
+    problem = by_key([exploding(60)])
+    found(by_key([exploding(3)]), compiled)  # Loads what is compiled.
+    search = Search(problem, time.monotonic() + 60, limit, compiled)
+    before = tracemalloc_peak(lambda: None)
+    held: list[Found] = []
+    peak = tracemalloc_peak(lambda: held.append(search.part(0))) - before
+    assert (held[0].verdict, held[0].limit) == (None, "memory limit")
+    assert peak < 1.1 * limit
+    if compiled:
+        assert peak > 0.6 * limit
+
+
+def tracemalloc_peak(action: Callable[[], None]) -> int:
+    """The most memory that was in use, in bytes, while that was done."""
+    tracemalloc.start()
+    action()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak
+
+
+def test_a_short_history_that_is_hard_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "SLOW_S", 0.0)
+    problem = by_key([exploding(20)])
+    hard = Search(problem, time.monotonic() + 60, 1_000_000).part(0)
+    assert "numba" in sys.modules
+    assert (hard.verdict, hard.limit) in ((None, "memory limit"), (False, ""))
 
 
 def test_keys_are_searched_by_an_executor() -> None:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+import pytest
+
 from checker.columns import Columns
 from checker.history import Operation, Outcome
 from checker.linearizability.bounds import check_unique_ids
@@ -61,6 +63,7 @@ def numbered(random: Random, witness: Sequence[Operation]) -> dict[int, int]:
     return versions
 
 
+@pytest.mark.slow
 def test_versions_prove_only_what_is_so() -> None:
     thing, model = OBJECTS["etcd"], MODELS["etcd"]()
     random = Random(41)

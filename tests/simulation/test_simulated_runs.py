@@ -13,7 +13,7 @@ import pytest
 
 from harness.config import RunConfig
 from harness.simulation.plugin import SimulateSeeds
-from harness.simulation.scenario import swarm
+from harness.simulation.scenario import Scenario, swarm
 from harness.simulation.shrink import shrink, told
 from harness.simulation.simulate import simulate
 from harness.simulation.world import CALM
@@ -54,7 +54,7 @@ def test_a_run_is_the_same_to_the_byte_whatever_the_hash_seed(tmp_path: Path) ->
 def test_seeds_repeat_themselves_in_other_processes(tmp_path: Path) -> None:
     script = """
 from harness.config import RunConfig
-from harness.simulation.scenario import swarm
+from harness.simulation.scenario import Scenario, swarm
 from harness.simulation.simulate import simulate
 for system in ("raft", "paxos", "ring"):
     for seed in range(1, 7):
@@ -210,3 +210,9 @@ def _plugin() -> list[str]:
 
     installed = any(point.name == "labrys" for point in entry_points(group="pytest11"))
     return [] if installed else ["-p", "harness.simulation.plugin"]
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parent / "once_failed").glob("*.json")))
+def test_what_once_failed_does_not_fail_again(path: Path) -> None:
+    found = simulate(Scenario.from_json(json.loads(path.read_text()), path))
+    assert found.kind == "", found.reason

@@ -15,6 +15,7 @@ from harness.simulation.disk import Disk
 from harness.simulation.network import Network
 from harness.simulation.node import SimulatedNode
 from harness.simulation.scenario import Scenario, swarm
+from harness.simulation.trace import Trace
 from harness.simulation.world import CALM, Clog, Latency, World, draw_world
 from systems_under_test.node import Message, Node, Payload, Persist, SetTimer
 from systems_under_test.requests import Request
@@ -99,7 +100,8 @@ def carried(world: World, count: int, cut: bool = False) -> list[tuple[int, int]
         assert isinstance(message.payload, Request)
         arrived.append((clock.now_ns(), message.payload.sequence))
 
-    network = Network(clock, world, NODES, Random(7), arrive)
+    network = Network(clock, world, NODES, Random(7))
+    network.receivers["n2"] = arrive
     if cut:
         network.cut_links([("n1", "n2")])
 
@@ -156,6 +158,19 @@ def test_a_crash_keeps_what_was_synced_and_at_most_a_beginning_of_the_rest(
     assert torn or not lost
 
 
+def test_a_replacement_is_there_wholly_or_not_at_all() -> None:
+    seen = set()
+    for seed in range(20):
+        disk = Disk(Random(seed), torn=True)
+        disk.write([request(1), request(2)])
+        disk.synced()
+        disk.write([request(3), request(4)], replaces=True)
+        disk.crash()
+        seen.add(len(disk.durable) == 2 and disk.durable[0] == request(3))
+        assert disk.durable in ([request(1), request(2)], [request(3), request(4)])
+    assert seen == {True, False}
+
+
 # --- the driver of a node -------------------------------------------------------------------------
 
 
@@ -187,7 +202,8 @@ def place_of(world: World, number: int = 0) -> tuple[VirtualClock, SimulatedNode
         Disk(Random(1), torn=False),
         Random(1),
         lambda message: sent.append(clock.now_ns()),
-        lambda place, event, persists: None,
+        Trace(keep=False),
+        lambda: None,
         number,
     )
     place.start()

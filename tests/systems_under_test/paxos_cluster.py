@@ -6,7 +6,9 @@ is written to `trace`, one line each.
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import fields
+from itertools import groupby
 from random import Random
 from typing import Any
 
@@ -31,6 +33,7 @@ from systems_under_test.paxos.messages import (
     Promise,
     Promised,
     Proposal,
+    Value,
     Voted,
 )
 from systems_under_test.paxos.node import Paxos
@@ -216,7 +219,7 @@ class PaxosCluster:
 
     def chosen_by(self, name: str) -> list[str]:
         """What that node knows to be chosen, in order of the slots."""
-        return [show(value) for value in self.live[name].values]
+        return runs_of_no_ops(self.live[name].values)
 
     def accepted_by(self, name: str) -> list[str]:
         accepted = self.live[name].accepted
@@ -229,24 +232,35 @@ def show(value: Any) -> str:
         case Ballot():
             return str(value)
         case Proposal(ballot, _, command):
-            return f"{ballot}/{show(command)}"
+            return f"{ballot}/{show_value(command)}"
         case Request(session, sequence, function, key, argument):
             words = [function, key, "" if argument is None else json.dumps(argument)]
             text = " ".join(word for word in words if word)
             return text if session == 0 else f"{text} ({session}/{sequence})"
-        case tuple() if all(isinstance(item, Proposal) for item in value):
+        case tuple() if value and all(isinstance(item, Proposal) for item in value):
             return "[" + ", ".join(f"{item.slot}:{show(item)}" for item in value) + "]"
         case tuple():
-            return "[" + ", ".join("no-op" if v is None else show(v) for v in value) + "]"
+            return "[" + ", ".join(runs_of_no_ops(value)) + "]"
         case Payload():
             named = ((f.name, getattr(value, f.name)) for f in fields(value))  # type: ignore[arg-type]
             return type(value).__name__ + "(" + ", ".join(f"{n}={show(v)}" for n, v in named) + ")"
-        case None:
-            return "no-op"
         case str():
             return value
         case _:
             return json.dumps(value)
+
+
+def show_value(value: Value) -> str:
+    return "no-op" if value is None else show(value)
+
+
+def runs_of_no_ops(values: Iterable[Any]) -> list[str]:
+    """The values of slots in a few words: many no-ops in a row are counted."""
+    shown: list[str] = []
+    for is_no_op, group in groupby(values, key=lambda value: value is None):
+        run = [show_value(value) for value in group]
+        shown += [f"{len(run)} no-ops"] if is_no_op and len(run) > 1 else run
+    return shown
 
 
 def write(value: Any, key: str = "k") -> Request:

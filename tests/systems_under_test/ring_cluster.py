@@ -16,6 +16,7 @@ from checker.models.catalogue import MODELS
 from checker.verdict import Verdict
 from systems_under_test.node import (
     CancelTimer,
+    Compact,
     Effect,
     Event,
     Message,
@@ -109,6 +110,9 @@ class RingCluster:
             case Persist(record):
                 self.disks[name].append(record)
                 self.trace.append(f"{name} persists {show(record)}")
+            case Compact(records):
+                self.disks[name] = list(records)
+                self.trace.append(f"{name} compacts its journal to {len(records)} records")
             case SetTimer(timer, after_ns):
                 self.timers[name][timer] = after_ns
             case CancelTimer(timer):
@@ -250,3 +254,10 @@ class AnyCoordinator(Ring):
 
     def coordinator_of(self, key: str) -> str:
         return self.node_id
+
+
+class ShortJournals(AnyCoordinator):
+    """Compacts its journal at nearly every beat."""
+
+    COMPACT_RECORDS = 3
+    COMPACT_FACTOR = 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -40,6 +41,13 @@ class Recording(Node):
                 self.send("n2", Reply(message.payload.sequence, letter))
 
 
+async def until(happened: Callable[[], bool]) -> None:
+    """Wait for something, for as long as a slow disk may take."""
+    deadline = time.monotonic() + 20
+    while not happened() and time.monotonic() < deadline:
+        await asyncio.sleep(0.005)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_no_message_overtakes_a_record_that_stands_before_it(tmp_path: Path, seed: int) -> None:
     """Each record is durable before any message that its node sent after it."""
@@ -66,11 +74,11 @@ def test_no_message_overtakes_a_record_that_stands_before_it(tmp_path: Path, see
             server.step(event)
             if random.random() < 0.5:
                 await asyncio.sleep(random.random() / 300)
-        await asyncio.sleep(0.05)
+        await until(lambda: len(happened) == len(effects))
         journal.close()
 
-    asyncio.run(scenario())
     effects = "".join(functions)
+    asyncio.run(scenario())
     assert sorted(happened) == sorted(effects)
     # The n-th message may leave once all records that stand before it have been written.
     done = {"p": 0, "s": 0}
@@ -115,7 +123,8 @@ def test_compactions_keep_their_place_among_records_and_messages(tmp_path: Path,
             server.step(Received(Message("client-1", "n1", Request(0, number, function))))
             if random.random() < 0.5:
                 await asyncio.sleep(random.random() / 300)
-        await asyncio.sleep(0.05)
+        wanted = "".join(functions).count("s")
+        await until(lambda: len(sent) == wanted and not server._syncing)
         journal.close()
 
     asyncio.run(scenario())

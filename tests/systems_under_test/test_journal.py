@@ -262,3 +262,14 @@ def test_a_compaction_that_fails_is_final(tmp_path: Path, monkeypatch: pytest.Mo
             journal.replace(lines([Voted(1)]))
     journal.close()
     assert reopened(path).records == sum(map(tuple, GROUPS), ())
+
+
+def test_a_replacement_that_was_cut_short_leaves_the_journal_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    written(path, GROUPS)
+    path.with_name("journal.new").write_bytes(HEADER + b"half")
+    assert len(reopened(path).records) == 6
+    journal = Journal(path, CODEC)
+    journal.replace(lines([Voted(7)]))
+    journal.close()
+    assert reopened(path).records == (Voted(7),)

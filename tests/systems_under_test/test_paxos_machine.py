@@ -6,9 +6,9 @@ judged in a simple sense: they write distinct values, so a read tells which writ
 value may not return after a read that began later has seen a newer one.
 """
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -18,13 +18,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from systems_under_test.node import Received
 from systems_under_test.paxos.node import Paxos
 from systems_under_test.paxos.state import ELECTION, QUORUM, SILENCE, Role
+from systems_under_test.quorum import majority
 from systems_under_test.requests import ErrorCode, Refusal, Reply
+from tests.deep import DEEP
 from tests.systems_under_test.paxos_cluster import PaxosCluster
 
 KEY = "k"
-DEEP = int(os.environ.get("LABRYS_DEEP", "1"))
-"""Multiplies the number of runs."""
-
 ANY = st.integers(0, 2**16)
 """Chooses one of however many there are, by the remainder."""
 
@@ -77,11 +76,25 @@ class PaxosMachine(RuleBasedStateMachine):
         for _ in range(min(count, len(self.cluster.in_flight))):
             self.cluster.hand_over(self.cluster.in_flight.pop(0))
 
-    @rule(first=ANY, second=ANY)
-    def deliver_between_two(self, first: int, second: int) -> None:
-        """Let two nodes talk while the others hear nothing."""
-        names = self.cluster.names
-        self.cluster.stabilize(names[first % self.size], names[second % self.size])
+    @rule(which=ANY)
+    def talk(self, which: int) -> None:
+        """Let some nodes talk until they have nothing more to say, while others hear nothing."""
+        self.cluster.stabilize(*self.some(which))
+
+    @rule(choice=ANY, which=ANY)
+    def lead(self, choice: int, which: int) -> None:
+        """Let a node seek to lead with some others, as random steps seldom do."""
+        names = [name for name in self.some(which) if name in self.cluster.live]
+        if name := self.one_of(names, choice):
+            self.cluster.forget_leader(*names)
+            if self.cluster.live[name].role is not Role.LEADER:  # A lone member leads on.
+                self.cluster.fire(name, ELECTION)
+            self.cluster.stabilize(*names)
+
+    def some(self, which: int) -> list[str]:
+        """A majority of the nodes, or more."""
+        count = majority(self.size) + which % (self.size - majority(self.size) + 1)
+        return sorted(Random(which).sample(self.cluster.names, count))
 
     @rule(choice=ANY)
     def duplicate(self, choice: int) -> None:
@@ -108,7 +121,7 @@ class PaxosMachine(RuleBasedStateMachine):
 
     @rule(choice=ANY, messages=st.integers(0, 24))
     def compete(self, choice: int, messages: int) -> None:
-        """Let a proposer go on undisturbed for a while, as random steps seldom do."""
+        """Let a proposer go on undisturbed for a while."""
         name = self.one_of(self.cluster.live, choice)
         if name is None or self.cluster.live[name].role is Role.LEADER:
             return
@@ -172,12 +185,13 @@ class PaxosMachine(RuleBasedStateMachine):
 
     def judge_answer(self, asked: Asked, answer: Reply | Refusal) -> None:
         if isinstance(answer, Refusal):
-            if asked.function == "read":
+            if asked.function in ("read", "members"):
                 assert ErrorCode.of(answer.error).definite, f"{answer} leaves a read open"
-            elif ErrorCode.of(answer.error).definite:
+            elif asked.function == "write" and ErrorCode.of(answer.error).definite:
                 self.never.add(asked.value)
             return
-        if asked.function not in ("read", "write"):
+        if asked.function in ("add", "remove", "members"):
+            assert answer.result == sorted(answer.result)
             return
         if asked.function == "write":
             assert answer.result == asked.value
@@ -214,7 +228,8 @@ class PaxosMachine(RuleBasedStateMachine):
         for node in self.cluster.live.values():
             if node.role is Role.LEADER:
                 assert len(node.batches) <= node.MAX_IN_FLIGHT
-                assert node.chosen < node.next_slot <= node.last_known_slot + 1
+                furthest = max(node.last_known_slot, node.chosen_elsewhere)
+                assert node.chosen < node.next_slot <= furthest + 1
             else:
                 assert not node.batches
                 assert not node.pending
@@ -228,10 +243,23 @@ class SmallBatches(Paxos):
     MAX_IN_FLIGHT = 2
     MAX_LEARNED = 2
     MAX_PENDING = 5
+    WINDOW = 3
 
 
 class SmallBatchesMachine(PaxosMachine):
     system = SmallBatches
+
+
+class ChangingMembersMachine(SmallBatchesMachine):
+    size = 4
+
+    @rule(choice=ANY, node=ANY, function=st.sampled_from(["add", "remove", "members"]))
+    def change(self, choice: int, node: int, function: str) -> None:
+        if name := self.serving(choice):
+            client = f"client-{len(self.asked) + 1}"
+            target = None if function == "members" else self.cluster.names[node % self.size]
+            self.asked[client] = Asked(function, target, None)
+            self.cluster.request(name, function, argument=target, client=client)
 
 
 class FiveNodesMachine(PaxosMachine):
@@ -251,3 +279,5 @@ TestFiveNodes = FiveNodesMachine.TestCase
 TestFiveNodes.settings = QUICK
 TestSmallBatches = SmallBatchesMachine.TestCase
 TestSmallBatches.settings = QUICK
+TestChangingMembers = ChangingMembersMachine.TestCase
+TestChangingMembers.settings = QUICK

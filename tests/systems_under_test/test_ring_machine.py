@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from checker.verdict import Verdict
 from systems_under_test.node import Received
 from systems_under_test.ring.node import Ring
-from tests.systems_under_test.ring_cluster import AnyCoordinator, RingCluster
+from tests.systems_under_test.ring_cluster import AnyCoordinator, RingCluster, ShortJournals
 
 DEEP = int(os.environ.get("LABRYS_DEEP", "1"))
 """Multiplies the number of runs."""
@@ -147,9 +147,9 @@ class FiveNodesMachine(RingMachine):
 
 
 class MembersMachine(RingMachine):
-    """Nodes come and go, too."""
+    """Nodes come and go, too, and journals are compacted all the time."""
 
-    system = AnyCoordinator
+    system = ShortJournals
     spares = 1
 
     @rule(choice=ANY, function=st.sampled_from(["add", "remove"]), node=ANY)
