@@ -179,7 +179,7 @@ def test_the_line_that_reproduces_a_run_asks_for_the_same_run(
     values: str,
 ) -> None:  # fmt: skip
     config = RunConfig(
-        system="ring",
+        system="raft",
         environment="local",
         nodes=nodes,
         clients=clients,
@@ -195,10 +195,10 @@ def test_the_line_that_reproduces_a_run_asks_for_the_same_run(
         named = given.pop("faults").split(",")
         given_faults = () if named == ["none"] else tuple(named)
     else:
-        given_faults = RunConfig(system="ring").faults
+        given_faults = RunConfig(system="raft").faults
     kinds = {name: type(getattr(config, name)) for name in given}
     again = RunConfig(
-        system="ring",
+        system="raft",
         faults=given_faults,
         **{name: kinds[name](value) for name, value in given.items()},
     )
@@ -206,7 +206,7 @@ def test_the_line_that_reproduces_a_run_asks_for_the_same_run(
 
 
 def test_options_survive_being_stored(tmp_path: Path) -> None:
-    config = RunConfig(system="ring", faults=(), seed=3, time_limit=12.5)
+    config = RunConfig(system="raft", faults=(), seed=3, time_limit=12.5)
     (tmp_path / "config.toml").write_text(config.to_toml())
     assert RunConfig.from_values(RunConfig.read_toml(tmp_path / "config.toml")) == config
     other = replace(config, faults=("kill",), environment="local")

@@ -112,7 +112,7 @@ def test_a_change_that_is_refused_is_asked_for_again_and_told() -> None:
 
 
 def test_spares_are_for_systems_whose_members_change() -> None:
-    config = RunConfig(system="ring", nodes=3, spares=2, faults=("membership",))
+    config = RunConfig(system="raft", nodes=3, spares=2, faults=("membership",))
     assert config.member_names == ("n1", "n2", "n3")
     assert config.node_names == ("n1", "n2", "n3", "n4", "n5")
     assert "--spares 2" in config.command
@@ -120,4 +120,4 @@ def test_spares_are_for_systems_whose_members_change() -> None:
         with pytest.raises(UsageError, match="members of the system 'single' never change"):
             RunConfig(system="single", **options)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="--spares cannot be 23"):
-        RunConfig(system="ring", nodes=3, spares=23)
+        RunConfig(system="raft", nodes=3, spares=23)
