@@ -164,8 +164,12 @@ class Membership(Transfer):
         asked, self.asked = self.asked, None
         if asked is not None:
             self.send(asked.client, Reply(asked.request.sequence, list(members)))
-        self.send_heartbeats()  # Those who are removed hear that it is so, if they hear it at all.
+        before = dict(self.progress)
         self.follow_members(self.log.last_index)
+        for peer in sorted(before.keys() - self.progress.keys()):
+            # Let those who are removed hear that it is so, if this arrives: nobody waits for them.
+            if before[peer].match_index >= self.log.base_index:
+                self.send(peer, self.entries_after(before[peer].match_index, self.MAX_BATCH))
         if self.node_id not in members:
             # "The leader steps down [...] once it has committed the C-new log entry" (§6). Whoever
             # holds the most of our log may stand at once.

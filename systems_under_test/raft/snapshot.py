@@ -38,8 +38,8 @@ class Snapshots(Reads):
     """Taking snapshots, sending them, and installing those of a leader."""
 
     COMPACT_AFTER = 10_000
-    """So many applied entries in the log at least are worth a snapshot. A machine that holds more
-    keys than that waits for as many entries, so that writing snapshots never outweighs the log."""
+    """So many applied entries in the log at least are worth a snapshot. Where the last one held
+    more keys than that, as many entries are, so that writing snapshots never outweighs the log."""
 
     KEEP = 5_000
     """Entries that stay behind a snapshot, for followers that are a little late."""
@@ -53,7 +53,8 @@ class Snapshots(Reads):
 
     def compact_if_due(self) -> None:
         """Take a snapshot if the log has grown enough since the last one."""
-        due = max(self.COMPACT_AFTER, self.KEEP + len(self.machine.values))
+        parts = 0 if self.snapshot is None else len(self.snapshot.parts)
+        due = max(self.COMPACT_AFTER, self.KEEP + parts * self.PART_SIZE)
         if self.applied - self.log.base_index >= due:
             self.take_snapshot()
 
