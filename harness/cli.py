@@ -52,6 +52,7 @@ def run(
         str | None, typer.Option(help="Families or single faults, with commas; or none.")
     ] = None,
     nodes: Annotated[int | None, typer.Option(help="Nodes of the cluster.")] = None,
+    spares: Annotated[int | None, typer.Option(help="Nodes beside them, to be added.")] = None,
     clients: Annotated[int | None, typer.Option(help="Concurrent clients.")] = None,
     time_limit: Annotated[float | None, typer.Option(help="Seconds of calls.")] = None,
     rate: Annotated[

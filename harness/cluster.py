@@ -67,6 +67,9 @@ class Cluster(ABC):
 
     capabilities: frozenset[Capability]
     nodes: tuple[NodeId, ...]
+    members: tuple[NodeId, ...]
+    """The nodes that the system begins with; the others are spares, which run and wait."""
+
     clock: Clock
     findings: Sequence[str] = ()
     """What the cluster itself found wrong with the system, in sentences."""

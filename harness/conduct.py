@@ -78,6 +78,7 @@ def _cluster(config: RunConfig, directory: RunDirectory) -> Cluster:
     return kind(
         system=system(config.system).path,
         nodes=config.node_names,
+        members=config.member_names,
         seed=config.seed,
         folder=directory.logs,
         clock=RealClock(),

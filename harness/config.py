@@ -24,6 +24,8 @@ LONGEST_S = 7 * 24 * 3600
 class RunConfig:
     """The options of one run. Raises `UsageError` for what does not exist or makes no sense.
 
+    `nodes` are those that the system begins with; `spares` run beside them, to be added later.
+
     `faults` are names of families or of single faults, none at all for a run without faults. `rate`
     is in operations a second over all clients, 0 for as fast as they go. Times are in seconds:
     `time_limit` of the calls under faults, `operation_timeout` of one operation, `recovery_limit`
@@ -35,6 +37,7 @@ class RunConfig:
     workload: str = "register"
     environment: str = "auto"
     nodes: int = 5
+    spares: int = 0
     clients: int = 10
     time_limit: float = 30.0
     faults: tuple[str, ...] = ("partition", "kill")
@@ -50,12 +53,13 @@ class RunConfig:
     check_online: bool = False
 
     def __post_init__(self) -> None:
-        system(self.system).node_class()
+        node_class = system(self.system).node_class()
         workload(self.workload)
         known("environment", self.environment, ENVIRONMENTS)
         for name in self.faults:
             known("fault", name, (*FAMILIES, *FAULTS))
         _within("--nodes", self.nodes, 1, MOST_NODES)
+        _within("--spares", self.spares, 0, MOST_NODES - self.nodes)
         _within("--clients", self.clients, 1, MOST_CLIENTS)
         _within("--time-limit", self.time_limit, 0.1, LONGEST_S)
         _within("--rate", self.rate, 0, 1_000_000)
@@ -67,7 +71,12 @@ class RunConfig:
         _within("--check-time-limit", self.check_time_limit, 0.1, LONGEST_S)
         _within("--check-memory-limit", self.check_memory_limit, 64, 1 << 20)
         _check_values(self.values)
-        choose_faults(self.faults, self.nodes)
+        families = choose_faults(self.faults, self.nodes)
+        if (self.spares or "membership" in families) and not node_class.changes_members:
+            raise UsageError(
+                f"the members of the system {self.system!r} never change; "
+                "leave --spares and the fault membership out"
+            )
 
     @property
     def shape(self) -> Shape:
@@ -79,7 +88,13 @@ class RunConfig:
 
     @property
     def node_names(self) -> tuple[str, ...]:
-        return tuple(f"n{number}" for number in range(1, self.nodes + 1))
+        """All nodes: the members, then the spares."""
+        return tuple(f"n{number}" for number in range(1, self.nodes + self.spares + 1))
+
+    @property
+    def member_names(self) -> tuple[str, ...]:
+        """The nodes that the system begins with."""
+        return self.node_names[: self.nodes]
 
     @property
     def command(self) -> str:

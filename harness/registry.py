@@ -45,6 +45,11 @@ class System:
 
 _SYSTEMS = (
     System("raft", "systems_under_test.raft.node:Raft", "Raft: replicated log, one leader"),
+    System(
+        "raft-compacts-often",
+        "systems_under_test.raft.node:RaftCompactsOften",
+        "Raft with a snapshot every few entries, so that short runs are full of them",
+    ),
     System("paxos", "systems_under_test.paxos.node:Paxos", "Multi-Paxos: a log, one leader"),
     System(
         "ring",
@@ -101,6 +106,16 @@ _SYSTEMS = (
         "raft-never-truncates",
         "systems_under_test.raft.flawed:RaftNeverTruncates",
         "flawed: entries that conflict with the leader's stay",
+    ),
+    System(
+        "raft-snapshots-without-sessions",
+        "systems_under_test.raft.flawed:RaftSnapshotsWithoutSessions",
+        "flawed: a snapshot holds the values and not the clients' sessions",
+    ),
+    System(
+        "raft-one-step-change",
+        "systems_under_test.raft.flawed:RaftOneStepChange",
+        "flawed: members change in one step, and several changes at once",
     ),
     System(
         "raft-no-pre-vote",

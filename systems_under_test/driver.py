@@ -3,8 +3,9 @@
 Everything runs in one asyncio loop; only the journal's writes run in a thread. While an fsync is
 under way further events are stepped, the records that they persist are collected for the next
 group, and what they send waits behind the group that it may depend on. So one fsync serves many
-steps, and no message overtakes a record. Timers are invisible outside the node and are set at
-once: a timer that was set anew must not fire because the disk is slow.
+steps, and no message overtakes a record. A compaction is such a group as well: one that replaces
+the file, and with it all records that wait to be written. Timers are invisible outside the node and
+are set at once: a timer that was set anew must not fire because the disk is slow.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import traceback
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from enum import IntEnum
+from itertools import chain
 from typing import Any
 
 from systems_under_test.connections import Address, Connection, Link, log
@@ -79,8 +81,10 @@ class Server:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._turn_due = False
         self._records: list[bytes] = []
+        self._instead: tuple[Payload, ...] | None = None
+        """What the next group puts in the place of all records, before its own."""
+
         self._after_records: list[Message] = []
-        self._compacts = False
         self._syncing = False
         self._after_sync: list[Message] = []
         self._written: tuple[Payload | None, bytes] = (None, b"")
@@ -99,7 +103,9 @@ class Server:
         except OSError as error:
             log(f"cannot listen on {listen[0]}:{listen[1]}: {error.strerror or error}")
             return Exit.ADDRESS_TAKEN
-        self.step(Started(self.journal.records))
+        stored, self.journal.records = self.journal.records, ()  # Nobody needs them after this.
+        self.step(Started(stored))
+        del stored
         await listener.start_serving()
         log(f"listening on {listen[0]}:{listen[1]}")
         links = [asyncio.create_task(link.keep_connected()) for link in self.links.values()]
@@ -136,9 +142,8 @@ class Server:
                 case Persist(record):
                     self._records.append(self.codec.encode(record))
                 case Compact(records):
-                    # What waits to be written is older, and said by these records too.
-                    self._records = [self.codec.encode(record) for record in records]
-                    self._compacts = True
+                    self._instead = records
+                    self._records = []
                 case SetTimer(name, after_ns):
                     self._cancel(name)
                     self._timers[name] = self._loop.call_later(after_ns / 1e9, self._fire, name)
@@ -157,7 +162,7 @@ class Server:
 
     def _send_in_order(self, message: Message) -> None:
         """Send now, or once the records are durable that were persisted before this message."""
-        if self._records or self._compacts:
+        if self._records or self._instead is not None:
             self._after_records.append(message)
         elif self._syncing:
             self._after_sync.append(message)
@@ -194,16 +199,22 @@ class Server:
             log(" ".join(f"{name}={facts[name]}" for name in _LOGGED if name in facts))
 
     def _start_sync(self) -> None:
-        if self._syncing or not (self._records or self._compacts):
+        if self._syncing or not (self._records or self._instead is not None):
             return
         self._syncing = True
-        write = self.journal.replace if self._compacts else self.journal.append
-        self._compacts = False
         records, self._records = self._records, []
+        instead, self._instead = self._instead, None
         self._after_sync, self._after_records = self._after_records, []
         self.counters["records"] += len(records)
-        self.counters["fsyncs"] += 1
-        writing = self._loop.run_in_executor(self._disk, write, records)
+        if instead is None:
+            self.counters["fsyncs"] += 1
+            writing = self._loop.run_in_executor(self._disk, self.journal.append, records)
+        else:
+            self.counters["records"] += len(instead)
+            self.counters["fsyncs"] += 2  # The file, and the folder that names it.
+            # Payloads are immutable, so the thread may encode them while the node goes on.
+            lines = chain(map(self.codec.encode, instead), records)
+            writing = self._loop.run_in_executor(self._disk, self.journal.replace, lines)
         writing.add_done_callback(self._synced)
 
     def _synced(self, writing: "asyncio.Future[None]") -> None:

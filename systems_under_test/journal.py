@@ -7,6 +7,9 @@ of power that writes pages out of order, can spoil the last frame only. So a bad
 valid after it is a torn tail: no fsync had returned for it, nobody was promised anything, and it
 is cut off. A bad frame with a valid one after it is damage to what was promised: `JournalDamaged`.
 
+Compaction writes a new file beside the old one, syncs it, renames it over the old one and syncs the
+folder: a crash at any moment leaves one of the two whole under the journal's name.
+
 After a failed write or fsync nobody knows what is on the disk, and a second fsync may succeed
 without having written anything (Rebello et al., "Can Applications Recover from fsync Failures?",
 2020). So `JournalFailed` is final: the node must stop.
@@ -18,7 +21,7 @@ import fcntl
 import os
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from systems_under_test.wire import Codec, Malformed
@@ -26,6 +29,9 @@ from systems_under_test.wire import Codec, Malformed
 HEADER = b"labrys journal 1\n"
 _MARK = b"\xf5\xf5\xf5\xf5"
 """How a frame begins: bytes that no UTF-8 text holds, so that frames are found after damage."""
+
+_FRAME = 2**20
+"""So many bytes of records, or a little more, make a frame of a compacted journal."""
 
 _LENGTH = struct.Struct("<I")
 _HEAD = len(_MARK) + 2 * _LENGTH.size
@@ -127,6 +133,9 @@ class Journal:
 
     def _read_and_cut(self) -> list[bytes]:
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(self._file).st_ino != self.path.stat().st_ino:
+            raise BlockingIOError  # Another node replaced the file since we opened it.
+        self.path.with_name(self.path.name + ".new").unlink(missing_ok=True)  # Never finished.
         data = self.path.read_bytes()
         bodies, end = read_frames(data, str(self.path))
         self.cut = len(data) - end
@@ -137,44 +146,48 @@ class Journal:
         os.fsync(self._file)
         return bodies
 
-    def append(self, lines: Sequence[bytes]) -> None:
-        """Write the records as one group and return when they are durable, else `JournalFailed`.
+    # Neither method must be called again after it has raised, nor before an earlier call of either
+    # has returned.
 
-        Must not be called again after it has raised, nor before an earlier call has returned.
-        """
-        data = memoryview(frame(lines))
+    def append(self, lines: Sequence[bytes]) -> None:
+        """Write the records as one group and return when they are durable, else `JournalFailed`."""
         try:
-            while data:
-                data = data[os.write(self._file, data) :]
+            _write(self._file, frame(lines))
             _sync(self._file)
         except OSError as error:
-            raise JournalFailed(
-                f"cannot write the journal {self.path}: {error.strerror}; "
-                "the node stops, since nobody knows what reached the disk"
-            ) from None
+            raise self._failed(error) from None
 
-    def replace(self, lines: Sequence[bytes]) -> None:
-        """Have the journal hold these records alone; durable on return, else `JournalFailed`.
+    def replace(self, lines: Iterable[bytes]) -> None:
+        """Put these records in the place of all others, and return when that is durable.
 
-        They are written beside it and renamed over it, so a crash leaves the one or the other.
+        The file under the journal's name is the old one until the new one is whole and synced.
+        Raises `JournalFailed`.
         """
         fresh = self.path.with_name(self.path.name + ".new")
         try:
-            file = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            data = memoryview(HEADER + frame(lines))
-            while data:
-                data = data[os.write(file, data) :]
-            os.fsync(file)
-            os.rename(fresh, self.path)
-            _sync_folder(self.path.parent)
+            file = _open_new(fresh)
+            try:
+                # Whoever opens the journal from now on must meet this node's lock.
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _write(file, HEADER)
+                for group in _grouped(lines):
+                    _write(file, frame(group))
+                os.fsync(file)
+                os.rename(fresh, self.path)
+                _sync_folder(self.path)
+            except BaseException:
+                os.close(file)
+                raise
         except OSError as error:
-            raise JournalFailed(
-                f"cannot replace the journal {self.path}: {error.strerror}; "
-                "the node stops, since nobody knows what reached the disk"
-            ) from None
+            raise self._failed(error) from None
         os.close(self._file)
         self._file = file
+
+    def _failed(self, error: OSError) -> JournalFailed:
+        return JournalFailed(
+            f"cannot write the journal {self.path}: {error.strerror}; "
+            "the node stops, since nobody knows what reached the disk"
+        )
 
     def close(self) -> None:
         os.close(self._file)
@@ -187,21 +200,45 @@ def _cannot_open(path: Path, error: OSError) -> JournalFailed:
 def _create(path: Path) -> None:
     """Make an empty journal that appears under its name only when its header is durable."""
     fresh = path.with_name(path.name + ".new")
-    fresh.unlink(missing_ok=True)
-    file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    file = _open_new(fresh)
     try:
-        os.write(file, HEADER)
+        _write(file, HEADER)
         os.fsync(file)
     finally:
         os.close(file)
     os.rename(fresh, path)
-    _sync_folder(path.parent)
+    _sync_folder(path)
+
+
+def _open_new(path: Path) -> int:
+    path.unlink(missing_ok=True)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+
+
+def _write(file: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(file, left) :]
 
 
 def _sync_folder(path: Path) -> None:
-    """Make the names in a folder durable."""
-    folder = os.open(path, os.O_RDONLY)
+    """Make the file's name durable: a rename is a change of its folder."""
+    folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _grouped(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """The lines in groups of about `_FRAME` bytes."""
+    group: list[bytes] = []
+    size = 0
+    for line in lines:
+        group.append(line)
+        size += len(line)
+        if size >= _FRAME:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group

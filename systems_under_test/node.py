@@ -6,9 +6,9 @@ therefore runs in the simulator, as a local process and in a container. The idea
 raft library, Stateright's actors and h11.
 
 The one rule that protocols rely on for their safety: **effects are performed in order, and a
-`Persist` is durable (synced to disk) before any later effect of the same step becomes visible.** So
-a promise is kept by persisting it first and sending the answer second. A driver may sync once for
-many steps as long as nothing overtakes the `Persist` that stands before it.
+`Persist` or `Compact` is durable (synced to disk) before any later effect of the same step becomes
+visible.** So a promise is kept by persisting it first and sending the answer second. A driver may
+sync once for many steps as long as nothing overtakes the `Persist` that stands before it.
 """
 
 from abc import ABC, abstractmethod
@@ -52,7 +52,7 @@ class Message(NamedTuple):
 
 
 class Started(NamedTuple):
-    """The node begins, with every record that it has ever persisted, oldest first.
+    """The node begins, with the records that it persisted since it last compacted, oldest first.
 
     It is the first event and comes exactly once in the life of a `Node` object. A crashed node
     comes back as a new object that knows nothing but `stored`.
@@ -104,10 +104,10 @@ class Persist(NamedTuple):
 
 
 class Compact(NamedTuple):
-    """Replace all that was persisted so far by these records, atomically.
+    """Replace all that was ever persisted by these records, at once: a crash finds the old ones or
+    the new ones, never a part of either. Durable before any later effect of the same step.
 
-    Like a `Persist`, it is durable before any later effect of the same step. A crash before that
-    leaves the journal as it was.
+    What is large is better told in several records, since each is one line of the journal.
     """
 
     records: tuple[Payload, ...]
@@ -128,9 +128,9 @@ class Node(ABC):
     """One replica: a deterministic function of its arguments and of the events it was given.
 
     A system overrides the three handlers and `facts`, and calls `send`, `broadcast`, `set_timer`,
-    `cancel_timer` and `persist`. Handlers never block, read a clock, or draw from anything but
-    `self.random`. An `AssertionError` out of a handler means that the protocol broke an invariant
-    of its own: drivers stop the node and report it as a finding.
+    `cancel_timer`, `persist` and `compact`. Handlers never block, read a clock, or draw from
+    anything but `self.random`. An `AssertionError` out of a handler means that the protocol broke
+    an invariant of its own: drivers stop the node and report it as a finding.
     """
 
     payloads: ClassVar[tuple[type[Payload], ...]] = ()
@@ -148,10 +148,26 @@ class Node(ABC):
         """Of so many nodes, how many may fail for ever while the others go on serving."""
         return count - majority(count)
 
-    def __init__(self, node_id: NodeId, peers: Iterable[NodeId], random: Random) -> None:
-        """`peers` are the other nodes of the cluster, without this one."""
+    changes_members: ClassVar[bool] = False
+    """Whether nodes can join and leave: the requests `add`, `remove` and `members` are served."""
+
+    def __init__(
+        self,
+        node_id: NodeId,
+        peers: Iterable[NodeId],
+        random: Random,
+        members: Iterable[NodeId] | None = None,
+    ) -> None:
+        """`peers` are all other nodes that can be addressed, without this one.
+
+        `members` are those that the cluster begins with, everybody unless it is given. A node that
+        is not among them is a spare: it waits to be added. A system whose members never change has
+        no need of this argument.
+        """
         self.node_id = node_id
         self.peers = tuple(sorted(peers))
+        everybody = (node_id, *self.peers)
+        self.first_members = tuple(sorted(everybody if members is None else members))
         self.random = random
         self.now_ns = 0
         self._effects: list[Effect] = []
@@ -213,5 +229,5 @@ class Node(ABC):
         self._effects.append(Persist(record))
 
     def compact(self, records: Iterable[Payload]) -> None:
-        """Have the journal hold these records alone; they must say all that must not be lost."""
+        """Replace all that was persisted so far by these records."""
         self._effects.append(Compact(tuple(records)))

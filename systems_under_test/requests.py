@@ -29,6 +29,7 @@ class ErrorCode(Enum):
     OVERLOADED = ("overloaded", True)
     NO_QUORUM = ("no-quorum", True)
     NOT_COORDINATOR = ("not-coordinator", True)
+    CHANGE_UNDER_WAY = ("change-under-way", True)
     LEADERSHIP_LOST = ("leadership-lost", False)
     UNDECIDED = ("undecided", False)
     INTERNAL = ("internal", False)
@@ -54,6 +55,12 @@ class Request(Payload):
     there is none), `write` (argument: the value; answered with it) and `cas` (argument: a list of
     the value expected and the new value; answered with the value *found*, so that it took effect if
     and only if that equals the value expected), and `open`, which opens a session.
+
+    Systems whose members can change (`Node.changes_members`) know three more: `add` and `remove`
+    take the name of a node, and are answered with the sorted list of members once the change is
+    complete; where it is so already, they change nothing and are answered at once. While another
+    change goes on they are refused with `change-under-way`. `members` takes no argument and is
+    answered with the list.
     """
 
     session: int

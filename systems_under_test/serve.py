@@ -1,7 +1,9 @@
 """Runs one node as one process: the command line of the driver, and a container's entry point.
 
     python -m systems_under_test.serve --system module:Class --node n1 --listen HOST:PORT \
-        --peer n2=HOST:PORT ... --journal FILE --seed N
+        --peer n2=HOST:PORT ... --members n1,n2 --journal FILE --seed N
+
+`--members` names the nodes that the cluster begins with; without it all are members.
 
 The log goes to standard error, one line a happening. The exit status says why the node stopped:
 see `driver.Exit`.
@@ -69,10 +71,18 @@ def _peer(text: str) -> tuple[NodeId, Address]:
     return name, _address(address)
 
 
+def _names(text: str) -> tuple[NodeId, ...]:
+    return tuple(text.split(","))
+
+
 async def _serve(options: argparse.Namespace, system: type[Node]) -> Exit:
     codec = Codec(system.payloads)
     peers = dict(options.peer)
-    node = system(options.node, peers, Random(f"{options.seed}:{options.node}"))
+    random = Random(f"{options.seed}:{options.node}")
+    if options.members is None:
+        node = system(options.node, peers, random)
+    else:
+        node = system(options.node, peers, random, options.members)
     log(f"{options.node} starts as {options.system}, process {os.getpid()}, seed {options.seed}")
     try:
         journal = Journal(options.journal, codec)
@@ -96,6 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--node", required=True, help="this node's name")
     parser.add_argument("--listen", required=True, type=_address, metavar="HOST:PORT")
     parser.add_argument("--peer", action="append", default=[], type=_peer, metavar="NAME=HOST:PORT")
+    parser.add_argument("--members", type=_names, metavar="NAME,NAME,...")
     parser.add_argument("--journal", required=True, type=Path, metavar="FILE")
     parser.add_argument("--seed", default="0", help="root of the node's random choices")
     parser.add_argument("--exit-with-parent", action="store_true", help="end when stdin ends, too")
@@ -106,6 +117,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         system = load_system(options.system)
     except ValueError as error:
         parser.error(str(error))
+    if options.members is not None:
+        if not system.changes_members:
+            parser.error(f"{options.system} has no membership: leave --members out")
+        strangers = set(options.members) - {options.node, *dict(options.peer)}
+        if strangers:
+            parser.error(f"--members names {', '.join(sorted(strangers))}, which no --peer is")
     if options.exit_with_parent:
         die_with_parent()
     status = asyncio.run(_serve(options, system))

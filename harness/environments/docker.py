@@ -63,9 +63,18 @@ class DockerCluster(TcpCluster):
     capabilities = frozenset(Capability)
 
     def __init__(
-        self, *, system: str, nodes: Iterable[NodeId], seed: int, folder: Path, clock: Clock
+        self,
+        *,
+        system: str,
+        nodes: Iterable[NodeId],
+        seed: int,
+        folder: Path,
+        clock: Clock,
+        members: Iterable[NodeId] | None = None,
     ) -> None:
-        super().__init__(system=system, nodes=nodes, seed=seed, folder=folder, clock=clock)
+        super().__init__(
+            system=system, nodes=nodes, seed=seed, folder=folder, clock=clock, members=members
+        )
         self._owner = this_process(uuid.uuid4().hex[:8])
         self._labels = {"labrys.run": self._owner.run, OWNER_LABEL: self._owner.text()}
         self._client: docker.DockerClient | None = None
@@ -209,6 +218,7 @@ class DockerCluster(TcpCluster):
         command = ["python3", "-m", "systems_under_test.serve", "--system", self.system]
         command += ["--node", node, "--listen", f"{host}:{port}", "--seed", str(self.seed)]
         command += ["--journal", "/data/journal"]
+        command += self._members_option()
         for peer in self.nodes:
             if peer != node:
                 command += ["--peer", f"{peer}={self.addresses[peer][0]}:{PORT}"]

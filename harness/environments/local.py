@@ -39,9 +39,18 @@ class LocalCluster(TcpCluster):
     capabilities = frozenset(Capability)
 
     def __init__(
-        self, *, system: str, nodes: Iterable[NodeId], seed: int, folder: Path, clock: Clock
+        self,
+        *,
+        system: str,
+        nodes: Iterable[NodeId],
+        seed: int,
+        folder: Path,
+        clock: Clock,
+        members: Iterable[NodeId] | None = None,
     ) -> None:
-        super().__init__(system=system, nodes=nodes, seed=seed, folder=folder, clock=clock)
+        super().__init__(
+            system=system, nodes=nodes, seed=seed, folder=folder, clock=clock, members=members
+        )
         self._owner = this_process(uuid.uuid4().hex[:8])
         self._journals = folder / "journals"
         self._processes: dict[NodeId, subprocess.Popen[bytes]] = {}
@@ -164,6 +173,7 @@ class LocalCluster(TcpCluster):
         command += ["--system", self.system, "--node", node, "--seed", str(self.seed)]
         command += ["--journal", str(self._journals / f"{node}.journal")]
         command += ["--listen", f"{HOST}:{self.addresses[node][1]}"]
+        command += self._members_option()
         for peer in self.nodes:
             if peer != node:
                 command += ["--peer", f"{peer}={HOST}:{self._routes[node, peer]}"]

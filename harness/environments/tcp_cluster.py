@@ -24,11 +24,22 @@ class TcpCluster(Cluster):
     """A cluster whose nodes listen on TCP at `addresses`."""
 
     def __init__(
-        self, *, system: str, nodes: Iterable[NodeId], seed: int, folder: Path, clock: Clock
+        self,
+        *,
+        system: str,
+        nodes: Iterable[NodeId],
+        seed: int,
+        folder: Path,
+        clock: Clock,
+        members: Iterable[NodeId] | None = None,
     ) -> None:
-        """`system` is "module:Class"; the run's files go to `folder`, which is made if need be."""
+        """`system` is "module:Class"; the run's files go to `folder`, which is made if need be.
+
+        `members` are the nodes that the system begins with: all, unless they are given.
+        """
         self.system = system
         self.nodes = tuple(nodes)
+        self.members = self.nodes if members is None else tuple(members)
         self.seed = seed
         self.folder = folder
         self.clock = clock
@@ -85,6 +96,10 @@ class TcpCluster(Cluster):
                 f"look at its log in {self.folder}"
             ) from None
         return False
+
+    def _members_option(self) -> list[str]:
+        """What tells a node the members, where they are not all nodes."""
+        return [] if self.members == self.nodes else ["--members", ",".join(self.members)]
 
     def _links(self) -> list[tuple[NodeId, NodeId]]:
         return [(one, other) for one in self.nodes for other in self.nodes if one != other]

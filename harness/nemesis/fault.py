@@ -21,7 +21,10 @@ class Fault(Protocol):
     family: ClassVar[str]
     """Faults of one family never overlap; those of different families do."""
 
-    needs: ClassVar[frozenset[Capability]]
+    @property
+    def needs(self) -> frozenset[Capability]:
+        """What it asks of the environment."""
+        ...
 
     @property
     def name(self) -> str:

@@ -18,6 +18,8 @@ class Nemesis:
         self._recorder = recorder
         self._clock = clock
         self._active: dict[int, Fault] = {}
+        self._struck: dict[str, Fault] = {}
+        """The last fault of each family."""
 
     async def perform(self, schedule: Sequence[Planned], begin_ns: int) -> None:
         """Perform a schedule whose times count from `begin_ns`; the families side by side."""
@@ -35,11 +37,13 @@ class Nemesis:
         await self._cluster.mend()
         await self._cluster.resume(self._cluster.nodes)
         await self._cluster.start(self._cluster.nodes)
+        for fault in self._struck.values():
+            await fault.heal(self._cluster)
 
     async def _perform_family(self, schedule: Iterable[Planned], begin_ns: int) -> None:
         for planned in schedule:
             await self._clock.sleep_until_ns(begin_ns + planned.at_ns)
-            self._active[planned.number] = planned.fault
+            self._active[planned.number] = self._struck[planned.fault.family] = planned.fault
             since_ns = self._clock.now_ns()
             detail = await planned.fault.inject(self._cluster, Random(planned.seed))
             self._recorder.inject(planned.number, planned.fault.name, detail, since_ns)

@@ -14,6 +14,7 @@ from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.errors import UsageError
 from harness.nemesis.crash import Kill
 from harness.nemesis.fault import Fault, Target
+from harness.nemesis.membership import Change, Membership
 from harness.nemesis.partition import Partition, Shape
 from harness.nemesis.pause import Pause
 
@@ -21,6 +22,7 @@ _ALL: tuple[Fault, ...] = (
     *(Partition(shape) for shape in Shape),
     *(Kill(target) for target in Target),
     *(Pause(target) for target in Target),
+    *(Membership(change) for change in Change),
 )
 
 FAULTS: dict[str, Fault] = {fault.name: fault for fault in _ALL}

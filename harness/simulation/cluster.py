@@ -40,8 +40,10 @@ class SimulatedCluster(Cluster):
         keep_trace: bool = False,
         most_events: int | None = None,
         tape: Tape | None = None,
+        members: Iterable[NodeId] | None = None,
     ) -> None:
         self.nodes = tuple(nodes)
+        self.members = self.nodes if members is None else tuple(members)
         self.clock: VirtualClock = VirtualClock(most_events)
         self.world = world
         self.trace = Trace(keep_trace)
@@ -90,7 +92,9 @@ class SimulatedCluster(Cluster):
         def make() -> Node:
             self._lives[name] += 1
             random = Random(f"{self._seed}:node:{name}:{self._lives[name]}")
-            return self._system(name, peers, random)
+            if self.members == self.nodes:
+                return self._system(name, peers, random)
+            return self._system(name, peers, random, self.members)
 
         return make
 

@@ -85,11 +85,16 @@ class Scenario:
 
 
 def scenario_of(config: RunConfig) -> Scenario:
-    """The scenario of a run with these options: its world and faults are drawn from the seed."""
-    spare = system(config.system).node_class().tolerated(config.nodes)
+    """The scenario of a run with these options: its world and faults are drawn from the seed.
+
+    Nothing stays broken for ever where members change: one that has just come back may not hold yet
+    what its place in the system asks of it, so that fewer failures are tolerated for a while.
+    """
+    families = choose_faults(config.faults, config.nodes)
+    tolerated = system(config.system).node_class().tolerated(config.nodes)
+    spare = 0 if "membership" in families else tolerated
     random = Random(f"{config.seed}:world")
     world = draw_world(config.node_names, config.time_limit_ns, random, spare=spare)
-    families = choose_faults(config.faults, config.nodes)
     schedule = draw(families, config.time_limit_ns, Random(f"{config.seed}:schedule"))
     damaged = tuple(damage.node for damage in world.damages)
     return Scenario(config, world, tuple(schedule), _draw_core(config, spare, damaged))
@@ -99,7 +104,8 @@ def swarm(base: RunConfig, pinned: frozenset[str], seed: int) -> Scenario:
     """Draw what `pinned` does not name: the size of everything, and which faults there are."""
     random = Random(f"{seed}:swarm")
     nodes = random.choice((3, 3, 4, 5, 5))
-    families = sorted(FAMILIES)
+    changes = system(base.system).node_class().changes_members
+    families = sorted(FAMILIES.keys() - {"membership"})
     drawn: dict[str, Any] = {
         "nodes": nodes,
         "clients": random.choice((2, 3, 4, 6)),
@@ -109,7 +115,11 @@ def swarm(base: RunConfig, pinned: frozenset[str], seed: int) -> Scenario:
         "faults": tuple(random.sample(families, random.randint(1, len(families)))),
         "operation_timeout": random.choice((1.0, 2.0)),
         "operations_per_key": 100,
+        "spares": 0,
     }
+    if changes and random.random() < 0.3:
+        drawn["faults"] = (*drawn["faults"], "membership")
+        drawn["spares"] = random.randrange(3)
     free = {name: value for name, value in drawn.items() if name not in pinned}
     if base.system.startswith("single") and "nodes" not in pinned:
         free["nodes"] = 1
@@ -118,11 +128,11 @@ def swarm(base: RunConfig, pinned: frozenset[str], seed: int) -> Scenario:
 
 
 def _draw_core(config: RunConfig, spare: int, damaged: tuple[NodeId, ...]) -> Core | None:
-    """Half the time, no more nodes than the system can `spare` stay broken for ever; those whose
+    """Half the time, no more members than the system can `spare` stay broken for ever; those whose
     disk was damaged are always among these."""
     random = Random(f"{config.seed}:core")
     count = 0 if random.random() < 0.5 else random.randint(1, max(spare, 1))
-    others = [node for node in config.node_names if node not in damaged]
+    others = [node for node in config.member_names if node not in damaged]
     random.shuffle(others)
     broken = (*damaged, *others)[: min(max(count, len(damaged)), spare)]
     if not broken:

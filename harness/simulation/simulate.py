@@ -103,6 +103,7 @@ def cluster_of(
     return SimulatedCluster(
         system=system(config.system).node_class(),
         nodes=config.node_names,
+        members=config.member_names,
         seed=config.seed,
         world=scenario.world,
         keep_trace=keep_trace,

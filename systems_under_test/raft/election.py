@@ -13,7 +13,7 @@ from systems_under_test.raft.messages import (
     VoteAnswer,
 )
 from systems_under_test.raft.replication import Replication
-from systems_under_test.raft.state import ELECTION, HEARTBEAT, QUORUM, Progress, Role
+from systems_under_test.raft.state import ELECTION, HEARTBEAT, QUORUM, Role
 
 
 class Election(Replication):
@@ -22,7 +22,10 @@ class Election(Replication):
     # --- standing for election --------------------------------------------------------------------
 
     def on_election_due(self) -> None:
-        self.become_pre_candidate()
+        if self.may_lead:
+            self.become_pre_candidate()
+        else:
+            self.await_leader()
 
     def become_pre_candidate(self) -> None:
         """Ask who would vote for us, and change nothing that others could notice."""
@@ -30,7 +33,7 @@ class Election(Replication):
         self.leader = None
         self.votes = {self.node_id}
         self.await_leader()
-        self.broadcast(RequestPreVote(self.term, self.log.last_index, self.log.last_term))
+        self.send_to_voters(RequestPreVote(self.term, self.log.last_index, self.log.last_term))
         if self.has_majority_of_votes():
             self.become_candidate()
 
@@ -42,7 +45,7 @@ class Election(Replication):
         self.persist_term_and_vote()
         self.votes = {self.node_id}
         self.await_leader()
-        self.broadcast(RequestVote(self.term, self.log.last_index, self.log.last_term))
+        self.send_to_voters(RequestVote(self.term, self.log.last_index, self.log.last_term))
         if self.has_majority_of_votes():
             self.become_leader()
 
@@ -53,12 +56,13 @@ class Election(Replication):
         self.cancel_timer(ELECTION)
         self.set_timer(HEARTBEAT, self.HEARTBEAT_NS)
         self.set_timer(QUORUM, self.ELECTION_TIMEOUT_NS)
-        self.progress = {peer: Progress(self.log.last_index + 1) for peer in self.peers}
+        self.progress = {}
+        self.follow_members(self.log.last_index + 1)
         self.read_round = 0
         self.append_to_own_log(None)
 
     def has_majority_of_votes(self) -> bool:
-        return len(self.votes) >= self.majority
+        return self.members.is_quorum(self.votes)
 
     # --- voting -----------------------------------------------------------------------------------
 
@@ -118,4 +122,5 @@ class Election(Replication):
         self.set_timer(QUORUM, self.ELECTION_TIMEOUT_NS)
 
     def has_heard_majority(self) -> bool:
-        return 1 + sum(peer.heard for peer in self.progress.values()) >= self.majority
+        heard = {peer for peer, progress in self.progress.items() if progress.heard}
+        return self.members.is_quorum({self.node_id, *heard})

@@ -5,12 +5,12 @@ the sentence and the anomaly that follows.
 """
 
 from collections.abc import Iterable
-from random import Random
 
 from systems_under_test.kv import KeyValueMachine
 from systems_under_test.node import Json, NodeId, Payload
+from systems_under_test.raft.members import Members
 from systems_under_test.raft.messages import Entry, RequestPreVote
-from systems_under_test.raft.node import Raft
+from systems_under_test.raft.node import Raft, RaftCompactsOften
 from systems_under_test.raft.state import Role
 from systems_under_test.requests import Refusal, Reply, Request
 
@@ -49,13 +49,17 @@ class RaftNoSync(Raft):
     acknowledged writes vanish when the nodes that held them crash before their disks caught up.
     """
 
+    def on_start(self, stored: tuple[Payload, ...]) -> None:
+        self.unsynced: list[Payload] = []
+        super().on_start(stored)
+
     def persist(self, record: Payload) -> None:
-        """Record it at the end of the step, behind all that the step sends."""
+        """Record it when the next timer runs out."""
         self.unsynced.append(record)
 
-    def __init__(self, node_id: NodeId, peers: Iterable[NodeId], random: Random) -> None:
-        super().__init__(node_id, peers, random)
-        self.unsynced: list[Payload] = []
+    def compact(self, records: Iterable[Payload]) -> None:
+        self.unsynced = []
+        super().compact(records)
 
     def on_timer(self, name: str) -> None:
         super().on_timer(name)
@@ -97,10 +101,18 @@ class RaftCommitsAlone(Raft):
     majority of the servers" (§5.3). Anomaly: acknowledged writes vanish with the leader.
     """
 
-    def append_to_own_log(self, command: Request | None) -> None:
+    def append_to_own_log(self, command: Request | Members | None) -> None:
         super().append_to_own_log(command)
         if self.role is Role.LEADER and self.log.last_index > self.commit_index:
             self.commit(self.log.last_index)
+
+
+class Forgetful(KeyValueMachine):
+    """Carries out every request of a session, whether or not it was carried out before."""
+
+    def _apply_once(self, request: Request) -> Reply | Refusal:
+        result: Json = self._perform(request)
+        return Reply(request.sequence, result)
 
 
 class RaftForgetsSessions(Raft):
@@ -111,15 +123,7 @@ class RaftForgetsSessions(Raft):
     effect twice, the second time over a newer value.
     """
 
-    def __init__(self, node_id: NodeId, peers: Iterable[NodeId], random: Random) -> None:
-        super().__init__(node_id, peers, random)
-        self.machine = _Forgetful()
-
-
-class _Forgetful(KeyValueMachine):
-    def _apply_once(self, request: Request) -> Reply | Refusal:
-        result: Json = self._perform(request)
-        return Reply(request.sequence, result)
+    MACHINE = Forgetful
 
 
 class RaftNeverTruncates(Raft):
@@ -153,3 +157,31 @@ class RaftNoPreVote(Raft):
 
     def has_heard_majority(self) -> bool:
         return True
+
+
+class RaftSnapshotsWithoutSessions(RaftCompactsOften):
+    """A snapshot holds the values and not the sessions.
+
+    Breaks "each state machine's snapshot must include the information [...] to detect duplicate
+    requests", the sessions of dissertation §6.3. Anomaly: acknowledged writes vanish. A replica
+    that was restored from a snapshot knows no session, so it refuses what the others carry out.
+    """
+
+    def machine_state(self) -> Json:
+        return {**super().machine_state(), "sessions": []}
+
+
+class RaftOneStepChange(Raft):
+    """Members change in one step, and a second change does not wait for the first.
+
+    Breaks "it is not safe for servers to switch directly from the old configuration to the new
+    configuration: [...] there is a moment when two different leaders can be elected" (§6, Figure
+    10). Anomaly: a majority of the old members and one of the new decide without each other, so
+    that acknowledged writes vanish.
+    """
+
+    def reason_to_wait(self) -> str:
+        return ""
+
+    def change_members(self, members: Iterable[NodeId]) -> None:
+        self.append_to_own_log(Members(tuple(members)))

@@ -4,8 +4,9 @@
     invariants.check(live_nodes)      # after every event, or after every few
 
 Election Safety, Log Matching, Leader Completeness and State Machine Safety are asserted with the
-numbers that break them; Leader Append-Only is asserted by the protocol itself. What was checked is
-remembered, so a call costs little more than the entries that are new since the last one.
+numbers that break them; Leader Append-Only is asserted by the protocol itself. A snapshot must be
+what the entries that it replaces make of a machine. What was checked is remembered, so a call costs
+little more than the entries that are new since the last one.
 
 Limits: it sees what stands in the nodes when it is called. What appears and vanishes between two
 calls, or was lost with a crash in between, goes unseen.
@@ -14,9 +15,11 @@ calls, or was lost with a crash in between, goes unseen.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from systems_under_test.kv import KeyValueMachine, joined
 from systems_under_test.node import NodeId
 from systems_under_test.raft.messages import Entry
-from systems_under_test.raft.state import Role, State
+from systems_under_test.raft.state import Role, Snapshot, State
+from systems_under_test.requests import Request
 
 
 @dataclass(slots=True)
@@ -24,8 +27,10 @@ class _Seen:
     """What was checked of one life of a node: its log, and how much of it was committed."""
 
     node: State
+    base_index: int = 0
     log: list[Entry] = field(default_factory=list)
     commit_index: int = 0
+    snapshot: Snapshot | None = None
 
 
 class Invariants:
@@ -40,6 +45,8 @@ class Invariants:
         """By index and term: the entry, and the term of the entry before it."""
 
         self._seen: dict[NodeId, _Seen] = {}
+        self._replayed = (0, KeyValueMachine())
+        """A machine to which the first so many committed entries were applied."""
 
     def check(self, nodes: Iterable[State]) -> None:
         """Raise `AssertionError` if the nodes that are now alive break a property."""
@@ -50,6 +57,9 @@ class Invariants:
                 seen = self._seen[node.node_id] = _Seen(node)
             self._check_log(node, seen)
             self._check_commits(node, seen, nodes)
+            if node.snapshot is not seen.snapshot:
+                seen.snapshot = node.snapshot
+                self._check_snapshot(node)
         for node in nodes:
             if node.role is Role.LEADER:
                 self._check_leader(node)
@@ -67,7 +77,8 @@ class Invariants:
     def _check_completeness(self, leader: State, index: int) -> None:
         entry, term = self.committed[index - 1]
         if leader.term > term:
-            has_it = index <= leader.log.last_index and leader.log[index] == entry
+            log = leader.log
+            has_it = index <= log.base_index or (index <= log.last_index and log[index] == entry)
             assert has_it, (
                 f"Leader Completeness: {leader.node_id} leads in term {leader.term} without "
                 f"{entry} at index {index}, committed in term {term} or before"
@@ -80,10 +91,12 @@ class Invariants:
         stands on entries that were checked before.
         """
         log, known = node.log, seen.log
-        del known[log.last_index :]
-        while known and known[-1] is not log[len(known)]:
+        del known[: log.base_index - seen.base_index]
+        seen.base_index = base = log.base_index
+        del known[log.last_index - base :]
+        while known and known[-1] is not log[base + len(known)]:
             known.pop()
-        for index in range(len(known) + 1, log.last_index + 1):
+        for index in range(base + len(known) + 1, log.last_index + 1):
             entry = log[index]
             found = (entry, log.term_at(index - 1))
             first = self._origins.setdefault((index, entry.term), found)
@@ -102,16 +115,51 @@ class Invariants:
             f"{node.node_id} applied {node.applied} of {node.commit_index} committed entries, "
             f"and holds {node.log.last_index}"
         )
-        for index in range(seen.commit_index + 1, node.commit_index + 1):
-            entry = node.log[index]
-            if index > len(self.committed):
-                self.committed.append((entry, node.term))
-                for leader in nodes:
-                    if leader.role is Role.LEADER:
-                        self._check_completeness(leader, index)
-            first = self.committed[index - 1][0]
+        base = node.log.base_index
+        self._note_commits(node, nodes)
+        for index in range(max(seen.commit_index, base) + 1, node.commit_index + 1):
+            entry, first = node.log[index], self.committed[index - 1][0]
             assert first == entry, (
                 f"State Machine Safety: {node.node_id} applied {entry} at index {index}, "
                 f"another node applied {first}"
             )
+        if base:
+            entry = self.committed[base - 1][0]
+            assert entry.term == node.log.base_term, (
+                f"State Machine Safety: {node.node_id} let a snapshot replace an entry of term "
+                f"{node.log.base_term} at index {base}, another node applied {entry}"
+            )
         seen.commit_index = node.commit_index
+
+    def _note_commits(self, node: State, nodes: tuple[State, ...]) -> None:
+        """Note what nobody was seen to commit before. Some of it may be gone from the node's log:
+        an entry and its term say which one stood before it.
+        """
+        index, known = node.commit_index, len(self.committed)
+        term = node.log.term_at(index)
+        new: list[Entry] = []
+        while index > known:
+            entry, term = self._origins[index, term]
+            new.append(entry)
+            index -= 1
+        for entry in reversed(new):
+            self.committed.append((entry, node.term))
+            for leader in nodes:
+                if leader.role is Role.LEADER:
+                    self._check_completeness(leader, len(self.committed))
+
+    def _check_snapshot(self, node: State) -> None:
+        """A snapshot is what the committed entries up to its index make of a machine (§7)."""
+        snapshot = node.snapshot
+        assert snapshot is not None, f"{node.node_id} lost its snapshot"
+        count, machine = self._replayed
+        if count > snapshot.last_index:
+            count, machine = 0, KeyValueMachine()
+        for entry, _ in self.committed[count : snapshot.last_index]:
+            if isinstance(entry.command, Request):
+                machine.apply(entry.command)
+        self._replayed = (snapshot.last_index, machine)
+        assert joined(snapshot.parts) == machine.snapshot(), (
+            f"State Machine Safety: the snapshot of {node.node_id} is not what the first "
+            f"{snapshot.last_index} entries make"
+        )

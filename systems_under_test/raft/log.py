@@ -1,7 +1,8 @@
-"""The log: entries at the indices 1, 2, 3, ... It knows nothing of elections or of other nodes.
+"""The log: entries at consecutive indices. It knows nothing of elections or of other nodes.
 
-A snapshot would take the place of the entries up to some index. What has to change for it stands in
-this file: an offset between index and list, and the term of the last entry that is gone.
+The first entries may be gone, because a snapshot holds what they did (§7): up to and including
+`base_index`, of whose entry the term is still known. What is gone was committed, so it is the same
+in the logs of all nodes.
 """
 
 from bisect import bisect_left, bisect_right
@@ -11,44 +12,60 @@ from systems_under_test.raft.messages import Entry
 
 
 class Log:
-    """A list of entries, counted from 1; index 0 stands before the first entry, in term 0."""
+    """Entries from `first_index` on; index 0 stands before the first entry ever, in term 0."""
 
-    def __init__(self) -> None:
+    def __init__(self, base_index: int = 0, base_term: int = 0) -> None:
+        self.base_index = base_index
+        self.base_term = base_term
         self._entries: list[Entry] = []
 
     @property
+    def first_index(self) -> int:
+        """The index of the first entry that is still here, if there is any."""
+        return self.base_index + 1
+
+    @property
     def last_index(self) -> int:
-        return len(self._entries)
+        return self.base_index + len(self._entries)
 
     @property
     def last_term(self) -> int:
-        return self._entries[-1].term if self._entries else 0
+        return self._entries[-1].term if self._entries else self.base_term
 
     def __getitem__(self, index: int) -> Entry:
-        assert 1 <= index <= len(self._entries), f"no entry {index} of {len(self._entries)}"
-        return self._entries[index - 1]
+        assert self.base_index < index <= self.last_index, (
+            f"no entry {index} among {self.first_index} to {self.last_index}"
+        )
+        return self._entries[index - self.base_index - 1]
 
     def term_at(self, index: int) -> int:
-        """The term of that entry; 0 for index 0."""
-        return self[index].term if index else 0
+        """The term of that entry, which may be the last one that is gone; 0 for index 0."""
+        return self.base_term if index == self.base_index else self[index].term
 
     def has(self, index: int, term: int) -> bool:
-        """Whether an entry of that term stands at that index: the consistency check of §5.3."""
-        return index <= len(self._entries) and self.term_at(index) == term
+        """Whether an entry of that term stands at that index: the consistency check of §5.3.
+
+        What a snapshot took the place of was committed, and so stands in every leader's log.
+        """
+        if index < self.base_index:
+            return True
+        return index <= self.last_index and self.term_at(index) == term
 
     def after(self, index: int, limit: int) -> tuple[Entry, ...]:
         """At most `limit` entries that follow that index."""
-        return tuple(self._entries[index : index + limit])
+        start = index - self.base_index
+        assert start >= 0, f"the entries after {index} are gone, up to {self.base_index}"
+        return tuple(self._entries[start : start + limit])
 
     # Terms never decrease along a log, so the places where they change are found by halving.
 
     def first_index_of(self, term: int) -> int:
         """The first entry of that term, or of a later one; the index after the last if none is."""
-        return bisect_left(self._entries, term, key=_term) + 1
+        return self.base_index + bisect_left(self._entries, term, key=_term) + 1
 
     def last_index_of(self, term: int) -> int:
         """The last entry of that term; 0 if there is none."""
-        index = bisect_right(self._entries, term, key=_term)
+        index = self.base_index + bisect_right(self._entries, term, key=_term)
         return index if self.term_at(index) == term else 0
 
     def append(self, entries: Iterable[Entry]) -> None:
@@ -56,7 +73,14 @@ class Log:
 
     def truncate(self, last_index: int) -> None:
         """Drop every entry after that index."""
-        del self._entries[last_index:]
+        assert last_index >= self.base_index, f"{last_index} is gone, up to {self.base_index}"
+        del self._entries[last_index - self.base_index :]
+
+    def forget(self, index: int) -> None:
+        """Drop the entries up to that index: a snapshot holds what they did (§7)."""
+        self.base_term = self.term_at(index)
+        del self._entries[: index - self.base_index]
+        self.base_index = index
 
 
 def _term(entry: Entry) -> int:

@@ -6,7 +6,8 @@ enough to be understood on its own, and hearing one twice does no harm.
 
 from dataclasses import dataclass
 
-from systems_under_test.node import NodeId, Payload
+from systems_under_test.node import Json, NodeId, Payload
+from systems_under_test.raft.members import Members
 from systems_under_test.requests import Request
 
 
@@ -14,11 +15,12 @@ from systems_under_test.requests import Request
 class Entry(Payload):
     """A place in the log: the term in which a leader made it, and what it replicates.
 
-    No command stands for the no-op with which a leader begins its term.
+    No command stands for the no-op with which a leader begins its term. Members take effect as soon
+    as they stand in a log (§6); all else takes effect once it is committed.
     """
 
     term: int
-    command: Request | None
+    command: Request | Members | None
 
 
 # --- messages -------------------------------------------------------------------------------------
@@ -92,6 +94,34 @@ class AppendConflict(PeerMessage):
     read_round: int
 
 
+@dataclass(frozen=True, slots=True)
+class InstallSnapshot(PeerMessage):
+    """One part of what all entries up to `last_index` have made, and whose members they set (§7).
+
+    Parts are numbered from 0 to `parts` - 1.
+    """
+
+    last_index: int
+    last_term: int
+    members: Members
+    part: int
+    parts: int
+    data: Json
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotAnswer(PeerMessage):
+    """Of the snapshot up to that index I hold the first `received` parts."""
+
+    last_index: int
+    received: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimeoutNow(PeerMessage):
+    """Stand for election at once: I want you to lead (dissertation §3.10)."""
+
+
 # --- records of the journal -----------------------------------------------------------------------
 
 
@@ -118,6 +148,31 @@ class Appended(Payload):
     entries: tuple[Entry, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class SnapshotPart(Payload):
+    """A part of the snapshot that the next `SnapshotTaken` is about."""
+
+    data: Json
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotTaken(Payload):
+    """The parts before this record are what all entries up to `last_index` have made."""
+
+    last_index: int
+    last_term: int
+    members: Members
+
+
+@dataclass(frozen=True, slots=True)
+class LogBegins(Payload):
+    """The log begins after that index, where these were the members."""
+
+    base_index: int
+    base_term: int
+    members: Members
+
+
 PAYLOADS: tuple[type[Payload], ...] = (
     RequestPreVote,
     PreVoteAnswer,
@@ -126,7 +181,13 @@ PAYLOADS: tuple[type[Payload], ...] = (
     AppendEntries,
     AppendAnswer,
     AppendConflict,
+    InstallSnapshot,
+    SnapshotAnswer,
+    TimeoutNow,
     TermAndVote,
     Truncated,
     Appended,
+    SnapshotPart,
+    SnapshotTaken,
+    LogBegins,
 )

@@ -8,40 +8,45 @@ the paper's.
 The class is written in layers, a file each, and each layer calls those below it:
 
     Raft         node.py          events, clients' requests, facts
+    Membership   membership.py    §6: nodes that join and leave
+    Transfer     transfer.py      handing the leadership over (dissertation §3.10)
     Election     election.py      §5.2, §5.4.1, Pre-Vote, Check-Quorum
     Replication  replication.py   §5.3, the commit rule of §5.4.2
+    Snapshots    snapshot.py      §7: log compaction
     Reads        reads.py         ReadIndex
     State        state.py         Figure 2: terms, votes, roles, persistence
-
-Limits: no snapshots and no change of membership yet; docs/raft.md says where they belong.
 """
 
 from typing import ClassVar
 
 from systems_under_test.kv import objection
 from systems_under_test.node import Json, Message, NodeId, Payload
-from systems_under_test.raft.election import Election
 from systems_under_test.raft.invariants import Invariants
+from systems_under_test.raft.membership import MEMBERSHIP, Membership
 from systems_under_test.raft.messages import (
     PAYLOADS,
     AppendAnswer,
     AppendConflict,
     AppendEntries,
+    InstallSnapshot,
     PeerMessage,
     PreVoteAnswer,
     RequestPreVote,
     RequestVote,
+    SnapshotAnswer,
+    TimeoutNow,
     VoteAnswer,
 )
 from systems_under_test.raft.state import ELECTION, HEARTBEAT, QUORUM, SILENCE, Role
-from systems_under_test.requests import ErrorCode, Refusal, Request
+from systems_under_test.requests import ErrorCode, Request
 
 
-class Raft(Election):
+class Raft(Membership):
     """A replica of the key-value store, kept equal to the others by Raft."""
 
     payloads: ClassVar[tuple[type[Payload], ...]] = PAYLOADS
     invariants = Invariants
+    changes_members = True
 
     def on_message(self, message: Message) -> None:
         payload = message.payload
@@ -70,6 +75,12 @@ class Raft(Election):
                 self.on_request_vote(peer, payload)
             case VoteAnswer():
                 self.on_vote_answer(peer, payload)
+            case InstallSnapshot():
+                self.on_install_snapshot(peer, payload)
+            case SnapshotAnswer():
+                self.on_snapshot_answer(peer, payload)
+            case TimeoutNow():
+                self.on_timeout_now(payload)
 
     def on_timer(self, name: str) -> None:
         if name == SILENCE:
@@ -85,13 +96,17 @@ class Raft(Election):
         """Serve a client if we lead; else send it on at once, with the leader's name if known."""
         if self.role is not Role.LEADER:
             self.refuse_for_leader(client, request, self.leader)
+        elif request.function in MEMBERSHIP:
+            self.on_membership(client, request)
         elif reason := objection(request):
-            self.send(client, Refusal(request.sequence, ErrorCode.BAD_REQUEST.word, reason=reason))
+            self.refuse(client, request, ErrorCode.BAD_REQUEST, reason)
         elif (
             len(self.pending) + len(self.reads_asked) + len(self.reads_waiting) >= self.MAX_PENDING
         ):
             reason = f"{self.MAX_PENDING} requests wait already: try again later"
-            self.send(client, Refusal(request.sequence, ErrorCode.OVERLOADED.word, reason=reason))
+            self.refuse(client, request, ErrorCode.OVERLOADED, reason)
+        elif self.heir is not None and request.function != "read":
+            self.refuse(client, request, ErrorCode.OVERLOADED, f"{self.heir} is about to lead")
         elif request.function == "read":
             self.on_read(client, request)
         else:
@@ -106,4 +121,14 @@ class Raft(Election):
             "last_index": self.log.last_index,
             "applied": self.applied,
             "voted_for": self.voted_for,
+            "first_index": self.log.first_index,
+            "members": list(self.members.voters),
         }
+
+
+class RaftCompactsOften(Raft):
+    """Takes snapshots so often, and of so small parts, that short runs are full of them."""
+
+    COMPACT_AFTER = 12
+    KEEP = 4
+    PART_SIZE = 2

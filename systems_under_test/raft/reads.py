@@ -49,13 +49,17 @@ class Reads(State):
         """Answer the reads of the round under way once a majority, with ourselves, took part."""
         if not self.reads_asked:
             return
-        confirmed = sum(peer.read_round == self.read_round for peer in self.progress.values())
-        if confirmed + 1 < self.majority:
+        if not self.members.is_quorum(self.confirmed()):
             return
         for client, request in self.reads_asked:
             self.answer_read(client, request)
         self.reads_asked = []
         self.begin_read_round()
+
+    def confirmed(self) -> set[NodeId]:
+        """Who took part in the round under way: we did."""
+        others = {peer for peer, it in self.progress.items() if it.read_round == self.read_round}
+        return {self.node_id, *others}
 
     def answer_read(self, client: NodeId, request: Request) -> None:
         """Answer from what is applied."""

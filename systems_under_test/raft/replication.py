@@ -8,6 +8,7 @@ does not answer, the leader goes back and sends again. To receive entries twice 
 from collections.abc import Iterable
 
 from systems_under_test.node import NodeId
+from systems_under_test.raft.members import Members
 from systems_under_test.raft.messages import (
     AppendAnswer,
     AppendConflict,
@@ -16,12 +17,12 @@ from systems_under_test.raft.messages import (
     Entry,
     Truncated,
 )
-from systems_under_test.raft.reads import Reads
+from systems_under_test.raft.snapshot import Snapshots
 from systems_under_test.raft.state import HEARTBEAT, Progress, Role
 from systems_under_test.requests import Request
 
 
-class Replication(Reads):
+class Replication(Snapshots):
     """Bringing the leader's log to the followers, and finding out what is committed."""
 
     # --- the leader -------------------------------------------------------------------------------
@@ -31,15 +32,34 @@ class Replication(Reads):
         self.pending[self.log.last_index + 1] = (client, request.sequence)
         self.append_to_own_log(request)
 
-    def append_to_own_log(self, command: Request | None) -> None:
+    def append_to_own_log(self, command: Request | Members | None) -> None:
         """A leader only ever appends to its log (Leader Append-Only)."""
         assert self.role is Role.LEADER, f"a {self.role} appends a command"
         entry = Entry(self.term, command)
-        self.log.append((entry,))
+        self.append((entry,))
         # Durable before it is sent: whoever counts acknowledgements counts the leader's own entry.
         self.persist(Appended(self.log.last_index, (entry,)))
-        self.replicate(self.peers)
+        if isinstance(command, Members):
+            self.follow_members(self.log.last_index)
+        self.replicate(self.progress)
         self.advance_commit_index()
+
+    def receivers(self) -> set[NodeId]:
+        """Who is sent entries: whoever may vote, and as long as a change of the members is not
+        committed, those who could vote before it as well, so that they hear of it.
+        """
+        receivers = set(self.members.voters)
+        if not self.change_is_committed:
+            receivers.update(self.changes[-2][1].voters)
+        return receivers - {self.node_id}
+
+    def follow_members(self, next_index: int) -> None:
+        """Keep account of exactly those who are sent entries; to new ones from that index on."""
+        receivers = self.receivers()
+        for peer in sorted(receivers - self.progress.keys()):
+            self.progress[peer] = Progress(next_index)
+        for peer in sorted(self.progress.keys() - receivers):
+            del self.progress[peer]
 
     def replicate(self, peers: Iterable[NodeId]) -> None:
         """Send these peers what they lack, as far as the bounds on batches in flight allow."""
@@ -48,6 +68,9 @@ class Replication(Reads):
         batches: dict[int, AppendEntries] = {}
         for peer in peers:
             progress = self.progress[peer]
+            if progress.next_index <= self.log.base_index:
+                self.send_snapshot(peer)  # What it lacks is gone (§7).
+                continue
             limit = 1 if progress.probing else self.MAX_IN_FLIGHT
             while progress.next_index <= last_index and len(progress.in_flight) < limit:
                 first = progress.next_index
@@ -61,25 +84,24 @@ class Replication(Reads):
         """Tell every peer that we lead, and what is committed.
 
         A heartbeat follows the last entry known to be at the peer, so that it meets no conflict
-        even when it overtakes a batch.
+        even when it overtakes a batch. Where that entry is gone, it follows the beginning.
         """
         heartbeats: dict[int, AppendEntries] = {}
         for peer, progress in self.progress.items():
             match_index = progress.match_index
+            if match_index < self.log.base_index:
+                match_index = 0
             if match_index not in heartbeats:
                 heartbeats[match_index] = self.entries_after(match_index, 0)
             self.send(peer, heartbeats[match_index])
 
     def entries_after(self, index: int, limit: int) -> AppendEntries:
-        """The message with at most that many entries that follow the index.
-
-        Once snapshots exist, a peer that lacks entries which are gone is sent one here (§7).
-        """
+        """The message with at most that many entries that follow the index."""
         return AppendEntries(
             self.term,
             index,
-            self.log.term_at(index),
-            self.log.after(index, limit),
+            self.log.term_at(index) if index else 0,
+            self.log.after(index, limit) if limit else (),
             self.commit_index,
             self.read_round,
         )
@@ -88,6 +110,9 @@ class Replication(Reads):
         self.set_timer(HEARTBEAT, self.HEARTBEAT_NS)
         self.send_heartbeats()
         for peer, progress in self.progress.items():
+            if progress.sending is not None:
+                self.send_part_again(peer)
+                continue
             if progress.in_flight and progress.overdue:
                 oldest_lost = progress.in_flight[0][0]
                 self.go_back(peer, oldest_lost)
@@ -97,14 +122,19 @@ class Replication(Reads):
         if self.role is not Role.LEADER or answer.term < self.term:
             return
         progress = self.hear(peer, answer.read_round)
+        if progress is None:
+            return
         if answer.match_index > progress.match_index:  # Answers may arrive late or twice.
+            if progress.sending is not None and answer.match_index >= progress.sending.last_index:
+                progress.sending = None
             progress.match_index = answer.match_index
             progress.next_index = max(progress.next_index, answer.match_index + 1)
             progress.probing = progress.overdue = False
             while progress.in_flight and progress.in_flight[0][1] <= answer.match_index:
                 progress.in_flight.popleft()
             self.advance_commit_index()
-            self.replicate((peer,))
+            if peer in self.progress and self.role is Role.LEADER:  # A commit may remove either.
+                self.replicate((peer,))
         self.answer_confirmed_reads()
 
     def on_append_conflict(self, peer: NodeId, answer: AppendConflict) -> None:
@@ -115,16 +145,21 @@ class Replication(Reads):
         """
         if self.role is not Role.LEADER or answer.term < self.term:
             return
-        self.hear(peer, answer.read_round)
+        if self.hear(peer, answer.read_round) is None:
+            return
         own_last = self.log.last_index_of(answer.conflict_term)
         self.go_back(peer, own_last + 1 if own_last else answer.first_index)
         self.answer_confirmed_reads()
 
-    def hear(self, peer: NodeId, read_round: int) -> Progress:
-        """Whoever answers in our term, even with a conflict, takes us for the leader."""
-        progress = self.progress[peer]
-        progress.heard = True
-        progress.read_round = max(progress.read_round, read_round)
+    def hear(self, peer: NodeId, read_round: int) -> Progress | None:
+        """Whoever answers in our term, even with a conflict, takes us for the leader.
+
+        None for a peer that is not sent anything any more, since it was removed.
+        """
+        progress = self.progress.get(peer)
+        if progress is not None:
+            progress.heard = True
+            progress.read_round = max(progress.read_round, read_round)
         return progress
 
     def go_back(self, peer: NodeId, index: int) -> None:
@@ -139,10 +174,10 @@ class Replication(Reads):
         self.replicate((peer,))
 
     def advance_commit_index(self) -> None:
-        """Commit what a majority holds durably, ourselves included."""
-        held = sorted(peer.match_index for peer in self.progress.values())
-        held.append(self.log.last_index)  # No peer holds more of our log than we do.
-        index = held[-self.majority]
+        """Commit what a quorum holds durably. We count ourselves only if we are a member (§6)."""
+        held = {peer: progress.match_index for peer, progress in self.progress.items()}
+        held[self.node_id] = self.log.last_index
+        index = self.members.agreed(held)
         if index > self.commit_index and self.may_commit(index):
             self.commit(index)
             self.begin_read_round()
@@ -191,6 +226,8 @@ class Replication(Reads):
         conflict does.
         """
         for index, entry in enumerate(entries, previous_index + 1):
+            if index <= self.log.base_index:
+                continue  # It is gone: a snapshot holds what it did.
             if index <= self.log.last_index:
                 if self.log.term_at(index) == entry.term:
                     continue
@@ -200,7 +237,7 @@ class Replication(Reads):
         else:
             return
         new = entries[first_new - previous_index - 1 :]
-        self.log.append(new)
+        self.append(new)
         self.persist(Appended(first_new, new))
 
     def truncate(self, last_index: int) -> None:
@@ -210,6 +247,7 @@ class Replication(Reads):
             "entries are committed"
         )
         self.log.truncate(last_index)
+        self.forget_changes_after(last_index)
         self.persist(Truncated(last_index))
 
     # --- both -------------------------------------------------------------------------------------
@@ -221,9 +259,10 @@ class Replication(Reads):
         while self.applied < index:
             self.applied += 1
             command = self.log[self.applied].command
-            if command is None:
+            if not isinstance(command, Request):
                 continue
             answer = self.machine.apply(command)
             waiting = self.pending.pop(self.applied, None)
             if waiting is not None:
                 self.send(waiting[0], answer)
+        self.compact_if_due()

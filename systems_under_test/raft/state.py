@@ -1,10 +1,8 @@
 """What a Raft node knows and how its role changes: the box "State" of Figure 2.
 
-Term, vote and log survive a crash, since each change of them is a record in the journal; all else
-is rebuilt. The roles and the changes between them that the protocol allows are data (`LEGAL`).
-
-Membership is fixed: the peers given at the start. One that changes (§6) would make `peers` and
-`majority` functions of the log's latest configuration entry; they are asked for here alone.
+Term, vote, log and snapshot survive a crash, since each change of them is a record in the journal;
+all else is rebuilt. The roles and the changes between them that the protocol allows are data
+(`LEGAL`). Who the members are is always what the latest such entry of the log says (§6).
 """
 
 from collections import deque
@@ -12,12 +10,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
+from typing import ClassVar
 
-from systems_under_test.kv import KeyValueMachine
-from systems_under_test.node import Node, NodeId, Payload
-from systems_under_test.quorum import majority
+from systems_under_test.kv import KeyValueMachine, joined
+from systems_under_test.node import Json, Node, NodeId, Payload
 from systems_under_test.raft.log import Log
-from systems_under_test.raft.messages import Appended, TermAndVote, Truncated
+from systems_under_test.raft.members import Members
+from systems_under_test.raft.messages import (
+    Appended,
+    Entry,
+    LogBegins,
+    SnapshotPart,
+    SnapshotTaken,
+    TermAndVote,
+    Truncated,
+)
 from systems_under_test.requests import ErrorCode, Refusal, Request
 
 
@@ -47,6 +54,16 @@ QUORUM = "quorum"
 """Run in the leader alone."""
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What all entries up to `last_index` have made: the machine's state in parts, and members."""
+
+    last_index: int
+    last_term: int
+    members: Members
+    parts: tuple[Json, ...]
+
+
 @dataclass(slots=True)
 class Progress:
     """What the leader knows of one peer: nextIndex and matchIndex of Figure 2, and some more.
@@ -71,6 +88,11 @@ class Progress:
     read_round: int = 0
     """The last round in which it confirmed that we lead (dissertation §6.4)."""
 
+    sending: Snapshot | None = None
+    """The snapshot that it is sent, since it lacks entries which are gone (§7)."""
+
+    next_part: int = 0
+
 
 class State(Node):
     """The state of one node, its persistence, and the way back to being a follower."""
@@ -88,19 +110,29 @@ class State(Node):
     MAX_PENDING = 1_000
     """Requests that wait for an answer; a leader refuses those beyond."""
 
-    def __init__(self, node_id: NodeId, peers: Iterable[NodeId], random: Random) -> None:
-        super().__init__(node_id, peers, random)
-        self.majority = majority(len(self.peers) + 1)
+    MACHINE: ClassVar[type[KeyValueMachine]] = KeyValueMachine
+
+    def __init__(
+        self,
+        node_id: NodeId,
+        peers: Iterable[NodeId],
+        random: Random,
+        members: Iterable[NodeId] | None = None,
+    ) -> None:
+        super().__init__(node_id, peers, random, members)
         # Persistent: changed together with a record in the journal.
         self.term = 0
         self.voted_for: NodeId | None = None
         self.log = Log()
+        self.snapshot: Snapshot | None = None
+        # What the log says of the members: each change with its index, and those before them.
+        self.changes: list[tuple[int, Members]] = [(0, Members(self.first_members))]
         # Volatile on all nodes. Every committed entry is applied at once.
         self.role = Role.FOLLOWER
         self.leader: NodeId | None = None
         self.commit_index = 0
         self.applied = 0
-        self.machine = KeyValueMachine()
+        self.machine = self.MACHINE()
         # Volatile on candidates.
         self.votes: set[NodeId] = set()
         # Volatile on leaders.
@@ -115,24 +147,86 @@ class State(Node):
     # --- persistence ------------------------------------------------------------------------------
 
     def on_start(self, stored: tuple[Payload, ...]) -> None:
-        """Be a follower with the term, vote and log of before; the machine waits for commits."""
+        """Be a follower with the term, vote and log of before; what a snapshot holds was committed.
+
+        The machine waits for the commits of the other entries.
+        """
+        parts: list[Json] = []
         for record in stored:
             match record:
                 case TermAndVote(term, voted_for):
                     self.term, self.voted_for = term, voted_for
                 case Truncated(last_index):
                     self.log.truncate(last_index)
+                    self.forget_changes_after(last_index)
                 case Appended(first_index, entries):
                     last = self.log.last_index
                     assert first_index == last + 1, f"entry {first_index} recorded after {last}"
-                    self.log.append(entries)
+                    self.append(entries)
+                case SnapshotPart(data):
+                    parts.append(data)
+                case SnapshotTaken(last_index, last_term, members):
+                    self.restore(Snapshot(last_index, last_term, members, tuple(parts)))
+                case LogBegins(base_index, base_term, members):
+                    self.log = Log(base_index, base_term)
+                    self.changes = [(base_index, members)]
                 case _:
                     raise AssertionError(f"the journal holds {record}, no record of Raft")
         self.await_leader()
 
+    def restore(self, snapshot: Snapshot) -> None:
+        """Let the machine be what the snapshot says."""
+        self.snapshot = snapshot
+        self.machine = self.MACHINE.restored(joined(snapshot.parts))
+        self.commit_index = self.applied = snapshot.last_index
+
     def persist_term_and_vote(self) -> None:
         """Before any answer: after a restart we must not vote twice in a term (§5.2)."""
         self.persist(TermAndVote(self.term, self.voted_for))
+
+    # --- the log and the members that it names ----------------------------------------------------
+
+    @property
+    def members(self) -> Members:
+        """The members by the latest such entry in the log, committed or not (§6)."""
+        return self.changes[-1][1]
+
+    @property
+    def change_is_committed(self) -> bool:
+        return self.changes[-1][0] <= self.commit_index
+
+    @property
+    def may_lead(self) -> bool:
+        """Whether we stand for election: a spare or a removed node does not.
+
+        As long as the entry that removes us is not known to be committed, the others may need us
+        for that: it may be in no other log yet, while they still count our vote (dissertation
+        §4.2.2).
+        """
+        return self.node_id in self.members.voters or (
+            not self.change_is_committed and self.node_id in self.changes[-2][1].voters
+        )
+
+    def append(self, entries: Iterable[Entry]) -> None:
+        """Put entries at the end of the log; members count from now on."""
+        for entry in entries:
+            self.log.append((entry,))
+            if isinstance(entry.command, Members):
+                self.changes.append((self.log.last_index, entry.command))
+
+    def forget_changes_after(self, last_index: int) -> None:
+        """Go back to the members of before, where entries that changed them were cut off."""
+        while self.changes[-1][0] > last_index:
+            self.changes.pop()
+
+    def members_at(self, index: int) -> Members:
+        """The members that the entries up to that index say; none of those is gone."""
+        return next(members for at, members in reversed(self.changes) if at <= index)
+
+    def send_to_voters(self, payload: Payload) -> None:
+        for voter in self.members.voters:
+            if voter != self.node_id:
+                self.send(voter, payload)
 
     # --- roles ------------------------------------------------------------------------------------
 
@@ -175,6 +269,9 @@ class State(Node):
         for client, request in self.reads_asked + self.reads_waiting:
             self.refuse_for_leader(client, request, leader)
         self.reads_asked, self.reads_waiting = [], []
+
+    def refuse(self, client: NodeId, request: Request, error: ErrorCode, reason: str) -> None:
+        self.send(client, Refusal(request.sequence, error.word, reason=reason))
 
     def refuse_for_leader(self, client: NodeId, request: Request, leader: NodeId | None) -> None:
         """Send the client on: this request was not put into the log, and never will be."""

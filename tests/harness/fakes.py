@@ -72,6 +72,7 @@ class FakeCluster(Cluster):
         self, count: int = 5, leader: NodeId | None = "n1", serve: Serve | None = None
     ) -> None:
         self.nodes = tuple(f"n{number}" for number in range(1, count + 1))
+        self.members = self.nodes
         self.clock: FakeClock = FakeClock()
         self.leading = leader
         self.serve = serve or (lambda node, request: Reply(request.sequence))

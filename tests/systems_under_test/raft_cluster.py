@@ -12,6 +12,7 @@ from typing import Any
 
 from systems_under_test.node import (
     CancelTimer,
+    Compact,
     Effect,
     Event,
     Message,
@@ -32,10 +33,14 @@ CLIENT = "client"
 
 
 class RaftCluster:
-    def __init__(self, size: int = 3, system: type[Raft] = Raft, seed: int = 0) -> None:
+    def __init__(
+        self, size: int = 3, system: type[Raft] = Raft, seed: int = 0, spares: int = 0
+    ) -> None:
+        """`size` members, and spares beside them."""
         self.system = system
+        self.members = [f"n{number}" for number in range(1, size + 1)]
         self.seed = seed
-        self.names = [f"n{number}" for number in range(1, size + 1)]
+        self.names = [f"n{number}" for number in range(1, size + spares + 1)]
         self.live: dict[str, Raft] = {}
         self.disks: dict[str, list[Payload]] = {name: [] for name in self.names}
         self.timers: dict[str, dict[str, int]] = {name: {} for name in self.names}
@@ -55,9 +60,8 @@ class RaftCluster:
             self.disks[name] = list(disk)
         self.starts += 1
         random = Random(f"{self.seed}:{name}:{self.starts}")
-        self.live[name] = self.system(
-            name, [other for other in self.names if other != name], random
-        )
+        others = [other for other in self.names if other != name]
+        self.live[name] = self.system(name, others, random, self.members)
         self.timers[name] = {}
         self.step(name, Started(tuple(self.disks[name])))
         return self.live[name]
@@ -81,7 +85,9 @@ class RaftCluster:
         for effect in effects[:effects_performed]:
             self.perform(name, effect)
         if effects_performed is not None:
-            if not any(isinstance(effect, Persist) for effect in effects[effects_performed:]):
+            if not any(
+                isinstance(effect, Persist | Compact) for effect in effects[effects_performed:]
+            ):
                 # What the node knows is durable, and it may have told a client: so it must hold.
                 self.invariants.check(self.live.values())
             self.crash(name)
@@ -89,11 +95,23 @@ class RaftCluster:
             self.tell_changes(name, before, node.facts())
         self.invariants.check(self.live.values())
 
+    def compact(self, name: str) -> None:
+        """Have a node take a snapshot now, as it does when its log has grown."""
+        node = self.live[name]
+        node._effects = []
+        node.take_snapshot()
+        for effect in node._effects:
+            self.perform(name, effect)
+        self.invariants.check(self.live.values())
+
     def perform(self, name: str, effect: Effect) -> None:
         match effect:
             case Persist(record):
                 self.disks[name].append(record)
                 self.trace.append(f"{name} persists {show(record)}")
+            case Compact(records):
+                self.disks[name] = list(records)
+                self.trace.append(f"{name} compacts to {show(records)}")
             case SetTimer(timer, after_ns):
                 self.timers[name][timer] = after_ns
             case CancelTimer(timer):
@@ -188,11 +206,11 @@ class RaftCluster:
 
     def log_of(self, name: str) -> list[str]:
         log = self.live[name].log
-        return [show(log[index]) for index in range(1, log.last_index + 1)]
+        return [show(log[index]) for index in range(log.first_index, log.last_index + 1)]
 
     def terms_of(self, name: str) -> list[int]:
         log = self.live[name].log
-        return [log.term_at(index) for index in range(1, log.last_index + 1)]
+        return [log.term_at(index) for index in range(log.first_index, log.last_index + 1)]
 
 
 def show(value: Any) -> str:

@@ -36,7 +36,7 @@ class Recording(Node):
             if letter == "p":
                 self.persist(Reply(message.payload.sequence))
             elif letter == "c":
-                self.compact([Reply(message.payload.sequence, "all")])
+                self.compact([Reply(message.payload.sequence, "compacted")])
             else:
                 self.send("n2", Reply(message.payload.sequence, letter))
 
@@ -89,35 +89,62 @@ def test_no_message_overtakes_a_record_that_stands_before_it(tmp_path: Path, see
         done[letter] += 1
 
 
-@pytest.mark.parametrize("before", ["", "p", "pp"])
-def test_a_compacted_journal_is_durable_before_what_follows_leaves(
-    tmp_path: Path, before: str
-) -> None:
-    path = tmp_path / "journal"
+@pytest.mark.parametrize("seed", range(20))
+def test_compactions_keep_their_place_among_records_and_messages(tmp_path: Path, seed: int) -> None:
+    """When a message leaves, all that stood before it is durable, or was replaced by what is."""
+    random = Random(seed)
+    functions = [
+        "".join(random.choice("ppsc") for _ in range(random.randint(0, 4))) for _ in range(40)
+    ]
     codec = Codec(Recording.payloads)
-    at_sending: list[tuple[Payload, ...]] = []
+    path = tmp_path / "journal"
+    sent: list[list[Payload]] = []
+
+    class SlowJournal(Journal):
+        on_disk: list[Payload] = []  # noqa: RUF012
+
+        def append(self, lines: Any) -> None:
+            time.sleep(random.random() / 500)
+            super().append(lines)
+            self.on_disk = [*self.on_disk, *map(codec.decode, lines)]
+
+        def replace(self, lines: Any) -> None:
+            time.sleep(random.random() / 500)
+            lines = list(lines)
+            super().replace(lines)
+            self.on_disk = list(map(codec.decode, lines))
 
     async def scenario() -> None:
-        journal = Journal(path, codec)
-        journal.append([codec.encode(Reply(0, "old"))])
-        server = Server(Recording("n1", ("n2",), Random(0)), codec, journal, {"n2": ("::1", 9)})
-
-        def sent(line: bytes) -> None:
-            copy = tmp_path / "copy"
-            copy.write_bytes(path.read_bytes())
-            opened = Journal(copy, codec)
-            at_sending.append(opened.records)
-            opened.close()
-
-        server.links["n2"].send = sent  # type: ignore[method-assign]
-        server.step(Received(Message("client-1", "n1", Request(0, 1, f"{before}cs"))))
-        server.step(Received(Message("client-1", "n1", Request(0, 2, "ps"))))
-        await until(lambda: len(at_sending) == 2)
+        node = Recording("n1", ("n2",), Random(0))
+        journal = SlowJournal(path, codec)
+        server = Server(node, codec, journal, {"n2": ("127.0.0.1", 9)})
+        server.links["n2"].send = lambda line: sent.append(journal.on_disk)  # type: ignore[method-assign]
+        for number, function in enumerate(functions):
+            server.step(Received(Message("client-1", "n1", Request(0, number, function))))
+            if random.random() < 0.5:
+                await asyncio.sleep(random.random() / 300)
+        wanted = "".join(functions).count("s")
+        await until(lambda: not (server._turn_due or server._syncing))
+        assert len(sent) == wanted
         journal.close()
 
     asyncio.run(scenario())
-    assert at_sending[0][:1] == (Reply(1, "all"),), "and nothing of what was there before"
-    assert at_sending[1] == (Reply(1, "all"), Reply(2))
+    states: list[list[Payload]] = [[]]
+    wanted = []
+    for number, function in enumerate(functions):
+        for letter in function:
+            if letter == "p":
+                states.append([*states[-1], Reply(number)])
+            elif letter == "c":
+                states.append([Reply(number, "compacted")])
+            else:
+                wanted.append(len(states) - 1)
+    assert len(sent) == len(wanted)
+    for on_disk, least in zip(sent, wanted, strict=True):
+        assert on_disk in states[least:]
+    reopened = Journal(path, codec)
+    assert list(reopened.records) == states[-1]
+    reopened.close()
 
 
 def test_a_peer_that_reads_nothing_holds_up_nobody_and_loses_whole_messages() -> None:

@@ -1,8 +1,10 @@
 """Journals: what was synced is read back, torn tails are cut off, damage is refused."""
 
+import fcntl
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -164,17 +166,102 @@ def test_a_full_disk_ends_in_a_torn_tail(tmp_path: Path, monkeypatch: pytest.Mon
     assert after.cut > 0
 
 
-def test_replaced_records_are_gone_and_more_can_follow(tmp_path: Path) -> None:
+class Crashed(BaseException):
+    """Stands for the end of the process at a call of the operating system."""
+
+
+STEPS = ["open", "write", "write", "write", "fsync", "rename", "fsync"]
+"""The calls of a compaction in their order: the file's, its new name, the folder's."""
+
+
+def count_calls(monkeypatch: pytest.MonkeyPatch, crash_at: int) -> list[str]:
+    """Note the calls that change the disk, and crash instead of making the one of that number."""
+    made: list[str] = []
+
+    def watched(name: str, real: Any) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
+            if name != "open" or arguments[1] & os.O_CREAT:
+                if len(made) == crash_at:
+                    raise Crashed
+                made.append(name)
+            return real(*arguments, **options)
+
+        return call
+
+    for name in ("open", "write", "fsync", "rename"):
+        monkeypatch.setattr(os, name, watched(name, getattr(os, name)))
+    return made
+
+
+@pytest.mark.parametrize("crash_at", range(len(STEPS) + 1))
+def test_a_compaction_cut_short_at_any_step_leaves_the_old_records_or_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crash_at: int
+) -> None:
+    path = tmp_path / "journal"
+    written(path, GROUPS)
+    monkeypatch.setattr(journal_module, "_FRAME", 1)  # A frame for each record.
+    journal = Journal(path, CODEC)
+    new = [Voted(8, "snapshot"), Voted(9)]
+    with monkeypatch.context() as patched:
+        made = count_calls(patched, crash_at)
+        try:
+            journal.replace(lines(new))
+        except Crashed:
+            assert crash_at < len(STEPS)
+    assert made == STEPS[:crash_at]
+    os.close(journal._file)
+    found = reopened(path)
+    renamed = crash_at > STEPS.index("rename")
+    assert found.records == (tuple(new) if renamed else sum(map(tuple, GROUPS), ()))
+    assert os.listdir(tmp_path) == ["journal"], "what was never finished is cleared away"
+
+
+def test_what_follows_a_compaction_is_kept_and_the_lock_as_well(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    written(path, GROUPS)
+    journal = Journal(path, CODEC)
+    journal.replace(lines([Voted(8)]))
+    journal.append(lines([Voted(9)]))
+    with pytest.raises(JournalFailed, match="in use by another node"):
+        Journal(path, CODEC)
+    journal.replace([])
+    journal.append(lines([Voted(10)]))
+    journal.close()
+    assert reopened(path).records == (Voted(10),)
+
+
+def test_a_journal_replaced_while_another_node_opens_it_is_still_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "journal"
     journal = Journal(path, CODEC)
-    journal.append(lines([Voted(1), Voted(2)]))
-    journal.replace(lines([Voted(2)]))
-    journal.append(lines([Voted(3)]))
-    with pytest.raises(JournalFailed, match="in use"):
+    real_flock = fcntl.flock
+
+    def flock(file: int, how: int) -> None:
+        monkeypatch.undo()
+        journal.replace(lines([Voted(8)]))
+        real_flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(JournalFailed, match="in use by another node"):
         Journal(path, CODEC)
     journal.close()
-    assert reopened(path).records == (Voted(2), Voted(3))
-    assert [file.name for file in tmp_path.iterdir()] == ["journal"]
+
+
+def test_a_compaction_that_fails_is_final(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "journal"
+    written(path, GROUPS)
+    journal = Journal(path, CODEC)
+
+    def fail(source: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rename", fail)
+        with pytest.raises(JournalFailed, match="No space left on device; the node stops"):
+            journal.replace(lines([Voted(1)]))
+    journal.close()
+    assert reopened(path).records == sum(map(tuple, GROUPS), ())
 
 
 def test_a_replacement_that_was_cut_short_leaves_the_journal_as_it_was(tmp_path: Path) -> None:

@@ -361,4 +361,6 @@ def test_facts() -> None:
         "last_index": 1,
         "applied": 1,
         "voted_for": "n1",
+        "first_index": 1,
+        "members": ["n1", "n2", "n3"],
     }

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from systems_under_test.node import Received
+from systems_under_test.raft.members import Members
 from systems_under_test.raft.node import Raft
 from systems_under_test.raft.state import ELECTION, QUORUM, SILENCE, Role
-from systems_under_test.requests import ErrorCode, Refusal, Reply
+from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
 from tests.systems_under_test.raft_cluster import RaftCluster
 
 KEY = "k"
@@ -42,10 +43,11 @@ class Asked:
 class RaftMachine(RuleBasedStateMachine):
     system: type[Raft] = Raft
     size = 3
+    spares = 0
 
     def __init__(self) -> None:
         super().__init__()
-        self.cluster = RaftCluster(self.size, self.system)
+        self.cluster = RaftCluster(self.size, self.system, spares=self.spares)
         self.asked: dict[str, Asked] = {}
         self.answers_seen = 0
         self.answered: set[str] = set()
@@ -81,7 +83,7 @@ class RaftMachine(RuleBasedStateMachine):
     def deliver_between_two(self, first: int, second: int) -> None:
         """Let two nodes talk while the others hear nothing."""
         names = self.cluster.names
-        self.cluster.stabilize(names[first % self.size], names[second % self.size])
+        self.cluster.stabilize(names[first % len(names)], names[second % len(names)])
 
     @rule(choice=ANY)
     def duplicate(self, choice: int) -> None:
@@ -95,7 +97,7 @@ class RaftMachine(RuleBasedStateMachine):
 
     @rule(choice=ANY)
     def lose_all_of_a_node(self, choice: int) -> None:
-        name = self.cluster.names[choice % self.size]
+        name = self.cluster.names[choice % len(self.cluster.names)]
         self.cluster.in_flight = [
             m for m in self.cluster.in_flight if name not in (m.source, m.target)
         ]
@@ -148,22 +150,51 @@ class RaftMachine(RuleBasedStateMachine):
         self.asked[client] = Asked(function, value, self.newest)
         self.cluster.request(name, function, KEY, value, client=client)
 
+    @rule(choice=ANY, node=ANY, function=st.sampled_from(["add", "remove", "transfer", "members"]))
+    def operate(self, choice: int, node: int, function: str) -> None:
+        """Ask for a change of the members, of anybody."""
+        if name := self.one_of(self.cluster.live, choice):
+            names = self.cluster.names
+            argument = None if function == "members" else names[node % len(names)]
+            self.cluster.request(name, function, argument=argument, client="operator")
+
+    @rule(choice=ANY)
+    def compact(self, choice: int) -> None:
+        """Any node may take a snapshot at any time."""
+        if name := self.one_of(self.cluster.live, choice):
+            node = self.cluster.live[name]
+            if node.applied > node.log.base_index:
+                self.cluster.compact(name)
+
     # --- what must hold ---------------------------------------------------------------------------
 
     @invariant()
     def judge(self) -> None:
         """Every answer agrees with the committed log, and no read goes back in time."""
         for index, (entry, _) in enumerate(self.cluster.invariants.committed, 1):
-            if entry.command is not None:
+            if isinstance(entry.command, Request):
                 value = entry.command.argument
                 self.order.setdefault(value, index)
                 assert value not in self.never, f"{value} was refused for certain, and is committed"
         while self.answers_seen < len(self.cluster.answers):
             client, answer = self.cluster.answers[self.answers_seen]
             self.answers_seen += 1
+            if client == "operator":
+                self.judge_operator(answer)
+                continue
             assert client not in self.answered, f"{client} was answered twice"
             self.answered.add(client)
             self.judge_answer(self.asked[client], answer)
+
+    def judge_operator(self, answer: Reply | Refusal) -> None:
+        """Whoever is told the members is told nothing that is not committed."""
+        if isinstance(answer, Reply) and isinstance(answer.result, list):
+            agreed = [self.cluster.members] + [
+                list(entry.command.current)
+                for entry, _ in self.cluster.invariants.committed
+                if isinstance(entry.command, Members) and not entry.command.joint
+            ]
+            assert answer.result in agreed, f"{answer} is not among {agreed}"
 
     def judge_answer(self, asked: Asked, answer: Reply | Refusal) -> None:
         if isinstance(answer, Refusal):
@@ -219,6 +250,26 @@ class FiveNodesMachine(RaftMachine):
     size = 5
 
 
+class Compacting(SmallBatches):
+    """Snapshots of a few entries, in parts of one key."""
+
+    COMPACT_AFTER = 4
+    KEEP = 2
+    PART_SIZE = 1
+
+
+class CompactingMachine(RaftMachine):
+    system = Compacting
+
+
+class ChangingMachine(RaftMachine):
+    """Two members and three spares: any of them may become members."""
+
+    system = Compacting
+    size = 2
+    spares = 3
+
+
 QUICK = settings(
     max_examples=100 * DEEP,
     stateful_step_count=60,
@@ -230,5 +281,9 @@ TestThreeNodes = RaftMachine.TestCase
 TestThreeNodes.settings = QUICK
 TestFiveNodes = FiveNodesMachine.TestCase
 TestFiveNodes.settings = QUICK
+TestCompacting = CompactingMachine.TestCase
+TestCompacting.settings = QUICK
+TestChanging = ChangingMachine.TestCase
+TestChanging.settings = QUICK
 TestSmallBatches = SmallBatchesMachine.TestCase
 TestSmallBatches.settings = QUICK

@@ -19,6 +19,7 @@ from systems_under_test.requests import Request
 from systems_under_test.wire import Codec
 
 ROOT = Path(__file__).parents[2]
+RAFT = "systems_under_test.raft.node:Raft"
 IMPORT_PATH = f"{ROOT}:{ROOT / 'tests' / 'nodes'}"
 
 pytestmark = pytest.mark.local
@@ -258,6 +259,8 @@ def test_a_port_taken_is_one_clear_line(node: Process, tmp_path: Path) -> None:
         (["--system", "tiny_system:Beat"], "is not a class of nodes"),
         (["--listen", "7000"], "'7000' is not HOST:PORT"),
         (["--peer", "n2"], "is not HOST:PORT"),
+        (["--members", "n1"], "tiny_system:Tiny has no membership: leave --members out"),
+        (["--system", RAFT, "--members", "n1,n9"], "--members names n9, which no --peer is"),
     ],
 )
 def test_wrong_arguments_are_one_clear_sentence(

@@ -1,0 +1,189 @@
+"""Changes of membership under load: nodes removed and added by requests, as an operator would.
+
+The requests are the nemesis's own and no part of the history; what they did stands in the spans of
+the faults. Healing brings back the members that the cluster began with, as far as it can: while
+another fault keeps the cluster from agreeing on anything, a change does not go through, and is
+given up after a while. Whether it then happens all the same is nobody's concern but the system's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+from typing import ClassVar
+
+from harness.clock import MILLISECOND_NS, SECOND_NS
+from harness.cluster import Capability, Cluster, NoAnswer, Unreachable
+from harness.nemesis.fault import Target, choose, told
+from harness.nemesis.partition import between
+from systems_under_test.node import NodeId
+from systems_under_test.quorum import majority
+from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
+
+PATIENCE_NS = 5 * SECOND_NS
+"""How long a request is repeated until it counts as not done."""
+
+PAUSE_NS = 50 * MILLISECOND_NS
+PROCESS = -2
+"""The nemesis as a client: no worker has this number."""
+
+
+class Change(StrEnum):
+    """What is asked for."""
+
+    ADD = "add-node"
+    REMOVE = "remove-node"
+    REMOVE_LEADER = "remove-leader"
+    REMOVE_UNREACHABLE = "remove-unreachable"
+    """Cut the leader off with less than half of the nodes, and have operators on that side, who
+    take the others for dead, remove them all at the same time. It must not work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Ask for a change of members; healing asks for the members of the beginning."""
+
+    change: Change
+    family: ClassVar[str] = "membership"
+
+    @property
+    def needs(self) -> frozenset[Capability]:
+        return frozenset({Capability.CUT} if self.change is Change.REMOVE_UNREACHABLE else ())
+
+    @property
+    def name(self) -> str:
+        return self.change.value
+
+    @property
+    def least_nodes(self) -> int:
+        """Removing one must leave two, so that there is still something to agree on."""
+        return 1 if self.change is Change.ADD else 3
+
+    @property
+    def at_leader(self) -> bool:
+        return self.change in (Change.REMOVE_LEADER, Change.REMOVE_UNREACHABLE)
+
+    async def inject(self, cluster: Cluster, random: Random) -> str:
+        if self.change is Change.REMOVE_UNREACHABLE:
+            return await remove_unreachable(cluster, random)
+        operator = Operator(cluster)
+        try:
+            members = await operator.members()
+            if members is None:
+                return "nothing: nobody told who the members are"
+            if self.change is Change.ADD:
+                others = [node for node in cluster.nodes if node not in members]
+                if not others:
+                    return "nothing: every node is a member already"
+                return await operator.change("add", random.choice(others))
+            if len(members) < 3:
+                return f"nothing: only {told(members)} are left"
+            node = random.choice(members)
+            if self.change is Change.REMOVE_LEADER:
+                (leader,) = await choose(Target.LEADER, cluster, random)
+                node = leader if leader in members else node
+            return await operator.change("remove", node)
+        finally:
+            await operator.close()
+
+    async def heal(self, cluster: Cluster) -> None:
+        """Ask for the first members; a partition that this fault made ends, with all others."""
+        if self.change is Change.REMOVE_UNREACHABLE:
+            await cluster.mend()
+        operator = Operator(cluster)
+        try:
+            members = await operator.members() or cluster.members
+            for node in cluster.members:
+                if node not in members:
+                    await operator.change("add", node)
+            for node in members:
+                if node not in cluster.members:
+                    await operator.change("remove", node)
+        finally:
+            await operator.close()
+
+
+async def remove_unreachable(cluster: Cluster, random: Random) -> str:
+    """Cut the leader and some others off from a majority, and ask them to remove that majority."""
+    (leader,) = await choose(Target.LEADER, cluster, random)
+    others = [node for node in random.sample(cluster.nodes, len(cluster.nodes)) if node != leader]
+    fewer = len(others) - majority(len(cluster.nodes))
+    side, unreachable = sorted([leader, *others[:fewer]]), sorted(others[fewer:])
+    await cluster.cut(between(side, unreachable))
+    said: dict[NodeId, str] = {}
+
+    async def remove(node: NodeId) -> None:
+        operator = Operator(cluster, [leader], SECOND_NS)
+        try:
+            said[node] = await operator.change("remove", node)
+        finally:
+            await operator.close()
+
+    await cluster.clock.together(*(remove(node) for node in unreachable))
+    return f"{told(side)} cut off from {told(unreachable)}; " + "; ".join(said.values())
+
+
+class Operator:
+    """Somebody who asks these nodes for changes, and asks again for some time."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        nodes: Sequence[NodeId] | None = None,
+        patience_ns: int = PATIENCE_NS,
+    ) -> None:
+        self._cluster = cluster
+        self._nodes = nodes or cluster.nodes
+        self._patience_ns = patience_ns
+        self._channel = cluster.channel(PROCESS)
+        self._sequence = 0
+
+    async def members(self) -> list[NodeId] | None:
+        """The members, as the cluster tells them; None where it did not in time."""
+        answer = await self._ask("members", None)
+        return list(answer.result) if isinstance(answer, Reply) else None
+
+    async def change(self, function: str, node: NodeId) -> str:
+        """Ask for one node to be added or removed, and tell in a sentence what came of it."""
+        answer = await self._ask(function, node)
+        if isinstance(answer, Reply):
+            verb = "added" if function == "add" else "removed"
+            return f"{verb} {node}: the members are {told(answer.result)}"
+        why = answer.reason or answer.error if answer is not None else "no answer"
+        return f"asked to {function} {node}, in vain: {why}"
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+    async def _ask(self, function: str, node: NodeId | None) -> Reply | Refusal | None:
+        """Ask one node after the other until one replies, or the last answer when time is up.
+
+        To ask again is harmless: what is so already is not changed.
+        """
+        clock, nodes = self._cluster.clock, self._nodes
+        until_ns = clock.now_ns() + self._patience_ns
+        asked = nodes[0]
+        answer: Reply | Refusal | None = None
+        while clock.now_ns() < until_ns:
+            self._sequence += 1
+            request = Request(0, self._sequence, function, "", node)
+            limit_ns = min(until_ns, clock.now_ns() + SECOND_NS)
+            leader: NodeId | None = None
+            try:
+                answer = await self._channel.ask(asked, request, limit_ns)
+            except (Unreachable, NoAnswer):
+                pass
+            else:
+                if isinstance(answer, Reply) or _is_final(answer):
+                    return answer
+                leader = answer.leader
+            if leader is not None and leader in nodes and leader != asked:
+                asked = leader
+            else:
+                asked = nodes[(nodes.index(asked) + 1) % len(nodes)]
+            await clock.sleep_until_ns(clock.now_ns() + PAUSE_NS)
+        return answer
+
+
+def _is_final(refusal: Refusal) -> bool:
+    return ErrorCode.of(refusal.error) is ErrorCode.BAD_REQUEST

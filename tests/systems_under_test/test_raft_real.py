@@ -1,0 +1,100 @@
+"""Raft as real processes: nodes that join and leave under load, and restarts on a snapshot."""
+
+import asyncio
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from checker.history import History, Outcome
+from checker.linearizability.check import check
+from checker.models.catalogue import MODELS
+from checker.verdict import Verdict
+from harness.clock import SECOND_NS, RealClock
+from harness.environments.docker import DockerCluster, engine_answers
+from harness.environments.local import LocalCluster
+from harness.environments.tcp_cluster import TcpCluster
+from harness.nemesis.membership import Operator
+from harness.recorder import Recorder
+from harness.worker import Worker
+from workloads.register import RegisterCalls
+from workloads.workload import Shape
+
+MEMBERS = ("n1", "n2", "n3", "n4", "n5")
+NODES = (*MEMBERS, "n6")
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(LocalCluster, marks=pytest.mark.local, id="local"),
+        pytest.param(DockerCluster, marks=pytest.mark.docker, id="docker"),
+    ]
+)
+def kind(request: pytest.FixtureRequest) -> type[TcpCluster]:
+    if request.param is DockerCluster and not engine_answers():
+        pytest.skip("no Docker engine answers")
+    found: type[TcpCluster] = request.param
+    return found
+
+
+@pytest.mark.parametrize("system", ["Raft", "RaftCompactsOften"])
+def test_nodes_join_and_leave_under_load(
+    kind: type[TcpCluster], tmp_path: Path, system: str
+) -> None:
+    """Every operation succeeds within two seconds, also while the leader itself is removed; a
+    member is killed on the way and comes back.
+    """
+
+    async def run() -> None:
+        cluster = kind(
+            system=f"systems_under_test.raft.node:{system}",
+            nodes=NODES,
+            members=MEMBERS,
+            seed=7,
+            folder=tmp_path,
+            clock=RealClock(),
+        )
+        recorder = Recorder(tmp_path / "history.jsonl", cluster.clock)
+        calls = RegisterCalls(Random(1), Shape(keys=8))
+        ended = False
+        async with cluster:
+            operator = Operator(cluster)
+            assert await operator.members() == list(MEMBERS)
+            workers = [
+                Worker(number, 4, cluster, recorder, 2 * SECOND_NS, Random(number))
+                for number in range(4)
+            ]
+
+            async def work(worker: Worker) -> None:
+                while not ended:
+                    await worker.make(calls.next(), calls)
+
+            working = [asyncio.create_task(work(worker)) for worker in workers]
+            await asyncio.sleep(0.5)
+            told = await operator.change("add", "n6")
+            assert told == "added n6: the members are n1, n2, n3, n4, n5, n6"
+            leader = await cluster.leader()
+            assert leader is not None
+            told = await operator.change("remove", leader)
+            left = [node for node in NODES if node != leader]
+            assert told == f"removed {leader}: the members are {', '.join(left)}"
+            await cluster.kill([left[0]])
+            await asyncio.sleep(0.5)
+            await cluster.start([left[0]])
+            told = await operator.change("add", leader)
+            assert told == f"added {leader}: the members are {', '.join(NODES)}"
+            await asyncio.sleep(0.5)
+            ended = True
+            await asyncio.gather(*working)
+            for worker in workers:
+                await worker.close()
+            await operator.close()
+            recorder.close()
+            assert cluster.crashes() == {}
+
+    asyncio.run(run())
+    history = History.read(tmp_path / "history.jsonl")
+    failed = [f"{o.function} {o.error}" for o in history.operations if o.outcome is not Outcome.OK]
+    assert not failed
+    assert len(history.operations) > 200
+    assert check(history, MODELS["cas-register"]()).verdict is Verdict.VALID
