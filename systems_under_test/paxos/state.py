@@ -108,9 +108,7 @@ class State(Node):
         members: Iterable[NodeId] | None = None,
     ) -> None:
         """`members` are the acceptors of the first slots: everybody unless it is given."""
-        super().__init__(node_id, peers, random)
-        everybody = (self.node_id, *self.peers)
-        self.first_members = tuple(sorted(everybody if members is None else members))
+        super().__init__(node_id, peers, random, members)
         # The acceptor's: each change is a record in the journal.
         self.promised = NO_BALLOT
         self.accepted: dict[int, Proposal] = {}

@@ -53,6 +53,7 @@ class Ring(Reconfiguration):
 
     payloads: ClassVar[tuple[type[Payload], ...]] = PAYLOADS
     invariants = Invariants
+    changes_members = True
 
     LEVEL = Level.LINEARIZABLE
     """The consistency of a request that names none. One that does says "read@quorum"."""

@@ -24,8 +24,14 @@ class State(Node):
 
     COMPACT_FACTOR = 3
 
-    def __init__(self, node_id: NodeId, peers: Iterable[NodeId], random: Random) -> None:
-        super().__init__(node_id, peers, random)
+    def __init__(
+        self,
+        node_id: NodeId,
+        peers: Iterable[NodeId],
+        random: Random,
+        members: Iterable[NodeId] | None = None,
+    ) -> None:
+        super().__init__(node_id, peers, random, members)
         self.copies: dict[str, Copy] = {}
         self.promises: dict[str, Stamp] = {}
         self.hearsay: set[str] = set()
