@@ -72,10 +72,10 @@ class Batch:
 class State(Node):
     """The state of one node, and the way back to being a follower."""
 
-    ELECTION_TIMEOUT_NS = 300_000_000
+    ELECTION_TIMEOUT_NS = 400_000_000
     """The least time without a leader before a node proposes; the rest is drawn at random."""
 
-    HEARTBEAT_NS = 60_000_000
+    HEARTBEAT_NS = 100_000_000
     MAX_BATCH = 64
     """Values in one message."""
 
