@@ -15,6 +15,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from harness.compare_command import compare
 from harness.errors import HarnessError, UsageError
 
 USAGE, FAILED = 254, 255
@@ -250,6 +251,9 @@ def explore(
         until_found=until_found, seconds=seconds, shrinking=shrink,
     )  # fmt: skip
     raise typer.Exit(status)
+
+
+app.command()(compare)
 
 
 @app.command()
