@@ -58,7 +58,7 @@ class Figure:
             case "ns":
                 return duration(value)
             case "share":
-                return percent(value)
+                return percent(value) if value <= 1 else f"{value:.0%}".replace("%", " %")
             case "bytes":
                 return size(value)
             case _:
