@@ -124,6 +124,8 @@ def stored(paths: Sequence[Path]) -> list[Path]:
             "all runs are of one system and one commit; give runs of two systems, or of two commits"
         )
     for path in unique:
+        if not (path / "history.jsonl").is_file():
+            raise UsageError(f"{path} holds no history.jsonl to take figures from; leave it out")
         if not (path / "result.json").exists():
             judge(RunDirectory(path))
     return unique

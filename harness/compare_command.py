@@ -145,12 +145,15 @@ def _write(carried: "Carried", command: str, seed: int, directory: Path, as_json
     from reports.measures import measure
     from reports.stored import read_run
 
-    measured = [measure(read_run(path), _world(path)) for path in carried.finished]
+    runs = [read_run(path) for path in carried.finished]
+    measured = [measure(run, _world(run.directory)) for run in runs]
+    notes = [f"{run.directory}: {problem}" for run in runs for problem in run.problems]
     random = Random(f"{seed}:comparison")
     comparison = put_side_by_side(measured, random, promises([one.system for one in measured]))
     cut = "The comparison was interrupted: it is of the runs that had ended by then."
     began = datetime.now(UTC).isoformat(timespec="seconds")
-    occasion = Occasion(command, began, carried.failed, cut if carried.interrupted else "")
+    cut = cut if carried.interrupted else ""
+    occasion = Occasion(command, began, carried.failed, notes, cut)
     try:
         page = render_comparison(comparison, occasion, directory)
     except OSError as error:

@@ -6,7 +6,7 @@ As on a run's page, names and reasons come from runs and are texts to this page,
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -46,13 +46,14 @@ TONES = {"valid": "good", "invalid": "bad"}
 class Occasion:
     """How a comparison came about: the line that repeats it, when, and what went wrong.
 
-    `failed` are sentences about runs that ended without a history to judge; `cut` says that it was
-    interrupted.
+    `failed` are sentences about runs that ended without a history to judge, `notes` about what is
+    missing of the others; `cut` says that the comparison was interrupted.
     """
 
     command: str
     began: str
-    failed: Sequence[str] = field(default=())
+    failed: Sequence[str] = ()
+    notes: Sequence[str] = ()
     cut: str = ""
 
 
@@ -81,6 +82,7 @@ def to_json(comparison: Comparison, occasion: Occasion, directory: Path) -> dict
         "reproduce": occasion.command,
         "interrupted": bool(occasion.cut),
         "failed": list(occasion.failed),
+        "notes": list(occasion.notes),
         "virtual_time": comparison.virtual,
         "systems": [
             {"name": label, "promises_linearizability": comparison.promises[label]}
@@ -123,7 +125,7 @@ def _page(comparison: Comparison, occasion: Occasion, directory: Path) -> bytes:
         began=occasion.began.replace("T", " "),
         setting=_setting(comparison),
         basis=_basis(comparison),
-        problems=[*([occasion.cut] if occasion.cut else []), *occasion.failed],
+        problems=[*([occasion.cut] if occasion.cut else []), *occasion.failed, *occasion.notes],
         caveats=caveats(comparison),
         reproduce=plain(occasion.command, 4000),
         differences=_differences(comparison, main=True),

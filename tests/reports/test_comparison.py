@@ -206,7 +206,7 @@ def test_markup_in_names_stays_text(tmp_path: Path):
         for seed in (1, 2, 3)
     ]
     comparison = compare(runs, Random(1), {})
-    occasion = Occasion(f"labrys compare {MARKUP}", MARKUP, [MARKUP], MARKUP)
+    occasion = Occasion(f"labrys compare {MARKUP}", MARKUP, [MARKUP], [MARKUP], MARKUP)
     page = Reader(render_comparison(comparison, occasion, tmp_path).read_text("utf-8"))
     assert [tag for tag, _ in page.tags].count("script") == 3
     assert "img" not in dict(page.tags)
@@ -218,7 +218,9 @@ def test_markup_in_names_stays_text(tmp_path: Path):
 def test_the_page_says_what_was_told_and_what_was_not(tmp_path: Path):
     values = {"raft": [100, 103, 98], "paxos": [201, 204, 196]}
     comparison = compared(values)
-    occasion = Occasion("labrys compare raft paxos", "2026", ["Repeat 2 of ring failed."], "Cut.")
+    occasion = Occasion(
+        "labrys compare raft paxos", "2026", ["Repeat 2 of ring failed."], cut="Cut."
+    )
     page = render_comparison(comparison, occasion, tmp_path).read_text("utf-8")
     assert told(comparison)[0].sentence in page
     assert "Repeat 2 of ring failed." in page
