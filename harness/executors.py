@@ -15,7 +15,7 @@ from harness.errors import HarnessError, UsageError
 from harness.store import versions
 
 SCHEME = "dask://"
-CONNECT_S = 10
+CONNECT_S = 5
 FIRST_WORKER_S = 30
 
 
