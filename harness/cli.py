@@ -223,6 +223,7 @@ def explore(
     seconds: Annotated[float, typer.Option(help="Stop after so long.")] = 3_600,
     shrink: Annotated[bool, typer.Option(help="Shrink what fails.")] = True,
     nodes: Annotated[int | None, typer.Option(help="Else drawn for each seed.")] = None,
+    spares: Annotated[int | None, typer.Option(help="Else drawn where members change.")] = None,
     clients: Annotated[int | None, typer.Option(help="Else drawn for each seed.")] = None,
     time_limit: Annotated[float | None, typer.Option(help="Else drawn for each seed.")] = None,
     faults: Annotated[str | None, typer.Option(help="Else drawn for each seed.")] = None,
@@ -244,7 +245,7 @@ def explore(
     if not (seeds >= 1 and 0 <= first_seed < 2**62 and 0 <= jobs <= 256 and seconds > 0):
         raise UsageError("--seeds and --seconds must be above 0, --jobs from 0 to 256")
     given = {name: value for name, value in locals().items()
-             if name in ("nodes", "clients", "time_limit", "rate", "values", "keys")
+             if name in ("nodes", "spares", "clients", "time_limit", "rate", "values", "keys")
              and value is not None}  # fmt: skip
     if faults is not None:
         given["faults"] = [word for word in faults.split(",") if word not in ("", "none")]

@@ -86,6 +86,9 @@ class DockerCluster(TcpCluster):
         self._firewall: Firewall | None = None
         self._partitions = "none"
         self._engine: dict[str, Any] = {}
+        # Faults of several families happen side by side, and the engine takes its time. Without
+        # this a pause could find a node that is just being killed, and be noted after the kill.
+        self._changing = asyncio.Lock()
 
     async def open(self) -> None:
         await in_thread(remove_leftovers)
@@ -102,30 +105,34 @@ class DockerCluster(TcpCluster):
         await in_thread(self._remove)
 
     async def start(self, nodes: Iterable[NodeId]) -> None:
-        started = [node for node in nodes if not self._states[node].running]
-        await self._each(started, "start", lambda api, container: api.start(container))
-        for node in started:
-            self._states[node] = NodeState()
+        async with self._changing:
+            started = [node for node in nodes if not self._states[node].running]
+            await self._each(started, "start", lambda api, container: api.start(container))
+            for node in started:
+                self._states[node] = NodeState()
         for node in started:
             await self._accepts(node)
 
     async def kill(self, nodes: Iterable[NodeId]) -> None:
-        killed = [node for node in nodes if self._states[node].running and not self._ended(node)]
-        await self._each(killed, "kill", _kill)
-        for node in killed:
-            self._states[node] = NodeState(running=False)
+        async with self._changing:
+            killed = [n for n in nodes if self._states[n].running and not self._ended(n)]
+            await self._each(killed, "kill", _kill)
+            for node in killed:
+                self._states[node] = NodeState(running=False)
 
     async def pause(self, nodes: Iterable[NodeId]) -> None:
-        paused = [node for node in nodes if self._states[node] == NodeState()]
-        await self._each(paused, "pause", lambda api, container: api.pause(container))
-        for node in paused:
-            self._states[node] = NodeState(paused=True)
+        async with self._changing:
+            paused = [node for node in nodes if self._states[node] == NodeState()]
+            await self._each(paused, "pause", lambda api, container: api.pause(container))
+            for node in paused:
+                self._states[node] = NodeState(paused=True)
 
     async def resume(self, nodes: Iterable[NodeId]) -> None:
-        resumed = [node for node in nodes if self._states[node].paused]
-        await self._each(resumed, "resume", lambda api, container: api.unpause(container))
-        for node in resumed:
-            self._states[node] = NodeState()
+        async with self._changing:
+            resumed = [node for node in nodes if self._states[node].paused]
+            await self._each(resumed, "resume", lambda api, container: api.unpause(container))
+            for node in resumed:
+                self._states[node] = NodeState()
 
     async def cut(self, links: Iterable[Link]) -> None:
         await self._with_firewall(lambda firewall: firewall.cut(sorted(links)))
@@ -329,15 +336,16 @@ class DockerCluster(TcpCluster):
     async def _each(
         self, nodes: Sequence[NodeId], what: str, action: Callable[[Any, str], None]
     ) -> None:
-        """Do something to the containers of these nodes side by side."""
+        """Do something to the containers of these nodes side by side; see `_changing`."""
         api = self._open_client().api
 
         def act(node: NodeId) -> None:
             try:
                 action(api, self._containers[node])
             except APIError:
-                # A node that has ended by itself is a crash, which `crashes` tells.
-                if not self._ended(node):
+                # A node that has ended by itself is a crash, which `crashes` tells. One that the
+                # engine could not start is none, and must not be taken for one.
+                if what == "start" or not self._ended(node):
                     raise
 
         with _engine_errors(f"{what} {', '.join(nodes)}"):

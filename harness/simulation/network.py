@@ -28,8 +28,8 @@ class DirectedLink:
     """Carries messages from one node to another."""
 
     __slots__ = (
-        "_base_ns", "_clock", "_clogs", "_draw", "_duplication", "_in_order", "_latency",
-        "_latest_ns", "_loss", "_receive", "cut",
+        "_base_ns", "_clock", "_clogs", "_draw", "_in_order", "_latest_ns", "_loss", "_receive",
+        "_spread_ns", "_tail_ns", "_troubled", "cut",
     )  # fmt: skip
 
     def __init__(
@@ -44,11 +44,10 @@ class DirectedLink:
         """Latencies are drawn around `base_ns`; `clogs` are those of this link."""
         self.cut = False
         self._clock = clock
-        self._latency = world.latency
+        self._base_ns, self._spread_ns, self._tail_ns = spread(world.latency, base_ns)
         self._loss = world.loss
-        self._duplication = world.duplication
+        self._troubled = world.loss + world.duplication
         self._in_order = not world.reordering
-        self._base_ns = base_ns
         self._clogs = tuple(clogs)
         self._draw = random.random
         self._receive = receive
@@ -56,24 +55,24 @@ class DirectedLink:
 
     def send(self, message: Message) -> None:
         """Put a message on its way, once, twice or not at all."""
-        if self.cut or (self._loss and self._draw() < self._loss):
+        if self.cut:
             return
         clock = self._clock
+        if self._troubled:  # One draw decides: the lowest are lost, the next are doubled.
+            drawn = self._draw()
+            if drawn < self._loss:
+                return
+            if drawn < self._troubled:
+                clock.at(self._arrival_ns(), self._arrive, message)
         heappush(clock.queue, (self._arrival_ns(), clock.next_number(), self._arrive, message))
-        if self._duplication and self._draw() < self._duplication:
-            clock.at(self._arrival_ns(), self._arrive, message)
 
     def _arrival_ns(self) -> int:
-        base_ns = self._base_ns
-        moment_ns = self._clock.moment_ns
-        if self._latency is Latency.CONSTANT:
-            moment_ns += base_ns
-        elif self._latency is Latency.EXPONENTIAL:
+        moment_ns = self._clock.moment_ns + self._base_ns
+        if self._spread_ns:
+            moment_ns += int(self._spread_ns * self._draw())
+        elif self._tail_ns:
             # Bounded, so that one message does not take for ever.
-            drawn_ns = int(-base_ns * log(1 - self._draw()) / 2)
-            moment_ns += base_ns // 2 + min(drawn_ns, 20 * base_ns)
-        else:
-            moment_ns += base_ns // 2 + int(base_ns * self._draw())
+            moment_ns += int(min(-log(1 - self._draw()), 40) * self._tail_ns)
         for clog in self._clogs:
             if clog.at_ns <= moment_ns < clog.until_ns:
                 moment_ns = clog.until_ns
@@ -126,6 +125,16 @@ class Network:
     def mend(self) -> None:
         for link in self.links.values():
             link.cut = False
+
+
+def spread(latency: Latency, around_ns: int) -> tuple[int, int, int]:
+    """What a message takes at least, how much more by an even chance, and what more on average by
+    an exponential one."""
+    if latency is Latency.CONSTANT:
+        return around_ns, 0, 0
+    if latency is Latency.EXPONENTIAL:
+        return around_ns // 2, 0, around_ns // 2
+    return around_ns // 2, around_ns, 0
 
 
 def latency_of(world: World, nodes: tuple[NodeId, ...], one: NodeId, other: NodeId) -> int:

@@ -119,8 +119,9 @@ def swarm(base: RunConfig, pinned: frozenset[str], seed: int) -> Scenario:
     }
     if changes and random.random() < 0.3:
         drawn["faults"] = (*drawn["faults"], "membership")
-        drawn["spares"] = random.randrange(3)
     free = {name: value for name, value in drawn.items() if name not in pinned}
+    if "membership" in free.get("faults", base.faults) and "spares" not in pinned:
+        free["spares"] = random.randrange(3)
     if base.system.startswith("single") and "nodes" not in pinned:
         free["nodes"] = 1
         free["faults"] = ("kill", "pause")

@@ -14,6 +14,7 @@ from itertools import combinations, permutations
 from typing import Any, TypeVar
 
 from harness.clock import SECOND_NS
+from harness.nemesis.schedule import FAULTS, Planned
 from harness.simulation.scenario import Scenario, Scripted
 from harness.simulation.simulate import Simulated, script_of, simulate
 from harness.simulation.world import CALM
@@ -47,7 +48,8 @@ class Shrinker:
                 self._write_down()  # A calmer world may follow the whole script by now.
             for step in (
                 self._end, self._faults, self._core, self._clients, self._keys, self._calls,
-                self._writes, self._pairs, self._merge, self._calm, self._events, self._few,
+                self._writes, self._pairs, self._merge, self._calm, self._events, self._one_fault,
+                self._few,
             ):  # fmt: skip
                 step()
             if self._size() == size:
@@ -103,6 +105,15 @@ class Shrinker:
             return False
         self.best = found
         return True
+
+    def _accept_with_any_dice(self, scenario: Scenario) -> bool:
+        """As above, of a few calls also with other seeds: a calmer world rolls its dice anew."""
+        if self._accept(scenario):
+            return True
+        return len(self._script()) <= PAIRS_UP_TO and any(
+            self._accept(replace(scenario, config=replace(scenario.config, seed=seed)))
+            for seed in range(OTHER_DICE)
+        )
 
     def _end(self) -> None:
         """Leave out what comes after the violation."""
@@ -211,7 +222,7 @@ class Shrinker:
 
     def _calm(self) -> None:
         """Take the noise away, all of it at once or one kind after the other."""
-        if self.best.scenario.world == CALM or self._accept(
+        if self.best.scenario.world == CALM or self._accept_with_any_dice(
             replace(self.best.scenario, world=CALM)
         ):
             return
@@ -230,7 +241,25 @@ class Shrinker:
                 world = replace(self.best.scenario.world, **changed)
                 return replace(self.best.scenario, world=world)
 
+            if getattr(self.best.scenario.world, name):
+                self._accept_with_any_dice(without(()))
             self._reduce(getattr(self.best.scenario.world, name), without)
+
+    def _one_fault(self) -> None:
+        """Let one fault, from some time before the first call on, stand for all the trouble."""
+        scenario, script = self.best.scenario, self._script()
+        trouble = len(scenario.schedule) + (scenario.world != CALM) + (scenario.core is not None)
+        if (trouble < 2 and scenario.world == CALM) or not 0 < len(script) <= PAIRS_UP_TO:
+            return
+        first_ns, end_ns = script[0].at_ns, scenario.config.time_limit_ns
+        for fault in FAULTS.values():
+            if fault.least_nodes > scenario.config.nodes:
+                continue
+            for before_ns in (SECOND_NS // 5, SECOND_NS):
+                planned = Planned(1, fault, max(0, first_ns - before_ns), end_ns, seed=1)
+                alone = replace(scenario, schedule=(planned,), core=None, world=CALM)
+                if self._accept_with_any_dice(alone):
+                    return
 
     def _few(self) -> None:
         """Fewer nodes, where the world does not tell of single ones."""

@@ -50,7 +50,7 @@ class Paxos(Leadership):
 
     payloads: ClassVar[tuple[type[Payload], ...]] = PAYLOADS
     invariants = Invariants
-    changes_members: ClassVar[bool] = True
+    changes_members = True
 
     def on_message(self, message: Message) -> None:
         payload = message.payload

@@ -72,10 +72,10 @@ class Batch:
 class State(Node):
     """The state of one node, and the way back to being a follower."""
 
-    ELECTION_TIMEOUT_NS = 300_000_000
+    ELECTION_TIMEOUT_NS = 400_000_000
     """The least time without a leader before a node proposes; the rest is drawn at random."""
 
-    HEARTBEAT_NS = 60_000_000
+    HEARTBEAT_NS = 100_000_000
     MAX_BATCH = 64
     """Values in one message."""
 
@@ -108,9 +108,7 @@ class State(Node):
         members: Iterable[NodeId] | None = None,
     ) -> None:
         """`members` are the acceptors of the first slots: everybody unless it is given."""
-        super().__init__(node_id, peers, random)
-        everybody = (self.node_id, *self.peers)
-        self.first_members = tuple(sorted(everybody if members is None else members))
+        super().__init__(node_id, peers, random, members)
         # The acceptor's: each change is a record in the journal.
         self.promised = NO_BALLOT
         self.accepted: dict[int, Proposal] = {}

@@ -17,16 +17,13 @@ class Log:
     def __init__(self, base_index: int = 0, base_term: int = 0) -> None:
         self.base_index = base_index
         self.base_term = base_term
+        self.last_index = base_index
         self._entries: list[Entry] = []
 
     @property
     def first_index(self) -> int:
         """The index of the first entry that is still here, if there is any."""
         return self.base_index + 1
-
-    @property
-    def last_index(self) -> int:
-        return self.base_index + len(self._entries)
 
     @property
     def last_term(self) -> int:
@@ -40,7 +37,11 @@ class Log:
 
     def term_at(self, index: int) -> int:
         """The term of that entry, which may be the last one that is gone; 0 for index 0."""
-        return self.base_term if index == self.base_index else self[index].term
+        base = self.base_index
+        if index == base:
+            return self.base_term
+        assert base < index <= self.last_index, f"no entry {index} after {base}"
+        return self._entries[index - base - 1].term
 
     def has(self, index: int, term: int) -> bool:
         """Whether an entry of that term stands at that index: the consistency check of §5.3.
@@ -70,11 +71,13 @@ class Log:
 
     def append(self, entries: Iterable[Entry]) -> None:
         self._entries.extend(entries)
+        self.last_index = self.base_index + len(self._entries)
 
     def truncate(self, last_index: int) -> None:
         """Drop every entry after that index."""
         assert last_index >= self.base_index, f"{last_index} is gone, up to {self.base_index}"
         del self._entries[last_index - self.base_index :]
+        self.last_index = self.base_index + len(self._entries)
 
     def forget(self, index: int) -> None:
         """Drop the entries up to that index: a snapshot holds what they did (§7)."""

@@ -18,7 +18,7 @@ from systems_under_test.raft.messages import (
     Truncated,
 )
 from systems_under_test.raft.snapshot import Snapshots
-from systems_under_test.raft.state import HEARTBEAT, Progress, Role
+from systems_under_test.raft.state import HEARTBEAT, SILENCE, Progress, Role
 from systems_under_test.requests import Request
 
 
@@ -199,7 +199,10 @@ class Replication(Snapshots):
             self.send(leader, AppendConflict(self.term, 0, 0, ask.read_round))
             return
         assert self.role is not Role.LEADER, f"{leader} and we both lead in term {self.term}"
-        self.become_follower(ask.term, leader)
+        if self.leader == leader:
+            self.set_timer(SILENCE, self.ELECTION_TIMEOUT_NS)  # As before.
+        else:
+            self.become_follower(ask.term, leader)
         if not self.log.has(ask.previous_index, ask.previous_term):
             self.send(leader, self.conflict_at(ask.previous_index, ask.read_round))
             return

@@ -97,10 +97,10 @@ class Progress:
 class State(Node):
     """The state of one node, its persistence, and the way back to being a follower."""
 
-    ELECTION_TIMEOUT_NS = 300_000_000
+    ELECTION_TIMEOUT_NS = 400_000_000
     """The least time without a leader before an election; each is drawn from here to twice this."""
 
-    HEARTBEAT_NS = 60_000_000
+    HEARTBEAT_NS = 100_000_000
     MAX_BATCH = 128
     """Entries in one message."""
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from random import Random
+from typing import TypeAlias
 
 from systems_under_test.node import NodeId, Payload
 from systems_under_test.quorum import majority
@@ -35,6 +36,9 @@ from systems_under_test.ring.messages import (
 )
 from systems_under_test.ring.state import EPOCH_KEY
 
+Owners: TypeAlias = tuple[tuple[NodeId, ...], ...]
+"""The replica set of each partition."""
+
 
 @dataclass(slots=True)
 class Awaited:
@@ -44,7 +48,8 @@ class Awaited:
     """Its owners in the epoch before, this node left out."""
 
     needed: int
-    """How many of them must have told all that they hold."""
+    """How many of them must have told all that they hold: with this node, if it owned the partition
+    and has it, a majority of the former owners."""
 
     complete: set[NodeId] = field(default_factory=set)
 
@@ -62,8 +67,8 @@ class Epochs(Gossip):
         random: Random,
         members: Iterable[NodeId] | None = None,
     ) -> None:
-        super().__init__(node_id, peers, random)
-        first = equal_members((self.node_id, *self.peers) if members is None else members)
+        super().__init__(node_id, peers, random, members)
+        first = equal_members(self.first_members)
         self.configurations = [Configuration(1, first)]
         self.owners = placement(first, self.REPLICAS)
         self.awaited: dict[int, Awaited] = {}
@@ -138,7 +143,9 @@ class Epochs(Gossip):
         self.owners = placement(self.members, self.REPLICAS)
         self.can_tell = set(standing.tells)
         before = placement(self.configurations[max(0, self.epoch - 2)].members, self.REPLICAS)
-        self.awaited = {number: self.awaiting(before[number]) for number in standing.awaited}
+        self.awaited = {
+            number: self.awaiting(number, before[number]) for number in standing.awaited
+        }
 
     def on_announce(self, announce: Announce) -> None:
         for configuration in announce.configurations:
@@ -166,16 +173,20 @@ class Epochs(Gossip):
             )
             if not owned and not owned_before:
                 self.drop(number)  # Those who own it have it: its last transfer was an epoch ago.
-            elif owned and number not in self.can_tell:
+            elif owned and (number not in self.can_tell or self.fewer_own(number, before)):
                 if not owned_before:
                     self.drop(number)
-                awaited[number] = self.awaiting(before[number])
+                awaited[number] = self.awaiting(number, before[number])
         self.awaited = awaited
 
-    def awaiting(self, owners: tuple[NodeId, ...]) -> Awaited:
+    def fewer_own(self, partition: int, before: Owners) -> bool:
+        """Whether even those who have the partition must hear of it anew (`transfer.py`)."""
+        return len(self.owners[partition]) < len(before[partition])
+
+    def awaiting(self, partition: int, owners: tuple[NodeId, ...]) -> Awaited:
         """Await a partition from a majority of its former owners."""
         sources = tuple(node for node in owners if node != self.node_id)
-        return Awaited(sources, majority(len(owners)))
+        return Awaited(sources, majority(len(owners)) - (partition in self.can_tell))
 
     def coordinator_of(self, key: str) -> NodeId:
         """The first replica of the key that is up and can serve; this node where none seems to."""

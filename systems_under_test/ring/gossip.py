@@ -23,8 +23,14 @@ class Gossip(State):
     SILENT_BEATS = 4
     """A peer that was not heard for so long counts as down."""
 
-    def __init__(self, node_id: NodeId, peers: Iterable[NodeId], random: Random) -> None:
-        super().__init__(node_id, peers, random)
+    def __init__(
+        self,
+        node_id: NodeId,
+        peers: Iterable[NodeId],
+        random: Random,
+        members: Iterable[NodeId] | None = None,
+    ) -> None:
+        super().__init__(node_id, peers, random, members)
         self.beats = 0
         self.heard = dict.fromkeys(self.peers, 0)
         self.heard_by: dict[NodeId, tuple[NodeId, ...]] = {}

@@ -53,6 +53,7 @@ class Ring(Reconfiguration):
 
     payloads: ClassVar[tuple[type[Payload], ...]] = PAYLOADS
     invariants = Invariants
+    changes_members = True
 
     LEVEL = Level.LINEARIZABLE
     """The consistency of a request that names none. One that does says "read@quorum"."""
@@ -164,6 +165,7 @@ class Ring(Reconfiguration):
             "awaited": len(self.awaited),
             "moved": self.moved,
             "keys": len(self.copies),
+            "digest": f"{self.digest:x}",
             "operations": len(self.operations),
             "hints": sum(map(len, self.hints.values())),
             "repaired": self.repaired,

@@ -20,7 +20,7 @@ from systems_under_test.ring.dynamo import Dynamo
 from systems_under_test.ring.hashing import Members
 from systems_under_test.ring.linearizable import UNCHANGED
 from systems_under_test.ring.messages import Configuration
-from systems_under_test.ring.rounds import Moved, Operation, Steps
+from systems_under_test.ring.rounds import Moved, Operation, Steps, Unresolved
 
 
 class Reconfiguration(Dynamo):
@@ -62,6 +62,11 @@ class Reconfiguration(Dynamo):
     def reconfigure(self, operation: Operation, node: NodeId, capacity: float) -> Steps:
         """Bring the cluster to have that node with that capacity; 0 for not at all."""
         while self.members != (wanted := with_node(self.members, node, capacity)):
+            if not wanted or self.reason_to_wait(node):
+                # Another change came first. Its node must have its partitions before the next one,
+                # as two that wait for what they own could wait for each other for ever; and it may
+                # have left this node as the last. The client hears why when it asks again.
+                raise Unresolved
             epoch = self.epoch + 1
             proposed = [list(member) for member in wanted]
             try:

@@ -4,10 +4,16 @@
 when on it refuses all questions of the old one. So when a majority of the former owners has told, a
 new owner knows of everything that was chosen in the old epoch, and of every ballot that a majority
 had promised: each such majority shares a node with those that told. It keeps the highest version
-and the highest promise of each key. Configurations differ by one node, so a majority of the new
-owners contains the new owner, or else is large enough to meet every majority of the former owners
-by itself. The four points of `replica.py` thus hold across the change, and a round that the change
-interrupts is simply asked again of the new owners.
+and the highest promise of each key.
+
+Configurations differ by one node. Where a partition has as many owners as before, at most one of
+them is new, and once it has been told, a majority holds what was chosen: the new owner, and all of
+the former majority but the one that left. Where it has fewer, because there are fewer members than
+replicas wanted, that would not hold: of what two of three held, one of two would be left, and none
+after the next removal. So then every owner awaits the partition, its own copies counted as those of
+one former owner, and answers for it once it knows what a majority knew. The four points of
+`replica.py` thus hold across the change, and a round that the change interrupts is simply asked
+again of the new owners.
 
 One thing is not the same. A copy of a *change* that came by transfer is no vote for its ballot:
 the new owner copies from others what perhaps only one of them took, although a higher ballot was
