@@ -230,10 +230,16 @@ def explore(
     rate: Annotated[float | None, typer.Option(help="Else drawn for each seed.")] = None,
     values: Annotated[str | None, typer.Option(help="counters, repeated:N or documents.")] = None,
     keys: Annotated[int | None, typer.Option(help="Else drawn for each seed.")] = None,
+    workload: Annotated[str, typer.Option(help="What clients call.")] = "register",
+    executor: Annotated[
+        str | None, typer.Option(help="dask://HOST:PORT sends the runs to a Dask cluster.")
+    ] = None,
     store: Store = Path("store"),
+    as_json: AsJson = False,
 ) -> None:
     """Try many seeds in the simulator; store, shrink and explain what fails."""
     from harness.config import RunConfig
+    from harness.executors import known_executor
     from harness.simulation.commands import explore as run_explore
 
     if not (seeds >= 1 and 0 <= first_seed < 2**62 and 0 <= jobs <= 256 and seconds > 0):
@@ -243,11 +249,14 @@ def explore(
              and value is not None}  # fmt: skip
     if faults is not None:
         given["faults"] = [word for word in faults.split(",") if word not in ("", "none")]
-    base = RunConfig.from_values({"system": system, "environment": "simulated", **given})
+    base = RunConfig.from_values(
+        {"system": system, "environment": "simulated", "workload": workload, **given}
+    )
     status = run_explore(
         base, frozenset(given), range(first_seed, first_seed + seeds),
         jobs or os.cpu_count() or 1, store,
-        until_found=until_found, seconds=seconds, shrinking=shrink,
+        until_found=until_found, seconds=seconds, shrinking=shrink, as_json=as_json,
+        executor=known_executor(executor) if executor else None,
     )  # fmt: skip
     raise typer.Exit(status)
 
@@ -260,6 +269,48 @@ def replay(
     from harness.simulation.commands import again
 
     raise typer.Exit(again(path))
+
+
+@app.command()
+def nightly(
+    plan: Annotated[Path | None, typer.Argument(help="A plan in TOML; else the default.")] = None,
+    budget: Annotated[str, typer.Option(help="How long, such as 45m or 1h30m.")] = "45m",
+    environments: Annotated[
+        str | None, typer.Option(help="Only these of the plan, with commas.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Root of the night's seeds; else fresh.")] = None,
+    jobs: Annotated[int, typer.Option(help="Processes of a campaign; 0 is one a core.")] = 0,
+    results: Annotated[
+        Path | None, typer.Option(help="Where records are appended; else in the store.")
+    ] = None,
+    corpus: Annotated[
+        Path | None, typer.Option(help="Seeds that once failed; else in the store.")
+    ] = None,
+    executor: Annotated[
+        str | None, typer.Option(help="dask://HOST:PORT sends simulated runs to a Dask cluster.")
+    ] = None,
+    print_plan: Annotated[
+        bool, typer.Option("--print-plan", help="Print the default plan and end.")
+    ] = False,
+    store: Store = Path("store"),
+) -> None:
+    """Run a matrix of systems, faults and environments within a budget; write the night's pages."""
+    from harness.conduct import new_seed
+    from harness.executors import known_executor
+    from harness.nightly.commands import nightly as run_nightly
+    from harness.nightly.plan import DEFAULT
+
+    if print_plan:
+        print(DEFAULT.read_text("utf-8"), end="")
+        return
+    if not (0 <= jobs <= 256 and (seed is None or 0 <= seed < 2**62)):
+        raise UsageError("--jobs must be from 0 to 256, and --seed must be 0 or above")
+    status = run_nightly(
+        plan, budget, [name for name in (environments or "").split(",") if name], store,
+        seed=new_seed() if seed is None else seed, jobs=jobs or os.cpu_count() or 1,
+        results=results, corpus=corpus, executor=known_executor(executor) if executor else None,
+    )  # fmt: skip
+    raise typer.Exit(status)
 
 
 @app.command()
