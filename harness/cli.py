@@ -64,6 +64,7 @@ def run(
     operations_per_key: Annotated[
         int | None, typer.Option(help="Calls until a key is retired.")
     ] = None,
+    reads: Annotated[int | None, typer.Option(help="How many calls of 100 are reads.")] = None,
     operation_timeout: Annotated[
         float | None, typer.Option(help="Seconds for one operation.")
     ] = None,
