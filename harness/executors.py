@@ -14,6 +14,9 @@ from typing import Any
 from harness.errors import HarnessError, UsageError
 from harness.store import versions
 
+WORKERS_DIED = "workers died"
+"""How the message begins of a campaign whose processes were killed."""
+
 SCHEME = "dask://"
 CONNECT_S = 5
 FIRST_WORKER_S = 30
@@ -49,6 +52,10 @@ def dask_executor(address: str) -> Iterator[tuple[Executor, int]]:
         ) from error
     try:
         yield client.get_executor(pure=False), _threads(client, where)
+    except distributed.KilledWorker as error:
+        raise HarnessError(
+            f"{WORKERS_DIED}, one after the other, of the same seeds: {error}"
+        ) from error
     finally:
         client.close(timeout=CONNECT_S)
 
