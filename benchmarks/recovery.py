@@ -142,7 +142,7 @@ async def measure(name: str, writes: int, missed: int, nodes: int) -> dict[str, 
             await first_answer(cluster)
             restarted_s = time.monotonic() - began
             leader = await cluster.leader()
-            late = next(node for node in names if node != leader)
+            late = next(node for node in reversed(names) if node != leader)
             await cluster.kill([late])
             await load.write(missed)
             others = [node for node in names if node != late]
