@@ -174,11 +174,17 @@ def check(
     write: Annotated[
         Path | None, typer.Option(help="Write the one history to this new .jsonl or .edn file.")
     ] = None,
+    executor: Annotated[
+        str | None, typer.Option(help="dask://HOST:PORT searches keys of files on a Dask cluster.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge stored runs again, or histories from anywhere; the exit status is the worst."""
     from harness.check_command import check_file
+    from harness.executors import known_executor
 
+    if executor is not None:
+        known_executor(executor)
     if not time_limit > 0:
         raise UsageError(f"--time-limit cannot be {time_limit:g}; give a number above 0")
     if memory_limit < 64:
@@ -191,7 +197,9 @@ def check(
             if path.is_dir():
                 statuses.append(_judge_and_tell(path, as_json))
                 continue
-            answer = check_file(path, model, format, engine, time_limit, memory_limit, write)
+            answer = check_file(
+                path, model, format, engine, time_limit, memory_limit, write, executor
+            )
         except UsageError as error:
             # One bad file does not keep the others from being judged.
             statuses.append(USAGE)
