@@ -16,6 +16,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from harness.errors import HarnessError, UsageError
+from harness.nightly.options import nightly
 
 USAGE, FAILED = 254, 255
 
@@ -174,11 +175,17 @@ def check(
     write: Annotated[
         Path | None, typer.Option(help="Write the one history to this new .jsonl or .edn file.")
     ] = None,
+    executor: Annotated[
+        str | None, typer.Option(help="dask://HOST:PORT searches keys of files on a Dask cluster.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge stored runs again, or histories from anywhere; the exit status is the worst."""
     from harness.check_command import check_file
+    from harness.executors import known_executor
 
+    if executor is not None:
+        known_executor(executor)
     if not time_limit > 0:
         raise UsageError(f"--time-limit cannot be {time_limit:g}; give a number above 0")
     if memory_limit < 64:
@@ -191,7 +198,9 @@ def check(
             if path.is_dir():
                 statuses.append(_judge_and_tell(path, as_json))
                 continue
-            answer = check_file(path, model, format, engine, time_limit, memory_limit, write)
+            answer = check_file(
+                path, model, format, engine, time_limit, memory_limit, write, executor
+            )
         except UsageError as error:
             # One bad file does not keep the others from being judged.
             statuses.append(USAGE)
@@ -223,6 +232,7 @@ def explore(
     until_found: Annotated[bool, typer.Option("--until-found", help="Stop at a failure.")] = False,
     seconds: Annotated[float, typer.Option(help="Stop after so long.")] = 3_600,
     shrink: Annotated[bool, typer.Option(help="Shrink what fails.")] = True,
+    keep: Annotated[int, typer.Option(help="Failing seeds to store, of each kind.")] = 3,
     nodes: Annotated[int | None, typer.Option(help="Else drawn for each seed.")] = None,
     spares: Annotated[int | None, typer.Option(help="Else drawn where members change.")] = None,
     clients: Annotated[int | None, typer.Option(help="Else drawn for each seed.")] = None,
@@ -245,6 +255,8 @@ def explore(
 
     if not (seeds >= 1 and 0 <= first_seed < 2**62 and 0 <= jobs <= 256 and seconds > 0):
         raise UsageError("--seeds and --seconds must be above 0, --jobs from 0 to 256")
+    if not 0 <= keep <= 1_000:
+        raise UsageError(f"--keep cannot be {keep}; give a number from 0 to 1000")
     given = {name: value for name, value in locals().items()
              if name in ("nodes", "spares", "clients", "time_limit", "rate", "values", "keys")
              and value is not None}  # fmt: skip
@@ -256,7 +268,8 @@ def explore(
     status = run_explore(
         base, frozenset(given), range(first_seed, first_seed + seeds),
         jobs or os.cpu_count() or 1, store,
-        until_found=until_found, seconds=seconds, shrinking=shrink, as_json=as_json,
+        until_found=until_found, seconds=seconds, shrinking=shrink, keep=keep,
+        as_json=as_json,
         executor=known_executor(executor) if executor else None,
     )  # fmt: skip
     raise typer.Exit(status)
@@ -272,46 +285,7 @@ def replay(
     raise typer.Exit(again(path))
 
 
-@app.command()
-def nightly(
-    plan: Annotated[Path | None, typer.Argument(help="A plan in TOML; else the default.")] = None,
-    budget: Annotated[str, typer.Option(help="How long, such as 45m or 1h30m.")] = "45m",
-    environments: Annotated[
-        str | None, typer.Option(help="Only these of the plan, with commas.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Root of the night's seeds; else fresh.")] = None,
-    jobs: Annotated[int, typer.Option(help="Processes of a campaign; 0 is one a core.")] = 0,
-    results: Annotated[
-        Path | None, typer.Option(help="Where records are appended; else in the store.")
-    ] = None,
-    corpus: Annotated[
-        Path | None, typer.Option(help="Seeds that once failed; else in the store.")
-    ] = None,
-    executor: Annotated[
-        str | None, typer.Option(help="dask://HOST:PORT sends simulated runs to a Dask cluster.")
-    ] = None,
-    print_plan: Annotated[
-        bool, typer.Option("--print-plan", help="Print the default plan and end.")
-    ] = False,
-    store: Store = Path("store"),
-) -> None:
-    """Run a matrix of systems, faults and environments within a budget; write the night's pages."""
-    from harness.conduct import new_seed
-    from harness.executors import known_executor
-    from harness.nightly.commands import nightly as run_nightly
-    from harness.nightly.plan import DEFAULT
-
-    if print_plan:
-        print(DEFAULT.read_text("utf-8"), end="")
-        return
-    if not (0 <= jobs <= 256 and (seed is None or 0 <= seed < 2**62)):
-        raise UsageError("--jobs must be from 0 to 256, and --seed must be 0 or above")
-    status = run_nightly(
-        plan, budget, [name for name in (environments or "").split(",") if name], store,
-        seed=new_seed() if seed is None else seed, jobs=jobs or os.cpu_count() or 1,
-        results=results, corpus=corpus, executor=known_executor(executor) if executor else None,
-    )  # fmt: skip
-    raise typer.Exit(status)
+app.command()(nightly)
 
 
 @app.command()

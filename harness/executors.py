@@ -1,4 +1,4 @@
-"""Where a campaign's runs are carried out: by processes of this machine, or by a Dask cluster.
+"""Where a campaign's runs, or the keys of a check, are carried out: here, or by a Dask cluster.
 
 `dask://HOST:PORT` names the scheduler of a cluster that is there already. Its workers must have
 the same Labrys as this process, since a seed means the same world only for the same code. What a
@@ -7,12 +7,17 @@ worker had not finished when it died, the scheduler gives to another one.
 
 import contextlib
 import importlib
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
+from functools import partial
 from typing import Any
 
 from harness.errors import HarnessError, UsageError
 from harness.store import versions
+
+WORKERS_DIED = "workers died"
+"""How the message begins of a campaign whose processes were killed."""
 
 SCHEME = "dask://"
 CONNECT_S = 5
@@ -49,6 +54,10 @@ def dask_executor(address: str) -> Iterator[tuple[Executor, int]]:
         ) from error
     try:
         yield client.get_executor(pure=False), _threads(client, where)
+    except distributed.KilledWorker as error:
+        raise HarnessError(
+            f"{WORKERS_DIED}, one after the other, of the same seeds: {error}"
+        ) from error
     finally:
         client.close(timeout=CONNECT_S)
 
@@ -91,3 +100,24 @@ def _versions_of(ask: Callable[[], Any]) -> Any:
         return ask()
     except Exception as error:
         return error
+
+
+class OwnClocks(Executor):
+    """Carries the checker's searches of keys to machines whose clocks are not this one's.
+
+    The checker gives each search the moment `until` which it may go on; elsewhere that is told as
+    how long it is from now.
+    """
+
+    def __init__(self, pool: Executor) -> None:
+        self._pool = pool
+
+    def map(self, fn: Any, *iterables: Iterable[Any], **_: Any) -> Iterator[Any]:
+        """Like `Executor.map`, for a `partial` with the keyword `until`."""
+        left_s = fn.keywords["until"] - time.monotonic()
+        # Dask maps over lists alone.
+        return self._pool.map(partial(_until_then, fn, left_s), *map(list, iterables))
+
+
+def _until_then(fn: "partial[Any]", left_s: float, item: Any) -> Any:
+    return fn(item, until=time.monotonic() + left_s)

@@ -14,7 +14,7 @@ from typing import Any
 import altair as alt
 from markupsafe import Markup
 
-from reports.outcomes import DOUBT, NIGHTS, amount
+from reports.outcomes import DOUBT, GOOD, NIGHTS, amount
 from reports.page import _environment as environment
 from reports.page import _policy as policy
 from reports.page import _source as source
@@ -24,6 +24,8 @@ from reports.wording import count, duration, plain
 
 NIGHTS_MAX = 120
 """The newest nights are shown; a year of cells would make no readable chart."""
+
+ROWS_MAX = 21
 
 SERIES_MAX = 10
 
@@ -44,7 +46,7 @@ def render_trend(results: Path) -> bytes:
     specifications = dict(_charts(runs, shown))
     scripts = [vega(), source("page.js")] if specifications else []
     page = environment().get_template("trend.html.j2").render(
-        nights=[_night(night, verdicts.get(night), runs) for night in reversed(shown)],
+        nights=[_night(night, verdicts.get(night), runs) for night in shown[: -ROWS_MAX - 1 : -1]],
         charts=[(name, _TITLES[name]) for name in specifications],
         data={"timeline": None, "charts": specifications},
         skipped=skipped,
@@ -59,9 +61,10 @@ def render_trend(results: Path) -> bytes:
 _TITLES = {
     "runs": "Runs and simulated seeds",
     "speed": "Simulated seeds a second, by system",
-    "canaries": "Time until canaries were caught, in seconds",
+    "canaries": "Time until canaries were caught, in seconds: each of them, and the median",
     "unknown": "Share of runs that stayed undecided, in percent",
-    "latency": "Latency in milliseconds by system and environment: median of the runs' p50 and p99",
+    "p50": "Latency of real runs that passed, in milliseconds: p50, median of the runs",
+    "p99": "Latency of real runs that passed, in milliseconds: p99, median of the runs",
 }
 
 
@@ -92,11 +95,12 @@ def _night(night: str, verdict: Row | None, runs: list[Row]) -> Row:
     status = find(verdict, int, "status")
     glyph, tone = NIGHTS.get(status, ("?", DOUBT)) if status is not None else ("–", DOUBT)
     caught = find(verdict, dict, "canaries") or {}
+    sentence = plain(find(verdict, str, "sentence") or "It ended without a word.", 400)
     return {
-        "began": plain(night, 40).replace("T", " ").removesuffix("+00:00"),
+        "began": plain(night, 40)[:16].replace("T", " "),
         "glyph": glyph,
         "tone": tone,
-        "sentence": plain(find(verdict, str, "sentence") or "It ended without a word.", 400),
+        "sentence": "Green" if tone == GOOD else sentence,
         "again": plain(find(verdict, str, "again") or "", 1000),
         "runs": count(sum(map(amount, own))),
         "canaries": f"{sum(one == 'caught' for one in caught.values())} of {len(caught)}",
@@ -107,16 +111,16 @@ def _night(night: str, verdict: Row | None, runs: list[Row]) -> Row:
 def _charts(runs: list[Row], nights: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The charts for which there is anything to show."""
     found = {
-        "runs": (_summed(runs), "runs"),
-        "speed": (_speed(runs), "seeds a second"),
-        "canaries": (_canaries(runs), "seconds"),
-        "unknown": (_unknown(runs), "percent"),
-        "latency": (_latency(runs), "milliseconds"),
+        "runs": _lines(_summed(runs), "runs", nights, logarithmic=True),
+        "speed": _lines(_speed(runs), "seeds a second", nights),
+        "canaries": _caught(_canaries(runs), nights),
+        "unknown": _lines(_unknown(runs), "percent", nights),
+        "p50": _lines(_latency(runs, "p50"), "milliseconds", nights, logarithmic=True),
+        "p99": _lines(_latency(runs, "p99"), "milliseconds", nights, logarithmic=True),
     }
-    for name, (rows, unit) in found.items():
-        if rows:
-            logarithmic = name in ("runs", "canaries", "latency")
-            yield name, _lines(_most(rows), unit, nights, logarithmic=logarithmic)
+    for name, chart in found.items():
+        if chart is not None:
+            yield name, _finished(chart)
 
 
 def _grouped(runs: Iterable[Row], *names: str) -> dict[tuple[str, ...], list[Row]]:
@@ -152,7 +156,7 @@ def _canaries(runs: list[Row]) -> list[Row]:
     for (night, system, place), own in _grouped(runs, "system", "environment").items():
         times = [seconds for run in own if (seconds := number(run, "found_s")) is not None]
         if times:
-            rows.append(_row(night, max(min(times), 0.001), f"{system}, {place}"))
+            rows.append({**_row(night, max(min(times), 0.001), place), "canary": system})
     return rows
 
 
@@ -166,15 +170,14 @@ def _unknown(runs: list[Row]) -> list[Row]:
     return rows
 
 
-def _latency(runs: list[Row]) -> list[Row]:
-    """Of real runs that passed: the medians over runs of p50 and p99."""
+def _latency(runs: list[Row], name: str) -> list[Row]:
+    """Of real runs that passed: the median over runs of a percentile."""
     rows = []
     wanted = (run for run in runs if run.get("outcome") == "pass" and not run.get("canary"))
     for (night, system, place), own in _grouped(wanted, "system", "environment").items():
-        for name in ("p50", "p99"):
-            values = [ns for run in own if (ns := number(run, "facts", "latency_ns", name))]
-            if values:
-                rows.append(_row(night, median(values) / 1e6, f"{system} {name}, {place}"))
+        values = [ns for run in own if (ns := number(run, "facts", "latency_ns", name))]
+        if values:
+            rows.append(_row(night, median(values) / 1e6, f"{system}, {place}"))
     return rows
 
 
@@ -191,25 +194,60 @@ def _most(rows: list[Row]) -> list[Row]:
     return [row for row in rows if row["series"] in kept]
 
 
-def _lines(rows: list[Row], unit: str, nights: list[str], *, logarithmic: bool) -> dict[str, Any]:
-    """One line a series, over the nights in their order."""
+def _lines(
+    rows: list[Row], unit: str, nights: list[str], *, logarithmic: bool = False
+) -> alt.Chart | None:
+    """One line a series, over the nights in their order; None where there is nothing to show."""
+    if not rows:
+        return None
+    chart: alt.Chart = _chart(_most(rows)).mark_line(point=True).encode(
+        x=_nights(nights), y=_value(rows, unit, logarithmic), color=_series(),
+        tooltip=["night:O", "series:N", "value:Q"],
+    )  # fmt: skip
+    return chart
+
+
+def _caught(rows: list[Row], nights: list[str]) -> Any:
+    """A point a canary, and a line for the median of each environment."""
+    if not rows:
+        return None
+    groups: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for row in rows:
+        groups[row["night"], row["series"]].append(row["value"])
+    medians = [_row(night, median(values), place) for (night, place), values in groups.items()]
+    x, y = _nights(nights), _value(rows, "seconds", logarithmic=True)
+    points = _chart(rows).mark_point(filled=True, size=28, opacity=0.5).encode(
+        x=x, y=y, color=_series(), tooltip=["night:O", "canary:N", "series:N", "value:Q"]
+    )  # fmt: skip
+    lines = _chart(medians).mark_line().encode(x=x, y=y, color=_series())
+    return alt.layer(points, lines)
+
+
+def _chart(rows: list[Row]) -> alt.Chart:
+    values = [{**row, "night": _short(row["night"])} for row in rows]
+    return alt.Chart(alt.InlineData(values=values))
+
+
+def _nights(nights: list[str]) -> alt.X:
+    axis = alt.Axis(labelAngle=-40, labelOverlap="greedy", title=None)
+    return alt.X("night:O").sort([_short(night) for night in nights]).axis(axis)
+
+
+def _value(rows: list[Row], unit: str, logarithmic: bool) -> alt.Y:
     value = alt.Y("value:Q").title(unit)
     if logarithmic:
-        value = value.scale(type="log", nice=False)
-    chart = (
-        alt.Chart(alt.InlineData(values=[{**row, "night": _short(row["night"])} for row in rows]))
-        .mark_line(point=True)
-        .encode(
-            x=alt.X("night:O").sort([_short(night) for night in nights]).title(None),
-            y=value,
-            color=alt.Color("series:N").title(None)
-            .scale(scheme="tableau10").legend(orient="bottom", columns=2, labelLimit=170),
-            tooltip=["night:O", "series:N", "value:Q"],
-        )
-        .properties(width="container", height=220, background="transparent")
-        .configure_view(stroke=None)
-    )  # fmt: skip
-    specification: dict[str, Any] = chart.to_dict()
+        return value.scale(type="log", nice=False).axis(alt.Axis(tickCount=4))
+    return value.scale(domain=[0, max(1.0, *(row["value"] for row in rows))])
+
+
+def _series() -> alt.Color:
+    color = alt.Color("series:N").title(None).scale(scheme="tableau10")
+    return color.legend(orient="bottom", columns=2, labelLimit=170)
+
+
+def _finished(chart: Any) -> dict[str, Any]:
+    chart = chart.properties(width="container", height=220, background="transparent")
+    specification: dict[str, Any] = chart.configure_view(stroke=None).to_dict()
     # The page carries no address of any other host, not even that of a schema.
     specification.pop("$schema", None)
     return specification

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.executors import WORKERS_DIED
 from harness.nightly.job import Ended, again
 from harness.nightly.outcome import Outcome
 from harness.nightly.schedule import Job
-from harness.simulation.commands import WORKERS_DIED
 
 STRONG_SHARE = 0.1
 """A campaign in which fewer seeds than this could have shown a violation is none."""

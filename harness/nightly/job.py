@@ -51,8 +51,8 @@ def arguments(job: Job, store: Path, jobs: int, executor: str | None) -> list[st
     words = [*_explore(job.cell, job.seed, seeds), "--jobs", str(1 if job.corpus else jobs)]
     if not job.corpus:
         words += ["--until-found", "--seconds", f"{job.seconds:g}"]
-    if job.cell.canary:
-        words.append("--no-shrink")
+    # Nobody needs the page of a canary that was caught, nor those of three seeds with one flaw.
+    words += ["--no-shrink", "--keep", "0"] if job.cell.canary else ["--keep", "1"]
     if executor is not None:
         words += ["--executor", executor]
     return [*words, "--store", str(store), "--json"]

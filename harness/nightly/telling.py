@@ -12,9 +12,9 @@ _DID = {
     Outcome.VIOLATION: "{system} failed in {where}",
     Outcome.LIVENESS: "{system} did not serve again after healing in {where}",
     Outcome.MISSED: "the canary {system} was not caught in {where}",
-    Outcome.ENVIRONMENT: "the environment failed of {system} in {where}",
-    Outcome.KILLED: "a run was killed of {system} in {where}",
-    Outcome.UNKNOWN: "nothing could be decided of {system} in {where}",
+    Outcome.ENVIRONMENT: "{system} could not be run in {where}",
+    Outcome.KILLED: "a run of {system} ended without a verdict in {where}",
+    Outcome.UNKNOWN: "{system} stayed undecided in {where}",
     Outcome.NOT_RUN: "{system} was not run in {where}",
 }
 

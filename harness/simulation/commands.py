@@ -14,7 +14,7 @@ from rich.text import Text
 
 from harness.config import RunConfig
 from harness.errors import HarnessError
-from harness.executors import dask_executor
+from harness.executors import WORKERS_DIED, dask_executor
 from harness.judge import judge
 from harness.simulation.campaign import Campaign, Seed, run_campaign
 from harness.simulation.messages import keep_messages
@@ -27,9 +27,6 @@ from reports.page import render
 SHRINK_S = 60.0
 STORED_MAX = 3
 """Of each kind of violation so many failing seeds are stored; the others are named."""
-
-WORKERS_DIED = "workers died"
-"""How the message begins of a campaign whose processes were killed."""
 
 Say: TypeAlias = Callable[[str], None]
 
@@ -44,12 +41,14 @@ def explore(
     until_found: bool,
     seconds: float,
     shrinking: bool,
+    keep: int = STORED_MAX,
     as_json: bool = False,
     executor: str | None = None,
 ) -> int:
     """Run a campaign, tell and keep what it finds; the exit status.
 
-    `executor` is the address of a Dask cluster; without one, `jobs` processes do the work.
+    Of each kind of violation so many seeds are kept as `keep` says. `executor` is the address of a
+    Dask cluster; without one, `jobs` processes do the work.
     """
     say: Say = _silent if as_json else print
     console = Console(stderr=True)
@@ -88,7 +87,7 @@ def explore(
     kept = [
         one
         for group in grouped(seen.failed)
-        for one in _keep(base, pinned, group, store, shrinking and not interrupted, say)
+        for one in _keep(base, pinned, group, keep, store, shrinking and not interrupted, say)
     ]
     say(_meaning(seen, interrupted))
     if as_json:
@@ -165,6 +164,7 @@ def _keep(
     base: RunConfig,
     pinned: frozenset[str],
     group: list[Seed],
+    most: int,
     store: Path,
     shrinking: bool,
     say: Say,
@@ -176,7 +176,7 @@ def _keep(
     smallest: Simulated | None = None
     origin = Path()
     tries, began = 0, time.monotonic()
-    for seed in group[:STORED_MAX]:
+    for seed in group[:most]:
         found = simulate(swarm(base, pinned, seed.seed))
         kept = store_and_render(store, found, base.system)
         say(f"  seed {seed.seed}: {told(found)}   {kept}")

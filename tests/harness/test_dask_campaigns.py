@@ -118,6 +118,14 @@ def test_the_command_sends_its_runs_to_the_cluster(dask: Dask, tmp_path: Path) -
     assert answer["seeds"] == 8
     assert answer["failed"]
     assert Path(answer["kept"][0]["run"], "report.html").exists()
+    for name, status in (("etcd_000.log", 1), ("etcd_005.log", 0)):
+        searched = subprocess.run(
+            [sys.executable, "-m", "harness", "check", f"tests/histories/foreign/{name}",
+             "--engine", "search", "--executor", f"dask://127.0.0.1:{dask.port}", "--json"],
+            env=environ(), cwd=ROOT, capture_output=True, text=True, timeout=90, check=False,
+        )  # fmt: skip
+        assert searched.returncode == status, searched.stderr
+        assert json.loads(searched.stdout)["algorithm"] == "search"
 
 
 def test_where_no_scheduler_answers() -> None:

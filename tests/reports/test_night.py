@@ -248,7 +248,7 @@ def test_the_trend_over_nights(tmp_path: Path) -> None:
     page = render_trend(path).decode()
     data = json.loads(page.partition('id="data">')[2].partition("</script>")[0])
     charts = data["charts"]
-    assert set(charts) == {"runs", "speed", "canaries", "unknown", "latency"}
+    assert set(charts) == {"runs", "speed", "canaries", "unknown", "p50", "p99"}
     (speeds,) = charts["speed"]["datasets"].values()
     assert [row["value"] for row in speeds] == [50.0, 50.0]
     text = words(page)
