@@ -15,6 +15,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from harness.compare_command import compare
 from harness.errors import HarnessError, UsageError
 from harness.nightly.options import nightly
 
@@ -273,6 +274,9 @@ def explore(
         executor=known_executor(executor) if executor else None,
     )  # fmt: skip
     raise typer.Exit(status)
+
+
+app.command()(compare)
 
 
 @app.command()
