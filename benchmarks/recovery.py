@@ -3,7 +3,8 @@
 Nodes run as local processes. First they carry out many writes; then all of them are killed and
 started again on their journals, and the time is taken until a read is answered. After that one node
 stays down for more writes, and the time is taken from its start until it holds what the others held
-when it came back, by the fact `applied` (or `keys`) that nodes tell of themselves.
+when it came back, by the facts that nodes tell of themselves: as many commands applied, or, in the
+ring, the same `digest` of all that they hold.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -109,11 +110,19 @@ async def first_answer(cluster: LocalCluster) -> None:
     raise SystemExit(f"no read was answered within {LIMIT_S:.0f} s")
 
 
-async def held(cluster: LocalCluster, node: str) -> int:
-    """How much the node says that it holds; 0 while it says nothing."""
+async def told(cluster: LocalCluster, node: str) -> int | str:
+    """What the node says of all that it holds; 0 while it says nothing."""
     status = await cluster.status(node)
     facts = {} if status is None else status.facts
-    return int(facts.get("applied", facts.get("keys", 0)))
+    found: int | str = facts.get("digest", facts.get("applied", 0))
+    return found
+
+
+async def holds(cluster: LocalCluster, node: str, others: Sequence[str]) -> bool:
+    """Whether a node holds all that the others do, which change no more."""
+    own = await told(cluster, node)
+    theirs = [await told(cluster, other) for other in others]
+    return own in theirs if isinstance(own, str) else own >= max(int(found) for found in theirs)
 
 
 async def measure(name: str, writes: int, missed: int, nodes: int) -> dict[str, object]:
@@ -133,13 +142,13 @@ async def measure(name: str, writes: int, missed: int, nodes: int) -> dict[str, 
             await first_answer(cluster)
             restarted_s = time.monotonic() - began
             leader = await cluster.leader()
-            late = next(node for node in names if node != leader)
+            late = next(node for node in reversed(names) if node != leader)
             await cluster.kill([late])
             await load.write(missed)
-            wanted = max([await held(cluster, node) for node in names if node != late])
+            others = [node for node in names if node != late]
             began = time.monotonic()
             await cluster.start([late])
-            while await held(cluster, late) < wanted:
+            while not await holds(cluster, late, others):
                 if time.monotonic() - began > LIMIT_S:
                     raise SystemExit(f"{late} did not catch up within {LIMIT_S:.0f} s")
                 await asyncio.sleep(0.02)

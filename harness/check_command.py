@@ -1,5 +1,6 @@
 """Judges one history file, from this or another tool, for `labrys check`."""
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from checker.history import History, MalformedHistory
 from checker.linearizability.check import check
 from checker.models.catalogue import MODELS
 from harness.errors import UsageError
+from harness.executors import OwnClocks, dask_executor
 from harness.judge import MIB
 from harness.registry import known
 
@@ -24,8 +26,10 @@ def check_file(
     time_limit_s: float,
     memory_mib: int,
     written: Path | None = None,
+    executor: str | None = None,
 ) -> dict[str, Any]:
     """Read and judge a file; the answer is plain JSON values. It may be `written` anew as well.
+    Keys that must be searched go to the `executor`, the address of a Dask cluster, if there is one.
 
     Raises `UsageError` for unknown names and for files that cannot be read or are no history.
     """
@@ -41,13 +45,16 @@ def check_file(
         raise UsageError(f"{path}: {error}; see `labrys check --help`") from error
     began = time.monotonic()
     try:
-        result = check(
-            history,
-            MODELS[model or "cas-register"](),
-            engine=engine,
-            time_limit_s=time_limit_s,
-            memory_limit_bytes=memory_mib * MIB,
-        )
+        with contextlib.ExitStack() as stack:
+            pool = executor and OwnClocks(stack.enter_context(dask_executor(executor))[0])
+            result = check(
+                history,
+                MODELS[model or "cas-register"](),
+                engine=engine,
+                time_limit_s=time_limit_s,
+                memory_limit_bytes=memory_mib * MIB,
+                executor=pool or None,
+            )
     except MalformedHistory as error:
         raise UsageError(f"{path}: {error}") from error
     if written is not None:

@@ -17,6 +17,7 @@ import typer
 
 from harness.compare_command import compare
 from harness.errors import HarnessError, UsageError
+from harness.nightly.options import nightly
 
 USAGE, FAILED = 254, 255
 
@@ -65,6 +66,7 @@ def run(
     operations_per_key: Annotated[
         int | None, typer.Option(help="Calls until a key is retired.")
     ] = None,
+    reads: Annotated[int | None, typer.Option(help="How many calls of 100 are reads.")] = None,
     operation_timeout: Annotated[
         float | None, typer.Option(help="Seconds for one operation.")
     ] = None,
@@ -174,11 +176,17 @@ def check(
     write: Annotated[
         Path | None, typer.Option(help="Write the one history to this new .jsonl or .edn file.")
     ] = None,
+    executor: Annotated[
+        str | None, typer.Option(help="dask://HOST:PORT searches keys of files on a Dask cluster.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge stored runs again, or histories from anywhere; the exit status is the worst."""
     from harness.check_command import check_file
+    from harness.executors import known_executor
 
+    if executor is not None:
+        known_executor(executor)
     if not time_limit > 0:
         raise UsageError(f"--time-limit cannot be {time_limit:g}; give a number above 0")
     if memory_limit < 64:
@@ -191,7 +199,9 @@ def check(
             if path.is_dir():
                 statuses.append(_judge_and_tell(path, as_json))
                 continue
-            answer = check_file(path, model, format, engine, time_limit, memory_limit, write)
+            answer = check_file(
+                path, model, format, engine, time_limit, memory_limit, write, executor
+            )
         except UsageError as error:
             # One bad file does not keep the others from being judged.
             statuses.append(USAGE)
@@ -223,6 +233,7 @@ def explore(
     until_found: Annotated[bool, typer.Option("--until-found", help="Stop at a failure.")] = False,
     seconds: Annotated[float, typer.Option(help="Stop after so long.")] = 3_600,
     shrink: Annotated[bool, typer.Option(help="Shrink what fails.")] = True,
+    keep: Annotated[int, typer.Option(help="Failing seeds to store, of each kind.")] = 3,
     nodes: Annotated[int | None, typer.Option(help="Else drawn for each seed.")] = None,
     spares: Annotated[int | None, typer.Option(help="Else drawn where members change.")] = None,
     clients: Annotated[int | None, typer.Option(help="Else drawn for each seed.")] = None,
@@ -231,24 +242,36 @@ def explore(
     rate: Annotated[float | None, typer.Option(help="Else drawn for each seed.")] = None,
     values: Annotated[str | None, typer.Option(help="counters, repeated:N or documents.")] = None,
     keys: Annotated[int | None, typer.Option(help="Else drawn for each seed.")] = None,
+    workload: Annotated[str, typer.Option(help="What clients call.")] = "register",
+    executor: Annotated[
+        str | None, typer.Option(help="dask://HOST:PORT sends the runs to a Dask cluster.")
+    ] = None,
     store: Store = Path("store"),
+    as_json: AsJson = False,
 ) -> None:
     """Try many seeds in the simulator; store, shrink and explain what fails."""
     from harness.config import RunConfig
+    from harness.executors import known_executor
     from harness.simulation.commands import explore as run_explore
 
     if not (seeds >= 1 and 0 <= first_seed < 2**62 and 0 <= jobs <= 256 and seconds > 0):
         raise UsageError("--seeds and --seconds must be above 0, --jobs from 0 to 256")
+    if not 0 <= keep <= 1_000:
+        raise UsageError(f"--keep cannot be {keep}; give a number from 0 to 1000")
     given = {name: value for name, value in locals().items()
              if name in ("nodes", "spares", "clients", "time_limit", "rate", "values", "keys")
              and value is not None}  # fmt: skip
     if faults is not None:
         given["faults"] = [word for word in faults.split(",") if word not in ("", "none")]
-    base = RunConfig.from_values({"system": system, "environment": "simulated", **given})
+    base = RunConfig.from_values(
+        {"system": system, "environment": "simulated", "workload": workload, **given}
+    )
     status = run_explore(
         base, frozenset(given), range(first_seed, first_seed + seeds),
         jobs or os.cpu_count() or 1, store,
-        until_found=until_found, seconds=seconds, shrinking=shrink,
+        until_found=until_found, seconds=seconds, shrinking=shrink, keep=keep,
+        as_json=as_json,
+        executor=known_executor(executor) if executor else None,
     )  # fmt: skip
     raise typer.Exit(status)
 
@@ -264,6 +287,9 @@ def replay(
     from harness.simulation.commands import again
 
     raise typer.Exit(again(path))
+
+
+app.command()(nightly)
 
 
 @app.command()

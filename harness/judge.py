@@ -6,6 +6,7 @@ again after healing, and none ended of itself; and whether the run could have fa
 
 import json
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def judge(directory: RunDirectory) -> dict[str, Any]:
     )
     check_s = time.monotonic() - began
     instead = linearizability.instead() if linearizability.instead else None
-    opened = _gates(history, run, work.kinds)
+    opened = gates_of(history, (fault["family"] for fault in run["schedule"]), work.kinds)
     verdict, reason = _verdict(linearizability, opened, observed)
     result = {
         "labrys": "result",
@@ -102,10 +103,10 @@ def _observations(directory: RunDirectory) -> dict[str, Any]:
     return read_json(path) if path.exists() else {}
 
 
-def _gates(history: History, run: dict[str, Any], kinds: tuple[str, ...]) -> list[Gate]:
-    planned = dict.fromkeys(fault["family"] for fault in run["schedule"])
-    families = {family: [fault.name for fault in FAMILIES[family]] for family in planned}
-    return gates(history, kinds, families)
+def gates_of(history: History, planned: Iterable[str], kinds: tuple[str, ...]) -> list[Gate]:
+    """The strength gates of a history under a schedule with faults of the `planned` families."""
+    families = dict.fromkeys(planned)
+    return gates(history, kinds, {name: [f.name for f in FAMILIES[name]] for name in families})
 
 
 def _verdict(

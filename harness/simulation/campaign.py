@@ -1,7 +1,8 @@
 """A campaign: many seeds of one system, each its own world, on as many processes as wanted.
 
 Failing seeds are simulated again here, which is exact, and stored as runs. One seed in twenty is
-run twice, and must take the same steps both times.
+run twice, and must take the same steps both times. Any executor will do: one that loses a worker
+must run its unfinished calls again, and then each seed is still counted once, when its call ends.
 """
 
 import signal
@@ -13,6 +14,8 @@ from dataclasses import dataclass, field
 from itertools import islice, zip_longest
 
 from harness.config import RunConfig
+from harness.judge import gates_of
+from harness.registry import workload
 from harness.simulation.scenario import swarm
 from harness.simulation.simulate import Simulated, simulate
 from harness.simulation.trace import told
@@ -26,7 +29,7 @@ TWICE_EVERY = 20
 @dataclass(frozen=True, slots=True)
 class Seed:
     """What a worker tells of one seed. `differs` is the first step that a second run took
-    otherwise, or ""."""
+    otherwise, or "". It is `strong` if every strength gate opened: it could have failed."""
 
     seed: int
     kind: str
@@ -34,6 +37,7 @@ class Seed:
     virtual_ns: int
     faults: Counter[str]
     differs: str = ""
+    strong: bool = False
 
 
 @dataclass
@@ -42,9 +46,13 @@ class Campaign:
 
     done: int = 0
     twice: int = 0
+    strong: int = 0
     virtual_ns: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
+    unknown: str = ""
+    """The reason of one seed that could not be decided."""
+
     failed: list[Seed] = field(default_factory=list)
     differs: list[Seed] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
@@ -57,11 +65,14 @@ class Campaign:
         """Count one seed."""
         self.done += 1
         self.twice += seed.seed % TWICE_EVERY == 0
+        self.strong += seed.strong
         self.virtual_ns += seed.virtual_ns
         self.faults += seed.faults
         self.kinds[seed.kind or "valid"] += 1
         if seed.kind not in ("", "unknown"):
             self.failed.append(seed)
+        if seed.kind == "unknown":
+            self.unknown = self.unknown or f"seed {seed.seed}: {seed.reason}"
         if seed.differs:
             self.differs.append(seed)
 
@@ -83,7 +94,10 @@ def try_seed(base: RunConfig, pinned: frozenset[str], seed: int) -> Seed:
     first = simulate(scenario, keep_trace=twice)
     differs = _difference(first, simulate(scenario, keep_trace=True)) if twice else ""
     faults = Counter(fault.name for fault in first.history.faults)
-    return Seed(seed, first.kind, first.reason, first.virtual_ns, faults, differs)
+    families = (planned.fault.family for planned in scenario.schedule)
+    kinds = workload(base.workload).kinds
+    strong = all(gate.passed for gate in gates_of(first.history, families, kinds))
+    return Seed(seed, first.kind, first.reason, first.virtual_ns, faults, differs, strong)
 
 
 def _difference(first: Simulated, second: Simulated) -> str:
@@ -109,7 +123,8 @@ def run_campaign(
 ) -> Campaign:
     """Try seeds until they are all done, the time is up, or one fails where that is enough.
 
-    Without an `executor`, `jobs` processes do it. A `KeyboardInterrupt` passes through, within
+    Without an `executor`, `jobs` processes do it; with one, `jobs` is how many calls it carries
+    out at a time. A `KeyboardInterrupt` passes through, within
     about a second; the campaign that `watch` saw last holds what was found.
     """
     campaign = Campaign()
@@ -122,7 +137,8 @@ def run_campaign(
         for chunk in islice(chunks, 2 * jobs):
             ready.add(pool.submit(try_seeds, base, pinned, chunk))
         while ready:
-            done, ready = wait(ready, return_when=FIRST_COMPLETED)
+            # Workers elsewhere may all be gone; the time limit holds even then.
+            done, ready = wait(ready, timeout=1, return_when=FIRST_COMPLETED)
             for future in sorted(done, key=lambda future: future.result()[0].seed):
                 for seed in future.result():
                     campaign.take(seed)

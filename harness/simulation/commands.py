@@ -1,14 +1,20 @@
 """What `labrys explore` and `labrys replay` do and say."""
 
+import contextlib
+import json
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import BrokenExecutor, CancelledError
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from harness.config import RunConfig
+from harness.errors import HarnessError
+from harness.executors import WORKERS_DIED, dask_executor
 from harness.judge import judge
 from harness.simulation.campaign import Campaign, Seed, run_campaign
 from harness.simulation.messages import keep_messages
@@ -22,6 +28,8 @@ SHRINK_S = 60.0
 STORED_MAX = 3
 """Of each kind of violation so many failing seeds are stored; the others are named."""
 
+Say: TypeAlias = Callable[[str], None]
+
 
 def explore(
     base: RunConfig,
@@ -33,8 +41,16 @@ def explore(
     until_found: bool,
     seconds: float,
     shrinking: bool,
+    keep: int = STORED_MAX,
+    as_json: bool = False,
+    executor: str | None = None,
 ) -> int:
-    """Run a campaign, tell and keep what it finds; the exit status."""
+    """Run a campaign, tell and keep what it finds; the exit status.
+
+    Of each kind of violation so many seeds are kept as `keep` says. `executor` is the address of a
+    Dask cluster; without one, `jobs` processes do the work.
+    """
+    say: Say = _silent if as_json else print
     console = Console(stderr=True)
     seen = Campaign()
     live = Live(console=console, transient=True, refresh_per_second=4)
@@ -46,23 +62,74 @@ def explore(
             live.update(Text(progress(base.system, campaign)))
 
     interrupted = False
-    with live:
+    with contextlib.ExitStack() as stack:
         try:
+            pool = None
+            if executor is not None:
+                pool, jobs = stack.enter_context(dask_executor(executor))
+            stack.enter_context(live)
             run_campaign(
-                base, pinned, seeds, jobs, until_found=until_found, seconds=seconds, watch=watch
-            )
+                base, pinned, seeds, jobs,
+                until_found=until_found, seconds=seconds, watch=watch, executor=pool,
+            )  # fmt: skip
         except KeyboardInterrupt:
             interrupted = True
-    print(progress(base.system, seen))
+        except (BrokenExecutor, CancelledError) as error:
+            raise HarnessError(
+                f"{WORKERS_DIED} after {seen.done:,} seeds, and so the campaign ended: {error}; "
+                "see whether the machine is short of memory"
+            ) from error
+    took_s = seen.seconds
+    say(progress(base.system, seen))
     if seen.differs:
         worst = seen.differs[0]
-        print(f"✘ seed {worst.seed} did not repeat itself: {worst.differs}")
-    for group in grouped(seen.failed):
-        _keep(base, pinned, group, store, shrinking and not interrupted)
-    print(_meaning(seen, interrupted))
+        say(f"✘ seed {worst.seed} did not repeat itself: {worst.differs}")
+    kept = [
+        one
+        for group in grouped(seen.failed)
+        for one in _keep(base, pinned, group, keep, store, shrinking and not interrupted, say)
+    ]
+    say(_meaning(seen, interrupted))
+    if as_json:
+        print(json.dumps(_answer(base, seen, took_s, kept)), flush=True)
     if interrupted:
         raise KeyboardInterrupt
-    return 1 if seen.failed or seen.differs else 2 if seen.kinds["unknown"] else 0
+    return _status(seen)
+
+
+def _status(campaign: Campaign) -> int:
+    return 1 if campaign.failed or campaign.differs else 2 if campaign.kinds["unknown"] else 0
+
+
+def _answer(
+    base: RunConfig, campaign: Campaign, took_s: float, kept: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """What a program is told of a campaign. Seeds are `strong` that could have shown a violation:
+    all strength gates opened."""
+    return {
+        "verdict": ("valid", "invalid", "unknown")[_status(campaign)],
+        "system": base.system,
+        "workload": base.workload,
+        "environment": "simulated",
+        "seeds": campaign.done,
+        "strong": campaign.strong,
+        "twice": campaign.twice,
+        "seconds": round(took_s, 3),
+        "virtual_seconds": round(campaign.virtual_ns / 1e9, 3),
+        "kinds": dict(sorted(campaign.kinds.items())),
+        "faults": dict(sorted(campaign.faults.items())),
+        "unknown": campaign.unknown,
+        "failed": [
+            {"seed": seed.seed, "kind": seed.kind, "reason": seed.reason}
+            for seed in sorted(campaign.failed, key=lambda seed: seed.seed)
+        ],
+        "differs": [{"seed": seed.seed, "reason": seed.differs} for seed in campaign.differs],
+        "kept": kept,
+    }
+
+
+def _silent(line: str) -> None:
+    """Says nothing, where standard output is for JSON alone."""
 
 
 def progress(system: str, campaign: Campaign) -> str:
@@ -94,17 +161,26 @@ def grouped(failed: Iterable[Seed]) -> list[list[Seed]]:
 
 
 def _keep(
-    base: RunConfig, pinned: frozenset[str], group: list[Seed], store: Path, shrinking: bool
-) -> None:
-    """Store a kind's first failing seeds, and the smallest form of them; tell of all."""
-    print(f"✘ {group[0].kind}: {len(group)} seed{'s' * (len(group) > 1)}, {_named(group)}")
+    base: RunConfig,
+    pinned: frozenset[str],
+    group: list[Seed],
+    most: int,
+    store: Path,
+    shrinking: bool,
+    say: Say,
+) -> list[dict[str, Any]]:
+    """Store a kind's first failing seeds, and the smallest form of them; say and return what was
+    stored."""
+    told_of: list[dict[str, Any]] = []
+    say(f"✘ {group[0].kind}: {len(group)} seed{'s' * (len(group) > 1)}, {_named(group)}")
     smallest: Simulated | None = None
     origin = Path()
     tries, began = 0, time.monotonic()
-    for seed in group[:STORED_MAX]:
+    for seed in group[:most]:
         found = simulate(swarm(base, pinned, seed.seed))
         kept = store_and_render(store, found, base.system)
-        print(f"  seed {seed.seed}: {told(found)}   {kept}")
+        say(f"  seed {seed.seed}: {told(found)}   {kept}")
+        told_of.append({"seed": seed.seed, "shrunk": False, "run": str(kept)})
         left_s = SHRINK_S - (time.monotonic() - began)
         if shrinking and left_s > 0:
             small, tried = shrink(found, left_s)
@@ -112,14 +188,15 @@ def _keep(
             if smallest is None or _size(small) < _size(smallest):
                 smallest, origin = small, kept
     if smallest is None:
-        return
+        return told_of
     kept = store_and_render(store, smallest, f"{base.system}-shrunk", origin)
     took = time.monotonic() - began
-    print(f"  shrunk in {took:.1f} s by {tries} runs to {told(smallest)}: {smallest.reason}")
+    say(f"  shrunk in {took:.1f} s by {tries} runs to {told(smallest)}: {smallest.reason}")
     for sentence in smallest.result.explanation:
-        print(f"    {sentence}")
-    print(f"  report     {kept / 'report.html'}")
-    print(f"  again      labrys replay {kept}")
+        say(f"    {sentence}")
+    say(f"  report     {kept / 'report.html'}")
+    say(f"  again      labrys replay {kept}")
+    return [*told_of, {"seed": smallest.scenario.config.seed, "shrunk": True, "run": str(kept)}]
 
 
 def _named(group: list[Seed]) -> str:

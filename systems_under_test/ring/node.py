@@ -165,6 +165,7 @@ class Ring(Reconfiguration):
             "awaited": len(self.awaited),
             "moved": self.moved,
             "keys": len(self.copies),
+            "digest": f"{self.digest:x}",
             "operations": len(self.operations),
             "hints": sum(map(len, self.hints.values())),
             "repaired": self.repaired,

@@ -43,6 +43,9 @@ class State(Node):
         self.digests: dict[int, int] = {}
         """Of each partition, the digests of its copies, all combined by exclusive or."""
 
+        self.digest = 0
+        """Of all copies: nodes that own the same partitions and hold the same have the same."""
+
         self.recorded = 0
         """How many records the journal holds, this life's and those before."""
 
@@ -140,7 +143,9 @@ class State(Node):
     def stir(self, partition: int, key: str, copy: Copy | None) -> None:
         """Add a copy to its partition's digest, or take it out again."""
         if copy is not None and not key.startswith(EPOCH_KEY):
-            self.digests[partition] = self.digests.get(partition, 0) ^ digest(key, copy)
+            change = digest(key, copy)
+            self.digests[partition] = self.digests.get(partition, 0) ^ change
+            self.digest ^= change
 
     def drop(self, partition: int) -> None:
         """Forget a partition, except for the decisions about configurations."""

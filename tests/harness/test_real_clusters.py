@@ -153,6 +153,27 @@ def test_a_paused_node_answers_late_and_forgets_nothing(
     with_cluster(kind, tmp_path, test)
 
 
+def test_a_node_that_is_killed_and_paused_at_once_is_no_crash(
+    kind: type[TcpCluster], tmp_path: Path
+) -> None:
+    """Faults of several families meet; what comes of it must not be laid to the system's charge."""
+
+    async def test(cluster: TcpCluster, asker: Asker) -> None:
+        async def pause_after(seconds: float) -> None:
+            await asyncio.sleep(seconds)
+            await cluster.pause(NODES)
+
+        for seconds in (0.0, 0.01, 0.02, 0.04, 0.08, 0.16):
+            await asyncio.gather(cluster.kill(NODES), pause_after(seconds))
+            assert {cluster.state(node).running for node in NODES} == {False}
+            assert cluster.crashes() == {}
+            await asyncio.gather(cluster.resume(NODES), cluster.start(NODES))
+            assert {cluster.state(node) for node in NODES} == {NodeState()}
+            assert cluster.crashes() == {}
+
+    with_cluster(kind, tmp_path, test)
+
+
 def test_links_are_cut_one_way_and_mend_at_once(kind: type[TcpCluster], tmp_path: Path) -> None:
     async def test(cluster: TcpCluster, asker: Asker) -> None:
         assert await asker.hears("n2", "n1", within_s=2)

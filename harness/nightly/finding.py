@@ -1,0 +1,143 @@
+"""Reads from the end of a run's process what came of the run."""
+
+import json
+import signal
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.executors import WORKERS_DIED
+from harness.nightly.job import Ended, again
+from harness.nightly.outcome import Outcome
+from harness.nightly.schedule import Job
+
+STRONG_SHARE = 0.1
+"""A campaign in which fewer seeds than this could have shown a violation is none."""
+
+_ENVIRONMENT_STATUS = 255
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of one run. `run` is its directory, where one is left; `facts` are its figures."""
+
+    outcome: Outcome
+    reason: str
+    seed: int
+    again: str
+    run: Path | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def finding(job: Job, ended: Ended, folder: Path) -> Finding:
+    """What came of a job. A process that gave no answer was killed, or its environment failed."""
+    answer = _answer(ended)
+    if answer is None:
+        outcome, reason = _no_answer(ended)
+        return Finding(outcome, reason, job.seed, again(job.cell, job.seed), _directory_in(folder))
+    if job.cell.simulated:
+        return _campaign(job, answer)
+    return _single(job, answer)
+
+
+def _answer(ended: Ended) -> dict[str, Any] | None:
+    if ended.timed_out or ended.status not in (0, 1, 2):
+        return None
+    try:
+        answer = json.loads(ended.output.splitlines()[-1])
+    except (ValueError, IndexError):
+        return None
+    return answer if isinstance(answer, dict) and "verdict" in answer else None
+
+
+def _no_answer(ended: Ended) -> tuple[Outcome, str]:
+    """Why there is no verdict, in a sentence."""
+    lines = [line for line in ended.errors.splitlines() if line.strip()]
+    last = lines[-1].removeprefix("labrys: ") if lines else "it said nothing"
+    if ended.timed_out:
+        return Outcome.KILLED, f"did not end by itself, and was ended after {ended.took_s:.0f} s"
+    if ended.status < 0:
+        name = signal.Signals(-ended.status).name
+        if ended.out_of_memory or "MemoryError" in last:
+            return Outcome.KILLED, f"killed by {name}: the machine was out of memory"
+        return Outcome.KILLED, f"killed by {name} after {ended.took_s:.0f} s"
+    if last.startswith(WORKERS_DIED):
+        return Outcome.KILLED, last
+    if ended.status == _ENVIRONMENT_STATUS:
+        return Outcome.ENVIRONMENT, last
+    memory = "out of memory: " if "MemoryError" in last else ""
+    return Outcome.KILLED, f"{memory}ended without a verdict, with status {ended.status}: {last}"
+
+
+def _single(job: Job, answer: dict[str, Any]) -> Finding:
+    """The outcome of a real run, from what `labrys run --json` says."""
+    run = Path(answer["paths"]["run"])
+    statistics = answer["statistics"]
+    liveness = answer["liveness"]
+    reason = answer["reason"]
+    outcome = {"valid": Outcome.PASS, "unknown": Outcome.UNKNOWN}.get(answer["verdict"])
+    if outcome is None:
+        stuck = liveness and not liveness["passed"] and reason == liveness["detail"]
+        outcome = Outcome.LIVENESS if stuck else Outcome.VIOLATION
+    facts = {
+        "runs": 1,
+        "unknown": int(outcome is Outcome.UNKNOWN),
+        "operations": statistics["operations"],
+        "latency_ns": {name: statistics["overall_latency_ns"].get(name) for name in ("p50", "p99")},
+        "calls_s": answer["seconds"].get("calls"),
+    }
+    shown = _canary(job, outcome)
+    return Finding(shown, reason, job.seed, answer["reproduce"], run, facts)
+
+
+def _campaign(job: Job, answer: dict[str, Any]) -> Finding:
+    """The outcome of a campaign, from what `labrys explore --json` says."""
+    seeds, strong, unknown = answer["seeds"], answer["strong"], answer["kinds"].get("unknown", 0)
+    facts = {
+        "runs": seeds,
+        "unknown": unknown,
+        "strong": strong,
+        "twice": answer["twice"],
+        "calls_s": answer["seconds"],
+        "virtual_s": answer["virtual_seconds"],
+    }
+    if answer["failed"]:
+        first = answer["failed"][0]
+        outcome = Outcome.LIVENESS if first["kind"] == "not live" else Outcome.VIOLATION
+        run = _kept(answer["kept"], first["seed"])
+        line = again(job.cell, first["seed"])
+        shown = _canary(job, outcome)
+        return Finding(shown, first["reason"], first["seed"], line, run, facts)
+    if answer["differs"]:
+        first = answer["differs"][0]
+        reason = f"seed {first['seed']} did not repeat itself: {first['reason']}"
+        line = again(job.cell, first["seed"])
+        return Finding(Outcome.VIOLATION, reason, first["seed"], line, facts=facts)
+    outcome, reason = Outcome.PASS, ""
+    if not seeds:
+        outcome, reason = Outcome.UNKNOWN, f"no seed ended within {job.seconds:g} s"
+    elif strong < STRONG_SHARE * seeds and not job.corpus:
+        outcome = Outcome.UNKNOWN
+        reason = f"only {strong} of {seeds} seeds could have shown a violation"
+    elif unknown:
+        outcome, reason = Outcome.UNKNOWN, f"{unknown} of {seeds} undecided; {answer['unknown']}"
+    line = again(job.cell, job.seed, max(seeds, 1))
+    return Finding(outcome, reason, job.seed, line, facts=facts)
+
+
+def _canary(job: Job, outcome: Outcome) -> Outcome:
+    """What a failure means: of a canary, that it was caught."""
+    failed = outcome in (Outcome.VIOLATION, Outcome.LIVENESS)
+    return Outcome.CAUGHT if job.cell.canary and failed else outcome
+
+
+def _kept(kept: list[dict[str, Any]], seed: int) -> Path | None:
+    """The directory to look at first: the shrunk form of the seed, or of another, or the seed's."""
+    ranked = sorted(kept, key=lambda one: (not one["shrunk"], one["seed"] != seed))
+    return Path(ranked[0]["run"]) if ranked else None
+
+
+def _directory_in(folder: Path) -> Path | None:
+    """The directory of a run that did not live to tell of it."""
+    found = sorted(path.parent for path in folder.rglob("run.json"))
+    return found[-1] if found else None

@@ -1,0 +1,180 @@
+"""The plan of a night: which systems meet which workloads and faults in which environments.
+
+A plan is TOML; `plan.toml` beside this file is the one that is used where none is given, and says
+what may stand in it. Everything in a plan is validated before anything starts.
+"""
+
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from harness.conduct import settle
+from harness.config import LONGEST_S, RunConfig
+from harness.errors import UsageError
+from harness.registry import known
+
+DEFAULT = Path(__file__).with_name("plan.toml")
+
+DRAWN = "drawn"
+"""As the faults of simulated cells: every seed draws its own."""
+
+PINNABLE = ("nodes", "clients", "time_limit", "rate", "values", "keys")
+"""The options that a simulated cell may fix; all else is drawn from each seed."""
+
+MOST_CELLS = 1_000
+
+_FIELDS = ("systems", "workloads", "faults", "environments", "weight", "options")
+_WEIGHTS = {"matrix": 1.0, "canaries": 4.0}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination of a plan, to be run at least once a night.
+
+    `options` are those of a run, beside the seed. A canary is flawed and must be caught.
+    """
+
+    system: str
+    workload: str
+    faults: str
+    environment: str
+    weight: float = 1.0
+    canary: bool = False
+    options: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What tells the cell from all others of its plan."""
+        parts = [self.system, self.workload, self.faults, self.environment]
+        parts += [f"{name}={value}" for name, value in self.options]
+        return " · ".join(parts)
+
+    @property
+    def simulated(self) -> bool:
+        return self.environment == "simulated"
+
+    @cached_property
+    def pinned(self) -> dict[str, Any]:
+        """The options that the cell fixes, its faults among them; `UsageError` for an unknown."""
+        values = dict(self.options)
+        if self.faults != DRAWN:
+            values["faults"] = [name for name in self.faults.split(",") if name not in ("", "none")]
+        return values
+
+    def config(self, seed: int) -> RunConfig:
+        """The options of a run with this seed; `UsageError` for what makes no sense."""
+        if self.simulated:
+            for name in dict(self.options):
+                known("option of simulated cell", name, PINNABLE)
+        elif self.faults == DRAWN:
+            raise UsageError(
+                f"only the simulator draws its faults for each seed; name those of {self.name!r}"
+            )
+        given = {"workload": self.workload, "environment": self.environment, "seed": seed}
+        if self.canary and not self.simulated:
+            given["check_online"] = True  # A canary has been caught at the first violation.
+        return RunConfig.from_values({"system": self.system, **given, **self.pinned})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cells of a night, canaries first; `source` is where they were read."""
+
+    cells: tuple[Cell, ...]
+    source: str
+
+
+def read_plan(path: Path | None, environments: Sequence[str] = ()) -> Plan:
+    """Read and validate a plan, or the default one.
+
+    `environments` leaves only the cells of these. Raises `UsageError` for anything unknown, twice
+    there or senseless, and for an environment without a canary: its silence would mean nothing.
+    """
+    source = path or DEFAULT
+    values = RunConfig.read_toml(source)
+    for name in values:
+        known("table of a plan", name, _WEIGHTS)
+    cells: list[Cell] = []
+    for table in ("canaries", "matrix"):
+        entries = values.get(table, [])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise UsageError(f"{source}: write {table} as [[{table}]]; see --print-plan")
+        for number, entry in enumerate(entries, start=1):
+            try:
+                cells += _cells(table, entry)
+            except UsageError as error:
+                raise UsageError(f"{source}, {table} {number}: {error}") from error
+    if environments:
+        for name in environments:
+            known("environment in this plan", name, {cell.environment for cell in cells})
+        cells = [cell for cell in cells if cell.environment in environments]
+    _check_all(cells, source)
+    return Plan(tuple(cells), "the default plan" if path is None else str(path))
+
+
+def _cells(table: str, entry: Mapping[str, Any]) -> Iterable[Cell]:
+    """The cells that one entry stands for, each validated."""
+    for name in entry:
+        known("option of a plan", name, _FIELDS)
+    systems = _names(entry, "systems", None)
+    workloads = _names(entry, "workloads", ["register"])
+    faults = _names(entry, "faults", ["partition,kill"])
+    environments = _names(entry, "environments", ["simulated"])
+    weight = entry.get("weight", _WEIGHTS[table])
+    if type(weight) not in (int, float) or not 0 < weight <= 1_000:
+        raise UsageError(f"'weight' cannot be {weight!r}; give a number above 0, 1000 at most")
+    options = entry.get("options", {})
+    if not isinstance(options, dict):
+        raise UsageError("'options' must be a table, such as { time_limit = 10 }")
+    for name in ("system", "workload", "faults", "environment", "seed"):
+        if name in options:
+            raise UsageError(f"{name!r} cannot stand in 'options'; the cells say it")
+    for combination in itertools.product(environments, systems, workloads, faults):
+        environment, system, workload, chosen = combination
+        cell = Cell(
+            system, workload, ",".join(part.strip() for part in chosen.split(",")), environment,
+            float(weight), table == "canaries", tuple(sorted(options.items())),
+        )  # fmt: skip
+        yield replace(cell, environment=settle(cell.config(seed=0)).environment)
+
+
+def _names(entry: Mapping[str, Any], name: str, default: list[str] | None) -> list[str]:
+    found = entry.get(name, default)
+    if not isinstance(found, list) or not found or not all(isinstance(x, str) for x in found):
+        raise UsageError(f"{name!r} must be a list of names, one at least")
+    return found
+
+
+def _check_all(cells: Sequence[Cell], source: Path) -> None:
+    if not cells:
+        raise UsageError(f"{source} names no cell; give it a [[matrix]]; see --print-plan")
+    if len(cells) > MOST_CELLS:
+        raise UsageError(f"{source} has {len(cells)} cells; make do with {MOST_CELLS}")
+    names = [cell.name for cell in cells]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(f"{source} has the cell {twice!r} twice; leave one out")
+    guarded = {cell.environment for cell in cells if cell.canary}
+    for cell in cells:
+        if cell.environment not in guarded:
+            raise UsageError(
+                f"{source} has no canary in the environment {cell.environment!r}; add one to "
+                "[[canaries]], since without it a green night would prove nothing there"
+            )
+
+
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII)
+
+
+def duration_s(text: str) -> float:
+    """A duration as people write it ("45m", "1h30m", "90s", "90") in seconds; else `UsageError`."""
+    found = _DURATION.fullmatch(text.strip())
+    amounts = [float(amount or 0) for amount in found.groups()] if found else [0.0]
+    total = sum(amount * size for amount, size in zip(amounts, (3600, 60, 1), strict=False))
+    if not 0 < total <= LONGEST_S:
+        raise UsageError(f"a budget cannot be {text!r}; write it as 45m, 1h30m or 90s")
+    return total

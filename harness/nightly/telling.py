@@ -1,0 +1,87 @@
+"""The sentence of a night, and the line that repeats the worst of it."""
+
+from typing import TYPE_CHECKING, Any
+
+from harness.nightly.outcome import STATUS, WORD, Outcome
+from harness.nightly.plan import Cell
+
+if TYPE_CHECKING:
+    from harness.nightly.night import Night
+
+_DID = {
+    Outcome.VIOLATION: "{system} failed in {where}",
+    Outcome.LIVENESS: "{system} did not serve again after healing in {where}",
+    Outcome.MISSED: "the canary {system} was not caught in {where}",
+    Outcome.ENVIRONMENT: "{system} could not be run in {where}",
+    Outcome.KILLED: "a run of {system} ended without a verdict in {where}",
+    Outcome.UNKNOWN: "{system} stayed undecided in {where}",
+    Outcome.NOT_RUN: "{system} was not run in {where}",
+}
+
+REASON_MAX = 160
+
+_ORDER = tuple(_DID)
+"""What is told first."""
+
+
+def sentence(night: "Night") -> str:
+    """What the night says, in one sentence: the first line of its page."""
+    troubles = _troubles(night)
+    if night.ended != "whole":
+        how = "Interrupted" if night.ended else "Still running"
+        ran = sum(bool(runs) for runs in night.cells.values())
+        said = f"{how} after {ran} of {len(night.cells)} cells"
+        seen = [trouble for trouble in troubles if trouble[0] is not Outcome.NOT_RUN]
+        return f"{said}; {_told(seen)}" if seen else f"{said}; nothing failed so far"
+    if troubles:
+        return f"{WORD[night.status].capitalize()}: {_told(troubles)}"
+    runs = sum(record["facts"].get("runs", 1) for record in night.records)
+    canaries = sum(cell.canary for cell in night.cells)
+    return (
+        f"Green: all {len(night.cells)} cells ran, {runs:,} runs in all, "
+        f"and all {canaries} canaries were caught"
+    )
+
+
+def again_of(night: "Night") -> str:
+    """The line that repeats what the sentence names; "" where nothing failed."""
+    troubles = _troubles(night)
+    record = troubles[0][2] if troubles else None
+    return record["again"] if record else ""
+
+
+def _troubles(night: "Night") -> list[tuple[Outcome, Cell | str, dict[str, Any] | None]]:
+    """Everything that is not green, the worst first, with the run that shows it."""
+    found: list[tuple[Outcome, Cell | str, dict[str, Any] | None]] = [
+        (Outcome(record["outcome"]), record["cell"], record)
+        for record in night.records
+        if record["corpus"] and STATUS[Outcome(record["outcome"])]
+    ]
+    for cell, outcome in night.outcomes.items():
+        if STATUS[outcome]:
+            own = [r for r in night.records if r["cell"] == cell.name and not r["corpus"]]
+            wanted = Outcome.PASS if outcome is Outcome.MISSED else outcome
+            shown = next((r for r in own if r["outcome"] == wanted), None)
+            found.append((outcome, cell, shown))
+    return sorted(found, key=lambda trouble: _ORDER.index(trouble[0]))
+
+
+def _told(troubles: list[tuple[Outcome, Cell | str, dict[str, Any] | None]]) -> str:
+    outcome, cell, record = troubles[0]
+    if isinstance(cell, Cell):
+        system, where = cell.system, f"{cell.environment} under {_faults(cell.faults)}"
+    else:
+        assert record is not None
+        system = record["system"]
+        where = f"{record['environment']} with seed {record['seed']}, which had failed before"
+    said = _DID[outcome].format(system=system, where=where)
+    if record and record["reason"]:
+        said += f": {record['reason'][:REASON_MAX]}" + "…" * (len(record["reason"]) > REASON_MAX)
+    more = len(troubles) - 1
+    if more:
+        said += f"; and {more} more {'cells are' if more > 1 else 'cell is'} not green"
+    return said
+
+
+def _faults(faults: str) -> str:
+    return {"none": "no faults", "drawn": "drawn faults"}.get(faults, faults.replace(",", " and "))

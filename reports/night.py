@@ -1,0 +1,218 @@
+"""The page of a night: what failed and how to repeat it first, then the matrix, then every run.
+
+Written to be read on a phone in a minute. Names, reasons and seeds come from plans and runs: they
+are texts to this page, whatever they hold.
+"""
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from reports.diagram import counterexample
+from reports.outcomes import (
+    DOUBT,
+    GOOD,
+    NIGHTS,
+    amount,
+    bad_first,
+    cell_name,
+    cells_of,
+    look,
+    read_night,
+    row_name,
+    runs_of,
+)
+from reports.page import _environment as environment
+from reports.page import _policy as policy
+from reports.page import _source as source
+from reports.stored import find, number
+from reports.wording import count, duration, plain, plural
+
+TROUBLES_MAX = 12
+STEPS_MAX = 8
+
+RUNS_MAX = 12
+"""So many runs of a cell are listed; all are in night.json."""
+
+
+def render_night(directory: Path) -> bytes:
+    """The page of the night that a directory holds; raises `reports.stored.NotARun` for none."""
+    night = read_night(directory)
+    runs = {run.get("number"): run for run in runs_of(night)}
+    status = night.get("status")
+    glyph, tone = NIGHTS.get(status, ("?", DOUBT)) if isinstance(status, int) else ("?", DOUBT)
+    if night.get("ended") != "whole" and tone == GOOD:
+        glyph, tone = "…", DOUBT
+    cells = [_cell(cell, runs, position) for position, cell in enumerate(cells_of(night), 1)]
+    before = [_run(run) for run in runs.values() if run.get("corpus")]
+    troubles = [item for item in bad_first([*before, *cells]) if item["tone"] != GOOD]
+    sentence = plain(night.get("sentence") or "", 1000)
+    script = source("night.js")
+    page = environment().get_template("night.html.j2").render(
+        title=f"{glyph} {sentence}"[:120],
+        glyph=glyph,
+        tone=tone,
+        sentence=sentence,
+        again=plain(night.get("again") or "", 2000),
+        facts=_facts(night, cells),
+        troubles=[item | _argument(directory, item["run"]) for item in troubles[:TROUBLES_MAX]],
+        more=len(troubles) - TROUBLES_MAX if len(troubles) > TROUBLES_MAX else 0,
+        tables=[*_tables([cell for cell in cells if not cell["canary"]]), *_canaries(cells)],
+        before=before,
+        left_out=len(find(night, list, "left_out") or ()),
+        cells=bad_first(cells),
+        setting=_setting(night),
+        styles=Markup(source("page.css") + source("night.css")),
+        script=Markup(script),
+        policy=policy([script]),
+    )  # fmt: skip
+    return page.encode("utf-8", "replace")
+
+
+def _cell(cell: dict[str, Any], runs: dict[Any, dict[str, Any]], anchor: int) -> dict[str, Any]:
+    """A cell with all that is shown of it; its reason is that of the run that decided it."""
+    own = [runs[n] for n in find(cell, list, "runs") or () if n in runs]
+    outcome = cell.get("outcome")
+    wanted = "pass" if outcome == "canary missed" else outcome
+    shown = next((_run(run) for run in own if run.get("outcome") == wanted), None)
+    total = sum(map(amount, own))
+    found_s = [s for run in own if (s := number(run, "found_s")) is not None]
+    listed = [_run(run) for run in bad_first(own)[:RUNS_MAX]]
+    return {
+        **_look(outcome),
+        "name": cell_name(cell),
+        "row": row_name(cell),
+        "column": plain(cell.get("faults"), 60),
+        "environment": plain(cell.get("environment"), 60),
+        "canary": bool(cell.get("canary")),
+        "anchor": anchor,
+        "text": f"in {duration(found_s[0] * 1e9)}" if found_s else count(total) if own else "",
+        "reason": shown["reason"] if shown else _why(outcome),
+        "run": shown["run"] if shown else None,
+        "again": shown["again"] if shown else "",
+        "links": shown["links"] if shown else [],
+        "runs": listed,
+        "cut": max(len(own) - RUNS_MAX, 0),
+    }
+
+
+def _why(outcome: Any) -> str:
+    return "The budget, or the night, ended before its turn." if outcome == "not run" else ""
+
+
+def _run(run: dict[str, Any]) -> dict[str, Any]:
+    outcome = run.get("outcome")
+    name = cell_name(run) + (f" · seed {plain(run.get('seed'), 40)}" if run.get("corpus") else "")
+    return {
+        **_look(outcome),
+        "name": name,
+        "reason": plain(run.get("reason") or "", 600),
+        "run": find(run, str, "run") if _inside(run) else None,
+        "again": plain(run.get("again") or "", 2000),
+        "seed": plain(run.get("seed"), 40),
+        "amount": count(amount(run)),
+        "took": duration((number(run, "seconds") or 0.0) * 1e9),
+        "links": _links(run),
+    }
+
+
+def _look(outcome: Any) -> dict[str, str]:
+    shown = look(outcome)
+    return {"outcome": plain(outcome, 60), "glyph": shown.glyph, "tone": shown.tone}
+
+
+def _links(run: dict[str, Any]) -> list[tuple[str, str]]:
+    """The files that a run left, by addresses relative to this page and below it."""
+    if not _inside(run):
+        return []
+    return [
+        (name, f"{quote(run['run'])}/{file}")
+        for name, file in (("page", "report.html"), ("history", "history.jsonl"))
+    ]
+
+
+def _inside(run: dict[str, Any]) -> bool:
+    """Whether the run left a directory, and that one below the night's own."""
+    folder = find(run, str, "run")
+    return folder is not None and not folder.startswith("/") and ".." not in folder.split("/")
+
+
+def _argument(directory: Path, run: str | None) -> dict[str, Any]:
+    """The operations that no order explains, and why, from the run's own directory."""
+    shown = None
+    if run is not None:
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            result = json.loads((directory / run / "result.json").read_bytes())
+            shown = counterexample(find(result, dict, "linearizability") or {})
+    if shown is None:
+        return {"steps": [], "sentences": []}
+    node = {step.number: f", node {step.node}" if step.node else "" for step in shown.steps}
+    return {
+        "steps": [
+            f"process {step.process} {step.predicate}, {step.when}, {step.outcome}"
+            f"{node[step.number]}"
+            for step in shown.steps[:STEPS_MAX]
+        ],
+        "sentences": [sentence.text for sentence in shown.sentences[:STEPS_MAX]],
+    }
+
+
+def _facts(night: dict[str, Any], cells: list[dict[str, Any]]) -> list[str]:
+    took = duration((number(night, "seconds") or 0.0) * 1e9)
+    began = plain(night.get("began") or "", 40).replace("T", " ").replace("+00:00", " UTC")
+    canaries = [cell for cell in cells if cell["canary"]]
+    caught = sum(cell["outcome"] == "caught" for cell in canaries)
+    good = sum(cell["tone"] == GOOD for cell in cells)
+    return [
+        f"{began}, {took}",
+        f"{good} of {plural(len(cells), 'cell')} green",
+        f"{caught} of {len(canaries)} canaries caught",
+        plural(sum(map(amount, runs_of(night))), "run"),
+    ]
+
+
+def _tables(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A table for each environment, with a row for each system; what is red comes first."""
+    tables = []
+    for environment_name in dict.fromkeys(cell["environment"] for cell in bad_first(cells)):
+        own = [cell for cell in cells if cell["environment"] == environment_name]
+        columns = list(dict.fromkeys(cell["column"] for cell in own))
+        rows = [
+            {
+                "name": name,
+                "cells": [
+                    next((c for c in own if (c["row"], c["column"]) == (name, column)), None)
+                    for column in columns
+                ],
+            }
+            for name in dict.fromkeys(cell["row"] for cell in bad_first(own))
+        ]
+        tables.append(
+            {"name": environment_name, "corner": "system", "columns": columns, "rows": rows}
+        )
+    return tables
+
+
+def _canaries(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One table of the canaries, with a column for each environment."""
+    own = [cell for cell in cells if cell["canary"]]
+    columns = list(dict.fromkeys(cell["environment"] for cell in own))
+    names = dict.fromkeys((cell["row"], cell["column"]) for cell in bad_first(own))
+    rows = []
+    for row, column in names:
+        found = {c["environment"]: c for c in own if (c["row"], c["column"]) == (row, column)}
+        rows.append({"name": f"{row}, {column}", "cells": [found.get(name) for name in columns]})
+    title = "Canaries: flawed on purpose, to be caught"
+    return [{"name": title, "corner": "canary", "columns": columns, "rows": rows}] if own else []
+
+
+def _setting(night: dict[str, Any]) -> list[tuple[str, str]]:
+    budget = duration((number(night, "budget_s") or 0.0) * 1e9)
+    rows = [("plan", night.get("plan")), ("budget", budget), ("seed", night.get("seed"))]
+    rows += sorted((find(night, dict, "versions") or {}).items())
+    rows += sorted((find(night, dict, "machine") or {}).items())
+    return [(plain(name, 60), plain(value, 200)) for name, value in rows]
