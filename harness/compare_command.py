@@ -38,6 +38,7 @@ def compare(
         float | None, typer.Option(help="Operations a second; 0 is as fast as they go.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of the first repeat; the next add one.")] = None,
+    reads: Annotated[int | None, typer.Option(help="How many calls of 100 are reads.")] = None,
     values: Annotated[str | None, typer.Option(help="counters, repeated:N or documents.")] = None,
     keys: Annotated[int | None, typer.Option(help="Keys in use at a time.")] = None,
     operations_per_key: Annotated[

@@ -25,7 +25,7 @@ from reports.comparison import (
     listed,
     unpromised,
 )
-from reports.comparison_charts import DASHES, REPEATS_MAX, comparison_charts
+from reports.comparison_charts import DASHES, REPEATS_MAX, SHAPES, comparison_charts
 from reports.figures import GROUPS, NOTES
 from reports.measures import MeasuredFault
 from reports.page import _environment as environment
@@ -194,10 +194,12 @@ def _same(comparison: Comparison) -> str:
 
 
 def _marks(comparison: Comparison) -> list[dict[str, Any]]:
-    """The key of the charts: a name, its colour and its dash."""
+    """The keys of the charts: a name, its colour, its dash and its shape."""
+    shapes = list(SHAPES.values())
     return [
         {"label": label, "colour": number % COLOURS + 1,
-         "dash": " ".join(map(str, DASHES[number % len(DASHES)]))}
+         "dash": " ".join(map(str, DASHES[number % len(DASHES)])),
+         "shape": shapes[number % len(shapes)]}
         for number, label in enumerate(comparison.labels)
     ]  # fmt: skip
 
@@ -295,7 +297,7 @@ def _faults(comparison: Comparison) -> list[dict[str, Any]]:
         for fault in run.measured.faults:
             by_name.setdefault(fault.name, {}).setdefault(run.label, []).append(fault)
     return [
-        {"name": name, "count": max(map(len, systems.values())),
+        {"name": name, "count": plural(max(map(len, systems.values())), "time"),
          "cells": [_suffered(systems.get(label, [])) for label in comparison.labels]}
         for name, systems in sorted(by_name.items())
     ]  # fmt: skip

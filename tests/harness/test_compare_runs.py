@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from harness import cli, compare_command
+from harness.config import RunConfig
+from harness.errors import EnvironmentFailed
 from reports.figures import figure_of
 from tests.harness.naive_measures import Naive
 from tests.reports.test_page import Reader
@@ -131,6 +135,31 @@ def test_stored_runs_give_the_same_figures(done: Done):
         run["figures"] for run in done.found["runs"]
     ]
     assert again.found["reproduce"].startswith("labrys compare store/")
+
+
+def test_a_run_that_fails_is_on_the_page_and_ends_with_status_255(
+    done: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    stored = {("raft", 5): done.run(0), ("paxos", 6): done.run(3), ("raft", 6): done.run(5)}
+
+    def conduct(config: RunConfig, store: Path) -> Path:
+        if (config.system, config.seed) not in stored:
+            raise EnvironmentFailed("the second container did not start; look at the engine")
+        return stored[config.system, config.seed]
+
+    monkeypatch.setattr(compare_command, "conduct_and_judge", conduct)
+    monkeypatch.setattr(sys, "argv", ["labrys", *shlex.split(
+        f"compare raft paxos --repeat 2 --seed 5 --environment local --store {tmp_path}"
+    )])  # fmt: skip
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 255
+    said = capsys.readouterr().out
+    sentence = "Repeat 1 of paxos (seed 5) failed and is left out: the second container did not"
+    assert sentence in said
+    (page,) = tmp_path.glob("comparison/*/comparison.html")
+    assert sentence in page.read_text("utf-8")
+    assert "raft and paxos: linearizable in all 3 runs" in said
 
 
 def test_a_system_that_breaks_its_promise_ends_with_status_1(tmp_path: Path):
