@@ -183,6 +183,7 @@ def test_ctrl_c_writes_the_page_of_what_there_is(tmp_path: Path):
     signal.signal(signal.SIGINT, before)
     try:
         assert harness.stdout is not None
+        assert harness.stdout.readline().startswith("labrys compare raft paxos --repeat 500")
         for _ in range(2):
             assert "valid" in harness.stdout.readline()
         time.sleep(0.3)
