@@ -226,7 +226,7 @@ def _verdict(comparison: Comparison, run: Run, directory: Path) -> dict[str, Any
     return {
         "tone": "doubt" if allowed else TONES.get(measured.verdict, "doubt"),
         "glyph": GLYPHS.get(measured.verdict, "?"),
-        "word": measured.verdict + (", as it may be" if allowed else ""),
+        "word": measured.verdict + (", not promised" if allowed else ""),
         "reason": "" if measured.verdict == "valid" else measured.reason,
         "operations": plural(measured.operations, "operation"),
         "href": quote(page) if (measured.directory / "report.html").is_file() else "",

@@ -24,5 +24,5 @@ def summarize_comparison(comparison: Comparison, occasion: Occasion, page: Path)
                 for label, spread in compared.spreads.items()
             ]
             best = f"   best: {compared.best}" if compared.best else ""
-            lines.append(f"  {compared.figure.label:<26} {', '.join(told)}{best}")
+            lines.append(f"  {compared.figure.label:<32} {', '.join(told)}{best}")
     return "\n".join([*lines, f"  page       {page}", f"  again      {occasion.command}"])

@@ -13,6 +13,7 @@ from reports.comparison import Comparison, Difference, caveats, compare, headlin
 from reports.comparison_page import Occasion, render_comparison
 from reports.comparison_summary import summarize_comparison
 from reports.intervals import Bootstrap, stretch
+from reports.wording import size
 from tests.reports.compared_runs import made
 from tests.reports.sample_runs import MARKUP
 from tests.reports.test_page import Reader
@@ -130,6 +131,13 @@ def test_a_sure_difference_that_does_not_matter_is_not_told():
     comparison = compared({"raft": [1000, 1000, 1000], "paxos": [1005, 1005, 1005]})
     assert comparison.compared[0].differences[0].interval.low > 1
     assert told(comparison) == []
+
+
+def test_bounds_close_to_one_show_their_side_and_sizes_are_never_in_powers():
+    comparison = compared({"raft": [100.0, 100, 100], "paxos": [101.0, 101.5, 102]})
+    (difference,) = told(comparison)
+    assert re.search(r"95 % interval 1\.00\d to 1\.0", difference.sentence)
+    assert [size(n) for n in (743, 999.6, 1003, 1190)] == ["743 B", "1000 B", "1003 B", "1.16 KiB"]
 
 
 def test_one_repeat_tells_of_no_difference():
