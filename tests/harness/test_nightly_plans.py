@@ -142,6 +142,23 @@ def test_nothing_begins_that_would_end_after_the_budget() -> None:
     assert schedule.next(99) is None
 
 
+def test_a_slow_machine_shortens_campaigns_so_that_every_cell_has_its_turn() -> None:
+    cells = [Cell("raft", "register", "kill", "simulated", options=(("keys", n),))
+             for n in range(1, 11)]  # fmt: skip
+    cells += [Cell("raft", "register", "kill", "local", options=(("keys", n),))
+              for n in range(1, 6)]  # fmt: skip
+    schedule = Schedule(cells, [], 700, seed=1)
+    begun, now_s, lengths = [], 0.0, []
+    while (job := schedule.next(now_s)) is not None and len(begun) < len(cells):
+        begun.append(job.cell)
+        lengths.append(job.seconds)
+        took_s = 1.5 * job.expected_s
+        now_s += took_s
+        schedule.ended(job, took_s, settled=False)
+    assert begun == cells
+    assert lengths[0] > lengths[9]
+
+
 def test_seeds_that_failed_come_first_and_have_a_quarter_of_the_budget() -> None:
     before = [Job(SIMULATED, seed, 0.0, corpus=True) for seed in range(100)]
     schedule = Schedule((SIMULATED,), before, 80, seed=1)
