@@ -15,6 +15,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from harness.compare_command import compare
 from harness.errors import HarnessError, UsageError
 from harness.nightly.options import nightly
 
@@ -65,6 +66,7 @@ def run(
     operations_per_key: Annotated[
         int | None, typer.Option(help="Calls until a key is retired.")
     ] = None,
+    reads: Annotated[int | None, typer.Option(help="How many calls of 100 are reads.")] = None,
     operation_timeout: Annotated[
         float | None, typer.Option(help="Seconds for one operation.")
     ] = None,
@@ -272,6 +274,9 @@ def explore(
         executor=known_executor(executor) if executor else None,
     )  # fmt: skip
     raise typer.Exit(status)
+
+
+app.command()(compare)
 
 
 @app.command()

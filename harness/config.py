@@ -27,10 +27,11 @@ class RunConfig:
     `nodes` are those that the system begins with; `spares` run beside them, to be added later.
 
     `faults` are names of families or of single faults, none at all for a run without faults. `rate`
-    is in operations a second over all clients, 0 for as fast as they go. Times are in seconds:
-    `time_limit` of the calls under faults, `operation_timeout` of one operation, `recovery_limit`
-    until every node must serve again once all is healed, `check_time_limit` of the checker, whose
-    `check_memory_limit` is in MiB; `check_online` stops the calls at the first violation.
+    is in operations a second over all clients, 0 for as fast as they go; of 100 calls `reads` are
+    reads. Times are in seconds: `time_limit` of the calls under faults, `operation_timeout` of one
+    operation, `recovery_limit` until every node must serve again once all is healed,
+    `check_time_limit` of the checker, whose `check_memory_limit` is in MiB; `check_online` stops
+    the calls at the first violation.
     """
 
     system: str
@@ -46,6 +47,7 @@ class RunConfig:
     values: str = "counters"
     keys: int = 5
     operations_per_key: int = 200
+    reads: int = 33
     operation_timeout: float = 2.0
     recovery_limit: float = 30.0
     check_time_limit: float = 300.0
@@ -66,6 +68,7 @@ class RunConfig:
         _within("--seed", self.seed, 0, 2**63 - 1)
         _within("--keys", self.keys, 1, 10_000)
         _within("--operations-per-key", self.operations_per_key, 1, 100_000_000)
+        _within("--reads", self.reads, 0, 100)
         _within("--operation-timeout", self.operation_timeout, 0.01, 3600)
         _within("--recovery-limit", self.recovery_limit, 0.1, 3600)
         _within("--check-time-limit", self.check_time_limit, 0.1, LONGEST_S)
@@ -80,7 +83,7 @@ class RunConfig:
 
     @property
     def shape(self) -> Shape:
-        return Shape(self.values, self.keys, self.operations_per_key)
+        return Shape(self.values, self.keys, self.operations_per_key, self.reads)
 
     @property
     def time_limit_ns(self) -> int:

@@ -27,6 +27,8 @@ class System:
     """The node class, as "package.module:Class"."""
 
     about: str
+    linearizable: bool = True
+    """Whether it promises to be; a flawed one promises too, and breaks its promise."""
 
     def node_class(self) -> type[Node]:
         """Import the class; `UsageError` where the path leads to none."""
@@ -60,11 +62,13 @@ _SYSTEMS = (
         "ring-quorum",
         "systems_under_test.ring.node:RingQuorum",
         "the ring at consistency quorum: last write wins, not linearizable",
+        linearizable=False,
     ),
     System(
         "ring-one",
         "systems_under_test.ring.node:RingOne",
         "the ring at consistency one: one replica answers, not linearizable",
+        linearizable=False,
     ),
     System("single", "systems_under_test.single:Single", "one unreplicated node: the control"),
     System(

@@ -30,7 +30,7 @@ def _faker() -> Faker:
 
 
 class RegisterCalls:
-    """Draws calls: a third each of reads, writes and CAS."""
+    """Draws calls: the share of reads that was asked for, and as many writes as CAS."""
 
     def __init__(self, random: Random, shape: Shape) -> None:
         self._random = random
@@ -48,10 +48,9 @@ class RegisterCalls:
         self._used[key] += 1
         if self._used[key] >= self._shape.operations_per_key:
             self._active[slot] = self._fresh_key()
-        kind = self._random.randrange(3)
-        if kind == 0:
+        if self._random.randrange(100) < self._shape.reads:
             return Call("read", key, pure=True)
-        if kind == 1:
+        if self._random.random() < 0.5:
             return Call("write", key, self._fresh_value(key))
         return Call("cas", key, [self._expected(key), self._fresh_value(key)])
 

@@ -46,12 +46,13 @@ class Shape:
 
     `values` is "counters" (distinct and dense within a key), "repeated:N" (drawn from N) or
     "documents" (a counter inside a realistic document). `keys` are in use at a time, and a key is
-    retired after `operations_per_key` calls.
+    retired after `operations_per_key` calls. `reads` is the share of reads, in percent.
     """
 
     values: str = "counters"
     keys: int = 5
     operations_per_key: int = 200
+    reads: int = 33
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ reached by address. Not tried with engines in a virtual machine (macOS, Windows)
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_network
 from pathlib import Path
@@ -23,6 +23,7 @@ from docker.errors import APIError, DockerException, NotFound
 
 from harness.clock import Clock
 from harness.cluster import Capability, Link, NodeState
+from harness.environments.engine import connect, engine_errors, reason_of
 from harness.environments.firewall import (
     Firewall,
     Nft,
@@ -34,7 +35,6 @@ from harness.environments.firewall import (
 from harness.environments.image import Image, node_image, shares_usr
 from harness.environments.leftovers import (
     OWNER_LABEL,
-    connect,
     remove_from_engine,
     remove_leftovers,
 )
@@ -93,7 +93,7 @@ class DockerCluster(TcpCluster):
     async def open(self) -> None:
         await in_thread(remove_leftovers)
         try:
-            with _engine_errors("start nodes"):
+            with engine_errors("start nodes"):
                 await in_thread(self._make)
             await self._all_accept()
         except BaseException:
@@ -263,7 +263,7 @@ class DockerCluster(TcpCluster):
                 for table, _ in tables_of_dead_runs(nft):
                     remove_table(nft, table)
             except (NftFailed, DockerException) as error:
-                refusals.append(f"{name}: {_reason(error)}")
+                refusals.append(f"{name}: {reason_of(error)}")
             else:
                 self._firewall, self._partitions = firewall, name
                 return
@@ -315,7 +315,7 @@ class DockerCluster(TcpCluster):
             except NotFound:
                 pass
             except (DockerException, OSError) as error:
-                failures.append(f"{kind} {name}: {_reason(error)}")
+                failures.append(f"{kind} {name}: {reason_of(error)}")
 
         with contextlib.closing(client), ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda name: remove("container", name), containers))
@@ -348,7 +348,7 @@ class DockerCluster(TcpCluster):
                 if what == "start" or not self._ended(node):
                     raise
 
-        with _engine_errors(f"{what} {', '.join(nodes)}"):
+        with engine_errors(f"{what} {', '.join(nodes)}"):
             await asyncio.gather(*(in_thread(act, node) for node in nodes))
 
     async def _with_firewall(self, action: Callable[[Firewall], None]) -> None:
@@ -361,7 +361,7 @@ class DockerCluster(TcpCluster):
             await in_thread(action, self._firewall)
         except (NftFailed, DockerException) as error:
             raise EnvironmentFailed(
-                f"the links could not be changed ({_reason(error)}): run again, "
+                f"the links could not be changed ({reason_of(error)}): run again, "
                 "and leave the nftables of a run alone while it goes on"
             ) from error
 
@@ -372,7 +372,7 @@ class DockerCluster(TcpCluster):
 
     def _inspect(self, node: NodeId) -> dict[str, Any]:
         api = self._open_client().api
-        with _engine_errors(f"tell the state of {node}"):
+        with engine_errors(f"tell the state of {node}"):
             state: dict[str, Any] = api.inspect_container(self._containers[node])["State"]
         return state
 
@@ -381,28 +381,12 @@ class DockerCluster(TcpCluster):
 
     def _log(self, node: NodeId) -> str:
         api = self._open_client().api
-        with _engine_errors(f"give the log of {node}"):
+        with engine_errors(f"give the log of {node}"):
             raw: bytes = api.logs(self._containers[node])
         return raw.decode(errors="replace")
-
-
-@contextlib.contextmanager
-def _engine_errors(what: str) -> Iterator[None]:
-    """Turn what the Docker SDK raises into one sentence."""
-    try:
-        yield
-    except (DockerException, OSError) as error:
-        raise EnvironmentFailed(
-            f"the Docker engine could not {what} ({_reason(error)}): "
-            "see to the engine, or use --environment local"
-        ) from error
 
 
 def _kill(api: Any, container: str) -> None:
     """Kill, and return when the engine has seen the end, so that a start may follow at once."""
     api.kill(container, "SIGKILL")
     api.wait(container, timeout=10)
-
-
-def _reason(error: Exception) -> str:
-    return str(error.explanation if isinstance(error, APIError) else error)[:300]

@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import docker
-from docker.errors import APIError, BuildError, DockerException, ImageNotFound
+from docker.errors import BuildError, DockerException, ImageNotFound
 
+from harness.environments.engine import reason_of
 from harness.errors import EnvironmentFailed
 
 DEFAULT_BASE = "python:3.12-slim"
@@ -142,8 +143,8 @@ def _pull(client: docker.DockerClient, base: str) -> str:
     except DockerException as error:
         raise EnvironmentFailed(
             f"there is no image to make nodes of: {base} is not here and cannot be pulled "
-            f"({_reason(error)}), and /usr/bin/python3 of this host cannot be lent to containers; "
-            "load an image with Python 3.11 or later and name it in LABRYS_BASE_IMAGE, "
+            f"({reason_of(error)}), and /usr/bin/python3 of this host cannot be lent to "
+            "containers; load an image with Python 3.11 or later and name it in LABRYS_BASE_IMAGE, "
             "or use --environment local"
         ) from error
 
@@ -190,10 +191,6 @@ def _forget_old_images(client: docker.DockerClient) -> None:
 
 def _cannot_make(error: Exception) -> EnvironmentFailed:
     return EnvironmentFailed(
-        f"cannot make the nodes' image ({_reason(error)}): see to the engine, "
+        f"cannot make the nodes' image ({reason_of(error)}): see to the engine, "
         "name another base in LABRYS_BASE_IMAGE, or use --environment local"
     )
-
-
-def _reason(error: Exception) -> str:
-    return str(error.explanation if isinstance(error, APIError) else error)[:300]

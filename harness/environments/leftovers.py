@@ -9,13 +9,13 @@ living runs. What cannot be seen (no engine answers, no rights for nftables) is 
 import contextlib
 import os
 import signal
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
 import docker
 from docker.errors import DockerException
 
+from harness.environments.engine import connect
 from harness.environments.firewall import (
     Nft,
     NftFailed,
@@ -37,37 +37,6 @@ class Leftover:
     kind: str
     name: str
     owner: Owner
-
-
-def connect(timeout_s: int = 1) -> docker.DockerClient | None:
-    """A client of the engine that the environment names, or None if none answers in that time."""
-    if not _listens(timeout_s):
-        return None
-    try:
-        client = docker.from_env(timeout=timeout_s)
-    except DockerException:
-        return None
-    try:
-        client.ping()
-    except (DockerException, OSError):
-        client.close()
-        return None
-    client.api.timeout = 60
-    return client
-
-
-def _listens(timeout_s: int) -> bool:
-    """Whether anyone accepts connections there; the SDK leaks a socket if nobody does."""
-    url = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
-    if not url.startswith("unix://"):
-        return True
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(timeout_s)
-        try:
-            probe.connect(url.removeprefix("unix://"))
-        except OSError:
-            return False
-    return True
 
 
 def find_leftovers(nft: Nft = host_nft) -> list[Leftover]:

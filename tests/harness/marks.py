@@ -3,8 +3,9 @@
 import contextlib
 from pathlib import Path
 
+from harness.environments.engine import connect
 from harness.environments.firewall import NftFailed, host_nft
-from harness.environments.leftovers import OWNER_LABEL, connect
+from harness.environments.leftovers import OWNER_LABEL
 from harness.environments.owner import Owner, process_began
 
 

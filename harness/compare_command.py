@@ -1,0 +1,206 @@
+"""What `labrys compare` does and says."""
+
+import json
+import shlex
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.errors import HarnessError, UsageError
+
+if TYPE_CHECKING:
+    from harness.compare import Carried, Planned
+    from harness.config import RunConfig
+
+STATUS = {"valid": 0, "invalid": 1, "unknown": 2}
+FAILED = 255
+
+
+def compare(
+    targets: Annotated[list[str], typer.Argument(help="Systems, or directories of stored runs.")],
+    repeat: Annotated[int, typer.Option(help="Runs of each system.")] = 5,
+    workload: Annotated[str | None, typer.Option(help="What clients call.")] = None,
+    environment: Annotated[
+        str | None, typer.Option(help="auto, docker, local or simulated.")
+    ] = None,
+    faults: Annotated[
+        str | None, typer.Option(help="Families or single faults, with commas; or none.")
+    ] = None,
+    nodes: Annotated[int | None, typer.Option(help="Nodes of the cluster.")] = None,
+    spares: Annotated[int | None, typer.Option(help="Nodes beside them, to be added.")] = None,
+    clients: Annotated[int | None, typer.Option(help="Concurrent clients.")] = None,
+    time_limit: Annotated[float | None, typer.Option(help="Seconds of calls in a run.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Operations a second; 0 is as fast as they go.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the first repeat; the next add one.")] = None,
+    values: Annotated[str | None, typer.Option(help="counters, repeated:N or documents.")] = None,
+    keys: Annotated[int | None, typer.Option(help="Keys in use at a time.")] = None,
+    operations_per_key: Annotated[
+        int | None, typer.Option(help="Calls until a key is retired.")
+    ] = None,
+    operation_timeout: Annotated[
+        float | None, typer.Option(help="Seconds for one operation.")
+    ] = None,
+    recovery_limit: Annotated[
+        float | None, typer.Option(help="Seconds after healing until every node must serve.")
+    ] = None,
+    check_time_limit: Annotated[float | None, typer.Option(help="Seconds for each check.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Options from a TOML file.")] = None,
+    store: Annotated[Path, typer.Option(help="Where runs and the comparison are kept.")] = Path(
+        "store"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Put systems side by side: the same calls and faults on each, or runs that are stored."""
+    from harness.conduct import new_seed
+    from harness.config import RunConfig
+
+    given = dict(locals())
+    names = RunConfig.__dataclass_fields__
+    options = {name: given[name] for name in names if given.get(name) is not None}
+    if faults is not None:
+        options["faults"] = [word for word in faults.split(",") if word not in ("", "none")]
+    if are_runs(targets):
+        raise typer.Exit(_compare_stored([Path(target) for target in targets], store, as_json))
+    base = {"seed": new_seed(), **(RunConfig.read_toml(config) if config else {}), **options}
+    raise typer.Exit(_compare_systems(targets, base, repeat, store, as_json))
+
+
+def are_runs(targets: Sequence[str]) -> bool:
+    """Whether stored runs are meant, and not systems; `UsageError` for both at once."""
+    paths = [target for target in targets if "/" in target or Path(target).is_dir()]
+    if paths and len(paths) < len(targets):
+        name = next(target for target in targets if target not in paths)
+        raise UsageError(
+            f"{paths[0]} is a stored run and {name} is none; give systems, or runs, not both"
+        )
+    if len(targets) < 2:
+        raise UsageError("one alone cannot be compared; give two or more systems or stored runs")
+    return bool(paths)
+
+
+def _compare_systems(
+    systems: Sequence[str], base: dict[str, Any], repeat: int, store: Path, as_json: bool
+) -> int:
+    from harness.compare import carry_out, command, planned
+    from harness.conduct import settle
+    from harness.config import RunConfig
+    from harness.store import RunDirectory
+
+    settled = settle(RunConfig.from_values({**base, "system": systems[0]}))
+    runs = planned(systems, {**base, "environment": settled.environment}, repeat)
+    directory = RunDirectory.create(store, "comparison").path
+    teller = _Teller(len(runs), as_json)
+    carried = carry_out(runs, lambda config: conduct_and_judge(config, store), teller.tell)
+    if not carried.finished:
+        raise KeyboardInterrupt
+    status = _write(carried, command(runs), settled.seed, directory, as_json)
+    if carried.interrupted:
+        # The page is there; what remains is to end as every command that was interrupted does.
+        raise KeyboardInterrupt
+    return status
+
+
+def _compare_stored(paths: Sequence[Path], store: Path, as_json: bool) -> int:
+    from checker.history import MalformedHistory
+    from harness.compare import Carried, stored
+    from harness.store import RunDirectory
+
+    try:
+        carried = Carried(stored(paths))
+    except MalformedHistory as error:
+        raise UsageError(f"a history is damaged: {error}; leave its run out") from error
+    directory = RunDirectory.create(store, "comparison").path
+    line = shlex.join(["labrys", "compare", *map(str, paths)])
+    return _write(carried, line, 0, directory, as_json)
+
+
+def conduct_and_judge(config: "RunConfig", store: Path) -> Path:
+    """One run as `labrys run` does it: its directory, with verdict and report."""
+    from harness.conduct import conduct
+    from harness.judge import judge
+    from harness.progress import shown
+    from harness.simulation.messages import keep_messages
+    from reports.page import render
+
+    directory = conduct(config, store, shown)
+    judge(directory)
+    keep_messages(directory)
+    render(directory.path)
+    return directory.path
+
+
+def _write(carried: "Carried", command: str, seed: int, directory: Path, as_json: bool) -> int:
+    """Measure the runs, write the page and the figures, say what was found; the exit status."""
+    from random import Random
+
+    from harness.compare import promises
+    from reports.comparison import compare as put_side_by_side
+    from reports.comparison_page import Occasion, render_comparison, to_json
+    from reports.measures import measure
+    from reports.stored import read_run
+
+    measured = [measure(read_run(path), _world(path)) for path in carried.finished]
+    random = Random(f"{seed}:comparison")
+    comparison = put_side_by_side(measured, random, promises([one.system for one in measured]))
+    cut = "The comparison was interrupted: it is of the runs that had ended by then."
+    began = datetime.now(UTC).isoformat(timespec="seconds")
+    occasion = Occasion(command, began, carried.failed, cut if carried.interrupted else "")
+    try:
+        page = render_comparison(comparison, occasion, directory)
+    except OSError as error:
+        raise HarnessError(
+            f"cannot write to {directory}: {error.strerror}; make room, and compare the stored runs"
+        ) from error
+    if as_json:
+        paths = {"page": str(page), "json": str(directory / "comparison.json")}
+        print(json.dumps({**to_json(comparison, occasion, directory), "paths": paths}))
+    else:
+        from reports.comparison_summary import summarize_comparison
+
+        print(summarize_comparison(comparison, occasion, page))
+    failed = FAILED if carried.failed else 0
+    status = STATUS[comparison.verdict]
+    return status if status == 1 else failed or status
+
+
+def _world(path: Path) -> dict[str, Any] | None:
+    """What a simulated run's world was."""
+    from harness.judge import read_json
+
+    file = path / "scenario.json"
+    world = read_json(file).get("world") if file.exists() else None
+    return world if isinstance(world, dict) else None
+
+
+class _Teller:
+    """Says how each run ended, and how long the others will take."""
+
+    def __init__(self, total: int, silent: bool) -> None:
+        self._total = total
+        self._silent = silent
+        self._done = 0
+        self._began = time.monotonic()
+
+    def tell(self, run: "Planned", path: Path | None, reason: str) -> None:
+        self._done += 1
+        if self._silent:
+            return
+        took_s = (time.monotonic() - self._began) / self._done
+        left = f"{took_s * (self._total - self._done) / 60:.1f} min left"
+        head = f"{self._done}/{self._total}  repeat {run.repeat}  {run.config.system:<14}"
+        print(f"{head} {_ending(path, reason)}   {left}", flush=True)
+
+
+def _ending(path: Path | None, reason: str) -> str:
+    if path is None:
+        return f"– left out: {reason}"
+    result = json.loads((path / "result.json").read_bytes())
+    glyph = {"valid": "✔", "invalid": "✘"}.get(result["verdict"], "?")
+    rate = result["statistics"]["throughput"]["per_second"] or 0.0
+    return f"{glyph} {result['verdict']:<8} {rate:7,.0f} ok/s   {path}"

@@ -1,0 +1,344 @@
+"""The page of a comparison, and comparison.json beside it: one self-contained file of HTML.
+
+As on a run's page, names and reasons come from runs and are texts to this page, whatever they hold.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from reports.comparison import (
+    DECIDED,
+    Compared,
+    Comparison,
+    Run,
+    Spread,
+    caveats,
+    chance,
+    headline,
+    listed,
+    unpromised,
+)
+from reports.comparison_charts import DASHES, REPEATS_MAX, comparison_charts
+from reports.figures import GROUPS, NOTES
+from reports.measures import MeasuredFault
+from reports.page import _environment as environment
+from reports.page import _policy as policy
+from reports.page import _source as source
+from reports.page import _vega as vega
+from reports.sections import GLYPHS
+from reports.sections import _setting as setting_told
+from reports.stored import find
+from reports.wording import duration, percent, plain, plural
+
+VERSION = 1
+COLOURS = 8
+TONES = {"valid": "good", "invalid": "bad"}
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """How a comparison came about: the line that repeats it, when, and what went wrong.
+
+    `failed` are sentences about runs that ended without a history to judge; `cut` says that it was
+    interrupted.
+    """
+
+    command: str
+    began: str
+    failed: Sequence[str] = field(default=())
+    cut: str = ""
+
+
+def render_comparison(comparison: Comparison, occasion: Occasion, directory: Path) -> Path:
+    """Write `comparison.html` and `comparison.json` into a directory; the path of the page."""
+    _write(directory / "comparison.json", comparison_json(comparison, occasion, directory))
+    path = directory / "comparison.html"
+    _write(path, _page(comparison, occasion, directory))
+    return path
+
+
+def comparison_json(comparison: Comparison, occasion: Occasion, directory: Path) -> bytes:
+    """All figures, as JSON."""
+    values = to_json(comparison, occasion, directory)
+    text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
+    return (text + "\n").encode("utf-8", "replace")
+
+
+def to_json(comparison: Comparison, occasion: Occasion, directory: Path) -> dict[str, Any]:
+    return {
+        "labrys": "comparison",
+        "version": VERSION,
+        "verdict": comparison.verdict,
+        "headline": headline(comparison),
+        "began": occasion.began,
+        "reproduce": occasion.command,
+        "interrupted": bool(occasion.cut),
+        "failed": list(occasion.failed),
+        "virtual_time": comparison.virtual,
+        "systems": [
+            {"name": label, "promises_linearizability": comparison.promises[label]}
+            for label in comparison.labels
+        ],
+        "caveats": caveats(comparison),
+        "decided": DECIDED,
+        "runs": [_run_json(run, directory) for run in comparison.runs],
+        "figures": [compared.to_json() for compared in comparison.compared],
+    }
+
+
+def _run_json(run: Run, directory: Path) -> dict[str, Any]:
+    measured = run.measured
+    return {
+        "system": run.label,
+        "repeat": run.repeat,
+        "seed": measured.seed,
+        "path": os.path.relpath(measured.directory, directory),
+        "verdict": measured.verdict,
+        "linearizable": measured.linearizable,
+        "reason": measured.reason,
+        "operations": measured.operations,
+        "figures": measured.figures,
+        "faults": [fault.to_json() for fault in measured.faults],
+    }
+
+
+def _page(comparison: Comparison, occasion: Occasion, directory: Path) -> bytes:
+    charts = comparison_charts(comparison)
+    scripts = [source("comparison.js")]
+    if charts:
+        scripts.insert(0, vega())
+    page = environment().get_template("comparison.html.j2").render(
+        title=f"{GLYPHS[comparison.verdict]} {' · '.join(comparison.labels)} · comparison",
+        word=comparison.verdict,
+        glyph=GLYPHS[comparison.verdict],
+        headline=headline(comparison),
+        unpromised=unpromised(comparison),
+        began=occasion.began.replace("T", " "),
+        setting=_setting(comparison),
+        basis=_basis(comparison),
+        problems=[*([occasion.cut] if occasion.cut else []), *occasion.failed],
+        caveats=caveats(comparison),
+        reproduce=plain(occasion.command, 4000),
+        differences=_differences(comparison, main=True),
+        more=_differences(comparison, main=False),
+        same=_same(comparison),
+        decided=DECIDED,
+        chance=chance(comparison),
+        labels=comparison.labels,
+        marks=_marks(comparison),
+        verdicts=_verdicts(comparison, directory),
+        groups=_groups(comparison),
+        charts=charts,
+        repeats=_repeats(comparison, charts),
+        undrawn=max(len(comparison.repeats) - REPEATS_MAX, 0),
+        faults=_faults(comparison),
+        tables=_tables(comparison),
+        data={"charts": charts},
+        styles=Markup(source("page.css") + source("comparison.css")),
+        scripts=[Markup(script) for script in scripts],
+        policy=policy(scripts),
+    )  # fmt: skip
+    return page.encode("utf-8", "replace")
+
+
+def _setting(comparison: Comparison) -> list[str]:
+    """What all runs share, in a few words."""
+    if not comparison.runs:
+        return []
+    run, config = comparison.runs[0].measured.run, comparison.runs[0].measured.config
+    faults = find(config, list, "faults")
+    parts = [
+        plain(run.get("environment", ""), 40),
+        f"{plain(config['nodes'], 20)} nodes" if "nodes" in config else "",
+        f"{plain(config['clients'], 20)} clients" if "clients" in config else "",
+        plain(run.get("workload", ""), 60),
+        ",".join(plain(fault, 40) for fault in faults or ()) or "no faults",
+        f"{config['time_limit']:g} s" if isinstance(config.get("time_limit"), int | float) else "",
+    ]
+    return [part for part in parts if part]
+
+
+def _basis(comparison: Comparison) -> str:
+    operations = sum(run.measured.operations for run in comparison.runs)
+    faults = sum(len(run.measured.faults) for run in comparison.runs)
+    seeds = list(dict.fromkeys(run.measured.seed for run in comparison.runs))
+    told = f"seed{'s' * (len(seeds) != 1)} {', '.join(map(str, seeds[:10]))}"
+    return (
+        f"{plural(len(comparison.runs), 'run')} of {plural(len(comparison.labels), 'system')}: "
+        f"{plural(operations, 'operation')} under {plural(faults, 'fault')}; {told}"
+    )
+
+
+def _differences(comparison: Comparison, *, main: bool) -> list[dict[str, Any]]:
+    return [
+        {"label": compared.figure.label, "better": compared.figure.better, "best": compared.best,
+         "sentences": [difference.sentence for difference in compared.told]}
+        for compared in comparison.compared
+        if compared.told and compared.figure.main is main
+    ]  # fmt: skip
+
+
+def _same(comparison: Comparison) -> str:
+    """The figures in which no difference is larger than noise."""
+    labels = [c.figure.label for c in comparison.compared if c.differences and not c.told]
+    return "; ".join(labels)
+
+
+def _marks(comparison: Comparison) -> list[dict[str, Any]]:
+    """The key of the charts: a name, its colour and its dash."""
+    return [
+        {"label": label, "colour": number % COLOURS + 1,
+         "dash": " ".join(map(str, DASHES[number % len(DASHES)]))}
+        for number, label in enumerate(comparison.labels)
+    ]  # fmt: skip
+
+
+def _verdicts(comparison: Comparison, directory: Path) -> list[dict[str, Any]]:
+    """A row for each repeat, a cell for each system."""
+    rows = []
+    for repeat in comparison.repeats:
+        cells = []
+        seeds = []
+        for label in comparison.labels:
+            run = next((r for r in comparison.of(label) if r.repeat == repeat), None)
+            cells.append(None if run is None else _verdict(comparison, run, directory))
+            seeds += [run.measured.seed] if run else []
+        rows.append({"repeat": repeat, "seed": seeds[0] if seeds else "", "cells": cells})
+    return rows
+
+
+def _verdict(comparison: Comparison, run: Run, directory: Path) -> dict[str, Any]:
+    measured = run.measured
+    bad = comparison.counts_against(run)
+    allowed = measured.verdict == "invalid" and not bad
+    page = os.path.relpath(measured.directory / "report.html", directory)
+    return {
+        "tone": "doubt" if allowed else TONES.get(measured.verdict, "doubt"),
+        "glyph": GLYPHS.get(measured.verdict, "?"),
+        "word": measured.verdict + (", as it may be" if allowed else ""),
+        "reason": "" if measured.verdict == "valid" else measured.reason,
+        "operations": plural(measured.operations, "operation"),
+        "href": quote(page) if (measured.directory / "report.html").is_file() else "",
+    }
+
+
+def _groups(comparison: Comparison) -> list[dict[str, Any]]:
+    groups = []
+    for name in GROUPS:
+        rows = [
+            {"label": compared.figure.label, "better": compared.figure.better,
+             "cells": _cells(compared, comparison.labels)}
+            for compared in comparison.compared
+            if compared.figure.group == name
+        ]  # fmt: skip
+        if rows:
+            groups.append({"name": name, "note": NOTES[name], "rows": rows})
+    return groups
+
+
+def _cells(compared: Compared, labels: Sequence[str]) -> list[dict[str, Any] | None]:
+    """A cell for each system: the mean, its interval, and both drawn on the row's common scale."""
+    bounds = [bound for spread in compared.spreads.values() for bound in _extent(spread)]
+    most = max(bounds, default=1.0) or 1.0
+    spreads = [compared.spreads.get(label) for label in labels]
+    return [None if spread is None else _cell(compared, spread, most) for spread in spreads]
+
+
+def _cell(compared: Compared, spread: Spread, most: float) -> dict[str, Any]:
+    told, interval = compared.figure.told, spread.interval
+    places = [round(100 * bound / most, 2) for bound in _extent(spread)]
+    return {
+        "mean": told(spread.mean),
+        "spread": f"{told(interval.low)} to {told(interval.high)}" if interval else "one run",
+        "best": compared.spreads.get(compared.best) is spread,
+        "at": round(100 * spread.mean / most, 2),
+        "low": places[-2] if interval else None,
+        "high": places[-1] if interval else None,
+        "dots": places[: len(spread.values)],
+    }
+
+
+def _extent(spread: Spread) -> list[float]:
+    """All that is drawn of a figure: the values, and the interval, cut at twice the largest."""
+    values = list(spread.values.values())
+    if spread.interval is None:
+        return values
+    return [*values, spread.interval.low, min(spread.interval.high, 2 * max(values))]
+
+
+def _repeats(comparison: Comparison, charts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The repeats that have charts, with their faults in a sentence."""
+    shown = []
+    for repeat in comparison.repeats:
+        if f"throughput-{repeat}" in charts:
+            run = next(run for run in comparison.runs if run.repeat == repeat)
+            faults = [f"{name} at {at:.1f} s" for name, at, _ in run.measured.schedule[:40]]
+            shown.append({"number": repeat, "seed": run.measured.seed,
+                          "faults": listed(faults) or "none",
+                          "latency": f"latency-{repeat}" in charts})  # fmt: skip
+    return shown
+
+
+def _faults(comparison: Comparison) -> list[dict[str, Any]]:
+    """A row for each fault by name: what it did to each system, over all repeats."""
+    by_name: dict[str, dict[str, list[MeasuredFault]]] = {}
+    for run in comparison.runs:
+        for fault in run.measured.faults:
+            by_name.setdefault(fault.name, {}).setdefault(run.label, []).append(fault)
+    return [
+        {"name": name, "count": max(map(len, systems.values())),
+         "cells": [_suffered(systems.get(label, [])) for label in comparison.labels]}
+        for name, systems in sorted(by_name.items())
+    ]  # fmt: skip
+
+
+def _suffered(faults: Sequence[MeasuredFault]) -> dict[str, str] | None:
+    if not faults:
+        return None
+    known = [fault.recovery_ns for fault in faults if fault.recovery_ns is not None]
+    lost = len(faults) - len(known)
+    invoked = sum(fault.invoked for fault in faults)
+    answered = sum(fault.answered for fault in faults)
+    return {
+        "recovery": duration(sum(known) / len(known)) if known else "–",
+        "slowest": duration(max(known)) if len(known) > 1 else "",
+        "lost": f"no answer after {plural(lost, 'fault')}" if lost else "",
+        "silence": duration(sum(fault.silence_ns for fault in faults) / len(faults)),
+        "answered": percent(answered / invoked if invoked else None),
+    }
+
+
+def _tables(comparison: Comparison) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What all runs share; where they differ in it, the caveats say so."""
+    if not comparison.runs:
+        return []
+    run = comparison.runs[0].measured
+    config = {k: v for k, v in run.config.items() if k not in ("system", "seed")}
+    named: list[tuple[str, Mapping[str, Any]]] = [
+        ("Configuration", config),
+        ("Versions", find(run.run, dict, "versions") or {}),
+        ("Machine", find(run.run, dict, "machine") or {}),
+    ]
+    return [
+        (name, [(plain(key, 120), setting_told(value)) for key, value in items.items()])
+        for name, items in named
+        if items
+    ]
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Written beside and moved into place, so that a reader never sees half a file."""
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,102 @@
+"""The figures by which systems are compared: what each key of `reports.measures` means in words."""
+
+from dataclasses import dataclass
+
+from reports.intervals import Interval
+from reports.wording import digits, duration, percent, size
+
+GROUPS = (
+    "Throughput",
+    "Latency of ok operations",
+    "During faults",
+    "After faults",
+    "Cost",
+    "Staleness",
+)
+
+NOTES = {
+    "Throughput": "ok operations a second, over the time of the calls.",
+    "Latency of ok operations": "Over the whole run, by kind; the percentiles are of each run, and "
+    "what is shown is their mean over the repeats.",
+    "During faults": "While at least one fault of the family was in force; those of other "
+    "families may overlap it. Kept: the throughput then, as a share of that outside all faults. "
+    "Silence: the longest time without an answer, on average over the faults. Answered: of the "
+    "operations invoked then; clients wait for their answers, so few are invoked while nothing is "
+    "served, and silence says more.",
+    "After faults": "From the healing of a fault to the first answer to an operation invoked "
+    "after it, on average over the faults; and from the last healing until every node served.",
+    "Cost": "What all nodes together sent and synced, heartbeats and elections and all, for each "
+    "ok operation. The counters of a killed node lose up to half a second.",
+    "Staleness": "Reads that missed a write which had ended before they began.",
+}
+
+
+ORDER = ("throughput", "latency", "kept", "silence", "answered", "recovery", "cost", "stale")
+"""The kinds of figures as they are shown; those of one group stand together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure. `unit` is rate, ns, share, bytes or count; `better` is "more" or "less"."""
+
+    key: str
+    label: str
+    group: str
+    unit: str
+    better: str
+    main: bool = True
+
+    @property
+    def place(self) -> int:
+        return ORDER.index(self.key.partition(".")[0])
+
+    def told(self, value: float) -> str:
+        """A value in words: "1,003/s", "3.20 ms", "62.0 %"."""
+        match self.unit:
+            case "rate":
+                return f"{digits(value)}/s"
+            case "ns":
+                return duration(value)
+            case "share":
+                return percent(value)
+            case "bytes":
+                return size(value)
+            case _:
+                return digits(value)
+
+    def told_difference(self, value: float) -> str:
+        """A difference in words; of shares in percentage points."""
+        return f"{digits(value * 100)} points" if self.unit == "share" else self.told(value)
+
+    def bounded(self, interval: Interval) -> Interval:
+        """An interval without what the figure can never be."""
+        most = 1.0 if self.key.startswith(("answered.", "stale.share")) else float("inf")
+        return Interval(interval.estimate, max(interval.low, 0.0), min(interval.high, most))
+
+
+def figure_of(key: str) -> Figure:
+    """What a key of `Measured.figures` means."""
+    kind, _, rest = key.partition(".")
+    match kind:
+        case "throughput":
+            where = {"outside": "outside faults", "inside": "during faults", "overall": "overall"}
+            return Figure(key, f"Throughput {where.get(rest, rest)}", GROUPS[0], "rate", "more")
+        case "latency":
+            function, _, percentile = rest.rpartition(".")
+            word = {"p50": "median"}.get(percentile, percentile)
+            main = percentile != "p90"
+            return Figure(key, f"{function}, {word}", GROUPS[1], "ns", "less", main)
+        case "kept":
+            return Figure(key, f"Throughput kept, {rest}", GROUPS[2], "share", "more")
+        case "answered":
+            return Figure(key, f"Answered, {rest}", GROUPS[2], "share", "more", False)
+        case "silence":
+            return Figure(key, f"Silence, {rest}", GROUPS[2], "ns", "less")
+        case "recovery":
+            return Figure(key, f"Recovery, {rest}", GROUPS[3], "ns", "less")
+        case "cost":
+            words = {"messages_sent": "Messages", "bytes_sent": "Bytes", "fsyncs": "Fsyncs"}
+            unit = "bytes" if rest == "bytes_sent" else "count"
+            return Figure(key, f"{words.get(rest, rest)} per operation", GROUPS[4], unit, "less")
+    label = {"share": "Stale reads", "age": "Worst age of a stale read"}.get(rest, rest)
+    return Figure(key, label, GROUPS[5], "share" if rest == "share" else "ns", "less")
