@@ -18,6 +18,9 @@ class Nemesis:
         self._recorder = recorder
         self._clock = clock
         self._active: dict[int, Fault] = {}
+        self._injected: set[int] = set()
+        """The numbers of faults that have wholly struck and are not healed."""
+
         self._struck: dict[str, Fault] = {}
         """The last fault of each family."""
 
@@ -32,8 +35,8 @@ class Nemesis:
 
     async def heal_everything(self) -> None:
         """Heal what is still active, and then each family once more, whatever the history says."""
-        for number in list(self._active):
-            await self._heal(number)
+        for number, fault in list(self._active.items()):
+            await self._heal(number, fault)
         await self._cluster.mend()
         await self._cluster.resume(self._cluster.nodes)
         await self._cluster.start(self._cluster.nodes)
@@ -47,10 +50,18 @@ class Nemesis:
             since_ns = self._clock.now_ns()
             detail = await planned.fault.inject(self._cluster, Random(planned.seed))
             self._recorder.inject(planned.number, planned.fault.name, detail, since_ns)
-            await self._clock.sleep_until_ns(begin_ns + planned.until_ns)
-            await self._heal(planned.number)
+            self._injected.add(planned.number)
+            if planned.number in self._active:
+                await self._clock.sleep_until_ns(begin_ns + planned.until_ns)
+            await self._heal(planned.number, planned.fault)
 
-    async def _heal(self, number: int) -> None:
-        fault = self._active.pop(number)
-        await fault.heal(self._cluster)
-        self._recorder.heal(number)
+    async def _heal(self, number: int, fault: Fault) -> None:
+        """Heal a fault. One that is still being injected is healed now, and once more afterwards;
+        what was healed with everything else in the meantime is left alone."""
+        active = self._active.pop(number, None) is not None
+        injected = number in self._injected
+        if active or injected:
+            self._injected.discard(number)
+            await fault.heal(self._cluster)
+        if injected:
+            self._recorder.heal(number)

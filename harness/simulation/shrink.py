@@ -253,7 +253,7 @@ class Shrinker:
             return
         first_ns, end_ns = script[0].at_ns, scenario.config.time_limit_ns
         for fault in FAULTS.values():
-            if fault.least_nodes > scenario.config.nodes:
+            if fault.least_nodes > scenario.config.nodes or fault.family == "membership":
                 continue
             for before_ns in (SECOND_NS // 5, SECOND_NS):
                 planned = Planned(1, fault, max(0, first_ns - before_ns), end_ns, seed=1)
