@@ -6,6 +6,7 @@ are texts to this page, whatever they hold.
 
 import contextlib
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -114,7 +115,7 @@ def _run(run: dict[str, Any]) -> dict[str, Any]:
         "run": find(run, str, "run") if _inside(run) else None,
         "again": plain(run.get("again") or "", 2000),
         "seed": plain(run.get("seed"), 40),
-        "amount": count(amount(run)),
+        "amount": plural(amount(run), "seed") if amount(run) != 1 else "",
         "took": duration((number(run, "seconds") or 0.0) * 1e9),
         "links": _links(run),
     }
@@ -162,7 +163,8 @@ def _argument(directory: Path, run: str | None) -> dict[str, Any]:
 
 
 def _facts(night: dict[str, Any], cells: list[dict[str, Any]]) -> list[str]:
-    took = duration((number(night, "seconds") or 0.0) * 1e9)
+    minutes, seconds = divmod(round(number(night, "seconds") or 0.0), 60)
+    took = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
     began = plain(night.get("began") or "", 40).replace("T", " ").replace("+00:00", " UTC")
     canaries = [cell for cell in cells if cell["canary"]]
     caught = sum(cell["outcome"] == "caught" for cell in canaries)
@@ -201,13 +203,22 @@ def _canaries(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One table of the canaries, with a column for each environment."""
     own = [cell for cell in cells if cell["canary"]]
     columns = list(dict.fromkeys(cell["environment"] for cell in own))
-    names = dict.fromkeys((cell["row"], cell["column"]) for cell in bad_first(own))
-    rows = []
-    for row, column in names:
-        found = {c["environment"]: c for c in own if (c["row"], c["column"]) == (row, column)}
-        rows.append({"name": f"{row}, {column}", "cells": [found.get(name) for name in columns]})
-    title = "Canaries: flawed on purpose, to be caught"
-    return [{"name": title, "corner": "canary", "columns": columns, "rows": rows}] if own else []
+    places = Counter((cell["row"], cell["environment"]) for cell in own)
+    rows: dict[str, dict[str, dict[str, Any]]] = {}
+    for cell in bad_first(own):
+        twice = places[cell["row"], cell["environment"]] > 1
+        name = f"{cell['row']}, {cell['column']}" if twice else cell["row"]
+        rows.setdefault(name, {})[cell["environment"]] = cell
+    table = {
+        "name": "Canaries: flawed on purpose, to be caught",
+        "corner": "canary",
+        "columns": columns,
+        "rows": [
+            {"name": name, "cells": [row.get(column) for column in columns]}
+            for name, row in rows.items()
+        ],
+    }
+    return [table] if own else []
 
 
 def _setting(night: dict[str, Any]) -> list[tuple[str, str]]:

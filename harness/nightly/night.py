@@ -99,8 +99,10 @@ class Night:
 
     @property
     def outcomes(self) -> dict[Cell, Outcome]:
-        """What came of each cell of the plan."""
-        return {cell: of_cell(runs, canary=cell.canary) for cell, runs in self.cells.items()}
+        """What came of each cell of the plan; a canary is missed only when the night is over."""
+        found = {cell: of_cell(runs, canary=cell.canary) for cell, runs in self.cells.items()}
+        early = {Outcome.MISSED: Outcome.UNKNOWN} if self.ended != "whole" else {}
+        return {cell: early.get(outcome, outcome) for cell, outcome in found.items()}
 
     @property
     def status(self) -> int:

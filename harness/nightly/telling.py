@@ -51,7 +51,8 @@ def again_of(night: "Night") -> str:
 
 
 def _troubles(night: "Night") -> list[tuple[Outcome, Cell | str, dict[str, Any] | None]]:
-    """Everything that is not green, the worst first, with the run that shows it."""
+    """Everything that is not green, with the run that shows it: the worst first, and of that what
+    is simulated, since it repeats exactly."""
     found: list[tuple[Outcome, Cell | str, dict[str, Any] | None]] = [
         (Outcome(record["outcome"]), record["cell"], record)
         for record in night.records
@@ -63,7 +64,11 @@ def _troubles(night: "Night") -> list[tuple[Outcome, Cell | str, dict[str, Any] 
             wanted = Outcome.PASS if outcome is Outcome.MISSED else outcome
             shown = next((r for r in own if r["outcome"] == wanted), None)
             found.append((outcome, cell, shown))
-    return sorted(found, key=lambda trouble: _ORDER.index(trouble[0]))
+    return sorted(found, key=lambda trouble: (_ORDER.index(trouble[0]), not _repeats(trouble[2])))
+
+
+def _repeats(record: dict[str, Any] | None) -> bool:
+    return record is not None and record["environment"] == "simulated"
 
 
 def _told(troubles: list[tuple[Outcome, Cell | str, dict[str, Any] | None]]) -> str:
