@@ -6,6 +6,7 @@ are texts to this page, whatever they hold.
 
 import contextlib
 import json
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ def render_night(directory: Path) -> bytes:
         tone=tone,
         sentence=sentence,
         again=plain(night.get("again") or "", 2000),
+        exact=night.get("exact") is not False,
         facts=_facts(night, cells),
         troubles=[item | _argument(directory, item["run"]) for item in troubles[:TROUBLES_MAX]],
         more=len(troubles) - TROUBLES_MAX if len(troubles) > TROUBLES_MAX else 0,
@@ -92,8 +94,9 @@ def _cell(cell: dict[str, Any], runs: dict[Any, dict[str, Any]], anchor: int) ->
         "canary": bool(cell.get("canary")),
         "anchor": anchor,
         "text": f"in {duration(found_s[0] * 1e9)}" if found_s else count(total) if own else "",
-        "reason": shown["reason"] if shown else _why(outcome),
+        "reason": (shown["reason"] if shown else "") or _why(outcome),
         "run": shown["run"] if shown else None,
+        "recorded": shown["recorded"] if shown and cell.get("environment") != "simulated" else "",
         "again": shown["again"] if shown else "",
         "links": shown["links"] if shown else [],
         "runs": listed,
@@ -102,7 +105,12 @@ def _cell(cell: dict[str, Any], runs: dict[Any, dict[str, Any]], anchor: int) ->
 
 
 def _why(outcome: Any) -> str:
-    return "The budget, or the night, ended before its turn." if outcome == "not run" else ""
+    """What is to be said where no run says it."""
+    return {
+        "not run": "The budget, or the night, ended before its turn.",
+        "canary missed": "It is flawed on purpose, and no run of tonight has shown it: "
+        "either its flaw is gone, or the harness no longer sees it.",
+    }.get(str(outcome), "")
 
 
 def _run(run: dict[str, Any]) -> dict[str, Any]:
@@ -113,6 +121,7 @@ def _run(run: dict[str, Any]) -> dict[str, Any]:
         "name": name,
         "reason": plain(run.get("reason") or "", 600),
         "run": find(run, str, "run") if _inside(run) else None,
+        "recorded": f"labrys check {shlex.quote(run['run'])}" if _inside(run) else "",
         "again": plain(run.get("again") or "", 2000),
         "seed": plain(run.get("seed"), 40),
         "amount": plural(amount(run), "seed") if amount(run) != 1 else "",

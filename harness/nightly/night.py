@@ -112,7 +112,7 @@ class Night:
 
     def to_json(self) -> dict[str, Any]:
         """All that the pages tell, as plain values."""
-        status = self.status
+        line, exact = again_of(self)
         return {
             "labrys": "night",
             "version": FORMAT_VERSION,
@@ -123,9 +123,10 @@ class Night:
             "budget_s": self.setting.budget_s,
             "seed": self.setting.seed,
             "plan": self.plan.source,
-            "status": status,
+            "status": self.status,
             "sentence": sentence(self),
-            "again": again_of(self),
+            "again": line,
+            "exact": exact,
             "left_out": [f"{job.cell.name} · seed {job.seed}" for job in self.schedule.left_out],
             "versions": self.versions,
             "machine": machine(),

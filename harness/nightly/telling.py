@@ -43,11 +43,12 @@ def sentence(night: "Night") -> str:
     )
 
 
-def again_of(night: "Night") -> str:
-    """The line that repeats what the sentence names; "" where nothing failed."""
+def again_of(night: "Night") -> tuple[str, bool]:
+    """The line that repeats what the sentence names, "" where nothing failed; and whether it
+    repeats it exactly, as only simulated runs do."""
     troubles = _troubles(night)
     record = troubles[0][2] if troubles else None
-    return record["again"] if record else ""
+    return (record["again"] if record else "", _repeats(record))
 
 
 def _troubles(night: "Night") -> list[tuple[Outcome, Cell | str, dict[str, Any] | None]]:

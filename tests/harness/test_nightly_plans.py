@@ -1,9 +1,11 @@
 """Plans, budgets, the order of runs, and what outcomes add up to."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from harness import cli
 from harness.errors import UsageError
 from harness.nightly.corpus import add_to_corpus, read_corpus
 from harness.nightly.finding import finding
@@ -102,6 +104,33 @@ def test_a_budget_too_small_is_told_before_anything_starts() -> None:
     with pytest.raises(UsageError, match=r"too small: one run of each of the 3 cells takes about"):
         Schedule(cells, [], needed - 1, seed=1)
     assert Schedule(cells, [], needed, seed=1).next(0) is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["plan.toml"], "there is no system 'rafd'"),
+        (["missing.toml"], "cannot read missing.toml"),
+        (["--budget", "3m"], "a budget of 3m is too small: one run of each of the"),
+        (["--budget", "soon"], "a budget cannot be 'soon'"),
+        (["--environments", "x"], "there is no environment in this plan 'x'"),
+        (["--executor", "tcp://h:1"], "give dask://HOST:PORT"),
+        (["--jobs", "-1"], "--jobs must be from 0"),
+        (["--results", "."], ". is a directory"),
+    ],
+)
+def test_the_command_names_mistakes_and_starts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    words: list[str], told: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, '[[matrix]]\nsystems = ["rafd"]\n' + CANARY)
+    monkeypatch.setattr(sys, "argv", ["labrys", "nightly", *words])
+    with pytest.raises(SystemExit) as ended_:
+        cli.main()
+    assert ended_.value.code == 254
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "store").exists()
 
 
 def carried_out(schedule: Schedule, took_s: float, caught: bool = False) -> list[Job]:
