@@ -18,6 +18,7 @@ import typer
 from harness.compare_command import compare
 from harness.errors import HarnessError, UsageError
 from harness.nightly.options import nightly
+from harness.serve_command import serve
 
 USAGE, FAILED = 254, 255
 
@@ -290,6 +291,9 @@ def replay(
 
 
 app.command()(nightly)
+
+
+app.command()(serve)
 
 
 @app.command()

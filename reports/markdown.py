@@ -71,7 +71,8 @@ def _matrix(cells: list[dict[str, Any]], runs: dict[Any, dict[str, Any]]) -> lis
     columns = list(dict.fromkeys(plain(cell.get("environment"), 40) for cell in cells))[:8]
     rows: dict[str, dict[str, list[str]]] = {}
     for cell in bad_first(cells):
-        row = rows.setdefault(row_name(cell), {})
+        name = row_name(cell) + " (canary)" * bool(cell.get("canary"))
+        row = rows.setdefault(name, {})
         own = [runs[n] for n in find(cell, list, "runs") or () if n in runs]
         total = count(sum(map(amount, own)))
         shown = f"{look(cell.get('outcome')).glyph} {escaped(cell.get('faults'), 60)} ({total})"

@@ -6,6 +6,8 @@ are texts to this page, whatever they hold.
 
 import contextlib
 import json
+import shlex
+from collections import Counter
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -58,6 +60,7 @@ def render_night(directory: Path) -> bytes:
         tone=tone,
         sentence=sentence,
         again=plain(night.get("again") or "", 2000),
+        exact=night.get("exact") is not False,
         facts=_facts(night, cells),
         troubles=[item | _argument(directory, item["run"]) for item in troubles[:TROUBLES_MAX]],
         more=len(troubles) - TROUBLES_MAX if len(troubles) > TROUBLES_MAX else 0,
@@ -91,8 +94,9 @@ def _cell(cell: dict[str, Any], runs: dict[Any, dict[str, Any]], anchor: int) ->
         "canary": bool(cell.get("canary")),
         "anchor": anchor,
         "text": f"in {duration(found_s[0] * 1e9)}" if found_s else count(total) if own else "",
-        "reason": shown["reason"] if shown else _why(outcome),
+        "reason": (shown["reason"] if shown else "") or _why(outcome),
         "run": shown["run"] if shown else None,
+        "recorded": shown["recorded"] if shown and cell.get("environment") != "simulated" else "",
         "again": shown["again"] if shown else "",
         "links": shown["links"] if shown else [],
         "runs": listed,
@@ -101,7 +105,12 @@ def _cell(cell: dict[str, Any], runs: dict[Any, dict[str, Any]], anchor: int) ->
 
 
 def _why(outcome: Any) -> str:
-    return "The budget, or the night, ended before its turn." if outcome == "not run" else ""
+    """What is to be said where no run says it."""
+    return {
+        "not run": "The budget, or the night, ended before its turn.",
+        "canary missed": "It is flawed on purpose, and no run of tonight has shown it: "
+        "either its flaw is gone, or the harness no longer sees it.",
+    }.get(str(outcome), "")
 
 
 def _run(run: dict[str, Any]) -> dict[str, Any]:
@@ -112,9 +121,10 @@ def _run(run: dict[str, Any]) -> dict[str, Any]:
         "name": name,
         "reason": plain(run.get("reason") or "", 600),
         "run": find(run, str, "run") if _inside(run) else None,
+        "recorded": f"labrys check {shlex.quote(run['run'])}" if _inside(run) else "",
         "again": plain(run.get("again") or "", 2000),
         "seed": plain(run.get("seed"), 40),
-        "amount": count(amount(run)),
+        "amount": plural(amount(run), "seed") if amount(run) != 1 else "",
         "took": duration((number(run, "seconds") or 0.0) * 1e9),
         "links": _links(run),
     }
@@ -162,7 +172,8 @@ def _argument(directory: Path, run: str | None) -> dict[str, Any]:
 
 
 def _facts(night: dict[str, Any], cells: list[dict[str, Any]]) -> list[str]:
-    took = duration((number(night, "seconds") or 0.0) * 1e9)
+    minutes, seconds = divmod(round(number(night, "seconds") or 0.0), 60)
+    took = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
     began = plain(night.get("began") or "", 40).replace("T", " ").replace("+00:00", " UTC")
     canaries = [cell for cell in cells if cell["canary"]]
     caught = sum(cell["outcome"] == "caught" for cell in canaries)
@@ -201,13 +212,22 @@ def _canaries(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One table of the canaries, with a column for each environment."""
     own = [cell for cell in cells if cell["canary"]]
     columns = list(dict.fromkeys(cell["environment"] for cell in own))
-    names = dict.fromkeys((cell["row"], cell["column"]) for cell in bad_first(own))
-    rows = []
-    for row, column in names:
-        found = {c["environment"]: c for c in own if (c["row"], c["column"]) == (row, column)}
-        rows.append({"name": f"{row}, {column}", "cells": [found.get(name) for name in columns]})
-    title = "Canaries: flawed on purpose, to be caught"
-    return [{"name": title, "corner": "canary", "columns": columns, "rows": rows}] if own else []
+    places = Counter((cell["row"], cell["environment"]) for cell in own)
+    rows: dict[str, dict[str, dict[str, Any]]] = {}
+    for cell in bad_first(own):
+        twice = places[cell["row"], cell["environment"]] > 1
+        name = f"{cell['row']}, {cell['column']}" if twice else cell["row"]
+        rows.setdefault(name, {})[cell["environment"]] = cell
+    table = {
+        "name": "Canaries: flawed on purpose, to be caught",
+        "corner": "canary",
+        "columns": columns,
+        "rows": [
+            {"name": name, "cells": [row.get(column) for column in columns]}
+            for name, row in rows.items()
+        ],
+    }
+    return [table] if own else []
 
 
 def _setting(night: dict[str, Any]) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ The words are those of night.json; a word that is not known here is shown as dou
 """
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,8 @@ _LOOKS = {
     "killed": Look("!", DOUBT, 4),
     "unknown": Look("?", DOUBT, 5),
     "not run": Look("–", DOUBT, 6),
-    "caught": Look("✔", GOOD, 8),
-    "pass": Look("✔", GOOD, 9),
+    "pass": Look("✔", GOOD, 8),
+    "caught": Look("✔", GOOD, 9),
 }
 
 NIGHTS = {0: ("✔", GOOD), 1: ("✘", BAD)}
@@ -66,7 +67,15 @@ def read_night(directory: Path) -> dict[str, Any]:
 
 
 def cells_of(night: dict[str, Any]) -> list[dict[str, Any]]:
-    return list(objects(night, "cells"))
+    """The cells of a night. Options are part of a cell's name only where nothing else differs."""
+    cells = list(objects(night, "cells"))
+    places = Counter(map(_place, cells))
+    return [{**cell, "options": cell.get("options") if places[_place(cell)] > 1 else {}}
+            for cell in cells]  # fmt: skip
+
+
+def _place(cell: dict[str, Any]) -> str:
+    return repr([cell.get(name) for name in ("system", "workload", "faults", "environment")])
 
 
 def runs_of(night: dict[str, Any]) -> list[dict[str, Any]]:
@@ -74,7 +83,7 @@ def runs_of(night: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def row_name(cell: dict[str, Any]) -> str:
-    """A cell's row in a matrix: its system, and what else is not as usual."""
+    """A cell's row in a matrix: its system, and what else tells it from others."""
     parts = [plain(cell.get("system"), 80)]
     if cell.get("workload") not in ("register", None):
         parts.append(plain(cell.get("workload"), 40))

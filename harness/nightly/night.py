@@ -99,8 +99,10 @@ class Night:
 
     @property
     def outcomes(self) -> dict[Cell, Outcome]:
-        """What came of each cell of the plan."""
-        return {cell: of_cell(runs, canary=cell.canary) for cell, runs in self.cells.items()}
+        """What came of each cell of the plan; a canary is missed only when the night is over."""
+        found = {cell: of_cell(runs, canary=cell.canary) for cell, runs in self.cells.items()}
+        early = {Outcome.MISSED: Outcome.UNKNOWN} if self.ended != "whole" else {}
+        return {cell: early.get(outcome, outcome) for cell, outcome in found.items()}
 
     @property
     def status(self) -> int:
@@ -110,7 +112,7 @@ class Night:
 
     def to_json(self) -> dict[str, Any]:
         """All that the pages tell, as plain values."""
-        status = self.status
+        line, exact = again_of(self)
         return {
             "labrys": "night",
             "version": FORMAT_VERSION,
@@ -121,9 +123,10 @@ class Night:
             "budget_s": self.setting.budget_s,
             "seed": self.setting.seed,
             "plan": self.plan.source,
-            "status": status,
+            "status": self.status,
             "sentence": sentence(self),
-            "again": again_of(self),
+            "again": line,
+            "exact": exact,
             "left_out": [f"{job.cell.name} · seed {job.seed}" for job in self.schedule.left_out],
             "versions": self.versions,
             "machine": machine(),

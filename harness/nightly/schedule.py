@@ -82,12 +82,11 @@ class Schedule:
                 + f"; give --budget {told_s(needed + corpus_s + 60).replace(' ', '')} or more, "
                 "or a plan with fewer cells"
             )
-        campaigns = sum(cell.simulated for cell in cells)
-        spare_s = (budget_s - needed - corpus_s) / (2 * campaigns or 1)
-        self.campaign_s = min(max(spare_s, SHORTEST_CAMPAIGN_S), LONGEST_CAMPAIGN_S)
         self._used_s = dict.fromkeys(self._cells, 0.0)
         self._runs = dict.fromkeys(self._cells, 0)
         self._settled: set[Cell] = set()
+        self._longest_s = LONGEST_CAMPAIGN_S
+        self._took_s = self._expected_s = 0.0
 
     def next(self, now_s: float) -> Job | None:
         """The next job, `now_s` after the night began; None at its end."""
@@ -98,15 +97,18 @@ class Schedule:
             return self._before.pop(0)
         for cell in self._cells:
             if not self._runs[cell]:
-                return self._job(cell)
+                return self._job(cell, left_s)
         waiting = [cell for cell in self._cells if cell not in self._settled]
         for cell in sorted(waiting, key=lambda cell: self._used_s[cell] / cell.weight):
-            if max(self._job(cell).expected_s, self._mean_s(cell)) <= left_s:
-                return self._job(cell)
+            job = self._job(cell, left_s)
+            if max(job.expected_s * self._slowness, self._mean_s(cell)) <= left_s:
+                return job
         return None
 
     def ended(self, job: Job, took_s: float, *, settled: bool) -> None:
         """A job ended, of whatever outcome; `settled` cells have no more of them."""
+        self._took_s += took_s
+        self._expected_s += job.expected_s
         if job.corpus:
             return
         self._used_s[job.cell] += took_s
@@ -117,7 +119,22 @@ class Schedule:
     def _mean_s(self, cell: Cell) -> float:
         return self._used_s[cell] / self._runs[cell]
 
-    def _job(self, cell: Cell) -> Job:
+    @property
+    def _slowness(self) -> float:
+        """How many times longer than expected runs took so far; a busy machine is slower."""
+        return max(1.0, self._took_s / self._expected_s) if self._expected_s else 1.0
+
+    def _job(self, cell: Cell, left_s: float) -> Job:
         """The cell's next job, with a fresh seed drawn from the night's."""
         random = Random(f"{self._seed}:{cell.name}:{self._runs[cell]}")
-        return Job(cell, random.randrange(10**12), self.campaign_s)
+        return Job(cell, random.randrange(10**12), self._campaign_s(left_s))
+
+    def _campaign_s(self, left_s: float) -> float:
+        """How long a campaign may last: those of the first round share half of what is to spare,
+        and grow shorter where that shrinks, so that the cells after them have their turn."""
+        first = [cell for cell in self._cells if not self._runs[cell]]
+        campaigns = sum(cell.simulated for cell in first)
+        if campaigns:
+            share_s = (left_s - needed_s(first) * self._slowness) / (2 * campaigns)
+            self._longest_s = max(min(share_s, self._longest_s), SHORTEST_CAMPAIGN_S)
+        return self._longest_s

@@ -43,15 +43,17 @@ def sentence(night: "Night") -> str:
     )
 
 
-def again_of(night: "Night") -> str:
-    """The line that repeats what the sentence names; "" where nothing failed."""
+def again_of(night: "Night") -> tuple[str, bool]:
+    """The line that repeats what the sentence names, "" where nothing failed; and whether it
+    repeats it exactly, as only simulated runs do."""
     troubles = _troubles(night)
     record = troubles[0][2] if troubles else None
-    return record["again"] if record else ""
+    return (record["again"] if record else "", _repeats(record))
 
 
 def _troubles(night: "Night") -> list[tuple[Outcome, Cell | str, dict[str, Any] | None]]:
-    """Everything that is not green, the worst first, with the run that shows it."""
+    """Everything that is not green, with the run that shows it: the worst first, and of that what
+    is simulated, since it repeats exactly."""
     found: list[tuple[Outcome, Cell | str, dict[str, Any] | None]] = [
         (Outcome(record["outcome"]), record["cell"], record)
         for record in night.records
@@ -63,7 +65,11 @@ def _troubles(night: "Night") -> list[tuple[Outcome, Cell | str, dict[str, Any] 
             wanted = Outcome.PASS if outcome is Outcome.MISSED else outcome
             shown = next((r for r in own if r["outcome"] == wanted), None)
             found.append((outcome, cell, shown))
-    return sorted(found, key=lambda trouble: _ORDER.index(trouble[0]))
+    return sorted(found, key=lambda trouble: (_ORDER.index(trouble[0]), not _repeats(trouble[2])))
+
+
+def _repeats(record: dict[str, Any] | None) -> bool:
+    return record is not None and record["environment"] == "simulated"
 
 
 def _told(troubles: list[tuple[Outcome, Cell | str, dict[str, Any] | None]]) -> str:

@@ -1,10 +1,17 @@
 "use strict";
-// The line that repeats the failure, to the clipboard; without one the button stays away.
+// The line that repeats the failure, to the clipboard.
 const button = document.querySelector("button.copy");
-if (button && navigator.clipboard) {
+if (button) {
   button.hidden = false;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(document.querySelector("h1 code").textContent);
-    button.textContent = "Copied";
+    const code = document.querySelector("h1 code");
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      button.textContent = "Copied";
+    } catch {
+      // A page opened from a file may not write to the clipboard: select the line instead.
+      getSelection().selectAllChildren(code);
+      button.textContent = "Selected";
+    }
   });
 }

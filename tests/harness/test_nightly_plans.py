@@ -1,9 +1,11 @@
 """Plans, budgets, the order of runs, and what outcomes add up to."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from harness import cli
 from harness.errors import UsageError
 from harness.nightly.corpus import add_to_corpus, read_corpus
 from harness.nightly.finding import finding
@@ -104,6 +106,33 @@ def test_a_budget_too_small_is_told_before_anything_starts() -> None:
     assert Schedule(cells, [], needed, seed=1).next(0) is not None
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["plan.toml"], "there is no system 'rafd'"),
+        (["missing.toml"], "cannot read missing.toml"),
+        (["--budget", "3m"], "a budget of 3m is too small: one run of each of the"),
+        (["--budget", "soon"], "a budget cannot be 'soon'"),
+        (["--environments", "x"], "there is no environment in this plan 'x'"),
+        (["--executor", "tcp://h:1"], "give dask://HOST:PORT"),
+        (["--jobs", "-1"], "--jobs must be from 0"),
+        (["--results", "."], ". is a directory"),
+    ],
+)
+def test_the_command_names_mistakes_and_starts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    words: list[str], told: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, '[[matrix]]\nsystems = ["rafd"]\n' + CANARY)
+    monkeypatch.setattr(sys, "argv", ["labrys", "nightly", *words])
+    with pytest.raises(SystemExit) as ended_:
+        cli.main()
+    assert ended_.value.code == 254
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "store").exists()
+
+
 def carried_out(schedule: Schedule, took_s: float, caught: bool = False) -> list[Job]:
     """The jobs of a night in which each takes so long; canaries may be caught."""
     jobs, now_s = [], 0.0
@@ -140,6 +169,23 @@ def test_nothing_begins_that_would_end_after_the_budget() -> None:
     jobs = carried_out(schedule, took_s=30)
     assert len(jobs) == 3
     assert schedule.next(99) is None
+
+
+def test_a_slow_machine_shortens_campaigns_so_that_every_cell_has_its_turn() -> None:
+    cells = [Cell("raft", "register", "kill", "simulated", options=(("keys", n),))
+             for n in range(1, 11)]  # fmt: skip
+    cells += [Cell("raft", "register", "kill", "local", options=(("keys", n),))
+              for n in range(1, 6)]  # fmt: skip
+    schedule = Schedule(cells, [], 700, seed=1)
+    begun, now_s, lengths = [], 0.0, []
+    while (job := schedule.next(now_s)) is not None and len(begun) < len(cells):
+        begun.append(job.cell)
+        lengths.append(job.seconds)
+        took_s = 1.5 * job.expected_s
+        now_s += took_s
+        schedule.ended(job, took_s, settled=False)
+    assert begun == cells
+    assert lengths[0] > lengths[9]
 
 
 def test_seeds_that_failed_come_first_and_have_a_quarter_of_the_budget() -> None:

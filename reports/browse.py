@@ -1,0 +1,220 @@
+"""The runs of a store as rows: what they were, what came of them, and when.
+
+A run is any directory that holds one of a run's files; others are passed by, and so is whatever a
+symbolic link leads to. What a row says was read once and is remembered until one of the two files
+it comes from changes, so that a store of thousands of runs is listed quickly.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reports.stored import find
+
+DEEPEST = 4
+"""A run's directory is at most so many below the store's."""
+
+RUNNING_S = 30
+"""A history without a verdict that grew within so many seconds is of a run that goes on."""
+
+FILES = ("run.json", "history.jsonl", "result.json")
+VERDICTS = ("invalid", "unknown", "valid", "running", "not judged", "damaged")
+COLUMNS = ("began", "system", "workload", "environment", "verdict", "operations", "seed")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One run. `path` is relative to the store, with "/" between its parts."""
+
+    path: str
+    verdict: str
+    name: str = ""
+    system: str = ""
+    workload: str = ""
+    environment: str = ""
+    began: str = ""
+    seed: int | None = None
+    faults: tuple[str, ...] = ()
+    operations: int | None = None
+    has_page: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which rows are wanted, and in which order; empty words leave nothing out.
+
+    `words` must all stand somewhere in a row. `since` and `until` are dates, both included.
+    """
+
+    words: str = ""
+    system: str = ""
+    verdict: str = ""
+    environment: str = ""
+    fault: str = ""
+    since: str = ""
+    until: str = ""
+    sort: str = "began"
+    descending: bool = True
+
+    @classmethod
+    def of(cls, given: Mapping[str, str]) -> "Query":
+        """The query of a form; what makes no sense in it is left out."""
+        sort = given.get("sort", "began")
+        return cls(
+            words=given.get("words", "").strip()[:200],
+            system=given.get("system", "")[:100],
+            verdict=given.get("verdict", "")[:100],
+            environment=given.get("environment", "")[:100],
+            fault=given.get("fault", "")[:100],
+            since=given.get("since", "")[:10],
+            until=given.get("until", "")[:10],
+            sort=sort if sort in COLUMNS else "began",
+            descending=given.get("order", "down") != "up",
+        )
+
+    def takes(self, row: Row) -> bool:
+        """Whether a row is wanted."""
+        day = row.began[:10]
+        text = " ".join((row.path, row.name, row.system, row.workload, str(row.seed))).lower()
+        return (
+            self.system in ("", row.system)
+            and self.verdict in ("", row.verdict)
+            and self.environment in ("", row.environment)
+            and (not self.fault or self.fault in row.faults)
+            and (not self.since or day >= self.since)
+            and (not self.until or day <= self.until)
+            and all(word in text for word in self.words.lower().split())
+        )
+
+
+def select(rows: Iterable[Row], query: Query) -> list[Row]:
+    """The rows wanted, in the order wanted; those that lack what is sorted by come last."""
+    wanted = [row for row in rows if query.takes(row)]
+    with_it = [row for row in wanted if getattr(row, query.sort) not in ("", None)]
+    without = [row for row in wanted if getattr(row, query.sort) in ("", None)]
+    with_it.sort(key=lambda row: (getattr(row, query.sort), row.path), reverse=query.descending)
+    return with_it + without
+
+
+@dataclass
+class Store:
+    """The runs below a directory."""
+
+    root: Path
+    fresh_s: float = 1.0
+    """For so long the same list is given out without looking at the disk again."""
+
+    _rows: tuple[Row, ...] = ()
+    _listed: float = float("-inf")
+    _known: dict[str, tuple[tuple[int, ...], Row]] = field(default_factory=dict)
+
+    def rows(self) -> Sequence[Row]:
+        """All runs, in the order of their paths."""
+        now = time.monotonic()
+        if now - self._listed > self.fresh_s:
+            self._rows = tuple(self._row(path) for path in sorted(_runs(self.root, DEEPEST)))
+            kept = {row.path for row in self._rows}
+            self._known = {path: known for path, known in self._known.items() if path in kept}
+            self._listed = now
+        return self._rows
+
+    def forget(self) -> None:
+        """Look at the disk when next asked."""
+        self._listed = float("-inf")
+
+    def find(self, path: str) -> Row | None:
+        """The run at that path of the store, if there is one."""
+        return next((row for row in self.rows() if row.path == path), None)
+
+    def inside(self, path: str) -> Path | None:
+        """The file or directory at a path of the store; None for any that is not inside it.
+
+        A symbolic link is followed only where it stays inside.
+        """
+        if not path or "\0" in path or "\\" in path or path.startswith("/"):
+            return None
+        if any(part in ("", ".", "..") for part in path.rstrip("/").split("/")):
+            return None
+        try:
+            found = (self.root / path).resolve(strict=True)
+            inside = found.is_relative_to(self.root.resolve())
+        except (OSError, ValueError, RuntimeError):
+            return None
+        return found if inside else None
+
+    def _row(self, path: str) -> Row:
+        folder = self.root / path
+        stamps = tuple(map(_stamp, (folder / "run.json", folder / "result.json")))
+        has_page = (folder / "report.html").is_file()
+        known = self._known.get(path)
+        if known is not None and known[0] == (*stamps, has_page) and stamps[1]:
+            return known[1]
+        row = read_row(folder, path, has_page)
+        self._known[path] = ((*stamps, has_page), row)
+        return row
+
+
+def read_row(folder: Path, path: str, has_page: bool) -> Row:
+    """What the two files of a run say of it; a file that cannot be read makes it damaged."""
+    run, result = _document(folder / "run.json"), _document(folder / "result.json")
+    verdict = find(result, str, "verdict") or ""
+    if run is None or result is None or (result and verdict not in VERDICTS[:3]):
+        verdict = "damaged"
+    elif not result:
+        grew = time.time() - _stamp(folder / "history.jsonl") / 1e9
+        verdict = "running" if grew < RUNNING_S else "not judged"
+    faults = find(run, list, "config", "faults") or []
+    return Row(
+        path=path,
+        verdict=verdict,
+        name=find(run, str, "name") or "",
+        system=find(run, str, "system") or "",
+        workload=find(run, str, "workload") or "",
+        environment=find(run, str, "environment") or "",
+        began=find(run, str, "began") or "",
+        seed=find(run, int, "seed"),
+        faults=tuple(fault for fault in faults if isinstance(fault, str)),
+        operations=find(result, int, "statistics", "operations"),
+        has_page=has_page,
+    )
+
+
+def _runs(folder: Path, depth: int, path: str = "") -> Iterable[str]:
+    """The paths of all runs below a directory."""
+    try:
+        with os.scandir(folder) as listed:
+            entries = [entry for entry in listed if not entry.name.startswith(".")]
+    except OSError:
+        return
+    names = {entry.name for entry in entries}
+    if path and not names.isdisjoint(FILES):
+        yield path
+        return
+    if depth:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                below = f"{path}/{entry.name}" if path else entry.name
+                yield from _runs(folder / entry.name, depth - 1, below)
+
+
+def _stamp(path: Path) -> int:
+    """When a file was changed last, in nanoseconds; 0 where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _document(path: Path) -> dict[str, Any] | None:
+    """The object in a file, an empty one where there is no file, None where it is none."""
+    try:
+        data = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None

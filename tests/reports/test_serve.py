@@ -1,0 +1,299 @@
+"""The store's web pages: what they list, refuse, and change."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+import pytest
+import uvicorn
+
+from reports.browse import Query, Row, Store, select
+from reports.web import application
+
+ROOT = Path(__file__).parents[2]
+HOSTILE = "<script>document.title='owned'</script>"
+
+
+def make_run(store: Path, path: str, *, verdict: str = "valid", **values: object) -> Path:
+    """A run's directory with what the list is made from."""
+    folder = store / path
+    folder.mkdir(parents=True)
+    run = {"labrys": "run", "version": 1, "name": "aqua owl", "system": "raft", "seed": 7,
+           "workload": "register", "environment": "local", "began": "2026-11-20T10:00:00+00:00",
+           "config": {"faults": ["partition"]}, **values}  # fmt: skip
+    (folder / "run.json").write_text(json.dumps(run))
+    if verdict:
+        result = {"labrys": "result", "version": 1, "verdict": verdict,
+                  "statistics": {"operations": 12}}  # fmt: skip
+        (folder / "result.json").write_text(json.dumps(result))
+    (folder / "history.jsonl").write_text('{"labrys":"history","version":1}\n')
+    (folder / "report.html").write_text("<!doctype html><title>page</title>")
+    return folder
+
+
+class Server:
+    """The pages over a store, on a free port of the loopback."""
+
+    def __init__(self, root: Path) -> None:
+        self.rechecked: list[Path] = []
+        self.problem = ""
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self.host = f"127.0.0.1:{self.port}"
+        app = application(Store(root, fresh_s=0), [self.host], self._recheck)
+        self._server = uvicorn.Server(
+            uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
+        )
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
+        self._thread.start()
+
+    def _recheck(self, folder: Path) -> str:
+        self.rechecked.append(folder)
+        return self.problem
+
+    def close(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._socket.close()
+
+    def ask(
+        self, path: str, method: str = "GET", body: str | None = None, **headers: str
+    ) -> tuple[int, str, dict[str, str]]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.putrequest(method, path, skip_host=True)
+        sent = {"Host": self.host, **{name.replace("_", "-"): v for name, v in headers.items()}}
+        if body is not None:
+            sent["Content-Length"] = str(len(body))
+        for name, value in sent.items():
+            connection.putheader(name, value)
+        connection.endheaders(None if body is None else body.encode())
+        answer = connection.getresponse()
+        text = answer.read().decode("utf-8", "replace")
+        connection.close()
+        return answer.status, text, {name.lower(): v for name, v in answer.getheaders()}
+
+    def post(self, path: str, run: str, token: str | None = None, **values: str) -> tuple[int, str]:
+        found = re.search(r'name="token" value="([^"]+)"', self.ask("/")[1])
+        token = token if token is not None else found.group(1) if found else ""
+        body = urlencode({"run": run, "token": token, **values})
+        status, text, _ = self.ask(path, "POST", body)
+        return status, text
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    root = tmp_path / "store"
+    root.mkdir()
+    (tmp_path / "secret.txt").write_text("secret")
+    return root
+
+
+@pytest.fixture
+def server(store: Path) -> Iterator[Server]:
+    make_run(store, "raft-register/one")
+    make_run(store, "raft-register/two", verdict="invalid", system="raft-stale-reads", seed=9,
+             began="2026-11-22T10:00:00+00:00", config={"faults": ["kill", "pause"]})  # fmt: skip
+    server = Server(store)
+    yield server
+    server.close()
+
+
+def row(path: str, began: str = "", **values: object) -> Row:
+    return Row(path, "valid", began=began, **values)  # type: ignore[arg-type]
+
+
+def test_rows_are_searched_filtered_and_sorted() -> None:
+    rows = [
+        row("a/1", "2026-11-01T10", system="raft", seed=3, faults=("kill",), operations=5),
+        row("a/2", "2026-11-02T10", system="ring", seed=1, faults=("pause",), operations=7),
+        row("a/3", "", system="raft", seed=2),
+    ]
+
+    def found(**given: str) -> list[str]:
+        return [one.path for one in select(rows, Query.of(given))]
+
+    assert found() == ["a/2", "a/1", "a/3"], "the newest first, and what has no date at the end"
+    assert found(order="up") == ["a/1", "a/2", "a/3"]
+    assert found(sort="seed", order="up") == ["a/2", "a/3", "a/1"]
+    assert found(sort="nonsense") == found()
+    assert found(system="ring") == ["a/2"]
+    assert found(fault="kill") == ["a/1"]
+    assert found(words="RAFT a/3") == ["a/3"]
+    assert found(since="2026-11-02") == ["a/2"]
+    assert found(until="2026-11-01", since="2026-11-01") == ["a/1"]
+    assert found(verdict="invalid") == []
+
+
+def test_a_store_is_listed_as_it_is(store: Path) -> None:
+    make_run(store, "raft-register/done")
+    make_run(store, "raft-register/going-on", verdict="")
+    old = make_run(store, "raft-register/killed", verdict="") / "history.jsonl"
+    os.utime(old, (1, 1))
+    (make_run(store, "raft-register/cut") / "run.json").write_text('{"labrys": "ru')
+    (make_run(store, "raft-register/odd") / "result.json").write_text('["no", "object"]')
+    (store / "raft-register" / "empty").mkdir()
+    (store / "elsewhere").symlink_to(store / "raft-register", target_is_directory=True)
+    listed = Store(store, fresh_s=0)
+    assert {one.path.split("/")[1]: one.verdict for one in listed.rows()} == {
+        "done": "valid", "going-on": "running", "killed": "not judged", "cut": "damaged",
+        "odd": "damaged",
+    }  # fmt: skip
+    make_run(store, "raft-register/new", verdict="unknown")
+    assert listed.find("raft-register/new") is not None
+    (store / "raft-register" / "new" / "result.json").write_text("{")
+    found = listed.find("raft-register/new")
+    assert found is not None
+    assert found.verdict == "damaged", "what was remembered is read again once it has changed"
+
+
+def test_the_list_shows_runs_and_links_to_their_files(server: Server) -> None:
+    status, text, headers = server.ask("/")
+    assert status == 200
+    assert "2 runs" in text
+    assert 'href="/files/raft-register/two/report.html"' in text
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "1 run<" in server.ask("/?system=raft-stale-reads&sort=seed")[1]
+    status, text, headers = server.ask("/files/raft-register/two/report.html")
+    assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert headers["content-security-policy"].startswith("sandbox allow-scripts")
+    assert "allow-same-origin" not in headers["content-security-policy"]
+    status, text, headers = server.ask("/files/raft-register/two/run.json")
+    assert (status, headers["content-type"]) == (200, "text/plain; charset=utf-8")
+    status, text, _ = server.ask("/files/raft-register/two/")
+    assert 'href="/files/raft-register/two/history.jsonl"' in text
+
+
+PATHS = (
+    "..", "../secret.txt", "../../etc/passwd", "%2e%2e/secret.txt", "%2e%2e%2fsecret.txt",
+    "..%2fsecret.txt", "..%5csecret.txt", "..\\secret.txt", "%00", "run%00.json",
+    "raft-register/../../secret.txt", "raft-register/one/../../../secret.txt", "/etc/passwd",
+    "//etc/passwd", "%2fetc%2fpasswd", "link", "link/", "link.txt", "raft-register/./one/run.json",
+    "raft-register//one/run.json", "nothing", "raft-register/one/run.json/more", "~root",
+    "a" * 5000,
+    "%c0%ae%c0%ae/secret.txt", "%252e%252e/secret.txt", "....//secret.txt", "file:///etc/passwd",
+    "raft-register/one/%2e%2e/%2e%2e/%2e%2e/secret.txt", "\u202e".encode().hex(), "CON", "loop",
+)  # fmt: skip
+
+
+def test_nothing_outside_the_store_is_read(server: Server, store: Path) -> None:
+    (store / "link").symlink_to(store.parent, target_is_directory=True)
+    (store / "link.txt").symlink_to(store.parent / "secret.txt")
+    (store / "loop").symlink_to(store / "loop")
+    for path in PATHS:
+        status, text, _ = server.ask(f"/files/{path}")
+        assert 400 <= status < 500, path
+        assert "secret" not in text.replace("secret.txt", ""), path
+        assert "root:" not in text, path
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "", "127.0.0.1", "localhost.evil:80", "127.0.0.1:1", "a" * 1000]
+)
+def test_another_name_is_refused(server: Server, host: str) -> None:
+    for path in ("/", "/files/raft-register/one/run.json", "/delete"):
+        assert server.ask(path, Host=host)[0] in (400, 421)
+
+
+def test_other_methods_are_refused(server: Server) -> None:
+    for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"):
+        for path in ("/", "/files/raft-register/one/run.json", "/recheck", "/delete"):
+            assert 400 <= server.ask(path, method)[0] < 500, (method, path)
+    assert server.ask("/delete?run=raft-register/one")[0] == 405
+    assert server.ask("/nowhere")[0] == 404
+    assert server.ask("/?page=-1&sort=%00&since=never&order=x&page=9999999999")[0] == 200
+
+
+def test_a_run_is_deleted_only_by_who_saw_the_list_and_is_sure(server: Server, store: Path) -> None:
+    one = store / "raft-register" / "one"
+    for token in ("", "x", "é", "0" * 10_000):
+        assert server.post("/delete", "raft-register/one", token, sure="yes")[0] in (403, 413)
+    origin = {"Origin": "http://evil.example"}
+    assert server.ask("/delete", "POST", "run=raft-register/one", **origin)[0] == 403
+    assert server.post("/delete", "../secret.txt", sure="yes")[0] == 404
+    assert server.post("/delete", "raft-register", sure="yes")[0] == 404
+    status, text = server.post("/delete", "raft-register/one")
+    assert status == 200
+    assert "Delete this run for ever?" in text
+    assert one.is_dir()
+    assert server.post("/delete", "raft-register/one", sure="yes")[0] == 303
+    assert not one.exists()
+    assert (store / "raft-register" / "two").is_dir()
+    assert "1 run<" in server.ask("/")[1]
+    assert server.post("/delete", "raft-register/one", sure="yes")[0] == 404
+
+
+def test_a_run_is_judged_again(server: Server, store: Path) -> None:
+    assert server.post("/recheck", "raft-register/one")[0] == 303
+    assert server.rechecked == [store.resolve() / "raft-register" / "one"]
+    server.problem = "its history is damaged"
+    status, text = server.post("/recheck", "raft-register/one")
+    assert status == 422
+    assert "its history is damaged" in text
+    make_run(store, "raft-register/going-on", verdict="")
+    assert server.post("/recheck", "raft-register/going-on")[0] == 409
+    assert server.post("/delete", "raft-register/going-on", sure="yes")[0] == 409
+
+
+def test_what_runs_are_called_is_text(server: Server, store: Path) -> None:
+    make_run(store, "raft-register/<script>", name=HOSTILE, system=HOSTILE, environment=HOSTILE,
+             config={"faults": [HOSTILE]}, began=HOSTILE)  # fmt: skip
+    for path in ("/", "/?words=" + quote(HOSTILE), "/files/raft-register/%3Cscript%3E/"):
+        text = server.ask(path)[1]
+        assert "<script>" not in text
+        assert "&lt;script&gt;" in text
+
+
+def test_many_ask_at_once(server: Server) -> None:
+    began = time.monotonic()
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: server.ask("/")[0], range(200)))
+    assert answers == [200] * 200
+    assert time.monotonic() - began < 20
+
+
+def labrys(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "harness", "serve", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT)
+
+
+def test_bad_input_is_one_sentence(tmp_path: Path, store: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = labrys("--store", str(store), "--port", port)
+    assert done.returncode == 255
+    assert done.stderr.startswith(f"labrys: cannot listen on 127.0.0.1:{port}: ")
+    assert done.stderr.count("\n") == 1
+    for words in (("--store", str(tmp_path / "none")), ("--store", str(store), "--port", "70000")):
+        done = labrys(*words)
+        assert (done.returncode, done.stderr.count("\n")) == (254, 1), done.stderr
+
+
+@pytest.mark.local
+def test_the_command_serves_until_it_is_ended(store: Path) -> None:
+    make_run(store, "raft-register/one")
+    command = [sys.executable, "-m", "harness", "serve", "--store", str(store), "--port", "0"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        port = int(re.findall(r":(\d+)/", line)[0])
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", "/")
+        assert connection.getresponse().status == 200
+        connection.close()
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=10)
+    assert (process.returncode, errors) == (0, "")
