@@ -47,7 +47,7 @@ def size(count_bytes: float) -> str:
     for unit in ("B", "KiB", "MiB", "GiB"):
         if count_bytes < 1024:
             # Three digits; four where they are whole, which would else be written as 1e+03.
-            return f"{count_bytes:.{4 if count_bytes >= 1000 else 3}g} {unit}"
+            return f"{count_bytes:.{4 if count_bytes >= 999.5 else 3}g} {unit}"
         count_bytes /= 1024
     return f"{count_bytes:.3g} TiB"
 
