@@ -122,6 +122,9 @@ class Cluster(ABC):
     async def mend(self) -> None:
         """Let everything through every link again."""
 
+    async def calm(self) -> None:  # noqa: B027
+        """Let trouble end that is the world's own and no fault's, where the environment has any."""
+
     @abstractmethod
     async def status(self, node: NodeId) -> Status | None:
         """The node's facts and counters, or None if it does not answer within half a second."""

@@ -1,7 +1,8 @@
 """Judges registers and compare-and-set registers whose values are distinct, key by key.
 
-Short histories go to the readable graph, long ones to the vectorised chains; keys in which a value
-that was seen had been written twice are handed back for the search.
+A short history of one key goes to the readable graph, which gives a witness, all others go to the
+vectorised chains; keys in which a value that was seen had been written twice are handed back for
+the search.
 """
 
 from dataclasses import dataclass
@@ -51,7 +52,8 @@ def judge(history: History, initial: Any = None, engine: str = "auto") -> Judged
     keys get a `Result` of their own; of what is valid nothing more is to be said.
     """
     columns = history.columns
-    if engine == "graph" or (engine == "auto" and len(columns) <= GRAPH_UP_TO):
+    readable = len(columns) <= GRAPH_UP_TO and len(columns.keys) == 1
+    if engine == "graph" or (engine == "auto" and readable):
         return _by_graph(columns, initial)
     found = findings(columns, initial)
     bad = np.flatnonzero(found.finding > chains.AMBIGUOUS)

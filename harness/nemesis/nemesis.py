@@ -37,6 +37,7 @@ class Nemesis:
         """Heal what is still active, and then each family once more, whatever the history says."""
         for number, fault in list(self._active.items()):
             await self._heal(number, fault)
+        await self._cluster.calm()
         await self._cluster.mend()
         await self._cluster.resume(self._cluster.nodes)
         await self._cluster.start(self._cluster.nodes)

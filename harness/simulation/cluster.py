@@ -196,6 +196,9 @@ class SimulatedCluster(Cluster):
     async def mend(self) -> None:
         self._network.mend()
 
+    async def calm(self) -> None:
+        self._network.calm()
+
     async def status(self, node: NodeId) -> Status | None:
         place = self.places[node]
         if not place.running or place.paused:

@@ -148,7 +148,10 @@ def progress(system: str, campaign: Campaign) -> str:
     )
 
 
-_FAMILY = {"isolate": "partition", "lasting": "lasting failure"}
+_FAMILY = {
+    "isolate": "partition", "lasting": "lasting failure",
+    "add": "membership change", "remove": "membership change",
+}  # fmt: skip
 """Families whose faults have other names."""
 
 

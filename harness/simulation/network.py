@@ -13,7 +13,7 @@ from random import Random
 from harness.clock import MILLISECOND_NS
 from harness.cluster import Link
 from harness.simulation.clock import VirtualClock
-from harness.simulation.world import Clog, Latency, World
+from harness.simulation.world import LASTING_LOSS, Clog, Latency, World
 from systems_under_test.node import Message, NodeId, Received, new_tuple
 
 WAN_NS = (
@@ -65,6 +65,12 @@ class DirectedLink:
             if drawn < self._troubled:
                 clock.at(self._arrival_ns(), self._arrive, message)
         heappush(clock.queue, (self._arrival_ns(), clock.next_number(), self._arrive, message))
+
+    def calm(self) -> None:
+        """Lose no more than a healed network does."""
+        self._troubled -= self._loss
+        self._loss = min(self._loss, LASTING_LOSS)
+        self._troubled += self._loss
 
     def _arrival_ns(self) -> int:
         moment_ns = self._clock.moment_ns + self._base_ns
@@ -121,6 +127,10 @@ class Network:
     def cut_links(self, links: Iterable[Link]) -> None:
         for link in links:
             self.links[link].cut = True
+
+    def calm(self) -> None:
+        for link in self.links.values():
+            link.calm()
 
     def mend(self) -> None:
         for link in self.links.values():

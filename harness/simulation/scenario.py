@@ -110,7 +110,7 @@ def swarm(base: RunConfig, pinned: frozenset[str], seed: int) -> Scenario:
         "nodes": nodes,
         "clients": random.choice((2, 3, 4, 6)),
         "time_limit": float(random.choice((4, 6, 10))),
-        "rate": float(random.choice((10, 20, 40))),
+        "rate": float(random.choice((10, 20, 40, 100))),
         "keys": random.choice((1, 1, 2, 3)),
         "faults": tuple(random.sample(families, random.randint(1, len(families)))),
         "operation_timeout": random.choice((1.0, 2.0)),

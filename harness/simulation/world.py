@@ -16,6 +16,9 @@ from systems_under_test.node import NodeId
 
 MICROSECOND_NS = 1_000
 
+LASTING_LOSS = 0.05
+"""The most that is lost once everything else is healed."""
+
 
 class Latency(StrEnum):
     """How long messages take on a link."""
@@ -77,10 +80,11 @@ class Damage:
 class World:
     """A seed's world. Times are in nanoseconds, chances from 0 to 1, drifts in parts per million.
 
-    Clients' messages take `client_latency_ns` and are never lost. `regions` gives the region of
-    each node where the latency is that of a wide area. `wired` has every message written by the
-    wire codec and read back. `late_kills` is the chance that a kill strikes a node in the middle of
-    its next step, between two effects.
+    `loss` beyond `LASTING_LOSS` ends with the faults, as no system can promise to serve within a
+    bound whatever is lost. Clients' messages take `client_latency_ns` and are never lost. `regions`
+    gives the region of each node where the latency is that of a wide area. `wired` has every
+    message written by the wire codec and read back. `late_kills` is the chance that a kill strikes
+    a node in the middle of its next step, between two effects.
     """
 
     latency: Latency = Latency.CONSTANT
@@ -141,7 +145,7 @@ def draw_world(
     return World(
         latency=latency,
         latency_ns=random.choice((50, 200, 500, 2_000)) * MICROSECOND_NS,
-        loss=random.choice((0.001, 0.01, 0.02, 0.05)) if sometimes() else 0.0,
+        loss=random.choice((0.001, 0.01, 0.02, 0.05, 0.1, 0.3)) if sometimes() else 0.0,
         duplication=random.choice((0.001, 0.01, 0.02, 0.05)) if sometimes() else 0.0,
         reordering=sometimes(),
         client_latency_ns=random.choice((50, 200, 1_000)) * MICROSECOND_NS,
