@@ -7,6 +7,7 @@ a repeat the systems follow upon each other, each repeat beginning with another 
 machine that grows slower is slower for all.
 """
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -100,11 +101,11 @@ def carry_out(
 def command(runs: Sequence[Planned]) -> str:
     """The line that asks for the same comparison again."""
     first = [run.config for run in runs if run.repeat == 1]
-    config = first[0]
-    head = f"labrys run {RunConfig(system=config.system).command.split()[2]} "
-    options = config.command.removeprefix(head)
-    names = [config.command.split()[2] for config in first]
-    return f"labrys compare {' '.join(names)} --repeat {runs[-1].repeat} {options}"
+    # What follows the one system's name in the line of its run are the options that all share.
+    _, _, _, *options = shlex.split(first[0].command)
+    systems = [config.system for config in first]
+    repeat = ["--repeat", str(runs[-1].repeat)]
+    return shlex.join(["labrys", "compare", *systems, *repeat, *options])
 
 
 def stored(paths: Sequence[Path]) -> list[Path]:
@@ -124,6 +125,8 @@ def stored(paths: Sequence[Path]) -> list[Path]:
             "all runs are of one system and one commit; give runs of two systems, or of two commits"
         )
     for path in unique:
+        if not (path / "history.jsonl").is_file():
+            raise UsageError(f"{path} holds no history.jsonl to take figures from; leave it out")
         if not (path / "result.json").exists():
             judge(RunDirectory(path))
     return unique

@@ -4,6 +4,7 @@ import json
 import shlex
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,11 +14,13 @@ import typer
 from harness.errors import HarnessError, UsageError
 
 if TYPE_CHECKING:
-    from harness.compare import Carried, Planned
+    from harness.compare import Planned
     from harness.config import RunConfig
+    from reports.comparison_page import Occasion
 
 STATUS = {"valid": 0, "invalid": 1, "unknown": 2}
 FAILED = 255
+CUT = "The comparison was interrupted: it is of the runs that had ended by then."
 
 
 def compare(
@@ -38,6 +41,7 @@ def compare(
         float | None, typer.Option(help="Operations a second; 0 is as fast as they go.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of the first repeat; the next add one.")] = None,
+    reads: Annotated[int | None, typer.Option(help="How many calls of 100 are reads.")] = None,
     values: Annotated[str | None, typer.Option(help="counters, repeated:N or documents.")] = None,
     keys: Annotated[int | None, typer.Option(help="Keys in use at a time.")] = None,
     operations_per_key: Annotated[
@@ -91,15 +95,20 @@ def _compare_systems(
     from harness.conduct import settle
     from harness.config import RunConfig
     from harness.store import RunDirectory
+    from reports.comparison_page import Occasion
 
     settled = settle(RunConfig.from_values({**base, "system": systems[0]}))
     runs = planned(systems, {**base, "environment": settled.environment}, repeat)
-    directory = RunDirectory.create(store, "comparison").path
+    began = _now()
     teller = _Teller(len(runs), as_json)
+    if not as_json:
+        print(command(runs), flush=True)
     carried = carry_out(runs, lambda config: conduct_and_judge(config, store), teller.tell)
     if not carried.finished:
         raise KeyboardInterrupt
-    status = _write(carried, command(runs), settled.seed, directory, as_json)
+    directory = RunDirectory.create(store, "comparison").path
+    occasion = Occasion(command(runs), began, carried.failed, cut=CUT * carried.interrupted)
+    status = _write(carried.finished, occasion, settled.seed, directory, as_json)
     if carried.interrupted:
         # The page is there; what remains is to end as every command that was interrupted does.
         raise KeyboardInterrupt
@@ -108,16 +117,17 @@ def _compare_systems(
 
 def _compare_stored(paths: Sequence[Path], store: Path, as_json: bool) -> int:
     from checker.history import MalformedHistory
-    from harness.compare import Carried, stored
+    from harness.compare import stored
     from harness.store import RunDirectory
+    from reports.comparison_page import Occasion
 
     try:
-        carried = Carried(stored(paths))
+        runs = stored(paths)
     except MalformedHistory as error:
         raise UsageError(f"a history is damaged: {error}; leave its run out") from error
     directory = RunDirectory.create(store, "comparison").path
     line = shlex.join(["labrys", "compare", *map(str, paths)])
-    return _write(carried, line, 0, directory, as_json)
+    return _write(runs, Occasion(line, _now()), 0, directory, as_json)
 
 
 def conduct_and_judge(config: "RunConfig", store: Path) -> Path:
@@ -135,22 +145,30 @@ def conduct_and_judge(config: "RunConfig", store: Path) -> Path:
     return directory.path
 
 
-def _write(carried: "Carried", command: str, seed: int, directory: Path, as_json: bool) -> int:
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _write(
+    runs: Sequence[Path], occasion: "Occasion", seed: int, directory: Path, as_json: bool
+) -> int:
     """Measure the runs, write the page and the figures, say what was found; the exit status."""
     from random import Random
 
     from harness.compare import promises
     from reports.comparison import compare as put_side_by_side
-    from reports.comparison_page import Occasion, render_comparison, to_json
+    from reports.comparison_page import render_comparison, to_json
     from reports.measures import measure
     from reports.stored import read_run
 
-    measured = [measure(read_run(path), _world(path)) for path in carried.finished]
+    measured, notes = [], []
+    for path in runs:  # One after the other: a history may be large.
+        run = read_run(path)
+        measured.append(measure(run, _world(path)))
+        notes += [f"{path}: {problem}" for problem in run.problems]
     random = Random(f"{seed}:comparison")
     comparison = put_side_by_side(measured, random, promises([one.system for one in measured]))
-    cut = "The comparison was interrupted: it is of the runs that had ended by then."
-    began = datetime.now(UTC).isoformat(timespec="seconds")
-    occasion = Occasion(command, began, carried.failed, cut if carried.interrupted else "")
+    occasion = replace(occasion, notes=notes)
     try:
         page = render_comparison(comparison, occasion, directory)
     except OSError as error:
@@ -164,7 +182,7 @@ def _write(carried: "Carried", command: str, seed: int, directory: Path, as_json
         from reports.comparison_summary import summarize_comparison
 
         print(summarize_comparison(comparison, occasion, page))
-    failed = FAILED if carried.failed else 0
+    failed = FAILED if occasion.failed else 0
     status = STATUS[comparison.verdict]
     return status if status == 1 else failed or status
 

@@ -235,15 +235,20 @@ def _sentence(
     ratio: bool,
     interval: Interval,
 ) -> str:
-    """ "ring 7.10 ms is 2.20 times raft 3.23 ms (95 % interval 2.01 to 2.43)"."""
+    """ "ring 7.10 ms, 2.20 times raft’s 3.23 ms (95 % interval 2.01 to 2.43)"."""
     high, low = figure.told(higher[1].mean), figure.told(lower[1].mean)
     if ratio:
-        factor, *bounds = (f"{x:.2f}" if x < 100 else digits(x) for x in _three(interval))
-        by = f"{factor} times that of {lower[0]}, {low}"
+        factor, *bounds = map(_factor, _three(interval))
+        by = f"{factor} times {lower[0]}’s {low}"
     else:
         factor, *bounds = (figure.told_difference(x) for x in _three(interval))
-        by = f"{factor} more than {lower[0]}, {low}"
-    return f"{higher[0]}: {high}, {by} (95 % interval {bounds[0]} to {bounds[1]})"
+        by = f"{factor} more than {lower[0]}’s {low}"
+    return f"{higher[0]} {high}, {by} (95 % interval {bounds[0]} to {bounds[1]})"
+
+
+def _factor(x: float) -> str:
+    """A ratio in words; one that is close to 1 with a digit more, so that its side is seen."""
+    return digits(x) if x >= 100 else f"{x:.3f}" if abs(x - 1) < 0.01 else f"{x:.2f}"
 
 
 def _three(interval: Interval) -> tuple[float, float, float]:

@@ -17,7 +17,11 @@ REPEATS_MAX = 10
 
 DOTS_MAX = 3_000
 DASHES = [[1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [10, 4], [4, 1], [1, 3], [12, 2]]
-SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "wedge", "stroke"]
+SHAPES = {
+    "circle": "●", "square": "■", "triangle-up": "▲", "diamond": "◆",
+    "cross": "✚", "triangle-down": "▼", "triangle-right": "▶", "triangle-left": "◀",
+}  # fmt: skip
+"""The marks of systems in the chart of recoveries, and how they are drawn beside the names."""
 
 Spec = dict[str, Any]
 
@@ -99,13 +103,13 @@ def _recovery(comparison: Comparison, labels: list[str]) -> Spec:
         return {}
     names = sorted({row["fault"] for row in rows})
     shown = [row["ms"] for row in rows]
-    domain = [min(shown) * 0.8, max(shown) * 1.25]
+    domain = [min(shown) * 0.8, max(shown) * 2]
     milliseconds = alt.X("ms:Q").scale(type="log", domain=domain, nice=False)
     dots = (
         alt.Chart(alt.InlineData(values=rows))
         .mark_point(filled=True, size=45, opacity=0.75)
         .encode(
-            x=milliseconds.title("ms from healing to the first answer"),
+            x=milliseconds.title("recovery, ms"),
             y=alt.Y("fault:N")
             .scale(domain=names, padding=0.25)
             .title(None)
@@ -113,7 +117,7 @@ def _recovery(comparison: Comparison, labels: list[str]) -> Spec:
             yOffset=alt.YOffset("system:N").scale(domain=labels, padding=0.5),
             color=_color(labels),
             shape=alt.Shape("system:N")
-            .scale(domain=labels, range=_cycled(SHAPES, len(labels)))
+            .scale(domain=labels, range=_cycled(list(SHAPES), len(labels)))
             .legend(None),
             tooltip=["system:N", "fault:N", "detail:N", "repeat:Q", "ms:Q"],
         )

@@ -6,7 +6,7 @@ As on a run's page, names and reasons come from runs and are texts to this page,
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,7 +25,7 @@ from reports.comparison import (
     listed,
     unpromised,
 )
-from reports.comparison_charts import DASHES, REPEATS_MAX, comparison_charts
+from reports.comparison_charts import DASHES, REPEATS_MAX, SHAPES, comparison_charts
 from reports.figures import GROUPS, NOTES
 from reports.measures import MeasuredFault
 from reports.page import _environment as environment
@@ -46,13 +46,14 @@ TONES = {"valid": "good", "invalid": "bad"}
 class Occasion:
     """How a comparison came about: the line that repeats it, when, and what went wrong.
 
-    `failed` are sentences about runs that ended without a history to judge; `cut` says that it was
-    interrupted.
+    `failed` are sentences about runs that ended without a history to judge, `notes` about what is
+    missing of the others; `cut` says that the comparison was interrupted.
     """
 
     command: str
     began: str
-    failed: Sequence[str] = field(default=())
+    failed: Sequence[str] = ()
+    notes: Sequence[str] = ()
     cut: str = ""
 
 
@@ -81,6 +82,7 @@ def to_json(comparison: Comparison, occasion: Occasion, directory: Path) -> dict
         "reproduce": occasion.command,
         "interrupted": bool(occasion.cut),
         "failed": list(occasion.failed),
+        "notes": list(occasion.notes),
         "virtual_time": comparison.virtual,
         "systems": [
             {"name": label, "promises_linearizability": comparison.promises[label]}
@@ -123,7 +125,7 @@ def _page(comparison: Comparison, occasion: Occasion, directory: Path) -> bytes:
         began=occasion.began.replace("T", " "),
         setting=_setting(comparison),
         basis=_basis(comparison),
-        problems=[*([occasion.cut] if occasion.cut else []), *occasion.failed],
+        problems=[*([occasion.cut] if occasion.cut else []), *occasion.failed, *occasion.notes],
         caveats=caveats(comparison),
         reproduce=plain(occasion.command, 4000),
         differences=_differences(comparison, main=True),
@@ -192,10 +194,12 @@ def _same(comparison: Comparison) -> str:
 
 
 def _marks(comparison: Comparison) -> list[dict[str, Any]]:
-    """The key of the charts: a name, its colour and its dash."""
+    """The keys of the charts: a name, its colour, its dash and its shape."""
+    shapes = list(SHAPES.values())
     return [
         {"label": label, "colour": number % COLOURS + 1,
-         "dash": " ".join(map(str, DASHES[number % len(DASHES)]))}
+         "dash": " ".join(map(str, DASHES[number % len(DASHES)])),
+         "shape": shapes[number % len(shapes)]}
         for number, label in enumerate(comparison.labels)
     ]  # fmt: skip
 
@@ -222,7 +226,7 @@ def _verdict(comparison: Comparison, run: Run, directory: Path) -> dict[str, Any
     return {
         "tone": "doubt" if allowed else TONES.get(measured.verdict, "doubt"),
         "glyph": GLYPHS.get(measured.verdict, "?"),
-        "word": measured.verdict + (", as it may be" if allowed else ""),
+        "word": measured.verdict + (", not promised" if allowed else ""),
         "reason": "" if measured.verdict == "valid" else measured.reason,
         "operations": plural(measured.operations, "operation"),
         "href": quote(page) if (measured.directory / "report.html").is_file() else "",
@@ -293,7 +297,7 @@ def _faults(comparison: Comparison) -> list[dict[str, Any]]:
         for fault in run.measured.faults:
             by_name.setdefault(fault.name, {}).setdefault(run.label, []).append(fault)
     return [
-        {"name": name, "count": max(map(len, systems.values())),
+        {"name": name, "count": plural(max(map(len, systems.values())), "time"),
          "cells": [_suffered(systems.get(label, [])) for label in comparison.labels]}
         for name, systems in sorted(by_name.items())
     ]  # fmt: skip

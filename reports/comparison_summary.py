@@ -13,7 +13,9 @@ KEYS = ("throughput.", "latency.read.p50", "latency.write.p50", "kept.", "recove
 def summarize_comparison(comparison: Comparison, occasion: Occasion, page: Path) -> str:
     """The last words, without a newline at the end."""
     lines = [f"{GLYPHS[comparison.verdict]} {headline(comparison)}"]
-    lines += [f"  {sentence}" for sentence in (*unpromised(comparison), *occasion.failed)]
+    lines += [
+        f"  {sentence}" for sentence in (*unpromised(comparison), *occasion.failed, *occasion.notes)
+    ]
     lines += [f"  {occasion.cut}"] if occasion.cut else []
     for compared in comparison.compared:
         if compared.figure.key.startswith(KEYS):
@@ -22,5 +24,5 @@ def summarize_comparison(comparison: Comparison, occasion: Occasion, page: Path)
                 for label, spread in compared.spreads.items()
             ]
             best = f"   best: {compared.best}" if compared.best else ""
-            lines.append(f"  {compared.figure.label:<26} {', '.join(told)}{best}")
+            lines.append(f"  {compared.figure.label:<32} {', '.join(told)}{best}")
     return "\n".join([*lines, f"  page       {page}", f"  again      {occasion.command}"])

@@ -58,7 +58,7 @@ class Figure:
             case "ns":
                 return duration(value)
             case "share":
-                return percent(value)
+                return percent(value) if value <= 1 else f"{value:.0%}".replace("%", " %")
             case "bytes":
                 return size(value)
             case _:
@@ -85,15 +85,16 @@ def figure_of(key: str) -> Figure:
             function, _, percentile = rest.rpartition(".")
             word = {"p50": "median"}.get(percentile, percentile)
             main = percentile != "p90"
-            return Figure(key, f"{function}, {word}", GROUPS[1], "ns", "less", main)
+            return Figure(key, f"Latency of {function}, {word}", GROUPS[1], "ns", "less", main)
         case "kept":
-            return Figure(key, f"Throughput kept, {rest}", GROUPS[2], "share", "more")
+            return Figure(key, f"Throughput kept during {rest}", GROUPS[2], "share", "more")
         case "answered":
-            return Figure(key, f"Answered, {rest}", GROUPS[2], "share", "more", False)
+            return Figure(key, f"Answered during {rest}", GROUPS[2], "share", "more", False)
         case "silence":
-            return Figure(key, f"Silence, {rest}", GROUPS[2], "ns", "less")
+            return Figure(key, f"Silence during {rest}", GROUPS[2], "ns", "less")
         case "recovery":
-            return Figure(key, f"Recovery, {rest}", GROUPS[3], "ns", "less")
+            of = "of" if rest == "every node" else "after"
+            return Figure(key, f"Recovery {of} {rest}", GROUPS[3], "ns", "less")
         case "cost":
             words = {"messages_sent": "Messages", "bytes_sent": "Bytes", "fsyncs": "Fsyncs"}
             unit = "bytes" if rest == "bytes_sent" else "count"

@@ -46,7 +46,8 @@ def size(count_bytes: float) -> str:
     """Bytes in binary units: "7.7 GiB"."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if count_bytes < 1024:
-            return f"{count_bytes:.3g} {unit}"
+            # Three digits; four where they are whole, which would else be written as 1e+03.
+            return f"{count_bytes:.{4 if count_bytes >= 999.5 else 3}g} {unit}"
         count_bytes /= 1024
     return f"{count_bytes:.3g} TiB"
 

@@ -1,0 +1,80 @@
+"""The page of a comparison in Chromium: quiet, within 390 pixels, in both schemes."""
+
+import itertools
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from reports.comparison import compare
+from reports.comparison_page import Occasion, render_comparison
+from tests.reports.compared_runs import made
+from tests.reports.sample_runs import MARKUP
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
+]
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four systems, one of them with a hostile name, in three repeats."""
+    runs = [
+        made(system, seed,
+             {"throughput.overall": 100.0 * place + seed, "latency.read.p99": 1e6 * place + seed,
+              "kept.kill": 0.2 * place, "recovery.kill": 3e7 + seed, "cost.fsyncs": 1.0 * place})
+        for place, system in enumerate(["raft", "paxos", "ring", MARKUP], start=1)
+        for seed in (1, 2, 3)
+    ]  # fmt: skip
+    folder = tmp_path_factory.mktemp("comparison")
+    return render_comparison(
+        compare(runs, Random(1), {}), Occasion("labrys compare", "2026"), folder
+    )
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark"), (390, "light")])
+def test_the_page_opens_quietly_and_fits(browser: Any, path: Path, width: int, scheme: str):
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, has_touch=width < 500
+    )
+    page = context.new_page()
+    complaints: list[str] = []
+    requests: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("dialog", lambda dialog: complaints.append(dialog.message))
+    page.goto(path.as_uri())
+    page.wait_for_function(
+        "[...document.querySelectorAll('[data-chart]')].every(e => e.dataset.drawn)"
+    )
+    assert page.locator("canvas").count() == 7
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for landmark in ("main", "header", "nav", "footer"):
+        assert page.locator(landmark).count() == 1
+    levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3')].map(h => +h.tagName[1])")
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    assert page.locator("img").count() == 0
+    assert MARKUP in page.locator("tbody td >> nth=3").get_attribute("data-name")
+    context.close()
+    assert complaints == []
+    assert [url for url in requests if not url.startswith(("file:", "data:,"))] == []
+    assert len([url for url in requests if url.startswith("file:")]) == 1
