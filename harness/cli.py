@@ -298,15 +298,16 @@ app.command()(serve)
 
 @app.command()
 def report(
-    paths: Annotated[list[Path], typer.Argument(help="Run directories.")],
+    paths: Annotated[list[Path], typer.Argument(help="Directories of runs, or of nights.")],
 ) -> None:
-    """Write the report of stored runs anew."""
+    """Write the page of stored runs, or nights, anew."""
+    from reports.night import rewrite
     from reports.page import render
     from reports.stored import NotARun
 
     for path in paths:
         try:
-            print(render(path))
+            print(rewrite(path) if (path / "night.json").is_file() else render(path))
         except NotARun as error:
             raise UsageError(str(error)) from error
 

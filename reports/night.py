@@ -41,6 +41,13 @@ RUNS_MAX = 12
 """So many runs of a cell are listed; all are in night.json."""
 
 
+def rewrite(directory: Path) -> Path:
+    """Write a stored night's page anew and return its path; `NotARun` where there is no night."""
+    path = directory / "index.html"
+    path.write_bytes(render_night(directory))
+    return path
+
+
 def render_night(directory: Path) -> bytes:
     """The page of the night that a directory holds; raises `reports.stored.NotARun` for none."""
     night = read_night(directory)

@@ -13,7 +13,7 @@ import pytest
 
 from reports.junit import junit
 from reports.markdown import markdown
-from reports.night import render_night
+from reports.night import render_night, rewrite
 from reports.stored import NotARun
 from reports.trend import render_trend
 
@@ -203,6 +203,11 @@ def test_nothing_that_is_not_green_passes_in_junit() -> None:
         "labrys.local raft · kill": ["error"],
         "labrys.seeds that failed before raft · local · kill · seed 7": [],
     }
+
+
+def test_a_stored_night_is_written_anew(tmp_path: Path) -> None:
+    page = rendered(tmp_path, RED)
+    assert rewrite(tmp_path).read_text() == page
 
 
 def test_a_directory_that_is_no_night(tmp_path: Path) -> None:
