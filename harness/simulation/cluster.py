@@ -123,13 +123,14 @@ class SimulatedCluster(Cluster):
             if self.tape is not None:
                 self.tape.answered(message, connection.process, takes_ns)
 
-    def check_invariants(self) -> None:
-        """Look at the whole cluster; what is broken first is a finding."""
+    def check_invariants(self, changed: Node | None = None) -> None:
+        """Look at the whole cluster, or at what a node changed; what is broken first is a finding.
+        """
         if self._invariants is None or self.findings:
             return
         live = [place.node for place in self.places.values() if place.node is not None]
         try:
-            self._invariants.check(live)
+            self._invariants.check(live, changed)
         except AssertionError as error:
             self.findings.append(f"an invariant of the cluster is broken: {error}")
             if self.tape is not None and self.tape.stops_at_finding:

@@ -45,10 +45,10 @@ class SimulatedNode:
         disk: Disk,
         random: Random,
         trace: Trace,
-        persisted: Callable[[], None],
+        persisted: Callable[[Node], None],
         number: int,
     ) -> None:
-        """`persisted` is called after each step that persisted something."""
+        """`persisted` is called with the node after each step that persisted something."""
         self.name = name
         self.disk = disk
         self.node: Node | None = None
@@ -202,7 +202,7 @@ class SimulatedNode:
                 self._timers.pop(effect.name, None)  # type: ignore[union-attr]
         self._steps.append((moment_ns, self.name, about, source))
         if persists:
-            self._persisted()
+            self._persisted(node)
         if self.dies_after is not None:
             self.kill()
         elif persists and not self._turn_due:

@@ -54,9 +54,12 @@ class Invariants:
         self._votes: dict[int, dict[Ballot, _Voted]] = {}
         self._seen: dict[NodeId, _Seen] = {}
 
-    def check(self, nodes: Iterable[State]) -> None:
-        """Raise `AssertionError` if the nodes that are now alive break a property."""
-        nodes = tuple(nodes)
+    def check(self, nodes: Iterable[State], changed: State | None = None) -> None:
+        """Raise `AssertionError` if the nodes that are now alive break a property.
+
+        Where only one of them has `changed` since the last call, it alone is looked at anew.
+        """
+        nodes = tuple(nodes) if changed is None else (changed,)
         for node in nodes:
             seen = self._seen_of(node)
             self._check_promise(node, seen)

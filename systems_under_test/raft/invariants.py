@@ -58,10 +58,13 @@ class Invariants:
         self._replayed = (0, KeyValueMachine())
         """A machine to which the first so many committed entries were applied."""
 
-    def check(self, nodes: Iterable[State]) -> None:
-        """Raise `AssertionError` if the nodes that are now alive break a property."""
+    def check(self, nodes: Iterable[State], changed: State | None = None) -> None:
+        """Raise `AssertionError` if the nodes that are now alive break a property.
+
+        Where only one of them has `changed` since the last call, it alone is looked at anew.
+        """
         nodes = tuple(nodes)
-        for node in nodes:
+        for node in nodes if changed is None else (changed,):
             seen = self._seen.get(node.node_id)
             if seen is None or seen.node is not node:
                 seen = self._seen[node.node_id] = _Seen(node)

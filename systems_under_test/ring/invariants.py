@@ -39,10 +39,13 @@ class Invariants:
         self._values: dict[tuple[str, Stamp, Stamp], Copy] = {}
         self._seen: dict[NodeId, _Seen] = {}
 
-    def check(self, nodes: Iterable[Epochs]) -> None:
-        """Raise `AssertionError` if the nodes that are now alive break a property."""
+    def check(self, nodes: Iterable[Epochs], changed: Epochs | None = None) -> None:
+        """Raise `AssertionError` if the nodes that are now alive break a property.
+
+        Where only one of them has `changed` since the last call, it alone is looked at anew.
+        """
         nodes = tuple(nodes)
-        for node in nodes:
+        for node in nodes if changed is None else (changed,):
             seen = self._seen.get(node.node_id)
             if seen is None or seen.node is not node or seen.epoch != node.epoch:
                 if seen is not None and seen.node is node:
