@@ -50,6 +50,9 @@ class Invariants:
         """By slot: what was known to be chosen, and the lowest ballot in which a quorum was seen to
         accept it."""
 
+        self._alone: dict[int, NodeId] = {}
+        """Slots whose only acceptor took the value for chosen as soon as it had accepted it."""
+
         self.leaders: dict[Ballot, NodeId] = {}
         self._votes: dict[int, dict[Ballot, _Voted]] = {}
         self._seen: dict[NodeId, _Seen] = {}
@@ -81,7 +84,19 @@ class Invariants:
         seen = self._seen.get(node.node_id)
         if seen is None or seen.node is not node:
             seen = self._seen[node.node_id] = _Seen(node)
+            self._forget_lost(node)
         return seen
+
+    def _forget_lost(self, node: State) -> None:
+        """What a lone acceptor took for chosen and lost in a crash was never told to anybody.
+
+        Messages wait until the vote is durable, but the node's own knowledge does not.
+        """
+        known = max(seen.node.chosen for seen in self._seen.values())
+        while len(self.chosen) > known and self._alone.get(len(self.chosen)) == node.node_id:
+            del self._alone[len(self.chosen)]
+            self._votes.pop(len(self.chosen), None)
+            self.chosen.pop()
 
     def _check_promise(self, node: State, seen: _Seen) -> None:
         assert node.promised >= seen.promised, (
@@ -130,6 +145,7 @@ class Invariants:
         """The lowest ballot in which a quorum accepted the value of that slot."""
         members = node.membership.at(slot)
         if members == (node.node_id,):
+            self._alone[slot] = node.node_id
             return node.promised  # A lone acceptor accepts and learns in one step.
         votes = self._votes.get(slot, {})
         for ballot in sorted(votes):

@@ -54,6 +54,9 @@ class Invariants:
         self._origins: dict[tuple[int, int], tuple[Entry, int]] = {}
         """By index and term: the entry, and the term of the entry before it."""
 
+        self._alone: dict[int, NodeId] = {}
+        """Indices that a lone member committed as soon as it had appended the entry."""
+
         self._seen: dict[NodeId, _Seen] = {}
         self._replayed = (0, KeyValueMachine())
         """A machine to which the first so many committed entries were applied."""
@@ -68,6 +71,7 @@ class Invariants:
             seen = self._seen.get(node.node_id)
             if seen is None or seen.node is not node:
                 seen = self._seen[node.node_id] = _Seen(node)
+                self._forget_lost(node)
             if not seen.is_same(node):
                 self._check_log(node, seen)
                 self._check_commits(node, seen, nodes)
@@ -77,6 +81,16 @@ class Invariants:
         for node in nodes:
             if node.role is Role.LEADER:
                 self._check_leader(node)
+
+    def _forget_lost(self, node: State) -> None:
+        """What a lone member committed and lost in a crash was never told to anybody.
+
+        Messages wait until the entry is durable, but the node's own knowledge does not.
+        """
+        known = max(node.log.last_index, *(seen.node.commit_index for seen in self._seen.values()))
+        while len(self.committed) > known and self._alone.get(len(self.committed)) == node.node_id:
+            del self._alone[len(self.committed)]
+            self.committed.pop()
 
     def _check_leader(self, node: State) -> None:
         if node.term not in self.leaders:
@@ -158,6 +172,8 @@ class Invariants:
             index -= 1
         for entry in reversed(new):
             self.committed.append((entry, node.term))
+            if node.members.voters == (node.node_id,):
+                self._alone[len(self.committed)] = node.node_id
             for leader in nodes:
                 if leader.role is Role.LEADER:
                     self._check_completeness(leader, len(self.committed))
