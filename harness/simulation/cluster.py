@@ -124,7 +124,7 @@ class SimulatedCluster(Cluster):
                 self.tape.answered(message, connection.process, takes_ns)
 
     def check_invariants(self, changed: Node | None = None) -> None:
-        """Look at the whole cluster, or at what a node changed; what is broken first is a finding."""
+        """Look at the cluster, or at what a node changed; what is broken first is a finding."""
         if self._invariants is None or self.findings:
             return
         live = [place.node for place in self.places.values() if place.node is not None]
