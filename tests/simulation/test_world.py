@@ -204,7 +204,7 @@ def place_of(world: World, number: int = 0) -> tuple[VirtualClock, SimulatedNode
         Disk(Random(1), torn=False),
         Random(1),
         Trace(keep=False),
-        lambda: None,
+        lambda _: None,
         number,
     )
     place.elsewhere = lambda message: sent.append(clock.now_ns())
