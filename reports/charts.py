@@ -93,7 +93,7 @@ def _latency(columns: Columns, faults: alt.Chart, time: alt.X, end_s: float) -> 
         .mark_line(style="percentile", interpolate="step-after")
         .encode(x=time, y=milliseconds, strokeDash=_dash())
     )
-    return _finish([faults, scatter, lines], 260)
+    return finish([faults, scatter, lines], 260)
 
 
 def _dash() -> alt.StrokeDash:
@@ -158,10 +158,10 @@ def _throughput(columns: Columns, faults: alt.Chart, time: alt.X, end_s: float) 
             order="order:Q",
         )
     )
-    return _finish([areas, faults], 180)
+    return finish([areas, faults], 180)
 
 
-def _finish(layers: list[alt.Chart], height: int) -> dict[str, Any]:
+def finish(layers: list[alt.Chart], height: int) -> dict[str, Any]:
     chart = alt.layer(*layers).properties(
         width="container", height=height, background="transparent"
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import altair as alt
 
-from reports.charts import _finish as finish
+from reports.charts import finish
 from reports.comparison import Comparison, Run
 
 REPEATS_MAX = 10

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from reports.assets import environment, policy, source, vega
 from reports.comparison import (
     DECIDED,
     Compared,
@@ -28,12 +29,8 @@ from reports.comparison import (
 from reports.comparison_charts import DASHES, REPEATS_MAX, SHAPES, comparison_charts
 from reports.figures import GROUPS, NOTES
 from reports.measures import MeasuredFault
-from reports.page import _environment as environment
-from reports.page import _policy as policy
-from reports.page import _source as source
-from reports.page import _vega as vega
 from reports.sections import GLYPHS
-from reports.sections import _setting as setting_told
+from reports.sections import setting as setting_told
 from reports.stored import find
 from reports.wording import duration, percent, plain, plural
 
@@ -113,7 +110,7 @@ def _run_json(run: Run, directory: Path) -> dict[str, Any]:
 
 def _page(comparison: Comparison, occasion: Occasion, directory: Path) -> bytes:
     charts = comparison_charts(comparison)
-    scripts = [source("comparison.js")]
+    scripts = [source("shared.js") + source("comparison.js")]
     if charts:
         scripts.insert(0, vega())
     page = environment().get_template("comparison.html.j2").render(

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from reports.assets import environment, policy, source
 from reports.diagram import counterexample
 from reports.outcomes import (
     DOUBT,
@@ -28,9 +29,6 @@ from reports.outcomes import (
     row_name,
     runs_of,
 )
-from reports.page import _environment as environment
-from reports.page import _policy as policy
-from reports.page import _source as source
 from reports.stored import find, number
 from reports.wording import count, duration, plain, plural
 
@@ -60,7 +58,7 @@ def render_night(directory: Path) -> bytes:
     before = [_run(run) for run in runs.values() if run.get("corpus")]
     troubles = [item for item in bad_first([*before, *cells]) if item["tone"] != GOOD]
     sentence = plain(night.get("sentence") or "", 1000)
-    script = source("night.js")
+    script = source("shared.js") + source("night.js")
     page = environment().get_template("night.html.j2").render(
         title=f"{glyph} {sentence}"[:120],
         glyph=glyph,

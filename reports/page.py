@@ -5,20 +5,15 @@ policy forbids everything else. Texts from histories, logs and configurations ar
 Jinja escapes them, and the scripts show them as text only.
 """
 
-import hashlib
-import json
 import os
-from base64 import b64encode
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import vl_convert
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from checker.statistics import summarize
 from reports import sections, wording
+from reports.assets import environment, policy, source, vega
 from reports.charts import charts
 from reports.diagram import counterexample
 from reports.lamport import lamport
@@ -26,8 +21,6 @@ from reports.stored import StoredRun, find, objects, read_run
 from reports.timeline import DRAWN_MAX, timeline
 
 PAGE_BYTES_MAX = 5_000_000
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(run_directory: Path) -> Path:
@@ -97,61 +90,17 @@ def _fill(stored: StoredRun, context: dict[str, Any], drawn_max: int) -> bytes:
     ]
     leaders = sections.leaders(stored)
     drawn = timeline(stored.history, marked, drawn_max, leaders) if len(stored.history) else None
-    scripts = [_source("timeline.js"), _source("page.js")]
+    scripts = [source("timeline.js"), source("shared.js") + source("page.js")]
     if context["charts"]:
-        scripts.insert(0, _vega())
-    template = _environment().get_template("page.html.j2")
+        scripts.insert(0, vega())
+    template = environment().get_template("page.html.j2")
     page = template.render(
         **context,
         timeline=drawn,
         data={"timeline": drawn.data if drawn else None, "charts": context["charts"]},
-        styles=Markup(_source("page.css")),
+        styles=Markup(source("page.css")),
         scripts=[Markup(script) for script in scripts],
-        policy=_policy(scripts),
+        policy=policy(scripts),
     )
     # A lone surrogate, which JSON may hold, has no form in UTF-8.
     return page.encode("utf-8", "replace")
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters["embed"] = embed
-    return environment
-
-
-def embed(data: Any) -> Markup:
-    """JSON that may stand inside a script element: no `<` can end the element or open a comment."""
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
-
-
-@cache
-def _vega() -> str:
-    """Vega, Vega-Lite and vega-embed as one script, from the files of vl-convert."""
-    script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return script.replace("</script", "<\\/script")
-
-
-@cache
-def _source(name: str) -> str:
-    """A style sheet or script of the page."""
-    return (TEMPLATES / name).read_text("utf-8")
-
-
-def _policy(scripts: list[str]) -> str:
-    """The page's content security policy: these scripts by their digests, and nothing from afar.
-
-    Vega compiles its expressions ('unsafe-eval') and writes styles, so these must be allowed.
-    """
-    digests = [
-        f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
-        for script in scripts
-    ]
-    return (
-        f"default-src 'none'; script-src {' '.join(digests)} 'unsafe-eval'; "
-        "style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-    )

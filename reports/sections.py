@@ -352,10 +352,10 @@ def _times(seconds: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _rows(items: Iterable[tuple[str, Any]]) -> list[tuple[str, str]]:
-    return [(plain(name, 120), _setting(data)) for name, data in list(items)[:ROWS_MAX]]
+    return [(plain(name, 120), setting(data)) for name, data in list(items)[:ROWS_MAX]]
 
 
-def _setting(data: Any) -> str:
+def setting(data: Any) -> str:
     if data is None:
         return "none"
     if isinstance(data, bool):

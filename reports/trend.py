@@ -14,11 +14,8 @@ from typing import Any
 import altair as alt
 from markupsafe import Markup
 
+from reports.assets import environment, policy, source, vega
 from reports.outcomes import DOUBT, GOOD, NIGHTS, amount
-from reports.page import _environment as environment
-from reports.page import _policy as policy
-from reports.page import _source as source
-from reports.page import _vega as vega
 from reports.stored import find, number
 from reports.wording import count, duration, plain
 
@@ -44,7 +41,7 @@ def render_trend(results: Path) -> bytes:
         if record.get("labrys") == "night" and find(record, str, "began") in shown
     }
     specifications = dict(_charts(runs, shown))
-    scripts = [vega(), source("page.js")] if specifications else []
+    scripts = [vega(), source("shared.js") + source("page.js")] if specifications else []
     page = environment().get_template("trend.html.j2").render(
         nights=[_night(night, verdicts.get(night), runs) for night in shown[: -ROWS_MAX - 1 : -1]],
         charts=[(name, _TITLES[name]) for name in specifications],

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -23,9 +22,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from reports.assets import environment, source
 from reports.browse import COLUMNS, VERDICTS, Query, Row, Store, select
 
-TEMPLATES = Path(__file__).parent / "templates"
 PAGE = 50
 """Rows on a page."""
 
@@ -106,15 +105,8 @@ class _Site:
         self._store = store
         self._recheck = recheck
         self._token = secrets.token_urlsafe(32)
-        environment = Environment(
-            loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
-            trim_blocks=True, lstrip_blocks=True,
-        )  # fmt: skip
-        environment.filters["address"] = lambda path: "/files/" + quote(path)
-        self._template = environment.get_template("store.html.j2")
-        self._style = "".join(
-            (TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "store.css")
-        )
+        self._template = environment().get_template("store.html.j2")
+        self._style = source("page.css") + source("store.css")
 
     async def index(self, request: Request) -> Response:
         """The list of runs."""
@@ -217,6 +209,7 @@ class _Site:
             "token": self._token,
             "root": str(self._store.root),
             "glyphs": GLYPHS,
+            "address": lambda path: "/files/" + quote(path),
         }
 
     def _page(self, context: dict[str, Any], status: int = 200) -> Response:

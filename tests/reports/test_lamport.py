@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from checker.history import FaultSpan, History, Operation, Outcome
+from reports.assets import environment
 from reports.lamport import HEIGHT_MAX, MESSAGES_MAX, Lamport, lamport
-from reports.page import _environment
 
 MS = 1_000_000
 
@@ -101,6 +101,6 @@ def test_texts_are_escaped(tmp_path: Path) -> None:
     bad = "</title><script>alert(1)</script>"
     messages = [message(bad, f"process {bad}", 5, 1, kind=bad, text=bad, lost=bad)]
     found = drawn(tmp_path, messages, marks=[{"node": bad, "time_ns": 1, "text": bad}])
-    page = _environment().get_template("lamport.html.j2").render(lamport=found)
+    page = environment().get_template("lamport.html.j2").render(lamport=found)
     assert "<script" not in page
     assert "&lt;script" in page

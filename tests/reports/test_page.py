@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from checker.history import History, Operation, Outcome
-from reports.page import PAGE_BYTES_MAX, embed, render
+from reports.assets import embed
+from reports.page import PAGE_BYTES_MAX, render
 from reports.stored import NotARun
 from reports.timeline import timeline
 from tests.reports.sample_runs import MARKUP, SAMPLES, standard
