@@ -15,17 +15,15 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from harness import options
 from harness.compare_command import compare
-from harness.errors import HarnessError, UsageError
+from harness.errors import FAILED, STATUS, USAGE, HarnessError, UsageError
 from harness.nightly.options import nightly
+from harness.options import AsJson, Store
 from harness.serve_command import serve
-
-USAGE, FAILED = 254, 255
 
 INTERRUPTED = 130
 """What Typer makes of a `KeyboardInterrupt`; to the caller it is one more run without a verdict."""
-
-STATUS = {"valid": 0, "invalid": 1, "unknown": 2}
 
 _ENVIRONMENT_TOLD = {
     "docker": "a Docker engine answers, so nodes run in containers",
@@ -40,64 +38,47 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Store = Annotated[Path, typer.Option(help="Where runs are kept.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a run or file.")]
-
 
 @app.command()
 def run(
     system: Annotated[str | None, typer.Argument(help="A name, or package.module:Class.")] = None,
-    workload: Annotated[str | None, typer.Option(help="What clients call.")] = None,
+    workload: options.Workload = None,
     environment: Annotated[
         str | None, typer.Option(help="auto, docker or local; auto takes docker if it answers.")
     ] = None,
-    faults: Annotated[
-        str | None, typer.Option(help="Families or single faults, with commas; or none.")
-    ] = None,
-    nodes: Annotated[int | None, typer.Option(help="Nodes of the cluster.")] = None,
-    spares: Annotated[int | None, typer.Option(help="Nodes beside them, to be added.")] = None,
-    clients: Annotated[int | None, typer.Option(help="Concurrent clients.")] = None,
-    time_limit: Annotated[float | None, typer.Option(help="Seconds of calls.")] = None,
-    rate: Annotated[
-        float | None, typer.Option(help="Operations a second; 0 is as fast as they go.")
-    ] = None,
+    faults: options.Faults = None,
+    nodes: options.Nodes = None,
+    spares: options.Spares = None,
+    clients: options.Clients = None,
+    time_limit: options.TimeLimit = None,
+    rate: options.Rate = None,
     seed: Annotated[int | None, typer.Option(help="Root of all randomness.")] = None,
-    values: Annotated[str | None, typer.Option(help="counters, repeated:N or documents.")] = None,
-    keys: Annotated[int | None, typer.Option(help="Keys in use at a time.")] = None,
-    operations_per_key: Annotated[
-        int | None, typer.Option(help="Calls until a key is retired.")
-    ] = None,
-    reads: Annotated[int | None, typer.Option(help="How many calls of 100 are reads.")] = None,
-    operation_timeout: Annotated[
-        float | None, typer.Option(help="Seconds for one operation.")
-    ] = None,
-    recovery_limit: Annotated[
-        float | None, typer.Option(help="Seconds after healing until every node must serve.")
-    ] = None,
-    check_time_limit: Annotated[float | None, typer.Option(help="Seconds for checking.")] = None,
+    values: options.Values = None,
+    keys: options.Keys = None,
+    operations_per_key: options.OperationsPerKey = None,
+    reads: options.Reads = None,
+    operation_timeout: options.OperationTimeout = None,
+    recovery_limit: options.RecoveryLimit = None,
+    check_time_limit: options.CheckTimeLimit = None,
     check_memory_limit: Annotated[int | None, typer.Option(help="MiB for checking.")] = None,
     check_online: Annotated[
         bool | None,
         typer.Option("--check-online", help="Judge meanwhile; stop at the first violation."),
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="Options from a TOML file.")] = None,
+    config: options.Config = None,
     store: Store = Path("store"),
     as_json: AsJson = False,
 ) -> None:
     """Start a cluster, drive clients and faults, judge the history, write the report."""
+    given = options.chosen(locals())
     from harness.conduct import conduct, new_seed, settle
     from harness.config import RunConfig
     from harness.progress import shown
 
-    given = dict(locals())
-    names = RunConfig.__dataclass_fields__
-    values_given = {name: given[name] for name in names if given.get(name) is not None}
-    if faults is not None:
-        values_given["faults"] = [word for word in faults.split(",") if word not in ("", "none")]
     base = RunConfig.read_toml(config) if config is not None else {}
-    chosen = RunConfig.from_values({"seed": new_seed(), **base, **values_given})
-    settled = settle(chosen)
-    if settled.environment != chosen.environment and not as_json:
+    asked = RunConfig.from_values({"seed": new_seed(), **base, **given})
+    settled = settle(asked)
+    if settled.environment != asked.environment and not as_json:
         _say(_ENVIRONMENT_TOLD[settled.environment])
     directory = conduct(settled, store, shown)
     raise typer.Exit(_judge_and_tell(directory.path, as_json, fresh=True))
@@ -106,18 +87,13 @@ def run(
 def _judge_and_tell(path: Path, as_json: bool, *, fresh: bool = False) -> int:
     """Judge a stored run, write its report, print the outcome, and return the exit status."""
     from checker.history import MalformedHistory
-    from harness.judge import judge
-    from harness.simulation.messages import keep_messages
+    from harness.judge_command import judge_and_render
     from harness.store import RunDirectory
-    from reports.page import render
 
     try:
-        result = judge(RunDirectory(path))
+        result = judge_and_render(RunDirectory(path), fresh=fresh)
     except MalformedHistory as error:
         raise UsageError(f"{path / 'history.jsonl'}: {error}") from error
-    if fresh:
-        keep_messages(RunDirectory(path))
-    render(path)
     if as_json:
         print(json.dumps(_outcome(path, result)))
     else:
@@ -235,22 +211,21 @@ def explore(
     seconds: Annotated[float, typer.Option(help="Stop after so long.")] = 3_600,
     shrink: Annotated[bool, typer.Option(help="Shrink what fails.")] = True,
     keep: Annotated[int, typer.Option(help="Failing seeds to store, of each kind.")] = 3,
-    nodes: Annotated[int | None, typer.Option(help="Else drawn for each seed.")] = None,
+    nodes: options.Drawn = None,
     spares: Annotated[int | None, typer.Option(help="Else drawn where members change.")] = None,
-    clients: Annotated[int | None, typer.Option(help="Else drawn for each seed.")] = None,
-    time_limit: Annotated[float | None, typer.Option(help="Else drawn for each seed.")] = None,
+    clients: options.Drawn = None,
+    time_limit: options.DrawnFloat = None,
     faults: Annotated[str | None, typer.Option(help="Else drawn for each seed.")] = None,
-    rate: Annotated[float | None, typer.Option(help="Else drawn for each seed.")] = None,
-    values: Annotated[str | None, typer.Option(help="counters, repeated:N or documents.")] = None,
-    keys: Annotated[int | None, typer.Option(help="Else drawn for each seed.")] = None,
-    workload: Annotated[str, typer.Option(help="What clients call.")] = "register",
-    executor: Annotated[
-        str | None, typer.Option(help="dask://HOST:PORT sends the runs to a Dask cluster.")
-    ] = None,
+    rate: options.DrawnFloat = None,
+    values: options.Values = None,
+    keys: options.Drawn = None,
+    workload: options.Workload = None,
+    executor: options.Executor = None,
     store: Store = Path("store"),
     as_json: AsJson = False,
 ) -> None:
     """Try many seeds in the simulator; store, shrink and explain what fails."""
+    given = options.chosen(locals())
     from harness.config import RunConfig
     from harness.executors import known_executor
     from harness.simulation.commands import explore as run_explore
@@ -259,14 +234,7 @@ def explore(
         raise UsageError("--seeds and --seconds must be above 0, --jobs from 0 to 256")
     if not 0 <= keep <= 1_000:
         raise UsageError(f"--keep cannot be {keep}; give a number from 0 to 1000")
-    given = {name: value for name, value in locals().items()
-             if name in ("nodes", "spares", "clients", "time_limit", "rate", "values", "keys")
-             and value is not None}  # fmt: skip
-    if faults is not None:
-        given["faults"] = [word for word in faults.split(",") if word not in ("", "none")]
-    base = RunConfig.from_values(
-        {"system": system, "environment": "simulated", "workload": workload, **given}
-    )
+    base = RunConfig.from_values({"environment": "simulated", **given})
     status = run_explore(
         base, frozenset(given), range(first_seed, first_seed + seeds),
         jobs or os.cpu_count() or 1, store,

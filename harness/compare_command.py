@@ -11,67 +11,50 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.errors import HarnessError, UsageError
+from harness import options
+from harness.errors import FAILED, STATUS, HarnessError, UsageError
 
 if TYPE_CHECKING:
     from harness.compare import Planned
     from harness.config import RunConfig
     from reports.comparison_page import Occasion
 
-STATUS = {"valid": 0, "invalid": 1, "unknown": 2}
-FAILED = 255
 CUT = "The comparison was interrupted: it is of the runs that had ended by then."
 
 
 def compare(
     targets: Annotated[list[str], typer.Argument(help="Systems, or directories of stored runs.")],
     repeat: Annotated[int, typer.Option(help="Runs of each system.")] = 5,
-    workload: Annotated[str | None, typer.Option(help="What clients call.")] = None,
+    workload: options.Workload = None,
     environment: Annotated[
         str | None, typer.Option(help="auto, docker, local or simulated.")
     ] = None,
-    faults: Annotated[
-        str | None, typer.Option(help="Families or single faults, with commas; or none.")
-    ] = None,
-    nodes: Annotated[int | None, typer.Option(help="Nodes of the cluster.")] = None,
-    spares: Annotated[int | None, typer.Option(help="Nodes beside them, to be added.")] = None,
-    clients: Annotated[int | None, typer.Option(help="Concurrent clients.")] = None,
-    time_limit: Annotated[float | None, typer.Option(help="Seconds of calls in a run.")] = None,
-    rate: Annotated[
-        float | None, typer.Option(help="Operations a second; 0 is as fast as they go.")
-    ] = None,
+    faults: options.Faults = None,
+    nodes: options.Nodes = None,
+    spares: options.Spares = None,
+    clients: options.Clients = None,
+    time_limit: options.TimeLimit = None,
+    rate: options.Rate = None,
     seed: Annotated[int | None, typer.Option(help="Of the first repeat; the next add one.")] = None,
-    reads: Annotated[int | None, typer.Option(help="How many calls of 100 are reads.")] = None,
-    values: Annotated[str | None, typer.Option(help="counters, repeated:N or documents.")] = None,
-    keys: Annotated[int | None, typer.Option(help="Keys in use at a time.")] = None,
-    operations_per_key: Annotated[
-        int | None, typer.Option(help="Calls until a key is retired.")
-    ] = None,
-    operation_timeout: Annotated[
-        float | None, typer.Option(help="Seconds for one operation.")
-    ] = None,
-    recovery_limit: Annotated[
-        float | None, typer.Option(help="Seconds after healing until every node must serve.")
-    ] = None,
-    check_time_limit: Annotated[float | None, typer.Option(help="Seconds for each check.")] = None,
-    config: Annotated[Path | None, typer.Option(help="Options from a TOML file.")] = None,
-    store: Annotated[Path, typer.Option(help="Where runs and the comparison are kept.")] = Path(
-        "store"
-    ),
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    reads: options.Reads = None,
+    values: options.Values = None,
+    keys: options.Keys = None,
+    operations_per_key: options.OperationsPerKey = None,
+    operation_timeout: options.OperationTimeout = None,
+    recovery_limit: options.RecoveryLimit = None,
+    check_time_limit: options.CheckTimeLimit = None,
+    config: options.Config = None,
+    store: options.Store = Path("store"),
+    as_json: options.AsJson = False,
 ) -> None:
     """Put systems side by side: the same calls and faults on each, or runs that are stored."""
+    given = options.chosen(locals())
     from harness.conduct import new_seed
     from harness.config import RunConfig
 
-    given = dict(locals())
-    names = RunConfig.__dataclass_fields__
-    options = {name: given[name] for name in names if given.get(name) is not None}
-    if faults is not None:
-        options["faults"] = [word for word in faults.split(",") if word not in ("", "none")]
     if are_runs(targets):
         raise typer.Exit(_compare_stored([Path(target) for target in targets], store, as_json))
-    base = {"seed": new_seed(), **(RunConfig.read_toml(config) if config else {}), **options}
+    base = {"seed": new_seed(), **(RunConfig.read_toml(config) if config else {}), **given}
     raise typer.Exit(_compare_systems(targets, base, repeat, store, as_json))
 
 
@@ -133,15 +116,11 @@ def _compare_stored(paths: Sequence[Path], store: Path, as_json: bool) -> int:
 def conduct_and_judge(config: "RunConfig", store: Path) -> Path:
     """One run as `labrys run` does it: its directory, with verdict and report."""
     from harness.conduct import conduct
-    from harness.judge import judge
+    from harness.judge_command import judge_and_render
     from harness.progress import shown
-    from harness.simulation.messages import keep_messages
-    from reports.page import render
 
     directory = conduct(config, store, shown)
-    judge(directory)
-    keep_messages(directory)
-    render(directory.path)
+    judge_and_render(directory, fresh=True)
     return directory.path
 
 

@@ -1,9 +1,16 @@
-"""The harness's errors. Every message is one sentence or two, and ends with what to do.
+"""The harness's errors and the exit statuses of its commands.
+
+Every message is one sentence or two, and ends with what to do.
 
 HarnessError            the harness or its environment failed: exit status 255
   EnvironmentFailed     nodes could not be started, reached or controlled
 UsageError              wrong arguments, files or names: exit status 254
 """
+
+STATUS = {"valid": 0, "invalid": 1, "unknown": 2}
+"""The exit status that tells a verdict."""
+
+USAGE, FAILED = 254, 255
 
 
 class HarnessError(Exception):

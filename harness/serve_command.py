@@ -63,13 +63,11 @@ def _names(host: str, address: str, port: int) -> list[str] | None:
 def _recheck(directory: Path) -> str:
     """Judge the run in a directory again and render its page; why that failed, if it did."""
     from checker.history import MalformedHistory
-    from harness.judge import judge
+    from harness.judge_command import judge_and_render
     from harness.store import RunDirectory
-    from reports.page import render
 
     try:
-        judge(RunDirectory(directory))
-        render(directory)
+        judge_and_render(RunDirectory(directory), fresh=False)
     except (HarnessError, UsageError, MalformedHistory, ValueError, OSError) as error:
         return str(error).rstrip(".")
     return ""

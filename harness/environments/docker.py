@@ -343,9 +343,9 @@ class DockerCluster(TcpCluster):
             try:
                 action(api, self._containers[node])
             except APIError:
-                # A node that has ended by itself is a crash, which `crashes` tells. One that the
-                # engine could not start is none, and must not be taken for one.
-                if what == "start" or not self._ended(node):
+                # A node that has ended by itself is a crash, which `crashes` tells. One that was
+                # down before, and that the engine could not start, is none.
+                if not self._states[node].running or not self._ended(node):
                     raise
 
         with engine_errors(f"{what} {', '.join(nodes)}"):

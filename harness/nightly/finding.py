@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.errors import FAILED
 from harness.executors import WORKERS_DIED
 from harness.nightly.job import Ended, again
 from harness.nightly.outcome import Outcome
@@ -13,8 +14,6 @@ from harness.nightly.schedule import Job
 
 STRONG_SHARE = 0.1
 """A campaign in which fewer seeds than this could have shown a violation is none."""
-
-_ENVIRONMENT_STATUS = 255
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def _no_answer(ended: Ended) -> tuple[Outcome, str]:
         return Outcome.KILLED, f"killed by {name} after {ended.took_s:.0f} s"
     if last.startswith(WORKERS_DIED):
         return Outcome.KILLED, last
-    if ended.status == _ENVIRONMENT_STATUS:
+    if ended.status == FAILED:
         return Outcome.ENVIRONMENT, last
     memory = "out of memory: " if "MemoryError" in last else ""
     return Outcome.KILLED, f"{memory}ended without a verdict, with status {ended.status}: {last}"

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from harness.errors import UsageError
+from harness.options import Executor, Store
 
 
 def nightly(
@@ -23,13 +24,11 @@ def nightly(
     corpus: Annotated[
         Path | None, typer.Option(help="Seeds that once failed; else in the store.")
     ] = None,
-    executor: Annotated[
-        str | None, typer.Option(help="dask://HOST:PORT sends simulated runs to a Dask cluster.")
-    ] = None,
+    executor: Executor = None,
     print_plan: Annotated[
         bool, typer.Option("--print-plan", help="Print the default plan and end.")
     ] = False,
-    store: Annotated[Path, typer.Option(help="Where runs are kept.")] = Path("store"),
+    store: Store = Path("store"),
 ) -> None:
     """Run a matrix of systems, faults and environments within a budget; write the night's pages."""
     from harness.conduct import new_seed

@@ -8,6 +8,9 @@ system; nor does one that is `UNKNOWN`. None of these is a pass.
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
+from harness.errors import FAILED
+from harness.errors import STATUS as VERDICT
+
 
 class Outcome(StrEnum):
     """Of a run or a cell. `CAUGHT` and `MISSED` are for canaries."""
@@ -23,8 +26,8 @@ class Outcome(StrEnum):
     NOT_RUN = "not run"
 
 
-GREEN, RED, UNKNOWN, FAILED = 0, 1, 2, 255
-"""Exit statuses of a night, as those of a run."""
+GREEN, RED, UNKNOWN = VERDICT["valid"], VERDICT["invalid"], VERDICT["unknown"]
+"""Exit statuses of a night, as those of a run; `FAILED` is the fourth."""
 
 STATUS = {
     Outcome.PASS: GREEN,

@@ -15,14 +15,12 @@ from rich.text import Text
 from harness.config import RunConfig
 from harness.errors import HarnessError
 from harness.executors import WORKERS_DIED, dask_executor
-from harness.judge import judge
+from harness.judge_command import judge_and_render
 from harness.simulation.campaign import Campaign, Seed, run_campaign
-from harness.simulation.messages import keep_messages
 from harness.simulation.scenario import swarm
 from harness.simulation.shrink import shrink, told
 from harness.simulation.simulate import Simulated, simulate
 from harness.simulation.stored import replay, store_run
-from reports.page import render
 
 SHRINK_S = 60.0
 STORED_MAX = 3
@@ -218,9 +216,7 @@ def store_and_render(
     beside = {} if origin is None else {"shrunk_from": str(origin)}
     safe = label.replace(":", ".").replace("/", ".")
     directory = store_run(store, simulated, safe, beside=beside)
-    judge(directory)
-    keep_messages(directory)
-    render(directory.path)
+    judge_and_render(directory, fresh=True)
     return directory.path
 
 

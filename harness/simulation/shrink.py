@@ -27,8 +27,8 @@ OTHER_DICE = 30
 EVENTS = ("blinks", "clogs", "jumps", "disk_failures", "damages")
 """The troubles of a world that come at moments of their own."""
 
-PAIRS_UP_TO = 16
-"""Calls up to which every pair of them is tried without."""
+FEW_CALLS = 16
+"""Up to so many calls, steps are taken that try each of them, or each pair, in many ways."""
 
 
 @dataclass
@@ -110,7 +110,7 @@ class Shrinker:
         """As above, of a few calls also with other seeds: a calmer world rolls its dice anew."""
         if self._accept(scenario):
             return True
-        return len(self._script()) <= PAIRS_UP_TO and any(
+        return len(self._script()) <= FEW_CALLS and any(
             self._accept(replace(scenario, config=replace(scenario.config, seed=seed)))
             for seed in range(OTHER_DICE)
         )
@@ -201,7 +201,7 @@ class Shrinker:
 
     def _pairs(self) -> None:
         """Take two calls at once, where few are left: one may be needed only by the other."""
-        taken = len(self._script()) <= PAIRS_UP_TO
+        taken = len(self._script()) <= FEW_CALLS
         while taken:
             script = self._script()
             taken = any(
@@ -248,8 +248,10 @@ class Shrinker:
     def _one_fault(self) -> None:
         """Let one fault, from some time before the first call on, stand for all the trouble."""
         scenario, script = self.best.scenario, self._script()
-        trouble = len(scenario.schedule) + (scenario.world != CALM) + (scenario.core is not None)
-        if (trouble < 2 and scenario.world == CALM) or not 0 < len(script) <= PAIRS_UP_TO:
+        faults = len(scenario.schedule) + (scenario.core is not None)
+        if scenario.world == CALM and faults < 2:
+            return
+        if not 0 < len(script) <= FEW_CALLS:
             return
         first_ns, end_ns = script[0].at_ns, scenario.config.time_limit_ns
         for fault in FAULTS.values():

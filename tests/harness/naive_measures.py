@@ -113,9 +113,9 @@ class Naive:
             ]
             recoveries += [min(after) - end] if after else []
         outside = self.rates()["throughput.outside"]
-        return {
+        asked = {f"answered.{family}": answered / invoked} if invoked else {}
+        return asked | {
             f"kept.{family}": done * S / length / outside,
-            f"answered.{family}": answered / invoked,
             f"silence.{family}": sum(silences) / len(silences),
             f"recovery.{family}": sum(recoveries) / len(recoveries),
         }

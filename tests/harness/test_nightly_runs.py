@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.nights import Done, environ, night, plan
+from tests.processes import start
 
 pytestmark = pytest.mark.local
 
@@ -140,12 +141,8 @@ def test_runs_that_are_killed_are_told(tmp_path: Path) -> None:
 
 def test_an_interrupted_night_writes_its_pages(tmp_path: Path) -> None:
     store = tmp_path / "store"
-    command = [sys.executable, "-m", "harness", "nightly", str(plan(tmp_path)), "--budget", "60s",
-               "--store", str(store), "--jobs", "1"]  # fmt: skip
-    # A shell starts jobs in the background with SIGINT ignored, and children inherit that.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    process = subprocess.Popen(command, env=environ(), stderr=subprocess.PIPE, text=True)
-    signal.signal(signal.SIGINT, before)
+    words = ["nightly", str(plan(tmp_path)), "--budget", "60s", "--store", str(store)]
+    process = start([*words, "--jobs", "1"], tmp_path)
     results = store / "nightly" / "results.jsonl"
     until = time.monotonic() + 60
     while not results.exists() and time.monotonic() < until:

@@ -17,6 +17,7 @@ from checker.history import History
 from harness.environments.docker import engine_answers
 from harness.environments.owner import Owner, process_began, this_process
 from tests.harness.marks import things_of
+from tests.processes import start
 
 ROOT = Path(__file__).parents[2]
 LABRYS = [sys.executable, "-m", "harness"]
@@ -54,17 +55,7 @@ def labrys(line: str, folder: Path, status: int = 0) -> tuple[str, str]:
 @contextlib.contextmanager
 def begun(line: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], Owner, Path]]:
     """Start the command; the process, its mark and its history, once calls are being made."""
-    # A shell starts jobs in the background with SIGINT ignored, and children inherit that.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    harness = subprocess.Popen(
-        [*LABRYS, *line.split()],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    signal.signal(signal.SIGINT, before)
+    harness = start(line.split(), folder)
     here = this_process("")
     owner = Owner("", here.host, here.boot, harness.pid, process_began(harness.pid))
     try:

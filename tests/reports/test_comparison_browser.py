@@ -1,8 +1,6 @@
 """The page of a comparison in Chromium: quiet, within 390 pixels, in both schemes."""
 
 import itertools
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,12 +12,7 @@ from reports.comparison_page import Occasion, render_comparison
 from tests.reports.compared_runs import made
 from tests.reports.sample_runs import MARKUP
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
-]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
@@ -36,17 +29,6 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return render_comparison(
         compare(runs, Random(1), {}), Occasion("labrys compare", "2026"), folder
     )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark"), (390, "light")])

@@ -3,7 +3,6 @@
 import html
 import json
 import re
-import shutil
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
@@ -266,35 +265,25 @@ def test_the_trend_of_no_night(tmp_path: Path) -> None:
     assert "No night has been recorded yet" in words(render_trend(tmp_path / "none").decode())
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-
 @pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
-def test_pages_fit_a_phone_and_complain_of_nothing(tmp_path: Path) -> None:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+def test_pages_fit_a_phone_and_complain_of_nothing(browser: Any, tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text(rendered(tmp_path, RED))
     results = tmp_path / "results.jsonl"
     results.write_text("\n".join(map(json.dumps, RED["runs"])))
     (tmp_path / "trend.html").write_bytes(render_trend(results))
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        for name in ("index.html", "trend.html"):
-            for scheme in ("light", "dark"):
-                context = browser.new_context(
-                    viewport={"width": 390, "height": 844}, color_scheme=scheme
-                )
-                page = context.new_page()
-                complaints: list[str] = []
-                page.on("console", lambda message, to=complaints: to.append(message.text))
-                page.on("pageerror", lambda error, to=complaints: to.append(str(error)))
-                page.goto((tmp_path / name).as_uri())
-                page.wait_for_function(
-                    "[...document.querySelectorAll('[data-chart]')].every(e => e.dataset.drawn)"
-                )
-                width = page.evaluate("document.documentElement.scrollWidth")
-                assert (name, width, complaints) == (name, 390, [])
-                context.close()
-        browser.close()
+    for name in ("index.html", "trend.html"):
+        for scheme in ("light", "dark"):
+            context = browser.new_context(
+                viewport={"width": 390, "height": 844}, color_scheme=scheme
+            )
+            page = context.new_page()
+            complaints: list[str] = []
+            page.on("console", lambda message, to=complaints: to.append(message.text))
+            page.on("pageerror", lambda error, to=complaints: to.append(str(error)))
+            page.goto((tmp_path / name).as_uri())
+            page.wait_for_function(
+                "[...document.querySelectorAll('[data-chart]')].every(e => e.dataset.drawn)"
+            )
+            width = page.evaluate("document.documentElement.scrollWidth")
+            assert (name, width, complaints) == (name, 390, [])
+            context.close()

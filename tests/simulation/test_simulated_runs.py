@@ -17,6 +17,7 @@ from harness.simulation.scenario import Scenario, swarm
 from harness.simulation.shrink import shrink, told
 from harness.simulation.simulate import simulate
 from harness.simulation.world import CALM
+from tests.processes import start
 
 ROOT = Path(__file__).parents[2]
 LABRYS = [sys.executable, "-m", "harness"]
@@ -141,17 +142,8 @@ def test_explore_of_a_sound_system_says_what_finding_nothing_means(tmp_path: Pat
 
 
 def test_a_campaign_that_is_interrupted_stops_within_two_seconds(tmp_path: Path) -> None:
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    harness = subprocess.Popen(
-        [*LABRYS, "explore", "raft", "--seeds", "100000", "--jobs", "2"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    signal.signal(signal.SIGINT, before)
+    line = "explore raft --seeds 100000 --jobs 2"
+    harness = start(line.split(), tmp_path, start_new_session=True)
     try:
         time.sleep(4)
         assert harness.poll() is None

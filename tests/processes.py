@@ -1,0 +1,32 @@
+"""Starting the command under test as a person's shell would."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+
+
+def start(words: Sequence[str], folder: Path, **more: Any) -> subprocess.Popen[str]:
+    """Start `labrys` with these words in a folder; Ctrl-C reaches it.
+
+    A shell starts jobs in the background with SIGINT ignored, and children inherit that: so it is
+    heeded while the process is made.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "harness", *words],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **more,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
