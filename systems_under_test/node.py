@@ -119,18 +119,21 @@ Effect: TypeAlias = Send | SetTimer | CancelTimer | Persist | Compact
 class Watcher(Protocol):
     """Sees the nodes of one cluster again and again, and remembers what it needs."""
 
-    def check(self, nodes: Iterable[Any]) -> None:
-        """Raise `AssertionError` if the nodes that are alive break a property of the protocol."""
+    def check(self, nodes: Iterable[Any], changed: Any = None) -> None:
+        """Raise `AssertionError` if the nodes that are alive break a property of the protocol.
+
+        Where only one of them has `changed` since the last call, it alone need be looked at.
+        """
         ...
 
 
 class Node(ABC):
     """One replica: a deterministic function of its arguments and of the events it was given.
 
-    A system overrides the three handlers and `facts`, and calls `send`, `broadcast`, `set_timer`,
-    `cancel_timer`, `persist` and `compact`. Handlers never block, read a clock, or draw from
-    anything but `self.random`. An `AssertionError` out of a handler means that the protocol broke
-    an invariant of its own: drivers stop the node and report it as a finding.
+    A system overrides `set_up`, the three handlers and `facts`, and calls `send`, `broadcast`,
+    `set_timer`, `cancel_timer`, `persist` and `compact`. Handlers never block, read a clock, or
+    draw from anything but `self.random`. An `AssertionError` out of a handler means that the
+    protocol broke an invariant of its own: drivers stop the node and report it as a finding.
     """
 
     payloads: ClassVar[tuple[type[Payload], ...]] = ()
@@ -171,6 +174,13 @@ class Node(ABC):
         self.random = random
         self.now_ns = 0
         self._effects: list[Effect] = []
+        self.set_up()
+
+    def set_up(self) -> None:  # noqa: B027
+        """Set what the node holds before its first event; every layer lets the lower ones begin.
+
+        Node and peers are known by then. What is durable comes with `Started`.
+        """
 
     @final
     def step(self, event: Event, now_ns: int) -> list[Effect]:

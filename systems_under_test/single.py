@@ -8,12 +8,10 @@ is persisted before its answer is sent; the answer to a later read cannot overta
 either, so nobody sees a value that a crash could take back.
 """
 
-from collections.abc import Iterable
-from random import Random
 from typing import ClassVar
 
 from systems_under_test.kv import KeyValueMachine, objection
-from systems_under_test.node import Json, Message, Node, NodeId, Payload
+from systems_under_test.node import Json, Message, Node, Payload
 from systems_under_test.requests import ErrorCode, Refusal, Request
 
 
@@ -26,8 +24,8 @@ class Single(Node):
     def tolerated(cls, count: int) -> int:
         return 0
 
-    def __init__(self, node_id: NodeId, peers: Iterable[NodeId], random: Random) -> None:
-        super().__init__(node_id, peers, random)
+    def set_up(self) -> None:
+        super().set_up()
         self.primary = min((self.node_id, *self.peers))
         self.machine = KeyValueMachine()
 

@@ -10,9 +10,7 @@ the node, whatever has happened in between. In `OverwritingIfNotHigher` the node
 that asking and overwriting is one step; that changes nothing.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from random import Random
 from typing import ClassVar
 
 from systems_under_test.kv import equal, objection
@@ -51,8 +49,8 @@ class Overwriting(Node):
 
     payloads: ClassVar[tuple[type[Payload], ...]] = (Ask, Told, Overwrite)
 
-    def __init__(self, node_id: NodeId, peers: Iterable[NodeId], random: Random) -> None:
-        super().__init__(node_id, peers, random)
+    def set_up(self) -> None:
+        super().set_up()
         self.values: dict[str, tuple[int, Json]] = {}
 
     def on_start(self, stored: tuple[Payload, ...]) -> None:

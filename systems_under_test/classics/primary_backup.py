@@ -9,9 +9,7 @@ compare. What is wrong with it, on purpose:
 - A primary that returns goes on from where it was, without what others did meanwhile.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from random import Random
 from typing import ClassVar
 
 from systems_under_test.kv import KeyValueMachine, objection
@@ -43,8 +41,8 @@ class PrimaryBackup(Node):
 
     payloads: ClassVar[tuple[type[Payload], ...]] = (Copy, Alive)
 
-    def __init__(self, node_id: NodeId, peers: Iterable[NodeId], random: Random) -> None:
-        super().__init__(node_id, peers, random)
+    def set_up(self) -> None:
+        super().set_up()
         self.machine = KeyValueMachine()
         self.silent_ticks = dict.fromkeys(self.peers, 0)
 

@@ -11,9 +11,7 @@ while, and nobody asks for the outcome. Anomaly: a participant that misses the c
 value as if nothing had happened.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from random import Random
 from typing import ClassVar
 
 from systems_under_test.kv import KeyValueMachine, objection
@@ -71,8 +69,8 @@ class TwoPhaseCommit(Node):
 
     payloads: ClassVar[tuple[type[Payload], ...]] = (Vote, Voted, Commit, Abort)
 
-    def __init__(self, node_id: NodeId, peers: Iterable[NodeId], random: Random) -> None:
-        super().__init__(node_id, peers, random)
+    def set_up(self) -> None:
+        super().set_up()
         self.machine = KeyValueMachine()
         self.locks: dict[str, str] = {}
         """By key: the transaction that holds it."""

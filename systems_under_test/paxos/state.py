@@ -9,10 +9,8 @@ from the same journal; the proposer's is lost, and a proposer begins again with 
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from random import Random
 
 from systems_under_test.kv import KeyValueMachine
 from systems_under_test.node import Node, NodeId
@@ -100,15 +98,8 @@ class State(Node):
     MAX_BACKOFF = 4
     """How much wider the random part of the timeout becomes with failed attempts."""
 
-    def __init__(
-        self,
-        node_id: NodeId,
-        peers: Iterable[NodeId],
-        random: Random,
-        members: Iterable[NodeId] | None = None,
-    ) -> None:
-        """`members` are the acceptors of the first slots: everybody unless it is given."""
-        super().__init__(node_id, peers, random, members)
+    def set_up(self) -> None:
+        super().set_up()
         # The acceptor's: each change is a record in the journal.
         self.promised = NO_BALLOT
         self.accepted: dict[int, Proposal] = {}

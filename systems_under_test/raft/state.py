@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from random import Random
 from typing import ClassVar
 
 from systems_under_test.kv import KeyValueMachine, joined
@@ -112,14 +111,8 @@ class State(Node):
 
     MACHINE: ClassVar[type[KeyValueMachine]] = KeyValueMachine
 
-    def __init__(
-        self,
-        node_id: NodeId,
-        peers: Iterable[NodeId],
-        random: Random,
-        members: Iterable[NodeId] | None = None,
-    ) -> None:
-        super().__init__(node_id, peers, random, members)
+    def set_up(self) -> None:
+        super().set_up()
         # Persistent: changed together with a record in the journal.
         self.term = 0
         self.voted_for: NodeId | None = None

@@ -15,9 +15,7 @@ What arrives is taken as if its coordinator had sent its `Put` again: a promise 
 then a later comparison will bring what came of that. So anti-entropy needs no argument of its own.
 """
 
-from collections.abc import Iterable
 from hashlib import blake2b
-from random import Random
 
 from systems_under_test.node import NodeId
 from systems_under_test.ring.handoff import Handoff
@@ -52,14 +50,8 @@ class Entropy(Handoff):
 
     ENTRIES_IN_NEWER = 256
 
-    def __init__(
-        self,
-        node_id: NodeId,
-        peers: Iterable[NodeId],
-        random: Random,
-        members: Iterable[NodeId] | None = None,
-    ) -> None:
-        super().__init__(node_id, peers, random, members)
+    def set_up(self) -> None:
+        super().set_up()
         self.repaired = 0
         """How many copies anti-entropy brought to this node in this life."""
 

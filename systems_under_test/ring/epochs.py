@@ -10,10 +10,8 @@ partition comes that it has to own next. Until it has it, it answers no question
 (`transfer.py`).
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from random import Random
 from typing import TypeAlias
 
 from systems_under_test.node import NodeId, Payload
@@ -60,14 +58,8 @@ class Epochs(Gossip):
     REPLICAS = 3
     """N of the Dynamo paper: how many nodes hold a key, where there are as many."""
 
-    def __init__(
-        self,
-        node_id: NodeId,
-        peers: Iterable[NodeId],
-        random: Random,
-        members: Iterable[NodeId] | None = None,
-    ) -> None:
-        super().__init__(node_id, peers, random, members)
+    def set_up(self) -> None:
+        super().set_up()
         first = equal_members(self.first_members)
         self.configurations = [Configuration(1, first)]
         self.owners = placement(first, self.REPLICAS)

@@ -6,8 +6,6 @@ was paused believes nobody dead when it goes on.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterable
-from random import Random
 
 from systems_under_test.node import NodeId, Payload
 from systems_under_test.ring.messages import Alive
@@ -23,14 +21,8 @@ class Gossip(State):
     SILENT_BEATS = 4
     """A peer that was not heard for so long counts as down."""
 
-    def __init__(
-        self,
-        node_id: NodeId,
-        peers: Iterable[NodeId],
-        random: Random,
-        members: Iterable[NodeId] | None = None,
-    ) -> None:
-        super().__init__(node_id, peers, random, members)
+    def set_up(self) -> None:
+        super().set_up()
         self.beats = 0
         self.heard = dict.fromkeys(self.peers, 0)
         self.heard_by: dict[NodeId, tuple[NodeId, ...]] = {}

@@ -8,7 +8,6 @@ To hand over is to repeat a `Put` that was sent before, which is always safe.
 """
 
 from collections.abc import Iterable
-from random import Random
 
 from systems_under_test.node import NodeId, Payload
 from systems_under_test.ring.messages import NOTHING, Answer, Copy, HandedOver, Hinted, Put
@@ -23,14 +22,8 @@ class Handoff(Rounds):
 
     HANDED_AT_ONCE = 200
 
-    def __init__(
-        self,
-        node_id: NodeId,
-        peers: Iterable[NodeId],
-        random: Random,
-        members: Iterable[NodeId] | None = None,
-    ) -> None:
-        super().__init__(node_id, peers, random, members)
+    def set_up(self) -> None:
+        super().set_up()
         self.hints: dict[NodeId, dict[str, Copy]] = {peer: {} for peer in self.peers}
         self.handing: dict[int, tuple[NodeId, str, Copy]] = {}
         """Hints on their way, by the round of their `Put`."""

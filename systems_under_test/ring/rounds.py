@@ -14,7 +14,6 @@ jump.
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from random import Random
 from typing import TypeAlias
 
 from systems_under_test.node import Json, NodeId
@@ -131,14 +130,8 @@ class Rounds(Replica):
 
     MAX_OPERATIONS = 10_000
 
-    def __init__(
-        self,
-        node_id: NodeId,
-        peers: Iterable[NodeId],
-        random: Random,
-        members: Iterable[NodeId] | None = None,
-    ) -> None:
-        super().__init__(node_id, peers, random, members)
+    def set_up(self) -> None:
+        super().set_up()
         self.operations: dict[int, Operation] = {}
         self.gatherings: dict[int, Gathering] = {}
         self.turns: dict[str, deque[Operation]] = {}

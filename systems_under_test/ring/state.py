@@ -4,11 +4,9 @@ The journal is append-only and holds changes; a record always stands before the 
 depends on it.
 """
 
-from collections.abc import Iterable
 from hashlib import blake2b
-from random import Random
 
-from systems_under_test.node import Node, NodeId, Payload
+from systems_under_test.node import Node, Payload
 from systems_under_test.ring.hashing import partition_of
 from systems_under_test.ring.messages import NOTHING, ZERO, Copy, Held, Lived, Promised, Stamp
 
@@ -24,14 +22,8 @@ class State(Node):
 
     COMPACT_FACTOR = 3
 
-    def __init__(
-        self,
-        node_id: NodeId,
-        peers: Iterable[NodeId],
-        random: Random,
-        members: Iterable[NodeId] | None = None,
-    ) -> None:
-        super().__init__(node_id, peers, random, members)
+    def set_up(self) -> None:
+        super().set_up()
         self.copies: dict[str, Copy] = {}
         self.promises: dict[str, Stamp] = {}
         self.hearsay: set[str] = set()
