@@ -14,9 +14,13 @@ from tests.reports.sample_runs import SAMPLES
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Debian's Chromium, driven by Playwright; a test without either is skipped, and says why."""
+    """Debian's Chromium, driven by Playwright; a test without either is skipped, and says why.
+
+    It lives as long as one module, not longer: while Playwright is started, the thread counts as
+    one with a running event loop, and whatever calls ``asyncio.run`` in it would be refused.
+    """
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine")
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
