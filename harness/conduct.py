@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -56,7 +56,7 @@ def conduct(config: RunConfig, store: Path, watch: Watch) -> RunDirectory:
         cluster = _cluster(config, directory)
         planned = plan(config, workload(config.workload), cluster)
     directory.write("config.toml", config.to_toml())
-    description = described(planned)
+    description = described(planned, cluster.clock.now_ns())
     directory.write_json("run.json", description)
     recorder = Recorder(directory.history, cluster.clock)
     try:
@@ -85,8 +85,9 @@ def _cluster(config: RunConfig, directory: RunDirectory) -> Cluster:
     )
 
 
-def described(planned: Plan) -> dict[str, Any]:
-    """What run.json says of a run before it begins."""
+def described(planned: Plan, passed_ns: int = 0) -> dict[str, Any]:
+    """What run.json says of a run before it begins; its clock began `passed_ns` ago."""
+    began = datetime.now(UTC) - timedelta(microseconds=passed_ns / 1000)
     config = planned.config
     return {
         "labrys": "run",
@@ -96,7 +97,7 @@ def described(planned: Plan) -> dict[str, Any]:
         "workload": config.workload,
         "environment": config.environment,
         "seed": config.seed,
-        "began": datetime.now(UTC).isoformat(timespec="seconds"),
+        "began": began.isoformat(timespec="milliseconds"),
         "reproduce": config.command,
         "versions": versions(),
         "machine": machine(),

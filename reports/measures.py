@@ -102,7 +102,7 @@ def measure(stored: StoredRun, world: dict[str, Any] | None = None) -> Measured:
             **_latencies(statistics),
             **_by_family(history, statistics, faults, (begin_ns, end_ns)),
             **_serving(stored),
-            **_costs(stored, statistics),
+            **costs(stored, statistics),
             **_stale(stored),
         },
         faults=faults,
@@ -197,7 +197,7 @@ def _serving(stored: StoredRun) -> dict[str, float]:
     return {} if took_ns is None else {"recovery.every node": float(took_ns)}
 
 
-def _costs(stored: StoredRun, statistics: Statistics) -> dict[str, float]:
+def costs(stored: StoredRun, statistics: Statistics) -> dict[str, float]:
     """What all nodes together did, for each `ok` operation of the run."""
     nodes = find(stored.result, dict, "counters") or {}
     done = statistics.outcomes["ok"]

@@ -11,12 +11,14 @@ from typing import Any
 
 from markupsafe import Markup
 
+from checker.linearizability.points import Points, points
 from checker.statistics import summarize
 from reports import sections, wording
 from reports.assets import environment, policy, source, vega
 from reports.charts import charts
-from reports.diagram import counterexample
+from reports.diagram import Counterexample, counterexample
 from reports.lamport import lamport
+from reports.logs import around, logs
 from reports.stored import StoredRun, find, objects, read_run
 from reports.timeline import DRAWN_MAX, timeline
 
@@ -32,10 +34,11 @@ def render(run_directory: Path) -> Path:
     stored = read_run(run_directory)
     context = _context(stored)
     drawn_max = DRAWN_MAX
-    page = _fill(stored, context, drawn_max)
+    witness = points(stored.history.columns) if _linearizable(stored) else None
+    page = _fill(stored, context, drawn_max, witness)
     while len(page) > PAGE_BYTES_MAX and drawn_max > 100:
         drawn_max //= 2
-        page = _fill(stored, context, drawn_max)
+        page = _fill(stored, context, drawn_max, witness)
     path = run_directory / "report.html"
     # Written beside and moved into place, so that a reader never sees half a page.
     part = run_directory / "report.html.part"
@@ -52,6 +55,7 @@ def _context(stored: StoredRun) -> dict[str, Any]:
     """What the template shows, but for the timeline."""
     statistics = summarize(stored.history)
     shown = counterexample(find(stored.result, dict, "linearizability") or {})
+    findings = sections.findings(stored)
     return {
         "title": sections.title(stored),
         "name": wording.plain(stored.run.get("name", ""), 80),
@@ -64,7 +68,7 @@ def _context(stored: StoredRun) -> dict[str, Any]:
         "figures": sections.figures(stored, statistics),
         "instead": sections.instead(stored),
         "gates": sections.gates(stored),
-        "findings": sections.findings(stored),
+        "findings": findings,
         "faults": sections.faults(stored, statistics),
         "refused": sections.refused(stored),
         "unapplied": sections.unapplied(stored),
@@ -75,12 +79,25 @@ def _context(stored: StoredRun) -> dict[str, Any]:
         "charts": charts(stored.history),
         "lamport": lamport(stored.directory, stored.history),
         "counters": sections.counters(stored),
-        "logs": sections.logs(stored),
+        "logs": logs(stored, [finding["node"] for finding in findings], sections.ROWS_MAX),
+        "around": around(stored, _moments(shown)),
         "tables": sections.tables(stored),
     }
 
 
-def _fill(stored: StoredRun, context: dict[str, Any], drawn_max: int) -> bytes:
+def _moments(shown: Counterexample | None) -> list[int]:
+    """Where the operations of the counterexample begin and end, in nanoseconds of the run."""
+    steps = shown.steps if shown else ()
+    return [at for step in steps for at in (step.from_ns, step.until_ns) if at is not None]
+
+
+def _linearizable(stored: StoredRun) -> bool:
+    return find(stored.result, str, "linearizability", "verdict") == "valid"
+
+
+def _fill(
+    stored: StoredRun, context: dict[str, Any], drawn_max: int, witness: Points | None
+) -> bytes:
     """The page, with at most so many operations drawn one by one."""
     found = objects(stored.result, "linearizability", "counterexample")
     marked = [
@@ -89,8 +106,15 @@ def _fill(stored: StoredRun, context: dict[str, Any], drawn_max: int) -> bytes:
         if (position := find(item, int, "invoked")) is not None
     ]
     leaders = sections.leaders(stored)
-    drawn = timeline(stored.history, marked, drawn_max, leaders) if len(stored.history) else None
-    scripts = [source("timeline.js"), source("shared.js") + source("page.js")]
+    drawn = (
+        timeline(stored.history, marked, drawn_max, leaders, witness)
+        if len(stored.history)
+        else None
+    )
+    scripts = [
+        source("operations.js") + source("timeline.js"),
+        source("shared.js") + source("page.js"),
+    ]
     if context["charts"]:
         scripts.insert(0, vega())
     template = environment().get_template("page.html.j2")

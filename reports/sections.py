@@ -1,14 +1,15 @@
 """What each section of a run's page says, as plain texts and numbers for the template."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from checker.availability import Served
 from checker.history import FaultSpan
 from checker.statistics import PER_THOUSAND, Rate, Statistics
-from reports.stored import StoredRun, find, last_lines, number, objects
+from reports.measures import costs
+from reports.stored import StoredRun, find, number, objects
 from reports.wording import (
     count,
     digits,
@@ -57,17 +58,6 @@ class FaultRow:
     recovery: str
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
-    """A node's log. `lines` are its last ones; `crashed` says that the node ended by itself."""
-
-    node: str
-    href: str
-    size: str
-    lines: tuple[str, ...]
-    crashed: bool
-
-
 def title(stored: StoredRun) -> str:
     parts = [stored.verdict or "no verdict", _text(stored.run, "system"), _text(stored.run, "name")]
     return " · ".join(part for part in parts if part)
@@ -96,7 +86,8 @@ def subtitle(stored: StoredRun) -> list[str]:
 
 
 def began(stored: StoredRun) -> str:
-    return _text(stored.run, "began", 40).replace("T", " ")
+    """When the run began, to the second: "2026-11-23 23:02:40+00:00"."""
+    return re.sub(r"\.\d+", "", _text(stored.run, "began", 40)).replace("T", " ")
 
 
 def verdict(stored: StoredRun, statistics: Statistics) -> Verdict:
@@ -158,6 +149,12 @@ def figures(stored: StoredRun, statistics: Statistics) -> list[Figure]:
     ]  # fmt: skip
     if healing is not None:
         shown.append(Figure("Every node serving", duration(healing), "after the last healing"))
+    cost = costs(stored, statistics)
+    if "cost.messages_sent" in cost:
+        rest = [f"{digits(cost['cost.fsyncs'])} fsyncs"] if "cost.fsyncs" in cost else []
+        rest += [size(cost["cost.bytes_sent"])] if "cost.bytes_sent" in cost else []
+        told = f"{digits(cost['cost.messages_sent'])} messages"
+        shown.append(Figure("Cost of an ok operation", told, ", ".join(rest)))
     return shown
 
 
@@ -281,20 +278,6 @@ def rates(statistics: Statistics) -> list[tuple[str, str, str, str]]:
         named.append(("outside faults", statistics.throughput_outside))
         named.append(("during faults", statistics.throughput_inside))
     return [(name, _rate(rate), count(rate.ok), duration(rate.duration_ns)) for name, rate in named]
-
-
-def logs(stored: StoredRun) -> list[Log]:
-    crashed = {finding["node"] for finding in findings(stored)}
-    return [
-        Log(
-            node=plain(node, 60),
-            href=f"nodes/{quote(path.name)}",
-            size=size(path.stat().st_size),
-            lines=tuple(last_lines(path)) if node in crashed else (),
-            crashed=node in crashed,
-        )
-        for node, path in list(stored.logs.items())[:ROWS_MAX]
-    ]
 
 
 def leaders(stored: StoredRun) -> list[tuple[str, int, int]]:

@@ -125,17 +125,3 @@ def _history(path: Path, problems: list[str]) -> History:
             problems.append(f"The history was cut: {history.cut}.")
         return history
     return History()
-
-
-def last_lines(path: Path, count: int = 20, width: int = 300) -> list[str]:
-    """The last lines of a log, each cut to a width, read from the file's last 64 KiB only."""
-    try:
-        with path.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(file.tell() - 65_536, 0))
-            text = file.read().decode("utf-8", "replace")
-    except OSError:
-        return []
-    return [line if len(line) <= width else line[:width] + " …" for line in text.splitlines()][
-        -count:
-    ]

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from checker.availability import end_ns
 from checker.columns import NEVER, NOTHING, OK, OUTCOMES, Columns, Ints, Table
 from checker.history import History
+from checker.linearizability.points import Points
 from checker.statistics import measured
 from reports.wording import count, duration, plain, value
 
@@ -48,9 +49,10 @@ def timeline(
     marked: Sequence[tuple[int, int]] = (),
     drawn_max: int = DRAWN_MAX,
     leaders: Sequence[Leader] = (),
+    witness: Points | None = None,
 ) -> Timeline:
     """Choose and encode; `marked` are the log positions of the counterexample's invocations, each
-    with its number there."""
+    with its number there; `witness` says when each operation can have taken effect."""
     columns, end = history.columns, end_ns(history)
     lanes, labels = _lanes(columns)
     moments = [fault.injected_ns for fault in history.faults]
@@ -66,7 +68,7 @@ def timeline(
         "lanes": labels,
         "functions": _words(columns.functions),
         "words": _words(columns.words),
-        "operations": _operations(columns, lanes, np.flatnonzero(kept)),
+        "operations": _operations(columns, lanes, np.flatnonzero(kept), witness),
         "marked": [[int(np.searchsorted(np.flatnonzero(kept), row)), number]
                    for row, (_, number) in zip(rows, marked, strict=True)
                    if row < len(columns) and kept[row]],
@@ -143,7 +145,9 @@ def _choose(
     return special | (distance < nearest), int(nearest)
 
 
-def _operations(columns: Columns, lanes: Ints, rows: Ints) -> dict[str, Any]:
+def _operations(
+    columns: Columns, lanes: Ints, rows: Ints, witness: Points | None
+) -> dict[str, Any]:
     """Columns of small numbers: microseconds, beginnings as differences, texts by index."""
     begins = columns.invoked_ns[rows] // 1000
     ends = columns.completed_ns[rows]
@@ -169,7 +173,16 @@ def _operations(columns: Columns, lanes: Ints, rows: Ints) -> dict[str, Any]:
         "node": columns.node[rows].tolist(),
         "error": columns.error[rows].tolist(),
         "texts": list(texts.numbers),
+        **({} if witness is None else _points(witness, rows, begins)),
     }
+
+
+def _points(witness: Points, rows: Ints, begins: Ints) -> dict[str, Any]:
+    """When each operation took effect in the witness, in microseconds after it began; its rank."""
+    if not np.any(witness.rank[rows] >= 0):
+        return {}
+    after = np.where(witness.rank[rows] < 0, 0, witness.at_ns[rows] // 1000 - begins)
+    return {"point": after.tolist(), "rank": witness.rank[rows].tolist()}
 
 
 class _Texts:

@@ -188,14 +188,14 @@ def judge(ready: Prepared, keys: int) -> Findings:
     )  # fmt: skip
     sweep(key, zones, first, last, given(starts + count), finding, one, other)
     return Findings(
-        finding=np.asarray(finding),
-        one=np.asarray(one),
-        other=np.asarray(other),
+        finding=np.asarray(finding, np.int32),
+        one=np.asarray(one, np.int32),
+        other=np.asarray(other, np.int32),
         prepared=ready,
-        writer=np.asarray(writer),
-        needed=np.asarray(needed),
-        first=np.asarray(first),
-        last=np.asarray(last),
+        writer=np.asarray(writer, np.int32),
+        needed=np.asarray(needed, np.int8),
+        first=np.asarray(first, np.int32),
+        last=np.asarray(last, np.int32),
     )
 
 

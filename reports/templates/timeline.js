@@ -1,19 +1,12 @@
 // The timeline: operations as bars, one row a worker, with faults on the same axis.
-// Times are microseconds since the run began. Every text comes from the run and is only ever
-// drawn on the canvas or set as textContent, never as markup.
+// Texts of the run are only ever drawn on the canvas or set as textContent, never as markup.
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent).timeline;
   const canvas = document.getElementById("operations-canvas");
   if (!data || !canvas) return;
-  const ops = data.operations, total = ops.lane.length, end = Math.max(data.end, 1);
-  const OUTCOMES = ["ok", "fail", "info"], FAULT_LEVELS = 4;
-  const begin = new Float64Array(total), last = new Float64Array(total);
-  for (let i = 0, now = 0; i < total; i++) {
-    begin[i] = now += ops.begin[i];
-    last[i] = ops.last[i] < 0 ? end : now + ops.last[i];
-  }
-  const number = new Map(data.marked);
+  const ops = decoded(data), { total, end, begin, last, did } = ops;
+  const FAULT_LEVELS = 4;
   // For each row its processes, with the times of their first invocation and last completion.
   const spans = data.lanes.map((processes) => processes.map((process) => [process, Infinity, 0]));
   const spanOf = new Map(spans.flat().map((span) => [span[0], span]));
@@ -24,7 +17,7 @@
   }
   const rows = data.lanes.length;
   const view = { from: 0, to: end };
-  const shown = [true, true, true];
+  const shown = [true, true, true], kinds = data.functions.map(() => true);
   let found = null, selected = -1, colours = {}, frame = 0;
 
   // Faults that overlap are stacked in levels.
@@ -48,36 +41,8 @@
 
   const x = (time) => gutter + ((time - view.from) / (view.to - view.from)) * (width - gutter);
   const time = (px) => view.from + ((px - gutter) / (width - gutter)) * (view.to - view.from);
-  const text = (index) => (index < 0 ? "null" : ops.texts[index]);
-  const visible = (i) => shown[ops.outcome[i]] && (!found || found[i]);
-
-  function duration(us) {
-    const [unit, size] = us >= 1e6 ? ["s", 1e6] : us >= 1e3 ? ["ms", 1e3] : ["µs", 1];
-    const value = us / size;
-    return `${value.toFixed(unit === "µs" || value >= 100 ? 0 : value < 10 ? 2 : 1)} ${unit}`;
-  }
-
-  function did(i) {
-    const name = data.functions[ops.function[i]], ok = ops.outcome[i] === 0;
-    const argument = text(ops.argument[i]), result = text(ops.result[i]);
-    if (name === "read") return ok ? `read ${result}` : "tried to read";
-    if (name === "write") return `${ok ? "wrote" : "tried to write"} ${argument}`;
-    const call = ops.argument[i] < 0 ? name : `${name} ${argument}`;
-    return ok ? `${call} → ${result}` : call;
-  }
-
-  function describe(i) {
-    const parts = [
-      `${number.has(i) ? `No. ${number.get(i)} of the counterexample: ` : ""}process ` +
-        `${ops.process[i]} ${did(i)}, key ${text(ops.key[i])}`,
-      OUTCOMES[ops.outcome[i]] + (ops.error[i] < 0 ? "" : ` (${data.words[ops.error[i]]})`),
-      ops.last[i] < 0
-        ? `from ${(begin[i] / 1e6).toFixed(3)} s, never completed`
-        : `${(begin[i] / 1e6).toFixed(3)} s to ${(last[i] / 1e6).toFixed(3)} s (${duration(ops.last[i])})`,
-    ];
-    if (ops.node[i] >= 0) parts.push(`node ${data.words[ops.node[i]]}`);
-    return parts.join(" · ");
-  }
+  const drawn = (i) => shown[ops.outcome[i]] && kinds[ops.function[i]];
+  const visible = (i) => drawn(i) && (!found || found[i]);
 
   // --- drawing ---------------------------------------------------------------------------------
 
@@ -119,6 +84,7 @@
     paintLeaders(pen);
     paintDensity(pen);
     for (const outcome of [0, 1, 2]) if (shown[outcome]) paintOperations(pen, outcome);
+    paintPoints(pen);
     paintMarks(pen);
     paintAxis(pen, bottom);
     pen.restore();
@@ -191,7 +157,7 @@
     const steps = data.steps, most = Math.max(1, data.density.reduce((m, list) => list.reduce((a, b) => (a > b ? a : b), m), 0));
     const size = end / steps;
     data.density.forEach((counts, outcome) => {
-      if (!shown[outcome] || found) return;
+      if (!shown[outcome] || found || !kinds.every(Boolean)) return;
       pen.fillStyle = colours[OUTCOMES[outcome]];
       for (let i = 0; i < counts.length; i++) {
         if (!counts[i]) continue;
@@ -208,7 +174,7 @@
     const colour = colours[OUTCOMES[outcome]], inset = rowHeight > 12 ? 3 : 1;
     const tall = rowHeight - 2 * inset;
     for (let i = 0; i < total; i++) {
-      if (ops.outcome[i] !== outcome || begin[i] > view.to || last[i] < view.from) continue;
+      if (ops.outcome[i] !== outcome || !drawn(i) || begin[i] > view.to || last[i] < view.from) continue;
       const left = x(begin[i]), wide = Math.max(x(last[i]) - left, 1);
       const y = top + ops.lane[i] * rowHeight + inset;
       const dim = found && !found[i];
@@ -225,6 +191,26 @@
       if (rowHeight >= 14) label(pen, did(i), Math.max(left + 3, gutter), left + wide, y + tall / 2, colours.ink);
     }
     pen.globalAlpha = 1;
+  }
+
+  // A dot where an operation can have taken effect, once bars are wide enough to tell its place; and
+  // a line from dot to dot in the witness order of the key of the operation that is pointed at.
+  function paintPoints(pen) {
+    const middle = (i) => top + (ops.lane[i] + 0.5) * rowHeight, size = rowHeight > 12 ? 3 : 2;
+    const dot = (i) => { pen.beginPath(); pen.arc(x(ops.point[i]), middle(i), size, 0, 7); pen.fill(); };
+    pen.fillStyle = pen.strokeStyle = colours.ink;
+    const scale = (width - gutter) / (view.to - view.from);
+    for (let i = 0; i < total; i++) {
+      if (ops.point[i] >= view.from && ops.point[i] <= view.to && visible(i) && (last[i] - begin[i]) * scale > 12) dot(i);
+    }
+    const order = (selected < 0 ? [] : ops.witness.get(ops.key[selected]) ?? []).filter(visible);
+    pen.beginPath();
+    for (const i of order) pen.lineTo(x(ops.point[i]), middle(i));
+    pen.globalAlpha = 0.6;
+    pen.stroke();
+    pen.globalAlpha = 1;
+    canvas.dataset.witness = order.length;
+    for (const i of order) dot(i);
   }
 
   function paintMarks(pen) {
@@ -301,7 +287,7 @@
   function select(i) {
     selected = i;
     canvas.dataset.selected = i;
-    document.getElementById("detail").textContent = describe(i);
+    document.getElementById("detail").textContent = ops.describe(i);
     draw();
   }
 
@@ -383,8 +369,18 @@
   // --- controls --------------------------------------------------------------------------------
 
   for (const button of document.querySelectorAll("[data-do]")) button.addEventListener("click", actions[button.dataset.do]);
-  for (const box of document.querySelectorAll(".outcomes input")) {
-    box.addEventListener("change", () => { shown[Number(box.value)] = box.checked; draw(); });
+  for (const [name, which] of [["outcomes", shown], ["kinds", kinds]]) {
+    for (const box of document.querySelectorAll(`.${name} input`)) {
+      box.addEventListener("change", () => { which[Number(box.value)] = box.checked; count(); draw(); });
+    }
+  }
+  // How many of the operations drawn one by one remain, for a reader who cannot see the canvas.
+  function count() {
+    let left = 0;
+    for (let i = 0; i < total; i++) left += visible(i);
+    const hidden = [...shown, ...kinds].includes(false);
+    const words = `${left} operation${left === 1 ? "" : "s"} ${found ? "found; the others are dimmed." : "shown."}`;
+    document.getElementById("detail").textContent = words + (found && hidden ? " Some are hidden." : "");
   }
   const jump = document.getElementById("jump"), places = [[0, end]];
   const offer = (words, from, to) => { jump.add(new Option(words, places.length)); places.push([from, to]); };
@@ -397,15 +393,8 @@
   for (const f of faults) offer(`fault ${f.no}: ${f.name}`, f.from - (f.until - f.from) * 0.15, f.until + (f.until - f.from) * 0.3);
   jump.addEventListener("change", () => look(...places[jump.value]));
   document.getElementById("find").addEventListener("input", (event) => {
-    const wanted = event.target.value.trim().toLowerCase();
-    found = null;
-    if (wanted) {
-      const hits = ops.texts.map((words) => words.toLowerCase().includes(wanted));
-      found = Uint8Array.from({ length: total }, (_, i) =>
-        String(ops.process[i]) === wanted || hits[ops.key[i]] || hits[ops.argument[i]] || hits[ops.result[i]] ? 1 : 0);
-      const hit = found.reduce((sum, one) => sum + one, 0);
-      document.getElementById("detail").textContent = `${hit} operation${hit === 1 ? "" : "s"} found; the others are dimmed.`;
-    }
+    found = ops.search(event.target.value);
+    count();
     draw();
   });
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", theme);

@@ -208,8 +208,8 @@ def write(folder: Path, run: dict[str, Any] | None, events: list[Event] | None,
         (folder / "result.json").write_text(json.dumps(result(history), indent=1))
     (folder / "nodes").mkdir(exist_ok=True)
     for node in NODES:
-        log = [f"{second:3d}.{second * 37 % 1000:03d} {node} term 4: append entries from n1, "
-               f"commit index {second * 113}" for second in range(60)]  # fmt: skip
+        log = [f"02:10:{second:02d}.{second * 37 % 1000:03d} {node} term 4: append entries from "
+               f"n1, commit index {second * 113}" for second in range(60)]  # fmt: skip
         (folder / "nodes" / f"{node}.log").write_text("\n".join(log) + "\n")
     return folder
 

@@ -1,12 +1,16 @@
 """Pages in Chromium: no error, no request, no overflow; zooming, finding and lighting work."""
 
 import itertools
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from checker.columns import FAIL
+from checker.history import History
+from checker.linearizability.points import points
 from tests.reports.sample_runs import MARKUP, SAMPLES
 
 pytestmark = pytest.mark.browser
@@ -157,6 +161,87 @@ def test_an_operation_is_told_where_it_is_pointed_at(opened: Any):
     y = 18 + 4 + (rows.index(900) + 0.5) * 22
     one.page.mouse.move(box["x"] + x, box["y"] + y)
     assert "process 900 wrote 17" in one.detail()
+
+
+def shown(one: Opened) -> int:
+    """How many operations the timeline says that it shows."""
+    return int(one.detail().split()[0])
+
+
+def test_outcomes_and_functions_are_filtered(opened: Any, sample: Make):
+    one = opened("valid")
+    columns = History.read(sample("valid") / "history.jsonl").columns
+    fails = int((columns.outcome == FAIL).sum())
+    writes = columns.function == columns.functions.find("write")
+    whole = one.page.locator("#operations-canvas").evaluate("c => c.toDataURL()")
+    one.page.get_by_label("fail", exact=True).uncheck()
+    assert shown(one) == len(columns) - fails
+    one.page.get_by_label("write", exact=True).uncheck()
+    assert shown(one) == len(columns) - int((writes | (columns.outcome == FAIL)).sum())
+    one.page.wait_for_timeout(100)
+    assert one.page.locator("#operations-canvas").evaluate("c => c.toDataURL()") != whole
+    for name in ("read", "cas"):
+        one.page.get_by_label(name, exact=True).uncheck()
+    assert one.detail() == "0 operations shown."
+    one.page.locator("#operations-canvas").focus()
+    one.page.keyboard.press("ArrowDown")
+    assert one.detail() == "0 operations shown."
+    one.page.get_by_label("cas", exact=True).check()
+    one.page.keyboard.press("Tab")
+    one.page.locator("#operations-canvas").focus()
+    one.page.keyboard.press("ArrowDown")
+    assert " cas [" in one.detail()
+
+
+def test_operations_are_found_by_key_value_and_process(opened: Any, sample: Make):
+    one = opened("valid")
+    columns = History.read(sample("valid") / "history.jsonl").columns
+    operations = list(columns.operations(range(len(columns))))
+    for words, process in ((str(operations[0].key), -1), ("17", 17)):
+        found = sum(
+            any(words in json.dumps(text) for text in (o.key, o.argument, o.result))
+            or o.process == process
+            for o in operations
+        )
+        one.page.locator("#find").fill(words)
+        assert one.detail() == f"{found} operations found; the others are dimmed."
+        assert found > 0
+    one.page.locator("#find").fill("")
+    assert shown(one) == len(operations)
+
+
+def test_a_valid_run_shows_when_each_operation_took_effect(opened: Any, sample: Make):
+    one = opened("valid")
+    columns = History.read(sample("valid") / "history.jsonl").columns
+    one.page.locator("#operations-canvas").focus()
+    one.page.keyboard.press("ArrowDown")
+    assert "can have taken effect at" in one.detail()
+    one.page.wait_for_timeout(100)
+    joined = one.page.locator("#operations-canvas").evaluate("c => Number(c.dataset.witness)")
+    found = points(columns)
+    assert found is not None
+    first = int(columns.invoked_ns.argmin())
+    assert joined == int((found.rank[columns.key == columns.key[first]] >= 0).sum())
+
+
+def test_an_invalid_run_has_no_such_moments_but_the_nodes_words(opened: Any):
+    one = opened("invalid")
+    assert "taken effect" not in one.page.locator("#timeline").inner_text()
+    lines = one.page.locator("details.around tbody tr")
+    assert not lines.first.is_visible()
+    one.page.locator("details.around summary").click()
+    assert lines.count() == 5
+    assert "append entries from n1" in lines.first.inner_text()
+    assert lines.first.inner_text().startswith("3.111 s")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("name", ["valid", "invalid", "hostile"])
+def test_axe_finds_no_serious_fault(
+    name: str, width: int, scheme: str, audit: Any, page: Make
+) -> None:
+    assert audit(page(name), width, scheme) == []
 
 
 def test_a_sentence_lights_its_arrow_and_the_other_way_round(opened: Any):

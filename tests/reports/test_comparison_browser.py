@@ -60,3 +60,8 @@ def test_the_page_opens_quietly_and_fits(browser: Any, path: Path, width: int, s
     assert complaints == []
     assert [url for url in requests if not url.startswith(("file:", "data:,"))] == []
     assert len([url for url in requests if url.startswith("file:")]) == 1
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_axe_finds_no_serious_fault(audit: Any, path: Path, width: int, scheme: str) -> None:
+    assert audit(path, width, scheme) == []

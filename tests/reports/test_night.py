@@ -287,3 +287,14 @@ def test_pages_fit_a_phone_and_complain_of_nothing(browser: Any, tmp_path: Path)
             width = page.evaluate("document.documentElement.scrollWidth")
             assert (name, width, complaints) == (name, 390, [])
             context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_axe_finds_no_serious_fault(audit: Any, tmp_path: Path, width: int, scheme: str) -> None:
+    (tmp_path / "index.html").write_text(rendered(tmp_path, RED))
+    results = tmp_path / "results.jsonl"
+    results.write_text("\n".join(map(json.dumps, RED["runs"])))
+    (tmp_path / "trend.html").write_bytes(render_trend(results))
+    for name in ("index.html", "trend.html"):
+        assert audit(tmp_path / name, width, scheme) == []
