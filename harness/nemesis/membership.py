@@ -24,6 +24,7 @@ PATIENCE_NS = 5 * SECOND_NS
 """How long a request is repeated until it counts as not done."""
 
 PAUSE_NS = 50 * MILLISECOND_NS
+IN_VAIN = "in vain"
 PROCESS = -2
 """The nemesis as a client: no worker has this number."""
 
@@ -37,6 +38,8 @@ class Change(StrEnum):
     REMOVE_UNREACHABLE = "remove-unreachable"
     """Cut the leader off with less than half of the nodes, and have operators on that side, who
     take the others for dead, remove them all at the same time. It must not work."""
+    REPLACE_EACH = "replace-each"
+    """Remove every member and add it again, one after the other, as one does to renew them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,8 @@ class Membership:
             members = await operator.members()
             if members is None:
                 return "nothing: nobody told who the members are"
+            if self.change is Change.REPLACE_EACH:
+                return await replace_each(operator, random.sample(members, len(members)))
             if self.change is Change.ADD:
                 others = [node for node in cluster.nodes if node not in members]
                 if not others:
@@ -123,6 +128,17 @@ async def remove_unreachable(cluster: Cluster, random: Random) -> str:
     return f"{told(side)} cut off from {told(unreachable)}; " + "; ".join(said.values())
 
 
+async def replace_each(operator: "Operator", members: Sequence[NodeId]) -> str:
+    """Remove these members and add them again, in turn, as far as it goes."""
+    said = ""
+    for node in members:
+        for function in ("remove", "add"):
+            said = await operator.change(function, node)
+            if IN_VAIN in said:
+                return f"renewing {told(members)} in turn, {said}"
+    return f"renewed {told(members)} in turn: {said}"
+
+
 class Operator:
     """Somebody who asks these nodes for changes, and asks again for some time."""
 
@@ -150,7 +166,7 @@ class Operator:
             verb = "added" if function == "add" else "removed"
             return f"{verb} {node}: the members are {told(answer.result)}"
         why = answer.reason or answer.error if answer is not None else "no answer"
-        return f"asked to {function} {node}, in vain: {why}"
+        return f"asked to {function} {node}, {IN_VAIN}: {why}"
 
     async def close(self) -> None:
         await self._channel.close()

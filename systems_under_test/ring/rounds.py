@@ -320,22 +320,26 @@ class Rounds(Replica):
             self.resume(operation)
 
     def on_tick(self) -> None:
-        """Give up what has taken too long, and ask again what a whole tick left unanswered."""
+        """Give up what has taken too long, and ask again what a whole tick left unanswered.
+
+        What is done for one operation may let another go on that waited for its turn, and so end
+        that one, or an epoch with all rounds of it: what is gone meanwhile is left alone.
+        """
         self.ticks += 1
-        for operation in list(self.operations.values()):
+        for number, operation in list(self.operations.items()):
             extra = self.GIVE_UP_UNCERTAIN_TICKS - self.GIVE_UP_TICKS if operation.uncertain else 0
-            if operation.last_tick + extra <= self.ticks:
+            if number in self.operations and operation.last_tick + extra <= self.ticks:
                 self.give_up(operation)
-        for gathering in list(self.gatherings.values()):
-            if gathering.asked_tick + 1 >= self.ticks:
+        for number, gathering in list(self.gatherings.items()):
+            if number not in self.gatherings or gathering.asked_tick + 1 >= self.ticks:
                 continue
             if gathering.refusals:  # Who has not answered by now may be dead: better begin anew.
                 self.lose(gathering)
             else:
                 self.send_asks(gathering)
-        for gathering in list(self.won.values()):
-            if gathering.asked_tick + 2 < self.ticks:
-                del self.won[gathering.ask.round]
+        for number, gathering in list(self.won.items()):
+            if number in self.won and gathering.asked_tick + 2 < self.ticks:
+                del self.won[number]
                 self.on_missed(gathering, gathering.silent())
                 self.on_all_heard(gathering)
         self.ticking = bool(self.operations or self.won)
