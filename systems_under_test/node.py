@@ -12,7 +12,7 @@ sync once for many steps as long as nothing overtakes the `Persist` that stands 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, final
 
@@ -153,6 +153,10 @@ class Node(ABC):
 
     changes_members: ClassVar[bool] = False
     """Whether nodes can join and leave: the requests `add`, `remove` and `members` are served."""
+
+    habits: ClassVar[Mapping[str, Any]] = {}
+    """Constants of the class, by name, with values that are as right as the usual ones and make
+    common what is rare: short journals, small batches. Explored seeds draw some of them."""
 
     def __init__(
         self,

@@ -88,16 +88,22 @@ def choose_faults(names: Sequence[str], nodes: int) -> dict[str, tuple[Fault, ..
     return {family: tuple(faults) for family, faults in chosen.items()}
 
 
-def draw(families: dict[str, tuple[Fault, ...]], length_ns: int, random: Random) -> list[Planned]:
+def draw(
+    families: dict[str, tuple[Fault, ...]],
+    length_ns: int,
+    random: Random,
+    cycle_ns: int = CYCLE_NS,
+) -> list[Planned]:
     """Draw a schedule for a run whose calls last `length_ns`; every fault is healed before its end.
 
-    Each family strikes at least once. It begins with the leader, where most mistakes are and which
-    a short run might otherwise miss; each of its faults comes once before any comes again.
+    A family strikes once in about `cycle_ns`, and at least once. It begins with the leader, where
+    most mistakes are and which a short run might otherwise miss; each of its faults comes once
+    before any comes again.
     """
     drawn: list[Planned] = []
     for family, faults in families.items():
         own = Random(f"{random.getrandbits(64)}:{family}")
-        drawn += _draw_family(faults, length_ns, own)
+        drawn += _draw_family(faults, length_ns, cycle_ns, own)
     drawn.sort(key=lambda planned: planned.at_ns)
     return [
         Planned(number, planned.fault, planned.at_ns, planned.until_ns, planned.seed)
@@ -105,8 +111,10 @@ def draw(families: dict[str, tuple[Fault, ...]], length_ns: int, random: Random)
     ]
 
 
-def _draw_family(faults: Sequence[Fault], length_ns: int, random: Random) -> Iterable[Planned]:
-    cycles = max(1, round(length_ns / CYCLE_NS))
+def _draw_family(
+    faults: Sequence[Fault], length_ns: int, cycle_ns: int, random: Random
+) -> Iterable[Planned]:
+    cycles = max(1, round(length_ns / cycle_ns))
     cycle_ns = length_ns // cycles
     deck = sorted(random.sample(faults, len(faults)), key=lambda fault: fault.at_leader)
     for cycle in range(cycles):

@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.config import RunConfig
 from harness.errors import UsageError
-from harness.nemesis.schedule import FAMILIES, Planned, choose_faults, draw
+from harness.nemesis.schedule import CYCLE_NS, FAMILIES, Planned, choose_faults, draw
 from harness.registry import system
 from harness.run import Core, Lasting
 from harness.simulation.world import World, draw_world
@@ -84,7 +84,7 @@ class Scenario:
             raise UsageError(f"{where} is damaged ({error!r}); name another run") from error
 
 
-def scenario_of(config: RunConfig) -> Scenario:
+def scenario_of(config: RunConfig, cycle_ns: int = CYCLE_NS) -> Scenario:
     """The scenario of a run with these options: its world and faults are drawn from the seed.
 
     Nothing stays broken for ever where members change: one that has just come back may not hold yet
@@ -95,7 +95,8 @@ def scenario_of(config: RunConfig) -> Scenario:
     spare = 0 if "membership" in families else tolerated
     random = Random(f"{config.seed}:world")
     world = draw_world(config.node_names, config.time_limit_ns, random, spare=spare)
-    schedule = draw(families, config.time_limit_ns, Random(f"{config.seed}:schedule"))
+    dice = Random(f"{config.seed}:schedule")
+    schedule = draw(families, config.time_limit_ns, dice, cycle_ns)
     damaged = tuple(damage.node for damage in world.damages)
     return Scenario(config, world, tuple(schedule), _draw_core(config, spare, damaged))
 
@@ -117,15 +118,34 @@ def swarm(base: RunConfig, pinned: frozenset[str], seed: int) -> Scenario:
         "operations_per_key": 100,
         "spares": 0,
     }
-    if changes and random.random() < 0.3:
+    if changes and random.random() < 0.4:
         drawn["faults"] = (*drawn["faults"], "membership")
+    if random.random() < 0.15:
+        # A rush: calls of one key compete all the time. It is short, as it costs so much more.
+        drawn |= {"rate": 500.0, "time_limit": 2.0, "keys": 1}
     free = {name: value for name, value in drawn.items() if name not in pinned}
     if "membership" in free.get("faults", base.faults) and "spares" not in pinned:
         free["spares"] = random.randrange(3)
     if base.system.startswith("single") and "nodes" not in pinned:
         free["nodes"] = 1
         free["faults"] = ("kill", "pause")
-    return scenario_of(replace(base, seed=seed, environment="simulated", **free))
+    pace = Random(f"{seed}:pace").choice((CYCLE_NS, CYCLE_NS, CYCLE_NS // 2, CYCLE_NS // 5))
+    scenario = scenario_of(replace(base, seed=seed, environment="simulated", **free), pace)
+    habits = draw_habits(base.system, Random(f"{seed}:habits"))
+    return replace(scenario, world=replace(scenario.world, habits=habits))
+
+
+def draw_habits(name: str, random: Random) -> tuple[tuple[str, Any], ...]:
+    """Half the time none, and otherwise some of the system's.
+
+    The idea is that of FoundationDB's BUGGIFY: what is allowed and seldom happens, a snapshot say,
+    happens all the time in some runs (Zhou et al., "FoundationDB: A Distributed Unbundled
+    Transactional Key Value Store", section 4).
+    """
+    if random.random() < 0.5:
+        return ()
+    known = system(name).node_class().habits
+    return tuple((name, value) for name, value in known.items() if random.random() < 0.5)
 
 
 def _draw_core(config: RunConfig, spare: int, damaged: tuple[NodeId, ...]) -> Core | None:

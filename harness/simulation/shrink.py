@@ -348,6 +348,6 @@ def told(simulated: Simulated) -> str:
 _NOISE = (
     ("loss", "loss"), ("duplication", "duplication"), ("reordering", "reordering"),
     ("slow_syncs", "slow syncs"), ("late_kills", "crashes within a step"),
-    ("drifts_ppm", "drifting clocks"),
+    ("drifts_ppm", "drifting clocks"), ("habits", "unusual habits"),
 )  # fmt: skip
 """What makes a world troubled all the time."""

@@ -100,8 +100,9 @@ def cluster_of(
 ) -> SimulatedCluster:
     """The cluster that a scenario asks for, not yet open."""
     config = scenario.config
+    node = system(config.system).node_class()
     return SimulatedCluster(
-        system=system(config.system).node_class(),
+        system=type(node.__name__, (node,), dict(scenario.world.habits)),
         nodes=config.node_names,
         members=config.member_names,
         seed=config.seed,

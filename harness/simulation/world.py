@@ -84,7 +84,8 @@ class World:
     bound whatever is lost. Clients' messages take `client_latency_ns` and are never lost. `regions`
     gives the region of each node where the latency is that of a wide area. `wired` has every
     message written by the wire codec and read back. `late_kills` is the chance that a kill strikes
-    a node in the middle of its next step, between two effects.
+    a node in the middle of its next step, between two effects. `habits` are constants of the
+    system's class with other values than usual (see `Node.habits`).
     """
 
     latency: Latency = Latency.CONSTANT
@@ -106,6 +107,7 @@ class World:
     blinks: tuple[Blink, ...] = ()
     damages: tuple[Damage, ...] = ()
     wired: bool = False
+    habits: tuple[tuple[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -122,6 +124,7 @@ class World:
             ("damages", Damage),
         ):  # fmt: skip
             plain[name] = tuple(kind(**item) for item in plain.get(name, ()))
+        plain["habits"] = tuple((name, value) for name, value in plain.get("habits", ()))
         return cls(**plain)
 
 

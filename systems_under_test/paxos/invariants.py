@@ -90,12 +90,17 @@ class Invariants:
     def _forget_lost(self, node: State) -> None:
         """What a lone acceptor took for chosen and lost in a crash was never told to anybody.
 
-        Messages wait until the vote is durable, but the node's own knowledge does not.
+        Messages wait until the vote is durable, but the node's own knowledge does not. It may
+        have accepted another value in its place by now, and learned that alone, too.
         """
-        known = max(seen.node.chosen for seen in self._seen.values())
-        while len(self.chosen) > known and self._alone.get(len(self.chosen)) == node.node_id:
-            del self._alone[len(self.chosen)]
-            self._votes.pop(len(self.chosen), None)
+        others = [seen.node for name, seen in self._seen.items() if name != node.node_id]
+        known = max((other.chosen for other in others), default=0)
+        while (slot := len(self.chosen)) > known and self._alone.get(slot) == node.node_id:
+            held = node.values[slot - 1 - node.forgotten] if slot <= node.chosen else None
+            if slot <= node.forgotten or held == self.chosen[slot - 1][0]:
+                return
+            del self._alone[slot]
+            self._votes.pop(slot, None)
             self.chosen.pop()
 
     def _check_promise(self, node: State, seen: _Seen) -> None:
@@ -130,16 +135,29 @@ class Invariants:
         assert node.chosen > seen.chosen, (
             f"{node.node_id} forgot what is chosen, from slot {seen.chosen} to {node.chosen}"
         )
+        self._note_forgotten(node)
         for slot in range(max(seen.chosen, node.forgotten) + 1, node.chosen + 1):
             value = node.values[slot - 1 - node.forgotten]
             if slot == len(self.chosen) + 1:
                 self.chosen.append((value, self._ballot_that_chose(node, slot, value)))
+            assert slot <= len(self.chosen), f"nobody knows what is in slot {len(self.chosen) + 1}"
             known = self.chosen[slot - 1][0]
             assert known == value, (
                 f"{node.node_id} takes {value} for chosen in slot {slot}, and others {known}"
             )
         assert node.chosen <= len(self.chosen), f"nobody knows what is in slot {node.chosen}"
         seen.chosen = node.chosen
+
+    def _note_forgotten(self, node: State) -> None:
+        """Note what the node learned and put into a snapshot since it was last looked at, as far as
+        the votes tell."""
+        while (slot := len(self.chosen) + 1) <= node.forgotten:
+            members = node.membership.at(slot)
+            votes = self._votes.get(slot, {})
+            quorums = [b for b in sorted(votes) if is_quorum(votes[b].voters, members)]
+            if not quorums:
+                return
+            self.chosen.append((votes[quorums[0]].value, quorums[0]))
 
     def _ballot_that_chose(self, node: State, slot: int, value: Value) -> Ballot:
         """The lowest ballot in which a quorum accepted the value of that slot."""

@@ -21,8 +21,12 @@ class Leadership(Proposer):
     def on_election_due(self) -> None:
         """No leader was heard of for long enough: see whether we should lead.
 
-        Who is no member leaves that to those who are.
+        Who is no member leaves that to those who are. But it may be one by now, or who tried in
+        vain may have asked those who are none any more, and perhaps only a node that was removed
+        knows so: it is asked what else is chosen.
         """
+        if self.peers and (not self.is_member or self.role is not Role.FOLLOWER):
+            self.ask_for_chosen(self.random.choice(self.peers))
         if not self.is_member:
             self.await_leader()
             return

@@ -20,7 +20,8 @@ layer calls those below it:
     membership.py                  who the acceptors of a slot are
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from systems_under_test.kv import objection
 from systems_under_test.node import Json, Message, NodeId, Payload
@@ -51,6 +52,13 @@ class Paxos(Leadership):
     payloads: ClassVar[tuple[type[Payload], ...]] = PAYLOADS
     invariants = Invariants
     changes_members = True
+    habits: ClassVar[Mapping[str, Any]] = {
+        "SNAPSHOT_SLOTS": 12,
+        "KEPT_SLOTS": 128,
+        "MAX_LEARNED": 32,
+        "MAX_BATCH": 8,
+        "WINDOW": 16,
+    }
 
     def on_message(self, message: Message) -> None:
         payload = message.payload

@@ -85,11 +85,17 @@ class Invariants:
     def _forget_lost(self, node: State) -> None:
         """What a lone member committed and lost in a crash was never told to anybody.
 
-        Messages wait until the entry is durable, but the node's own knowledge does not.
+        Messages wait until the entry is durable, but the node's own knowledge does not. It may
+        have put another one in its place by now, and committed that alone, too.
         """
-        known = max(node.log.last_index, *(seen.node.commit_index for seen in self._seen.values()))
-        while len(self.committed) > known and self._alone.get(len(self.committed)) == node.node_id:
-            del self._alone[len(self.committed)]
+        others = [seen.node for name, seen in self._seen.items() if name != node.node_id]
+        known = max((other.commit_index for other in others), default=0)
+        log = node.log
+        while (index := len(self.committed)) > known and self._alone.get(index) == node.node_id:
+            entry = self.committed[index - 1][0]
+            if index <= log.base_index or (index <= log.last_index and log[index] == entry):
+                return
+            del self._alone[index]
             self.committed.pop()
 
     def _check_leader(self, node: State) -> None:

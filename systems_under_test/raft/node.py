@@ -17,7 +17,8 @@ The class is written in layers, a file each, and each layer calls those below it
     State        state.py         Figure 2: terms, votes, roles, persistence
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from systems_under_test.kv import objection
 from systems_under_test.node import Json, Message, NodeId, Payload
@@ -47,6 +48,12 @@ class Raft(Membership):
     payloads: ClassVar[tuple[type[Payload], ...]] = PAYLOADS
     invariants = Invariants
     changes_members = True
+    habits: ClassVar[Mapping[str, Any]] = {
+        "COMPACT_AFTER": 12,
+        "KEEP": 4,
+        "PART_SIZE": 2,
+        "MAX_BATCH": 16,
+    }
 
     def on_message(self, message: Message) -> None:
         payload = message.payload

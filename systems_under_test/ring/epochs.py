@@ -18,11 +18,11 @@ from systems_under_test.node import NodeId, Payload
 from systems_under_test.quorum import majority
 from systems_under_test.ring.gossip import Gossip
 from systems_under_test.ring.hashing import (
-    PARTITIONS,
     Members,
     equal_members,
     partition_of,
     placement,
+    shared_partitions,
 )
 from systems_under_test.ring.messages import (
     Adopted,
@@ -58,6 +58,10 @@ class Epochs(Gossip):
     REPLICAS = 3
     """N of the Dynamo paper: how many nodes hold a key, where there are as many."""
 
+    FORWARDS = True
+    """Whether a request goes to the first replica of its key, so that changes of a key seldom
+    compete, or is coordinated by the node that gets it. Both are right."""
+
     def set_up(self) -> None:
         super().set_up()
         first = equal_members(self.first_members)
@@ -70,7 +74,7 @@ class Epochs(Gossip):
         self.moved = 0
         """How many partitions were transferred to this node in this life."""
 
-        self.can_tell = self.owned()
+        self.can_tell: frozenset[int] = self.owned()
         """Partitions that the node had in the epoch before, and tells to those that await them."""
 
     @property
@@ -96,13 +100,13 @@ class Epochs(Gossip):
             return self.member_names
         return self.owners[partition_of(key)]
 
-    def owned(self) -> set[int]:
+    def placed(self) -> frozenset[int]:
+        """The partitions that this node owns, whether it has them or not."""
+        return shared_partitions(self.members, self.REPLICAS, self.node_id, self.node_id)
+
+    def owned(self) -> frozenset[int]:
         """The partitions that this node owns and has."""
-        return {
-            number
-            for number in range(PARTITIONS)
-            if self.node_id in self.owners[number] and number not in self.awaited
-        }
+        return self.placed().difference(self.awaited)
 
     def serves(self, key: str) -> bool:
         """Whether the node may answer for that key in this epoch."""
@@ -116,8 +120,9 @@ class Epochs(Gossip):
         match record:
             case Adopted(configuration):
                 self.enter(configuration)
-            case Ready(_, partition):
-                self.awaited.pop(partition, None)
+            case Ready(_, partitions):
+                for partition in partitions:
+                    self.awaited.pop(partition, None)
             case Standing():
                 self.stand(record)
             case _:
@@ -133,7 +138,7 @@ class Epochs(Gossip):
         """Be where the node was when its journal was compacted."""
         self.configurations = list(standing.configurations)
         self.owners = placement(self.members, self.REPLICAS)
-        self.can_tell = set(standing.tells)
+        self.can_tell = frozenset(standing.tells)
         before = placement(self.configurations[max(0, self.epoch - 2)].members, self.REPLICAS)
         self.awaited = {
             number: self.awaiting(number, before[number]) for number in standing.awaited
@@ -154,26 +159,22 @@ class Epochs(Gossip):
         """An epoch began; layers above add what they do then."""
 
     def enter(self, configuration: Configuration) -> None:
-        before = self.owners
+        before, placed_before, size_before = self.owners, self.placed(), len(self.members)
         self.can_tell = self.owned()
         self.configurations.append(configuration)
         self.owners = placement(configuration.members, self.REPLICAS)
-        awaited: dict[int, Awaited] = {}
-        for number in range(PARTITIONS):
-            owned, owned_before = (
-                self.node_id in owners[number] for owners in (self.owners, before)
-            )
-            if not owned and not owned_before:
-                self.drop(number)  # Those who own it have it: its last transfer was an epoch ago.
-            elif owned and (number not in self.can_tell or self.fewer_own(number, before)):
-                if not owned_before:
-                    self.drop(number)
-                awaited[number] = self.awaiting(number, before[number])
-        self.awaited = awaited
-
-    def fewer_own(self, partition: int, before: Owners) -> bool:
-        """Whether even those who have the partition must hear of it anew (`transfer.py`)."""
-        return len(self.owners[partition]) < len(before[partition])
+        placed = self.placed()
+        # Those who own the others have them: their last transfer was an epoch ago.
+        for number in [*self.keys]:
+            if number not in placed and number not in placed_before:
+                self.drop(number)
+        # Where fewer own a partition, even those who have it hear of it anew (`transfer.py`).
+        fewer = len(self.members) < min(size_before, self.REPLICAS)
+        self.awaited = {}
+        for number in sorted(placed if fewer else placed - self.can_tell):
+            if number not in placed_before:
+                self.drop(number)
+            self.awaited[number] = self.awaiting(number, before[number])
 
     def awaiting(self, partition: int, owners: tuple[NodeId, ...]) -> Awaited:
         """Await a partition from a majority of its former owners."""
@@ -182,6 +183,8 @@ class Epochs(Gossip):
 
     def coordinator_of(self, key: str) -> NodeId:
         """The first replica of the key that is up and can serve; this node where none seems to."""
+        if not self.FORWARDS:
+            return self.node_id
         replicas = self.replicas_of(key)
         return next((node for node in replicas if self.can_serve(node, replicas)), self.node_id)
 

@@ -156,6 +156,7 @@ class Fetch(Payload):
     epoch: int
     partitions: tuple[int, ...]
     after: str
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,7 @@ class Part(Payload):
     epoch: int
     told: tuple[int, ...]
     entries: tuple[Entry, ...]
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,10 +258,10 @@ class Adopted(Payload):
 
 @dataclass(frozen=True, slots=True)
 class Ready(Payload):
-    """The node has that partition, which it came to own in that epoch or before."""
+    """The node has those partitions, which it came to own in that epoch or before."""
 
     epoch: int
-    partition: int
+    partitions: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

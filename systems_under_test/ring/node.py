@@ -19,8 +19,9 @@ The class is written in layers, a file each, and each layer calls those below it
     State            state.py            registers, lives, the journal
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from systems_under_test.kv import equal, objection
 from systems_under_test.node import Json, Message, NodeId, Payload
@@ -54,6 +55,14 @@ class Ring(Reconfiguration):
     payloads: ClassVar[tuple[type[Payload], ...]] = PAYLOADS
     invariants = Invariants
     changes_members = True
+    habits: ClassVar[Mapping[str, Any]] = {
+        "FORWARDS": False,
+        "COMPACT_RECORDS": 3,
+        "COMPACT_FACTOR": 0,
+        "FETCHED_AT_ONCE": 64,
+        "ENTRIES_AT_ONCE": 4,
+        "LOOKS": 1,
+    }
 
     LEVEL = Level.LINEARIZABLE
     """The consistency of a request that names none. One that does says "read@quorum"."""

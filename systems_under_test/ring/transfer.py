@@ -25,7 +25,7 @@ Where a majority of the former owners is itself still waiting for the partition,
 """
 
 from systems_under_test.node import NodeId
-from systems_under_test.ring.epochs import Awaited, Epochs
+from systems_under_test.ring.epochs import Epochs
 from systems_under_test.ring.hashing import partition_of
 from systems_under_test.ring.messages import ZERO, Entry, Fetch, Part, Ready
 from systems_under_test.ring.state import EPOCH_KEY
@@ -39,19 +39,28 @@ class Transfer(Epochs):
 
     ENTRIES_AT_ONCE = 256
 
+    PATIENCE = 2
+    """After so many beats without an answer a source is asked again."""
+
+    def set_up(self) -> None:
+        super().set_up()
+        self.fetched: dict[NodeId, tuple[int, int]] = {}
+        """The number of the last question to each source, and the beat in which it was asked."""
+
     def on_epoch(self) -> None:
         super().on_epoch()
         self.cursors.clear()
-        self.fetch()
-
-    def on_beat(self) -> None:
-        super().on_beat()
-        self.fetch()  # Again what was lost.
-
-    def fetch(self) -> None:
         if self.awaited:
             for peer in self.peers:
                 self.fetch_from(peer)
+
+    def on_beat(self) -> None:
+        super().on_beat()
+        if self.awaited:
+            for peer in self.peers:
+                _, asked = self.fetched.get(peer, (0, -self.PATIENCE))
+                if self.beats - asked >= self.PATIENCE:
+                    self.fetch_from(peer)
 
     def fetch_from(self, source: NodeId) -> None:
         """Ask for what this source has not told yet, from the place that it has come to."""
@@ -63,7 +72,9 @@ class Transfer(Epochs):
         if partitions:
             partition, key = self.cursors.get(source, (-1, ""))
             after = key if partition == partitions[0] else ""
-            self.send(source, Fetch(self.epoch, tuple(partitions), after))
+            number = self.fetched.get(source, (0, 0))[0] + 1
+            self.fetched[source] = (number, self.beats)
+            self.send(source, Fetch(self.epoch, tuple(partitions), after, number))
 
     def on_fetch(self, peer: NodeId, fetch: Fetch) -> None:
         """Tell the next keys in order, so that a transfer goes on where it was interrupted."""
@@ -76,41 +87,52 @@ class Transfer(Epochs):
             if number not in self.can_tell:
                 after = ""
                 continue
-            keys = sorted(
-                key
-                for key in self.keys.get(number, ())
-                if key > after and not key.startswith(EPOCH_KEY)
-            )
-            room = self.ENTRIES_AT_ONCE - len(entries)
-            entries += (
-                Entry(key, self.promised_for(key), self.copy_of(key)) for key in keys[:room]
-            )
-            if len(keys) > room:
-                break
+            if held := self.keys.get(number):
+                keys = sorted(key for key in held if key > after and not key.startswith(EPOCH_KEY))
+                room = self.ENTRIES_AT_ONCE - len(entries)
+                entries += (
+                    Entry(key, self.promised_for(key), self.copy_of(key)) for key in keys[:room]
+                )
+                if len(keys) > room:
+                    break
             told.append(number)
             after = ""
         if entries or told:
-            self.send(peer, Part(self.epoch, tuple(told), tuple(entries)))
+            self.send(peer, Part(self.epoch, tuple(told), tuple(entries), fetch.number))
 
     def on_part(self, peer: NodeId, part: Part) -> None:
         """Take over what a former owner tells. To hear a part twice does no harm.
 
-        It tells whole partitions (`told`) from the place on that we had come to when we asked.
+        It tells whole partitions (`told`) from the place on that we had come to when we asked. Only
+        the answer to the last question leads to the next one: of two chains of questions each
+        answer would be asked for twice, and every beat begins another one where answers are late.
         """
         if part.epoch != self.epoch:
             return
         for entry in part.entries:
             if partition_of(entry.key) in self.awaited:
                 self.merge(entry)
-        if part.entries:
+        is_last = part.number == self.fetched.get(peer, (0, 0))[0]
+        if part.entries and is_last:
             last = part.entries[-1].key
             self.cursors[peer] = (partition_of(last), last)
-        for number in part.told:
-            awaited = self.awaited.get(number)
-            if awaited is not None and peer in awaited.sources:
-                awaited.complete.add(peer)
-                self.finish_if_complete(number, awaited)
-        self.fetch_from(peer)
+        ready = [number for number in dict.fromkeys(part.told) if self.is_complete(number, peer)]
+        if ready:
+            # From now on the node serves them.
+            self.persist(Ready(self.epoch, tuple(ready)))
+            for number in ready:
+                del self.awaited[number]
+            self.moved += len(ready)
+        if is_last:
+            self.fetch_from(peer)
+
+    def is_complete(self, partition: int, peer: NodeId) -> bool:
+        """Whether, with this peer, enough of a partition's former owners have told all."""
+        awaited = self.awaited.get(partition)
+        if awaited is None or peer not in awaited.sources:
+            return False
+        awaited.complete.add(peer)
+        return len(awaited.complete) >= awaited.needed
 
     def merge(self, entry: Entry) -> None:
         """Know what a former owner knew of a key."""
@@ -118,10 +140,3 @@ class Transfer(Epochs):
             self.promise(entry.key, entry.promised)
         if entry.copy.version > self.copy_of(entry.key).version:
             self.hold(entry.key, entry.copy, hearsay=entry.copy.ballot != ZERO)
-
-    def finish_if_complete(self, partition: int, awaited: Awaited) -> None:
-        """Serve the partition from now on, if enough of its former owners have told all."""
-        if len(awaited.complete) >= awaited.needed:
-            self.persist(Ready(self.epoch, partition))
-            del self.awaited[partition]
-            self.moved += 1

@@ -252,8 +252,7 @@ def stamp(value: tuple[int, str]) -> str:
 class AnyCoordinator(Ring):
     """Every node coordinates changes itself, so that they compete."""
 
-    def coordinator_of(self, key: str) -> str:
-        return self.node_id
+    FORWARDS = False
 
 
 class ShortJournals(AnyCoordinator):
