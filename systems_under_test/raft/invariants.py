@@ -173,6 +173,10 @@ class Invariants:
         term = node.log.term_at(index)
         new: list[Entry] = []
         while index > known:
+            assert (index, term) in self._origins, (
+                f"State Machine Safety: {node.node_id} committed an entry of term {term} at index "
+                f"{index} that no node recorded"
+            )
             entry, term = self._origins[index, term]
             new.append(entry)
             index -= 1
