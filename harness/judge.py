@@ -28,6 +28,17 @@ _LIMITS = {
 }
 
 
+LIMIT_MAX = 1e9
+"""In seconds, and in MiB: more is no limit."""
+
+FAMILY_NAMES = tuple(FAMILIES)
+
+_OBSERVED: dict[str, type] = {
+    "liveness": dict, "findings": list, "counters": dict, "leaders": list, "seconds": dict,
+}  # fmt: skip
+"""What observations.json holds, where it holds it."""
+
+
 def judge(directory: RunDirectory) -> dict[str, Any]:
     """Check a run, write its result.json, and return what was written.
 
@@ -36,7 +47,7 @@ def judge(directory: RunDirectory) -> dict[str, Any]:
     """
     run = _described(directory)
     observed = _observations(directory)
-    history = History.read(directory.history)
+    history = _history(directory.history)
     began = time.monotonic()
     work = workload(run["workload"])
     limits = {**_LIMITS, **run["config"]}
@@ -67,6 +78,14 @@ def judge(directory: RunDirectory) -> dict[str, Any]:
     return result
 
 
+def _history(path: Path) -> History:
+    try:
+        return History.read(path)
+    except (OSError, ArithmeticError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot read {path}: {why}; name another run") from error
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read one of a run's files; `UsageError` where it is missing, damaged or too new."""
     try:
@@ -75,6 +94,8 @@ def read_json(path: Path) -> dict[str, Any]:
         raise UsageError(
             f"{path.parent} holds no {path.name}, so it is no run's directory; name another"
         ) from None
+    except RecursionError:
+        raise UsageError(f"{path} is nested too deeply; name another run") from None
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {error}; name another run") from error
     if not isinstance(values, dict) or not isinstance(values.get("version"), int):
@@ -93,14 +114,39 @@ def _described(directory: RunDirectory) -> dict[str, Any]:
     run = read_json(path)
     for name, kind in {"workload": str, "schedule": list, "config": dict}.items():
         if not isinstance(run.get(name), kind):
-            raise UsageError(f"{path} is damaged: it has no {name!r}; check history.jsonl alone")
+            raise _damaged(path, name)
+    for fault in run["schedule"]:
+        if not isinstance(fault, dict) or fault.get("family") not in FAMILY_NAMES:
+            raise _damaged(path, "schedule")
+    for name in _LIMITS:
+        limit = run["config"].get(name, 1)
+        if not isinstance(limit, (int, float)) or not 0 < limit < LIMIT_MAX:
+            raise _damaged(path, name)
     return run
 
 
 def _observations(directory: RunDirectory) -> dict[str, Any]:
     """What the run noted beside its history; nothing for a run that was killed."""
     path = directory.path / "observations.json"
-    return read_json(path) if path.exists() else {}
+    observed = read_json(path) if path.exists() else {}
+    for name, kind in _OBSERVED.items():
+        if not isinstance(observed.get(name, kind()), kind):
+            raise _damaged(path, name)
+    liveness = observed.get("liveness", {})
+    words = [*observed.get("findings", []), liveness.get("detail", "")]
+    if liveness.keys() - {"passed"} == liveness.keys() != set() or not _are(str, words):
+        raise _damaged(path, "liveness or findings")
+    return observed
+
+
+def _are(kind: type, values: Iterable[Any]) -> bool:
+    return all(isinstance(value, kind) for value in values)
+
+
+def _damaged(path: Path, name: str) -> UsageError:
+    return UsageError(
+        f"{path} is damaged: it has no {name!r} that makes sense; check history.jsonl alone"
+    )
 
 
 def gates_of(history: History, planned: Iterable[str], kinds: tuple[str, ...]) -> list[Gate]:

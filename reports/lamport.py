@@ -86,7 +86,7 @@ def lamport(directory: Path, history: History) -> Lamport | None:
         return None
     begins_ns, ends_ns = find(data, int, "begins_ns"), find(data, int, "ends_ns")
     messages = [m for m in objects(data, "messages") if _complete(m)][-MESSAGES_MAX:]
-    if begins_ns is None or ends_ns is None or not messages:
+    if begins_ns is None or ends_ns is None or begins_ns > ends_ns or not messages:
         return None
     return _Drawing(data, messages, history, begins_ns, ends_ns).draw()
 
@@ -267,7 +267,7 @@ class _Drawing:
 
 def _axis(moments: Iterable[int], begins_ns: int, ends_ns: int) -> dict[int, float]:
     """The height of every moment: long gaps are drawn shorter than they are, short ones longer."""
-    known = sorted({m for m in moments if begins_ns <= m <= ends_ns})
+    known = sorted({m for m in moments if begins_ns <= m <= ends_ns}) or [begins_ns]
     heights, y = {known[0]: 0.0}, 0.0
     for earlier, later in pairwise(known):
         y += 2 + 6 * log10(1 + (later - earlier) / 20_000)

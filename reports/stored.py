@@ -6,12 +6,16 @@ read into plain values; `find` takes from them what has the right type and ignor
 """
 
 import json
+import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from checker.history import History
+from checker.history import History, MalformedHistory
+from reports.wording import plain, plural
 
 VERSION = 1
 
@@ -62,6 +66,7 @@ def read_run(directory: Path) -> StoredRun:
             "The run ended before it was judged: there is no result.json. "
             f"This judges the history that it left: labrys check {directory}"
         )
+    problems += _beside(directory)
     folder = directory / "nodes"
     logs = {path.stem: path for path in sorted(folder.glob("*.log"))} if folder.is_dir() else {}
     return StoredRun(directory, run, result, history, tuple(problems), logs)
@@ -91,37 +96,107 @@ def objects(data: Any, *path: str) -> Iterator[dict[str, Any]]:
             yield item
 
 
-def _document(path: Path, kind: str, problems: list[str]) -> dict[str, Any]:
-    """The JSON object in a file, or an empty one and a problem."""
+def _object(path: Path, kind: str) -> tuple[dict[str, Any], str]:
+    """The JSON object in a file and nothing, or an empty one and the sentence that says why."""
     try:
         data = json.loads(path.read_bytes())
     except FileNotFoundError:
-        problems.append(f"{path.name} is missing: what it would tell is left out.")
-        return {}
+        return {}, f"{path.name} is missing: what it would tell is left out."
     except (OSError, ValueError, RecursionError) as error:
-        problems.append(f"{path.name} cannot be read: {error}.")
-        return {}
+        return {}, f"{path.name} cannot be read: {_why(error)}."
     if not isinstance(data, dict) or data.get("labrys") != kind:
-        problems.append(f"{path.name} is not the {kind} file of a Labrys run and was left out.")
-        return {}
-    if data.get("version") != VERSION:
+        return {}, f"{path.name} is not the {kind} file of a Labrys run and was left out."
+    return data, ""
+
+
+def _beside(directory: Path) -> Iterator[str]:
+    """What is wrong with the files that the page itself does without."""
+    for kind in ("observations", "scenario", "messages"):
+        path = directory / f"{kind}.json"
+        problem = _object(path, kind)[1] if path.exists() else ""
+        if problem:
+            yield problem
+    config = directory / "config.toml"
+    if config.exists():
+        try:
+            tomllib.loads(config.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            yield f"config.toml cannot be read: {_why(error)}."
+    failed = directory / "failed.txt"
+    if failed.exists():
+        try:
+            yield f"The run failed: {plain(failed.read_text('utf-8', 'replace').strip(), 1000)}"
+        except OSError as error:
+            yield f"failed.txt cannot be read: {_why(error)}."
+
+
+def _document(path: Path, kind: str, problems: list[str]) -> dict[str, Any]:
+    """The JSON object in a file; every problem with it is added to the problems."""
+    data, problem = _object(path, kind)
+    if problem:
+        problems.append(problem)
+    elif data.get("version") != VERSION:
         problems.append(
-            f"{path.name} has version {data.get('version')!r}; this Labrys knows version {VERSION} "
-            "and shows what it understands."
+            f"{path.name} has version {plain(data.get('version'), 40)}; this Labrys knows version "
+            f"{VERSION} and shows what it understands."
         )
     return data
 
 
 def _history(path: Path, problems: list[str]) -> History:
-    """The history, or an empty one and a problem."""
+    """The history as far as it can be read; every problem with it is added to the problems."""
     try:
         history = History.read(path)
     except FileNotFoundError:
         problems.append("history.jsonl is missing: no operation can be shown.")
-    except (OSError, ArithmeticError, ValueError) as error:
-        problems.append(f"history.jsonl cannot be read: {error}.")
+    except MalformedHistory as error:
+        history = _whole_lines(path, error)
+        whole, shown = "", ""
+        if len(history):
+            whole, shown = " whole", f" Of it {plural(len(history), 'operation')} can be shown."
+        problems.append(f"history.jsonl cannot be read{whole}: {error}.{shown}")
+        return history
+    except (OSError, ArithmeticError, ValueError, RecursionError) as error:
+        problems.append(f"history.jsonl cannot be read: {_why(error)}.")
     else:
         if history.cut:
             problems.append(f"The history was cut: {history.cut}.")
         return history
     return History()
+
+
+def _whole_lines(path: Path, error: MalformedHistory) -> History:
+    """The history before the line that an error names; a header of another version is passed by.
+
+    An earlier line may be found to be wrong once a later one is gone, so this is tried a few times.
+    """
+    header = b'{"labrys":"history","version":%d}\n' % VERSION
+    for _ in range(5):
+        named = re.match(r"line (\d+)\b", str(error))
+        if named is None:
+            break
+        last = int(named[1]) - 1 if named[1] != "1" else None
+        try:
+            with path.open("rb") as file:
+                if b'"labrys"' not in file.readline():
+                    break
+                lines = islice(file, None if last is None else last - 1)
+                return History.from_lines(chain([header], lines))
+        except MalformedHistory as again:
+            error = again
+        except (OSError, ArithmeticError, ValueError, RecursionError):
+            break
+    return History()
+
+
+def _why(error: Exception) -> str:
+    """Why a file could not be read, in a few words and without its path."""
+    if isinstance(error, OSError):
+        return error.strerror or "it does not answer"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    if isinstance(error, json.JSONDecodeError):
+        return f"it is not JSON ({error.msg[:1].lower()}{error.msg[1:]}, line {error.lineno})"
+    return plain(str(error), 200)

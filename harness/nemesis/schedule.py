@@ -5,10 +5,12 @@ faults overlap. What exactly a fault hits (which nodes, which leader) is drawn f
 seed when it is injected.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
+
+import msgspec
 
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.errors import UsageError
@@ -61,9 +63,21 @@ class Planned:
         }
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "Planned":
-        fault = FAULTS[values["name"]]
-        return cls(values["number"], fault, values["at_ns"], values["until_ns"], values["seed"])
+    def from_json(cls, values: Any) -> "Planned":
+        """The fault that `to_json` told of; `ValueError` or `KeyError` where it is none."""
+        told = msgspec.convert(values, _Told)
+        return cls(told.number, FAULTS[told.name], told.at_ns, told.until_ns, told.seed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A planned fault as it stands in files."""
+
+    number: int
+    name: str
+    at_ns: int
+    until_ns: int
+    seed: int
 
 
 def choose_faults(names: Sequence[str], nodes: int) -> dict[str, tuple[Fault, ...]]:
@@ -92,18 +106,18 @@ def draw(
     families: dict[str, tuple[Fault, ...]],
     length_ns: int,
     random: Random,
-    cycle_ns: int = CYCLE_NS,
+    cycles_ns: Mapping[str, int] | None = None,
 ) -> list[Planned]:
     """Draw a schedule for a run whose calls last `length_ns`; every fault is healed before its end.
 
-    A family strikes once in about `cycle_ns`, and at least once. It begins with the leader, where
-    most mistakes are and which a short run might otherwise miss; each of its faults comes once
-    before any comes again.
+    A family strikes once in about `CYCLE_NS`, or in what `cycles_ns` says of it, and at least once.
+    It begins with the leader, where most mistakes are and which a short run might otherwise miss;
+    each of its faults comes once before any comes again.
     """
     drawn: list[Planned] = []
     for family, faults in families.items():
         own = Random(f"{random.getrandbits(64)}:{family}")
-        drawn += _draw_family(faults, length_ns, cycle_ns, own)
+        drawn += _draw_family(faults, length_ns, (cycles_ns or {}).get(family, CYCLE_NS), own)
     drawn.sort(key=lambda planned: planned.at_ns)
     return [
         Planned(number, planned.fault, planned.at_ns, planned.until_ns, planned.seed)

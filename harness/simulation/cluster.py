@@ -132,8 +132,11 @@ class SimulatedCluster(Cluster):
             self._invariants.check(live, changed)
         except AssertionError as error:
             self.findings.append(f"an invariant of the cluster is broken: {error}")
-            if self.tape is not None and self.tape.stops_at_finding:
-                self.clock.stop()
+        except Exception as error:
+            # A mistake in the invariants themselves is the author's to know, as one in a node is.
+            self.findings.append(f"the invariants of the cluster ended with {error!r}")
+        if self.findings and self.tape is not None and self.tape.stops_at_finding:
+            self.clock.stop()
 
     # --- the controls -----------------------------------------------------------------------------
 

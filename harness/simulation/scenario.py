@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
+
+import msgspec
 
 from harness.config import RunConfig
 from harness.errors import UsageError
@@ -31,6 +33,10 @@ class Scripted:
     call: Call
     first: NodeId | None = None
     """The node to ask first; where there is none, the client draws one."""
+
+
+_Step: TypeAlias = tuple[int, int, NodeId | None, str, str, Any, bool]
+"""A scripted call as it stands in files: client, moment, first node, and the call."""
 
 
 @dataclass(frozen=True)
@@ -68,23 +74,26 @@ class Scenario:
     def from_json(cls, values: Mapping[str, Any], where: Path) -> "Scenario":
         """The scenario that `to_json` told of; `UsageError` names the file where it is damaged."""
         try:
-            core, script = values["core"], values["script"]
+            script = msgspec.convert(values["script"], tuple[_Step, ...] | None)
             return cls(
                 config=RunConfig.from_values(values["config"]),
                 world=World.from_json(values["world"]),
                 schedule=tuple(map(Planned.from_json, values["schedule"])),
-                only_calls=values["only_calls"],
-                heal_ns=values["heal_ns"],
-                core=core and Core(tuple(core["nodes"]), Lasting(core["others"])),
+                only_calls=msgspec.convert(values["only_calls"], bool),
+                heal_ns=msgspec.convert(values["heal_ns"], int | None),
+                core=msgspec.convert(values["core"], Core | None),
                 script=None
                 if script is None
-                else tuple(Scripted(step[0], step[1], Call(*step[3:]), step[2]) for step in script),
+                else tuple(
+                    Scripted(client, at_ns, Call(*call), first)
+                    for client, at_ns, first, *call in script
+                ),
             )
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise UsageError(f"{where} is damaged ({error!r}); name another run") from error
 
 
-def scenario_of(config: RunConfig, cycle_ns: int = CYCLE_NS) -> Scenario:
+def scenario_of(config: RunConfig, cycles_ns: Mapping[str, int] | None = None) -> Scenario:
     """The scenario of a run with these options: its world and faults are drawn from the seed.
 
     Nothing stays broken for ever where members change: one that has just come back may not hold yet
@@ -96,7 +105,7 @@ def scenario_of(config: RunConfig, cycle_ns: int = CYCLE_NS) -> Scenario:
     random = Random(f"{config.seed}:world")
     world = draw_world(config.node_names, config.time_limit_ns, random, spare=spare)
     dice = Random(f"{config.seed}:schedule")
-    schedule = draw(families, config.time_limit_ns, dice, cycle_ns)
+    schedule = draw(families, config.time_limit_ns, dice, cycles_ns)
     damaged = tuple(damage.node for damage in world.damages)
     return Scenario(config, world, tuple(schedule), _draw_core(config, spare, damaged))
 
@@ -118,7 +127,7 @@ def swarm(base: RunConfig, pinned: frozenset[str], seed: int) -> Scenario:
         "operations_per_key": 100,
         "spares": 0,
     }
-    if changes and random.random() < 0.4:
+    if changes and random.random() < 0.5:
         drawn["faults"] = (*drawn["faults"], "membership")
     if random.random() < 0.15:
         # A rush: calls of one key compete all the time. It is short, as it costs so much more.
@@ -129,8 +138,10 @@ def swarm(base: RunConfig, pinned: frozenset[str], seed: int) -> Scenario:
     if base.system.startswith("single") and "nodes" not in pinned:
         free["nodes"] = 1
         free["faults"] = ("kill", "pause")
-    pace = Random(f"{seed}:pace").choice((CYCLE_NS, CYCLE_NS, CYCLE_NS // 2, CYCLE_NS // 5))
-    scenario = scenario_of(replace(base, seed=seed, environment="simulated", **free), pace)
+    dice = Random(f"{seed}:pace")
+    paces = (CYCLE_NS, CYCLE_NS, CYCLE_NS // 2, CYCLE_NS // 5)
+    cycles_ns = {family: dice.choice(paces) for family in FAMILIES}
+    scenario = scenario_of(replace(base, seed=seed, environment="simulated", **free), cycles_ns)
     habits = draw_habits(base.system, Random(f"{seed}:habits"))
     return replace(scenario, world=replace(scenario.world, habits=habits))
 

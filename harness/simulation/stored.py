@@ -69,11 +69,19 @@ def replay(directory: Path) -> Replay:
         )
     scenario = Scenario.from_json(read_json(path), path)
     # What a campaign stopped is stopped again; a single run was given all the time it took.
-    again = simulate(scenario, most_events=run.get("most_events"))
-    fingerprint = (run.get("cluster") or {}).get("fingerprint")
-    history = (directory / "history.jsonl").read_bytes()
+    most_events, before = run.get("most_events"), run.get("versions")
+    again = simulate(scenario, most_events=most_events if isinstance(most_events, int) else None)
+    cluster = run.get("cluster")
+    fingerprint = cluster.get("fingerprint") if isinstance(cluster, dict) else None
+    try:
+        history = (directory / "history.jsonl").read_bytes()
+    except OSError as error:
+        path = directory / "history.jsonl"
+        raise UsageError(f"cannot read {path}: {error.strerror}; name another run") from error
     same = fingerprint == again.fingerprint and history == b"".join(again.lines)
-    return Replay(again, same, tuple(_changed(run.get("versions") or {})), directory)
+    return Replay(
+        again, same, tuple(_changed(before if isinstance(before, dict) else {})), directory
+    )
 
 
 def _changed(before: dict[str, str]) -> list[str]:

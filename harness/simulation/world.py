@@ -5,11 +5,12 @@ of the noise altogether find what runs that always have all of it do not), unles
 The world is stored with the run, and shrinking makes it calmer.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from random import Random
 from typing import Any
+
+import msgspec
 
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from systems_under_test.node import NodeId
@@ -113,19 +114,9 @@ class World:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "World":
-        """The world that `to_json` told of."""
-        plain = dict(values)
-        plain["latency"] = Latency(plain["latency"])
-        for name in ("offsets_ns", "drifts_ppm", "regions"):
-            plain[name] = tuple(plain[name])
-        for name, kind in (
-            ("clogs", Clog), ("jumps", Jump), ("disk_failures", DiskFailure), ("blinks", Blink),
-            ("damages", Damage),
-        ):  # fmt: skip
-            plain[name] = tuple(kind(**item) for item in plain.get(name, ()))
-        plain["habits"] = tuple((name, value) for name, value in plain.get("habits", ()))
-        return cls(**plain)
+    def from_json(cls, values: Any) -> "World":
+        """The world that `to_json` told of; `ValueError` where it is none."""
+        return msgspec.convert(values, cls)
 
 
 CALM = World()

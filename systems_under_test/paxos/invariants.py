@@ -96,8 +96,10 @@ class Invariants:
         others = [seen.node for name, seen in self._seen.items() if name != node.node_id]
         known = max((other.chosen for other in others), default=0)
         while (slot := len(self.chosen)) > known and self._alone.get(slot) == node.node_id:
+            if slot <= node.forgotten:
+                return
             held = node.values[slot - 1 - node.forgotten] if slot <= node.chosen else None
-            if slot <= node.forgotten or held == self.chosen[slot - 1][0]:
+            if held == self.chosen[slot - 1][0] and slot <= node.chosen:
                 return
             del self._alone[slot]
             self._votes.pop(slot, None)
