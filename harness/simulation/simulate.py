@@ -100,9 +100,9 @@ def cluster_of(
 ) -> SimulatedCluster:
     """The cluster that a scenario asks for, not yet open."""
     config = scenario.config
-    node = system(config.system).node_class()
+    node, habits = system(config.system).node_class(), dict(scenario.world.habits)
     return SimulatedCluster(
-        system=type(node.__name__, (node,), dict(scenario.world.habits)),
+        system=type(node.__name__, (node,), habits) if habits else node,
         nodes=config.node_names,
         members=config.member_names,
         seed=config.seed,
