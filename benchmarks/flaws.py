@@ -29,8 +29,8 @@ is written by `python benchmarks/flaws.py --write`: {campaigns} campaigns for ea
 one core, until the first seed that fails, {limit} s at most. The sizes are those of the first
 campaign's failure, shrunk for {shrink} s at most.
 
-`ring-trusts-hearsay` shows only where two coordinators change one key, one of them dies halfway, and
-the members change, all within milliseconds: a scripted scenario convicts it (tests/scenarios/ring).
+`ring-trusts-hearsay` shows only where two coordinators change one key, one of them dies halfway,
+and the members change, all within milliseconds; a script in tests/scenarios/ring convicts it.
 
 | system | seeds: median, worst | seconds: median, worst | found as | shrunk to |
 |---|---|---|---|---|
