@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reports.stored import find
+from reports.stored import VERSION, find
 
 DEEPEST = 4
 """A run's directory is at most so many below the store's."""
@@ -28,7 +28,8 @@ COLUMNS = ("began", "system", "workload", "environment", "verdict", "operations"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One run. `path` is relative to the store, with "/" between its parts."""
+    """One run. `path` is relative to the store, with "/" between its parts; `newer` says that one
+    of its files has a version that this Labrys does not know yet."""
 
     path: str
     verdict: str
@@ -41,6 +42,7 @@ class Row:
     faults: tuple[str, ...] = ()
     operations: int | None = None
     has_page: bool = False
+    newer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,10 @@ class Query:
         sort = given.get("sort", "began")
         return cls(
             words=given.get("words", "").strip()[:200],
-            system=given.get("system", "")[:100],
-            verdict=given.get("verdict", "")[:100],
-            environment=given.get("environment", "")[:100],
-            fault=given.get("fault", "")[:100],
+            system=given.get("system", "")[:1000],
+            verdict=given.get("verdict", "")[:1000],
+            environment=given.get("environment", "")[:1000],
+            fault=given.get("fault", "")[:1000],
             since=given.get("since", "")[:10],
             until=given.get("until", "")[:10],
             sort=sort if sort in COLUMNS else "began",
@@ -160,7 +162,8 @@ class Store:
 
 def read_row(folder: Path, path: str, has_page: bool) -> Row:
     """What the two files of a run say of it; a file that cannot be read makes it damaged."""
-    run, result = _document(folder / "run.json"), _document(folder / "result.json")
+    run = _document(folder / "run.json", "run")
+    result = _document(folder / "result.json", "result")
     verdict = find(result, str, "verdict") or ""
     if run is None or result is None or (result and verdict not in VERDICTS[:3]):
         verdict = "damaged"
@@ -180,6 +183,7 @@ def read_row(folder: Path, path: str, has_page: bool) -> Row:
         faults=tuple(fault for fault in faults if isinstance(fault, str)),
         operations=find(result, int, "statistics", "operations"),
         has_page=has_page,
+        newer=any((find(data, int, "version") or 0) > VERSION for data in (run, result)),
     )
 
 
@@ -209,12 +213,12 @@ def _stamp(path: Path) -> int:
         return 0
 
 
-def _document(path: Path) -> dict[str, Any] | None:
-    """The object in a file, an empty one where there is no file, None where it is none."""
+def _document(path: Path, kind: str) -> dict[str, Any] | None:
+    """The object of that kind in a file, an empty one where there is no file, None for all else."""
     try:
         data = json.loads(path.read_bytes())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError):
         return None
-    return data if isinstance(data, dict) else None
+    return data if isinstance(data, dict) and data.get("labrys") == kind else None

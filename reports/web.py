@@ -209,12 +209,15 @@ class _Site:
             "token": self._token,
             "root": str(self._store.root),
             "glyphs": GLYPHS,
-            "address": lambda path: "/files/" + quote(path),
+            # A name that is no UTF-8 has no address, but must not keep the others from the list.
+            "address": lambda path: "/files/" + quote(path, errors="replace"),
         }
 
     def _page(self, context: dict[str, Any], status: int = 200) -> Response:
         headers = {"Content-Security-Policy": OWN_POLICY}
-        return HTMLResponse(self._template.render(context), status, headers)
+        # A lone surrogate, which JSON and names of files may hold, has no form in UTF-8.
+        page = self._template.render(context).encode("utf-8", "replace")
+        return HTMLResponse(page, status, headers)
 
 
 def _choices(rows: Sequence[Row]) -> dict[str, list[str]]:

@@ -5,7 +5,7 @@ import io
 import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from unittest.mock import patch
@@ -25,6 +25,7 @@ from reports.stored import NotARun
 from reports.summary import summarize_run
 from tests.deep import DEEP
 from tests.reports.damage import damage
+from tests.reports.served import Server
 
 Change = Callable[[Path], None]
 
@@ -76,10 +77,21 @@ def problems(page: Path) -> str:
     return rest.partition("</section>")[0] if found else ""
 
 
-@settings(max_examples=12 * DEEP, deadline=None)
+@pytest.fixture(scope="module")
+def server(scratch: Path) -> Iterator[Server]:
+    """The store whose one run is being damaged."""
+    server = Server(scratch)
+    yield server
+    server.close()
+
+
+@settings(max_examples=20 * DEEP, deadline=None)
 @given(seed=st.integers(0, 2**32))
 @example(seed=1)
-def test_any_damage_ends_with_a_page_or_a_sentence(small: Path, scratch: Path, seed: int):
+@example(seed=252)
+def test_any_damage_ends_with_a_page_or_a_sentence(
+    small: Path, scratch: Path, server: Server, seed: int
+):
     directory = copied(small, scratch)
     said = damage(directory, Random(seed))
     for command in ("check", "report", "replay"):
@@ -87,6 +99,8 @@ def test_any_damage_ends_with_a_page_or_a_sentence(small: Path, scratch: Path, s
         assert status in (0, 1, 2, 254, 255), said
         assert words, said
         assert "Traceback" not in words, said
+    for address in ("/", "/?sort=seed", "/files/run/"):
+        assert server.ask(address)[0] == 200, said
     try:
         page = render(directory)
     except NotARun:

@@ -186,6 +186,28 @@ def test_what_runs_are_called_is_text(server: Server, store: Path) -> None:
         assert "&lt;script&gt;" in text
 
 
+@pytest.mark.parametrize("where", ["name", "system", "workload", "environment", "began", "config"])
+def test_one_text_that_is_no_utf8_does_not_hide_the_other_runs(
+    server: Server, store: Path, where: str
+) -> None:
+    odd: object = {"faults": ["\ud800"]} if where == "config" else "\ud800"
+    make_run(store, "raft-register/odd", **{where: odd})
+    os.mkdir(os.fsencode(store / "raft-register/one") + b"/\xff")
+    os.rename(make_run(store, "raft-register/named"), os.fsencode(store) + b"/raft-register/\xfe")
+    for path in ("/", f"/?sort={where}", "/files/raft-register/one/"):
+        assert server.ask(path)[0] == 200
+    assert "4 runs" in server.ask("/")[1]
+
+
+def test_a_run_of_a_newer_version_is_listed_as_such(server: Server, store: Path) -> None:
+    assert "newer version" not in server.ask("/")[1]
+    make_run(store, "raft-register/newer", version=9)
+    text = server.ask("/?words=newer")[1]
+    assert "1 run<" in text
+    assert "(of a newer version)" in text
+    assert "valid" in text
+
+
 def test_many_ask_at_once(server: Server) -> None:
     began = time.monotonic()
     with ThreadPoolExecutor(16) as pool:
