@@ -325,10 +325,7 @@ def large(folder: Path, operations: int = 200_000) -> Path:
     return standard(folder, seed=9, operations=operations, clients=40, seconds=180.0, faults=12)
 
 
-MARKUP = (
-    "</script><script>document.title='owned'</script>\"><img src=x onerror=alert(1)>&`${7*7}"
-    "{{ 7*7 }}{%\u2028<!--"
-)
+MARKUP = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>&\"'`${7*7}"
 
 
 def hostile(folder: Path) -> Path:
