@@ -3,6 +3,7 @@
 Each argument is a directory of the store: a run that is invalid, one that is valid, a comparison.
 """
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
         for path, take in (
             (invalid / "report.html", counterexample),

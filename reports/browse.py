@@ -5,7 +5,6 @@ symbolic link leads to. What a row says was read once and is remembered until on
 it comes from changes, so that a store of thousands of runs is listed quickly.
 """
 
-import json
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reports.stored import VERSION, find
+from reports.stored import VERSION, find, read_object
 
 DEEPEST = 4
 """A run's directory is at most so many below the store's."""
@@ -215,10 +214,5 @@ def _stamp(path: Path) -> int:
 
 def _document(path: Path, kind: str) -> dict[str, Any] | None:
     """The object of that kind in a file, an empty one where there is no file, None for all else."""
-    try:
-        data = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError):
-        return None
-    return data if isinstance(data, dict) and data.get("labrys") == kind else None
+    data, problem = read_object(path, kind)
+    return None if problem and path.exists() else data

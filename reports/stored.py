@@ -96,7 +96,7 @@ def objects(data: Any, *path: str) -> Iterator[dict[str, Any]]:
             yield item
 
 
-def _object(path: Path, kind: str) -> tuple[dict[str, Any], str]:
+def read_object(path: Path, kind: str) -> tuple[dict[str, Any], str]:
     """The JSON object in a file and nothing, or an empty one and the sentence that says why."""
     try:
         data = json.loads(path.read_bytes())
@@ -113,7 +113,7 @@ def _beside(directory: Path) -> Iterator[str]:
     """What is wrong with the files that the page itself does without."""
     for kind in ("observations", "scenario", "messages"):
         path = directory / f"{kind}.json"
-        problem = _object(path, kind)[1] if path.exists() else ""
+        problem = read_object(path, kind)[1] if path.exists() else ""
         if problem:
             yield problem
     config = directory / "config.toml"
@@ -132,7 +132,7 @@ def _beside(directory: Path) -> Iterator[str]:
 
 def _document(path: Path, kind: str, problems: list[str]) -> dict[str, Any]:
     """The JSON object in a file; every problem with it is added to the problems."""
-    data, problem = _object(path, kind)
+    data, problem = read_object(path, kind)
     if problem:
         problems.append(problem)
     elif data.get("version") != VERSION:

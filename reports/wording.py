@@ -52,17 +52,23 @@ def size(count_bytes: float) -> str:
     return f"{count_bytes:.3g} TiB"
 
 
+_SEPARATORS = {0x2028: "\\u2028", 0x2029: "\\u2029"}
+"""Nobody sees these two, and the language of the charts takes them for ends of lines in a name."""
+
+
 def value(data: Any, limit: int = 200) -> str:
     """A JSON value as text on one line, cut to a limit."""
-    text = json.dumps(data, ensure_ascii=False, default=repr)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return _cut(json.dumps(data, ensure_ascii=False, default=repr), limit)
 
 
 def plain(data: Any, limit: int = 200) -> str:
     """Like `value`, but a string without its quotes."""
-    if not isinstance(data, str):
-        return value(data, limit)
-    return data if len(data) <= limit else data[: limit - 1] + "…"
+    return _cut(data, limit) if isinstance(data, str) else value(data, limit)
+
+
+def _cut(text: str, limit: int) -> str:
+    text = text.translate(_SEPARATORS)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def did(function: str, argument: Any, result: Any, outcome: str, limit: int = 60) -> str:

@@ -17,7 +17,7 @@
   }
   const rows = data.lanes.length;
   const view = { from: 0, to: end };
-  const shown = [true, true, true], kinds = data.functions.map(() => true);
+  const shown = [true, true, true], functions = data.functions.map(() => true);
   let found = null, selected = -1, colours = {}, frame = 0;
 
   // Faults that overlap are stacked in levels.
@@ -41,7 +41,7 @@
 
   const x = (time) => gutter + ((time - view.from) / (view.to - view.from)) * (width - gutter);
   const time = (px) => view.from + ((px - gutter) / (width - gutter)) * (view.to - view.from);
-  const drawn = (i) => shown[ops.outcome[i]] && kinds[ops.function[i]];
+  const drawn = (i) => shown[ops.outcome[i]] && functions[ops.function[i]];
   const visible = (i) => drawn(i) && (!found || found[i]);
 
   // --- drawing ---------------------------------------------------------------------------------
@@ -157,7 +157,7 @@
     const steps = data.steps, most = Math.max(1, data.density.reduce((m, list) => list.reduce((a, b) => (a > b ? a : b), m), 0));
     const size = end / steps;
     data.density.forEach((counts, outcome) => {
-      if (!shown[outcome] || found || !kinds.every(Boolean)) return;
+      if (!shown[outcome] || found || !functions.every(Boolean)) return;
       pen.fillStyle = colours[OUTCOMES[outcome]];
       for (let i = 0; i < counts.length; i++) {
         if (!counts[i]) continue;
@@ -369,7 +369,7 @@
   // --- controls --------------------------------------------------------------------------------
 
   for (const button of document.querySelectorAll("[data-do]")) button.addEventListener("click", actions[button.dataset.do]);
-  for (const [name, which] of [["outcomes", shown], ["kinds", kinds]]) {
+  for (const [name, which] of [["outcomes", shown], ["functions", functions]]) {
     for (const box of document.querySelectorAll(`.${name} input`)) {
       box.addEventListener("change", () => { which[Number(box.value)] = box.checked; count(); draw(); });
     }
@@ -378,7 +378,7 @@
   function count() {
     let left = 0;
     for (let i = 0; i < total; i++) left += visible(i);
-    const hidden = [...shown, ...kinds].includes(false);
+    const hidden = [...shown, ...functions].includes(false);
     const words = `${left} operation${left === 1 ? "" : "s"} ${found ? "found; the others are dimmed." : "shown."}`;
     document.getElementById("detail").textContent = words + (found && hidden ? " Some are hidden." : "");
   }

@@ -9,6 +9,7 @@ import pytest
 
 from reports.comparison import compare
 from reports.comparison_page import Occasion, render_comparison
+from reports.wording import plain
 from tests.reports.compared_runs import made
 from tests.reports.sample_runs import MARKUP
 
@@ -17,12 +18,13 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four systems, one of them with a hostile name, in three repeats."""
+    """Four systems in three repeats; one has markup in its name, and one what charts take for the
+    end of a line, as `measure` gives it."""
     runs = [
         made(system, seed,
              {"throughput.overall": 100.0 * place + seed, "latency.read.p99": 1e6 * place + seed,
               "kept.kill": 0.2 * place, "recovery.kill": 3e7 + seed, "cost.fsyncs": 1.0 * place})
-        for place, system in enumerate(["raft", "paxos", "ring", MARKUP], start=1)
+        for place, system in enumerate(["raft", "paxos", plain("ring\u2028two"), MARKUP], start=1)
         for seed in (1, 2, 3)
     ]  # fmt: skip
     folder = tmp_path_factory.mktemp("comparison")
