@@ -27,11 +27,8 @@ _LIMITS = {
     "check_memory_limit": RunConfig.check_memory_limit,
 }
 
-
 LIMIT_MAX = 1e9
 """In seconds, and in MiB: more is no limit."""
-
-FAMILY_NAMES = tuple(FAMILIES)
 
 _OBSERVED: dict[str, type] = {
     "liveness": dict, "findings": list, "counters": dict, "leaders": list, "seconds": dict,
@@ -116,7 +113,7 @@ def _described(directory: RunDirectory) -> dict[str, Any]:
         if not isinstance(run.get(name), kind):
             raise _damaged(path, name)
     for fault in run["schedule"]:
-        if not isinstance(fault, dict) or fault.get("family") not in FAMILY_NAMES:
+        if not isinstance(fault, dict) or fault.get("family") not in list(FAMILIES):
             raise _damaged(path, "schedule")
     for name in _LIMITS:
         limit = run["config"].get(name, 1)
@@ -134,13 +131,9 @@ def _observations(directory: RunDirectory) -> dict[str, Any]:
             raise _damaged(path, name)
     liveness = observed.get("liveness", {})
     words = [*observed.get("findings", []), liveness.get("detail", "")]
-    if (liveness and "passed" not in liveness) or not _are(str, words):
+    if (liveness and "passed" not in liveness) or not all(isinstance(word, str) for word in words):
         raise _damaged(path, "liveness or findings")
     return observed
-
-
-def _are(kind: type, values: Iterable[Any]) -> bool:
-    return all(isinstance(value, kind) for value in values)
 
 
 def _damaged(path: Path, name: str) -> UsageError:

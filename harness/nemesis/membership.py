@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import Capability, Cluster, NoAnswer, Unreachable
@@ -24,7 +24,6 @@ PATIENCE_NS = 5 * SECOND_NS
 """How long a request is repeated until it counts as not done."""
 
 PAUSE_NS = 50 * MILLISECOND_NS
-IN_VAIN = "in vain"
 PROCESS = -2
 """The nemesis as a client: no worker has this number."""
 
@@ -80,14 +79,14 @@ class Membership:
                 others = [node for node in cluster.nodes if node not in members]
                 if not others:
                     return "nothing: every node is a member already"
-                return await operator.change("add", random.choice(others))
+                return (await operator.change("add", random.choice(others))).told
             if len(members) < 3:
                 return f"nothing: only {told(members)} are left"
             node = random.choice(members)
             if self.change is Change.REMOVE_LEADER:
                 (leader,) = await choose(Target.LEADER, cluster, random)
                 node = leader if leader in members else node
-            return await operator.change("remove", node)
+            return (await operator.change("remove", node)).told
         finally:
             await operator.close()
 
@@ -120,7 +119,7 @@ async def remove_unreachable(cluster: Cluster, random: Random) -> str:
     async def remove(node: NodeId) -> None:
         operator = Operator(cluster, [leader], SECOND_NS)
         try:
-            said[node] = await operator.change("remove", node)
+            said[node] = (await operator.change("remove", node)).told
         finally:
             await operator.close()
 
@@ -130,13 +129,19 @@ async def remove_unreachable(cluster: Cluster, random: Random) -> str:
 
 async def replace_each(operator: "Operator", members: Sequence[NodeId]) -> str:
     """Remove these members and add them again, in turn, as far as it goes."""
-    said = ""
     for node in members:
         for function in ("remove", "add"):
-            said = await operator.change(function, node)
-            if IN_VAIN in said:
-                return f"renewing {told(members)} in turn, {said}"
-    return f"renewed {told(members)} in turn: {said}"
+            changed = await operator.change(function, node)
+            if not changed.done:
+                return f"renewing {told(members)} in turn, {changed.told}"
+    return f"renewed {told(members)} in turn"
+
+
+class Changed(NamedTuple):
+    """Whether a change was made, and in a sentence what came of it."""
+
+    done: bool
+    told: str
 
 
 class Operator:
@@ -159,14 +164,14 @@ class Operator:
         answer = await self._ask("members", None)
         return list(answer.result) if isinstance(answer, Reply) else None
 
-    async def change(self, function: str, node: NodeId) -> str:
-        """Ask for one node to be added or removed, and tell in a sentence what came of it."""
+    async def change(self, function: str, node: NodeId) -> Changed:
+        """Ask for one node to be added or removed."""
         answer = await self._ask(function, node)
         if isinstance(answer, Reply):
             verb = "added" if function == "add" else "removed"
-            return f"{verb} {node}: the members are {told(answer.result)}"
+            return Changed(True, f"{verb} {node}: the members are {told(answer.result)}")
         why = answer.reason or answer.error if answer is not None else "no answer"
-        return f"asked to {function} {node}, {IN_VAIN}: {why}"
+        return Changed(False, f"asked to {function} {node}, in vain: {why}")
 
     async def close(self) -> None:
         await self._channel.close()

@@ -146,7 +146,7 @@ def swarm(base: RunConfig, pinned: frozenset[str], seed: int) -> Scenario:
     return replace(scenario, world=replace(scenario.world, habits=habits))
 
 
-def draw_habits(name: str, random: Random) -> tuple[tuple[str, Any], ...]:
+def draw_habits(system_name: str, random: Random) -> tuple[tuple[str, Any], ...]:
     """Half the time none, and otherwise some of the system's.
 
     The idea is that of FoundationDB's BUGGIFY: what is allowed and seldom happens, a snapshot say,
@@ -155,7 +155,7 @@ def draw_habits(name: str, random: Random) -> tuple[tuple[str, Any], ...]:
     """
     if random.random() < 0.5:
         return ()
-    known = system(name).node_class().habits
+    known = system(system_name).node_class().habits
     return tuple((name, value) for name, value in known.items() if random.random() < 0.5)
 
 

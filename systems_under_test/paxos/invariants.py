@@ -98,8 +98,8 @@ class Invariants:
         while (slot := len(self.chosen)) > known and self._alone.get(slot) == node.node_id:
             if slot <= node.forgotten:
                 return
-            held = node.values[slot - 1 - node.forgotten] if slot <= node.chosen else None
-            if held == self.chosen[slot - 1][0] and slot <= node.chosen:
+            place, value = slot - 1 - node.forgotten, self.chosen[slot - 1][0]
+            if slot <= node.chosen and node.values[place] == value:
                 return
             del self._alone[slot]
             self._votes.pop(slot, None)

@@ -106,6 +106,8 @@ class Transfer(Epochs):
         It tells whole partitions (`told`) from the place on that we had come to when we asked. Only
         the answer to the last question leads to the next one: of two chains of questions each
         answer would be asked for twice, and every beat begins another one where answers are late.
+        What the answer to an earlier question tells, of an earlier life even, is as true: the keys
+        before its place were durable here before that question was asked.
         """
         if part.epoch != self.epoch:
             return

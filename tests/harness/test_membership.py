@@ -70,6 +70,29 @@ def test_a_member_or_the_leader_is_removed_and_added_again() -> None:
     assert system.members == set(FIRST)
 
 
+def test_every_member_is_renewed_in_turn() -> None:
+    system = Members(*FIRST)
+    told = inject(system.cluster(), Change.REPLACE_EACH)
+    assert told.startswith("renewed n")
+    renewed = [node for function, node in system.asked if function == "remove"]
+    assert sorted(renewed) == list(FIRST)
+    assert system.asked == [(f, node) for node in renewed for f in ("remove", "add")]
+
+
+def test_renewing_ends_with_the_first_change_that_is_not_made() -> None:
+    system = Members(*FIRST)
+    serve = system.serve
+
+    def refuse_the_third(node: NodeId, request: Request) -> Answer:
+        if node == "n2" and request.function == "remove" and len(system.asked) == 4:
+            return Refusal(request.sequence, "bad-request", reason="not now")
+        return serve(node, request)
+
+    system.serve = refuse_the_third  # type: ignore[method-assign]
+    assert inject(system.cluster(), Change.REPLACE_EACH).endswith("in vain: not now")
+    assert [function for function, _ in system.asked] == ["remove", "add"] * 2
+
+
 def test_a_side_without_a_majority_is_asked_to_remove_the_others() -> None:
     system = Members(*FIRST)
     cluster = system.cluster()

@@ -18,6 +18,27 @@ from tests.systems_under_test.raft_cluster import CLIENT, RaftCluster, disk
 Demonstration = Callable[[type[Raft]], None]
 
 
+def acknowledged(system: type[Raft]) -> RaftCluster:
+    """A cluster of three in which n1 leads and has acknowledged a write that n2 has as well."""
+    cluster = RaftCluster(3, system)
+    cluster.elect("n1")
+    cluster.request("n1", "write", "k", 1)
+    cluster.stabilize("n1", "n2")
+    assert cluster.answers == [(CLIENT, Reply(1, 1))]
+    cluster.in_flight.clear()
+    return cluster
+
+
+def overtaken(system: type[Raft]) -> RaftCluster:
+    """A cluster of three in which n1 alone holds its write, and n2 was elected by n3."""
+    cluster = RaftCluster(3, system)
+    cluster.elect("n1")
+    cluster.request("n1", "write", "k", "lost")
+    cluster.in_flight.clear()
+    cluster.elect("n2", "n2", "n3")
+    return cluster
+
+
 def stale_reads(system: type[Raft]) -> None:
     """A deposed leader that does not know it yet reads an old value."""
     cluster = RaftCluster(3, system)
@@ -47,12 +68,7 @@ def forgets_vote(system: type[Raft]) -> None:
 
 def no_sync(system: type[Raft]) -> None:
     """n1 acknowledges a write that n2 has as well; then both crash, with what is not synced."""
-    cluster = RaftCluster(3, system)
-    cluster.elect("n1")
-    cluster.request("n1", "write", "k", 1)
-    cluster.stabilize("n1", "n2")
-    assert cluster.answers == [(CLIENT, Reply(1, 1))]
-    cluster.in_flight.clear()
+    cluster = acknowledged(system)
     for name in ("n1", "n2"):
         cluster.crash(name)
         cluster.restart(name)
@@ -84,12 +100,7 @@ def commits_earlier_terms(system: type[Raft]) -> None:
 
 def ignores_logs(system: type[Raft]) -> None:
     """n3 has missed an acknowledged write, and is elected by n2, which holds it."""
-    cluster = RaftCluster(3, system)
-    cluster.elect("n1")
-    cluster.request("n1", "write", "k", 1)
-    cluster.stabilize("n1", "n2")
-    assert cluster.answers == [(CLIENT, Reply(1, 1))]
-    cluster.in_flight.clear()
+    cluster = acknowledged(system)
     cluster.crash("n1")
     for name in ("n2", "n3"):
         cluster.fire(name, "silence")
@@ -99,11 +110,7 @@ def ignores_logs(system: type[Raft]) -> None:
 
 def commits_alone(system: type[Raft]) -> None:
     """n1 answers a write that nobody else has heard of, and another leads."""
-    cluster = RaftCluster(3, system)
-    cluster.elect("n1")
-    cluster.request("n1", "write", "k", 1)
-    cluster.in_flight.clear()
-    cluster.elect("n2", "n2", "n3")
+    cluster = overtaken(system)
     cluster.request("n2", "write", "k", 2)
     cluster.stabilize("n2", "n3")
 
@@ -123,11 +130,7 @@ def forgets_sessions(system: type[Raft]) -> None:
 
 def never_truncates(system: type[Raft]) -> None:
     """n1 holds an entry of term 1 in a place where n2 commits another one."""
-    cluster = RaftCluster(3, system)
-    cluster.elect("n1")
-    cluster.request("n1", "write", "k", "lost")
-    cluster.in_flight.clear()
-    cluster.elect("n2", "n2", "n3")
+    cluster = overtaken(system)
     for value in ("kept", "newer"):
         cluster.request("n2", "write", "k", value)
         cluster.stabilize("n2", "n3")
@@ -192,7 +195,7 @@ def no_pre_vote(system: type[Raft]) -> None:
 DEMONSTRATIONS: dict[type[Raft], tuple[Demonstration, str]] = {
     flawed.RaftStaleReads: (stale_reads, "older than an acknowledged write"),
     flawed.RaftForgetsVote: (forgets_vote, "Election Safety: n1 and n2 both led in term 1"),
-    flawed.RaftNoSync: (no_sync, "Leader Completeness|Election Safety|State Machine Safety"),
+    flawed.RaftNoSync: (no_sync, "Election Safety: n1 and n2 both led in term 1"),
     flawed.RaftCommitsEarlierTerms: (commits_earlier_terms, "Leader Completeness"),
     flawed.RaftIgnoresLogs: (ignores_logs, "Leader Completeness"),
     flawed.RaftCommitsAlone: (commits_alone, "State Machine Safety"),
@@ -214,12 +217,7 @@ def test_the_flaw_leads_to_its_anomaly(system: type[Raft]) -> None:
 @pytest.mark.parametrize("demonstrate", [found for found, _ in DEMONSTRATIONS.values()])
 @pytest.mark.parametrize("system", [Raft, RaftCompactsOften])
 def test_the_same_steps_do_no_harm_to_raft(system: type[Raft], demonstrate: Demonstration) -> None:
-    try:
-        demonstrate(system)
-    except AssertionError as error:
-        # Where the correct protocol elects nobody, the steps that need a leader cannot go on.
-        if " is a " not in str(error) and "[]" not in str(error):
-            raise
+    demonstrate(system)
 
 
 def test_every_flaw_is_demonstrated_and_names_its_sentence() -> None:
