@@ -6,30 +6,38 @@
 - **A version stands for one value**, whoever holds it: ABD and CASPaxos both rest on it.
 - **What a node holds and promises only grows**, within one life and one epoch.
 - **An epoch has one configuration**, and the epochs of a node only grow.
+- **The fence between epochs**: a replica that has adopted an epoch answers no question that was
+  asked in an earlier one afterwards (`epochs.py`).
+- **Hearsay is no vote**: what a replica knows of a change by transfer alone does not count as taken
+  by it (`transfer.py`).
 
 What was checked is remembered by the identity of the copy, so a call costs a comparison a key.
 
 Limits: it sees what stands in the nodes when it is called, durable or not. What a crash took with
 it may be missing afterwards, so nothing is compared across lives but the values of versions, which
-no two lives share. Whether answers are right is for the checker to say.
+no two lives share. A round that was begun and ended between two calls goes unseen. Whether answers
+are right is for the checker to say.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from systems_under_test.node import NodeId
-from systems_under_test.ring.epochs import Epochs
-from systems_under_test.ring.messages import NOTHING, ZERO, Configuration, Copy, Stamp
+from systems_under_test.ring.messages import NOTHING, ZERO, Ask, Configuration, Copy, Holds, Stamp
+from systems_under_test.ring.rounds import Gathering, Rounds
 
 
 @dataclass(slots=True)
 class _Seen:
     """What was seen last of one life of a node, in one epoch."""
 
-    node: Epochs
+    node: Rounds
     epoch: int
     held: dict[str, Copy] = field(default_factory=dict)
     promised: dict[str, Stamp] = field(default_factory=dict)
+    left: dict[int, Mapping[NodeId, int]] = field(default_factory=dict)
+    """For each earlier epoch, the last number that each coordinator had counted (for a round or an
+    operation) when this life of the node left it."""
 
 
 class Invariants:
@@ -39,7 +47,7 @@ class Invariants:
         self._values: dict[tuple[str, Stamp, Stamp], Copy] = {}
         self._seen: dict[NodeId, _Seen] = {}
 
-    def check(self, nodes: Iterable[Epochs], changed: Epochs | None = None) -> None:
+    def check(self, nodes: Iterable[Rounds], changed: Rounds | None = None) -> None:
         """Raise `AssertionError` if the nodes that are now alive break a property.
 
         Where only one of them has `changed` since the last call, it alone is looked at anew.
@@ -48,13 +56,25 @@ class Invariants:
         for node in nodes if changed is None else (changed,):
             seen = self._seen.get(node.node_id)
             if seen is None or seen.node is not node or seen.epoch != node.epoch:
-                if seen is not None and seen.node is node:
-                    assert node.epoch > seen.epoch, f"{node.node_id} went back to {node.epoch}"
-                seen = self._seen[node.node_id] = _Seen(node, node.epoch)
+                seen = self._seen[node.node_id] = self._entered(node, seen, nodes)
                 self._check_configurations(nodes)
             self._check_registers(node, seen)
+            for gathering in (*node.gatherings.values(), *node.won.values()):
+                self._check_answers(node, gathering, nodes)
 
-    def _check_registers(self, node: Epochs, seen: _Seen) -> None:
+    def _entered(self, node: Rounds, before: _Seen | None, nodes: tuple[Rounds, ...]) -> _Seen:
+        """A life or an epoch of a node begins."""
+        seen = _Seen(node, node.epoch)
+        if before is not None and before.node is node:
+            assert node.epoch > before.epoch, f"{node.node_id} went back to {node.epoch}"
+            seen.left |= before.left
+        # An earlier life may have adopted what no disk kept; this one knows its epoch for certain.
+        counted = {other.node_id: other.life << 32 | other.counted for other in nodes}
+        for epoch in range(1, node.epoch):
+            seen.left.setdefault(epoch, counted)
+        return seen
+
+    def _check_registers(self, node: Rounds, seen: _Seen) -> None:
         for key, copy in node.copies.items():
             before = seen.held.get(key, NOTHING)
             if copy is before:
@@ -72,9 +92,43 @@ class Invariants:
             )
             seen.promised[key] = promised
 
-    def _check_configurations(self, nodes: tuple[Epochs, ...]) -> None:
+    def _check_configurations(self, nodes: tuple[Rounds, ...]) -> None:
         decided: dict[int, Configuration] = {}
         for node in nodes:
             for configuration in node.configurations:
                 first = decided.setdefault(configuration.epoch, configuration)
                 assert first == configuration, f"two for one epoch: {first} and {configuration}"
+
+    def _check_answers(
+        self, coordinator: Rounds, gathering: Gathering, nodes: tuple[Rounds, ...]
+    ) -> None:
+        """Look at the answers that a round has got. What it knew beforehand is of another round."""
+        ask = gathering.ask
+        for node in nodes:
+            answer = gathering.answers.get(node.node_id)
+            if answer is None or node.node_id in gathering.step.known:
+                continue
+            counted = self._seen[node.node_id].left.get(ask.epoch)
+            assert counted is None or ask.round <= counted.get(coordinator.node_id, 0), (
+                f"{node.node_id} had left epoch {ask.epoch} when {coordinator.node_id} asked "
+                f"{ask}, and answered"
+            )
+            assert not is_hearsay(answer, ask, node), (
+                f"{coordinator.node_id} counts {node.node_id} among those that took {answer.copy} "
+                f"of {ask.key!r}, which it only heard of"
+            )
+
+
+def is_hearsay(answer: Holds, ask: Ask, node: Rounds) -> bool:
+    """Whether an answer passes off as taken what the node only heard of.
+
+    Within one life and one epoch a copy that was taken does not become hearsay, and what a replica
+    has told stood on its disk: so one that holds that version by hearsay now had never taken it.
+    """
+    return (
+        not answer.hearsay
+        and answer.copy.ballot != ZERO
+        and node.epoch == ask.epoch
+        and ask.key in node.hearsay
+        and node.copy_of(ask.key).version == answer.copy.version
+    )
