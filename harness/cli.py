@@ -47,6 +47,7 @@ def run(
         str | None, typer.Option(help="auto, docker or local; auto takes docker if it answers.")
     ] = None,
     faults: options.Faults = None,
+    fault_interval: options.FaultInterval = None,
     nodes: options.Nodes = None,
     spares: options.Spares = None,
     clients: options.Clients = None,
@@ -216,6 +217,7 @@ def explore(
     clients: options.Drawn = None,
     time_limit: options.DrawnFloat = None,
     faults: Annotated[str | None, typer.Option(help="Else drawn for each seed.")] = None,
+    fault_interval: options.DrawnFloat = None,
     rate: options.DrawnFloat = None,
     values: options.Values = None,
     keys: options.Drawn = None,

@@ -30,6 +30,7 @@ def compare(
         str | None, typer.Option(help="auto, docker, local or simulated.")
     ] = None,
     faults: options.Faults = None,
+    fault_interval: options.FaultInterval = None,
     nodes: options.Nodes = None,
     spares: options.Spares = None,
     clients: options.Clients = None,

@@ -26,9 +26,10 @@ class RunConfig:
 
     `nodes` are those that the system begins with; `spares` run beside them, to be added later.
 
-    `faults` are names of families or of single faults, none at all for a run without faults. `rate`
-    is in operations a second over all clients, 0 for as fast as they go; of 100 calls `reads` are
-    reads. Times are in seconds: `time_limit` of the calls under faults, `operation_timeout` of one
+    `faults` are names of families or of single faults, none at all for a run without faults; each
+    family strikes about once in `fault_interval` seconds, and at least once. `rate` is in
+    operations a second over all clients, 0 for as fast as they go; of 100 calls `reads` are reads.
+    Times are in seconds: `time_limit` of the calls under faults, `operation_timeout` of one
     operation, `recovery_limit` until every node must serve again once all is healed,
     `check_time_limit` of the checker, whose `check_memory_limit` is in MiB; `check_online` stops
     the calls at the first violation.
@@ -42,6 +43,7 @@ class RunConfig:
     clients: int = 10
     time_limit: float = 30.0
     faults: tuple[str, ...] = ("partition", "kill")
+    fault_interval: float = 5.0
     rate: float = 0.0
     seed: int = 0
     values: str = "counters"
@@ -64,6 +66,7 @@ class RunConfig:
         _within("--spares", self.spares, 0, MOST_NODES - self.nodes)
         _within("--clients", self.clients, 1, MOST_CLIENTS)
         _within("--time-limit", self.time_limit, 0.1, LONGEST_S)
+        _within("--fault-interval", self.fault_interval, 0.1, LONGEST_S)
         _within("--rate", self.rate, 0, 1_000_000)
         _within("--seed", self.seed, 0, 2**63 - 1)
         _within("--keys", self.keys, 1, 10_000)
@@ -88,6 +91,10 @@ class RunConfig:
     @property
     def time_limit_ns(self) -> int:
         return int(self.time_limit * SECOND_NS)
+
+    @property
+    def fault_interval_ns(self) -> int:
+        return int(self.fault_interval * SECOND_NS)
 
     @property
     def node_names(self) -> tuple[str, ...]:

@@ -10,6 +10,9 @@ Workload: TypeAlias = Annotated[str | None, typer.Option(help="What clients call
 Faults: TypeAlias = Annotated[
     str | None, typer.Option(help="Families or single faults, with commas; or none.")
 ]
+FaultInterval: TypeAlias = Annotated[
+    float | None, typer.Option(help="Seconds from one fault of a family to the next, about.")
+]
 Nodes: TypeAlias = Annotated[int | None, typer.Option(help="Nodes of the cluster.")]
 Spares: TypeAlias = Annotated[int | None, typer.Option(help="Nodes beside them, to be added.")]
 Clients: TypeAlias = Annotated[int | None, typer.Option(help="Concurrent clients.")]

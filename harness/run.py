@@ -104,7 +104,9 @@ def plan(config: RunConfig, workload: Workload, cluster: Cluster) -> Plan:
             families[family] = possible
         if len(possible) < len(faults):
             refused.append(f"the {cluster.environment} environment cannot do {family} faults")
-    schedule = draw(families, config.time_limit_ns, Random(f"{config.seed}:schedule"))
+    dice = Random(f"{config.seed}:schedule")
+    cycles_ns = dict.fromkeys(families, config.fault_interval_ns)
+    schedule = draw(families, config.time_limit_ns, dice, cycles_ns)
     return Plan(config, workload, schedule, refused)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from harness.clock import MILLISECOND_NS, SECOND_NS
+from harness.clock import MILLISECOND_NS
 from harness.errors import UsageError
 from harness.nemesis.crash import Kill
 from harness.nemesis.fault import Fault, Target
@@ -35,9 +35,6 @@ FAMILIES: dict[str, tuple[Fault, ...]] = {
     for family in dict.fromkeys(fault.family for fault in _ALL)
 }
 """The faults of each family: naming a family stands for all that fit the size of the cluster."""
-
-CYCLE_NS = 5 * SECOND_NS
-"""How often a family strikes in a long run: once in about so long."""
 
 SHORTEST_NS = 500 * MILLISECOND_NS
 
@@ -106,18 +103,18 @@ def draw(
     families: dict[str, tuple[Fault, ...]],
     length_ns: int,
     random: Random,
-    cycles_ns: Mapping[str, int] | None = None,
+    cycles_ns: Mapping[str, int],
 ) -> list[Planned]:
     """Draw a schedule for a run whose calls last `length_ns`; every fault is healed before its end.
 
-    A family strikes once in about `CYCLE_NS`, or in what `cycles_ns` says of it, and at least once.
-    It begins with the leader, where most mistakes are and which a short run might otherwise miss;
-    each of its faults comes once before any comes again.
+    A family strikes once in about as long as `cycles_ns` says of it, and at least once. It begins
+    with the leader, where most mistakes are and which a short run might otherwise miss; each of its
+    faults comes once before any comes again.
     """
     drawn: list[Planned] = []
     for family, faults in families.items():
         own = Random(f"{random.getrandbits(64)}:{family}")
-        drawn += _draw_family(faults, length_ns, (cycles_ns or {}).get(family, CYCLE_NS), own)
+        drawn += _draw_family(faults, length_ns, cycles_ns[family], own)
     drawn.sort(key=lambda planned: planned.at_ns)
     return [
         Planned(number, planned.fault, planned.at_ns, planned.until_ns, planned.seed)

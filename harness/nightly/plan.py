@@ -22,7 +22,7 @@ DEFAULT = Path(__file__).with_name("plan.toml")
 DRAWN = "drawn"
 """As the faults of simulated cells: every seed draws its own."""
 
-PINNABLE = ("nodes", "clients", "time_limit", "rate", "values", "keys")
+PINNABLE = ("nodes", "clients", "time_limit", "fault_interval", "rate", "values", "keys")
 """The options that a simulated cell may fix; all else is drawn from each seed."""
 
 MOST_CELLS = 1_000

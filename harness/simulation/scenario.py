@@ -13,9 +13,10 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from harness.clock import SECOND_NS
 from harness.config import RunConfig
 from harness.errors import UsageError
-from harness.nemesis.schedule import CYCLE_NS, FAMILIES, Planned, choose_faults, draw
+from harness.nemesis.schedule import FAMILIES, Planned, choose_faults, draw
 from harness.registry import system
 from harness.run import Core, Lasting
 from harness.simulation.world import World, draw_world
@@ -105,7 +106,8 @@ def scenario_of(config: RunConfig, cycles_ns: Mapping[str, int] | None = None) -
     random = Random(f"{config.seed}:world")
     world = draw_world(config.node_names, config.time_limit_ns, random, spare=spare)
     dice = Random(f"{config.seed}:schedule")
-    schedule = draw(families, config.time_limit_ns, dice, cycles_ns)
+    usual_ns = dict.fromkeys(families, config.fault_interval_ns)
+    schedule = draw(families, config.time_limit_ns, dice, {**usual_ns, **(cycles_ns or {})})
     damaged = tuple(damage.node for damage in world.damages)
     return Scenario(config, world, tuple(schedule), _draw_core(config, spare, damaged))
 
@@ -139,8 +141,11 @@ def swarm(base: RunConfig, pinned: frozenset[str], seed: int) -> Scenario:
         free["nodes"] = 1
         free["faults"] = ("kill", "pause")
     dice = Random(f"{seed}:pace")
-    paces = (CYCLE_NS, CYCLE_NS, CYCLE_NS // 2, CYCLE_NS // 5)
+    usual_ns = int(RunConfig.fault_interval * SECOND_NS)
+    paces = (usual_ns, usual_ns, usual_ns // 2, usual_ns // 5)
     cycles_ns = {family: dice.choice(paces) for family in FAMILIES}
+    if "fault_interval" in pinned:
+        cycles_ns = {}
     scenario = scenario_of(replace(base, seed=seed, environment="simulated", **free), cycles_ns)
     habits = draw_habits(base.system, Random(f"{seed}:habits"))
     return replace(scenario, world=replace(scenario.world, habits=habits))

@@ -58,6 +58,7 @@ def labrys(
         ("run raft --time-limit nan", "--time-limit cannot be nan"),
         ("run raft --time-limit inf", "--time-limit cannot be inf"),
         ("run raft --rate -5", "--rate cannot be -5"),
+        ("run raft --fault-interval 0", "--fault-interval cannot be 0"),
         ("run raft --seed -1", "--seed cannot be -1"),
         ("run raft --values many", "--values cannot be 'many'"),
         ("run raft --values repeated:1", "--values cannot be 'repeated:1'"),

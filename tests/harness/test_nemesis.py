@@ -1,6 +1,7 @@
 """Faults cut what their names say, and schedules are fair, whole and drawn from the seed alone."""
 
 import itertools
+from collections import Counter
 from pathlib import Path
 from random import Random
 
@@ -25,6 +26,8 @@ from systems_under_test.quorum import majority
 from tests.harness.fakes import FakeCluster
 
 SIZES = st.integers(4, 15)
+
+USUAL_NS = dict.fromkeys(FAMILIES, 5 * SECOND_NS)
 
 
 def names(count: int) -> list[str]:
@@ -112,8 +115,8 @@ def test_schedules(seed: int, seconds: float, families: list[str]) -> None:
     """Every family strikes, never overlaps itself, begins with the leader, and heals in time."""
     length_ns = int(seconds * SECOND_NS)
     chosen = choose_faults(families, 5)
-    schedule = draw(chosen, length_ns, Random(seed))
-    assert schedule == draw(chosen, length_ns, Random(seed))
+    schedule = draw(chosen, length_ns, Random(seed), USUAL_NS)
+    assert schedule == draw(chosen, length_ns, Random(seed), USUAL_NS)
     assert [planned.number for planned in schedule] == list(range(1, len(schedule) + 1))
     for family in families:
         own = [planned for planned in schedule if planned.fault.family == family]
@@ -126,8 +129,14 @@ def test_schedules(seed: int, seconds: float, families: list[str]) -> None:
         assert len(kinds) == min(len(own), len(FAMILIES[family])), "each comes before any repeats"
 
 
+def test_each_family_strikes_as_often_as_it_is_told() -> None:
+    cycles_ns = {**USUAL_NS, "kill": SECOND_NS // 2}
+    often = draw(choose_faults(["kill", "pause"], 5), 20 * SECOND_NS, Random(1), cycles_ns)
+    assert Counter(planned.fault.family for planned in often) == {"kill": 40, "pause": 4}
+
+
 def test_a_schedule_survives_being_stored() -> None:
-    for planned in draw(choose_faults(list(FAMILIES), 5), 60 * SECOND_NS, Random(1)):
+    for planned in draw(choose_faults(list(FAMILIES), 5), 60 * SECOND_NS, Random(1), USUAL_NS):
         assert Planned.from_json(planned.to_json()) == planned
 
 
