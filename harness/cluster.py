@@ -119,8 +119,8 @@ class Cluster(ABC):
         """Let nothing more through these links, beside those that are cut already."""
 
     @abstractmethod
-    async def mend(self) -> None:
-        """Let everything through every link again."""
+    async def mend(self, but: Iterable[Link] = ()) -> None:
+        """Let everything through every link again, but for some, which are then the ones cut."""
 
     async def calm(self) -> None:  # noqa: B027
         """Let trouble end that is the world's own and no fault's, where the environment has any."""

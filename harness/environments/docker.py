@@ -137,9 +137,9 @@ class DockerCluster(TcpCluster):
     async def cut(self, links: Iterable[Link]) -> None:
         await self._with_firewall(lambda firewall: firewall.cut(sorted(links)))
 
-    async def mend(self) -> None:
+    async def mend(self, but: Iterable[Link] = ()) -> None:
         if self._firewall is not None:
-            await self._with_firewall(Firewall.mend)
+            await self._with_firewall(lambda firewall: firewall.mend(sorted(but)))
 
     async def collect_logs(self, folder: Path) -> Sequence[Path]:
         folder.mkdir(parents=True, exist_ok=True)

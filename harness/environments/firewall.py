@@ -66,15 +66,19 @@ class Firewall:
         )
 
     def cut(self, links: Iterable[Link]) -> None:
+        if adding := self._adding(links):
+            self._nft(adding)
+
+    def mend(self, but: Iterable[Link] = ()) -> None:
+        """Mend all links, `but` for some, at once."""
+        self._nft(f"flush set {self._table} cut\n{self._adding(but)}")
+
+    def _adding(self, links: Iterable[Link]) -> str:
         pairs = []
         for source, target in links:
             (from_host, _), (to_host, port) = self._addresses[source], self._addresses[target]
             pairs.append(f"{from_host} . {to_host} . {port}")
-        if pairs:
-            self._nft(f"add element {self._table} cut {{ {', '.join(pairs)} }}\n")
-
-    def mend(self) -> None:
-        self._nft(f"flush set {self._table} cut\n")
+        return f"add element {self._table} cut {{ {', '.join(pairs)} }}\n" if pairs else ""
 
     def remove(self) -> None:
         self._nft(f"delete table {self._table}\n")

@@ -124,8 +124,8 @@ class LocalCluster(TcpCluster):
     async def cut(self, links: Iterable[Link]) -> None:
         await self._tell_proxy({"cut": sorted(links)})
 
-    async def mend(self) -> None:
-        await self._tell_proxy({"mend": True})
+    async def mend(self, but: Iterable[Link] = ()) -> None:
+        await self._tell_proxy({"mend": True, "cut": sorted(but)})
 
     async def collect_logs(self, folder: Path) -> Sequence[Path]:
         folder.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,8 @@ link are refused. Nodes' connections carry messages one way, so a link may be cu
 It is a process of its own, since on a small machine the harness's loop is busy with clients. It
 speaks lines of JSON on standard input and output, and ends when its input does:
 `{"links": [[source, target, host, port], ...]}` is answered with the ports to use instead,
-`{"cut": [[source, target], ...]}` and `{"mend": true}` with `{}` once they are in force.
+`{"cut": [[source, target], ...]}` and `{"mend": true}` with `{}` once they are in force. Of both in
+one command, the first says which links are not mended.
 """
 
 import asyncio
@@ -155,11 +156,13 @@ class Proxy:
         for source, target, host, port in command.get("links", ()):
             link = self._links[source, target] = Link(host, port)
             ports.append([source, target, await link.listen()])
-        for source, target in command.get("cut", ()):
-            self._links[source, target].cut()
+        cut = [self._links[source, target] for source, target in command.get("cut", ())]
+        for link in cut:
+            link.cut()
         if command.get("mend"):
             for link in self._links.values():
-                link.mend()
+                if link not in cut:
+                    link.mend()
         return {"ports": ports} if ports else {}
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from random import Random
 from typing import ClassVar
 
+from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import Capability, Cluster, Link
 from harness.nemesis.fault import Target, choose, told
 from systems_under_test.node import NodeId
@@ -21,10 +22,17 @@ class Shape(StrEnum):
     MAJORITIES_RING = "partition-majorities-ring"
     BRIDGE = "partition-bridge"
     ONE_WAY = "partition-one-way"
+    ESTRANGE_LEADERS = "estrange-leaders"
 
 
-_LEAST_NODES = {Shape.MAJORITIES_RING: 4, Shape.BRIDGE: 3}
-"""With three nodes a ring of majorities leaves every link whole; a bridge needs both its banks."""
+_LEAST_NODES = {Shape.MAJORITIES_RING: 4, Shape.BRIDGE: 3, Shape.ESTRANGE_LEADERS: 3}
+"""With three nodes a ring of majorities leaves every link whole; a bridge needs both its banks, and
+two leaders somebody to lead."""
+
+SUCCESSION_NS = 2 * SECOND_NS
+"""The longest wait for another leader."""
+
+LOOK_NS = 20 * MILLISECOND_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +53,11 @@ class Partition:
 
     @property
     def at_leader(self) -> bool:
-        return self.shape is Shape.ISOLATE_LEADER
+        return self.shape in (Shape.ISOLATE_LEADER, Shape.ESTRANGE_LEADERS)
 
     async def inject(self, cluster: Cluster, random: Random) -> str:
+        if self.shape is Shape.ESTRANGE_LEADERS:
+            return await estrange_leaders(cluster, random)
         shuffled = await _shuffled(cluster, random)
         match self.shape:
             case Shape.HALVES:
@@ -82,6 +92,31 @@ async def _shuffled(cluster: Cluster, random: Random) -> list[NodeId]:
         nodes.remove(leader)
         nodes.insert(0, leader)
     return nodes
+
+
+async def estrange_leaders(cluster: Cluster, random: Random) -> str:
+    """Cut the leader off until another one leads; from then on only these two are apart.
+
+    Partial partitions, in which others still reach both sides, are common and seldom thought of
+    (Alfatafta et al., "Toward a Generic Fault Tolerance Technique for Partial Network
+    Partitioning", OSDI 2020).
+    """
+    (old,) = await choose(Target.LEADER, cluster, random)
+    others = [node for node in cluster.nodes if node != old]
+    links, _ = isolated(old, cluster.nodes)
+    await cluster.cut(links)
+    until_ns = cluster.clock.now_ns() + SUCCESSION_NS
+    new = None
+    while new in (None, old) and cluster.clock.now_ns() < until_ns:
+        await cluster.clock.sleep_until_ns(cluster.clock.now_ns() + LOOK_NS)
+        new = await cluster.leader()
+    if new is None or new == old:
+        new = random.choice(others)
+        led = "nobody led in its place"
+    else:
+        led = f"{new} led in its place"
+    await cluster.mend(but=between([old], [new]))
+    return f"{old} cut off until {led}; then it and {new} cut off from each other alone"
 
 
 def between(left: Iterable[NodeId], right: Iterable[NodeId]) -> list[Link]:

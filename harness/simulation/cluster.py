@@ -196,8 +196,8 @@ class SimulatedCluster(Cluster):
     async def cut(self, links: Iterable[Link]) -> None:
         self._network.cut_links(links)
 
-    async def mend(self) -> None:
-        self._network.mend()
+    async def mend(self, but: Iterable[Link] = ()) -> None:
+        self._network.mend(but)
 
     async def calm(self) -> None:
         self._network.calm()

@@ -132,9 +132,10 @@ class Network:
         for link in self.links.values():
             link.calm()
 
-    def mend(self) -> None:
+    def mend(self, but: Iterable[Link]) -> None:
         for link in self.links.values():
             link.cut = False
+        self.cut_links(but)
 
 
 def spread(latency: Latency, around_ns: int) -> tuple[int, int, int]:

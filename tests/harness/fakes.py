@@ -107,8 +107,8 @@ class FakeCluster(Cluster):
     async def cut(self, links: Iterable[Link]) -> None:
         self._note("cut", links)
 
-    async def mend(self) -> None:
-        self._note("mend")
+    async def mend(self, but: Iterable[Link] = ()) -> None:
+        self._note("mend", but)
 
     async def status(self, node: NodeId) -> Status | None:
         role = "leader" if node == self.leading else "follower"
