@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from random import Random
 
@@ -16,7 +17,14 @@ from harness.config import RunConfig
 from harness.errors import EnvironmentFailed, UsageError
 from harness.nemesis.fault import Target, choose
 from harness.nemesis.nemesis import Nemesis
-from harness.nemesis.partition import bridge, halves, isolated, majorities_ring, one_way
+from harness.nemesis.partition import (
+    SUCCESSION_NS,
+    bridge,
+    halves,
+    isolated,
+    majorities_ring,
+    one_way,
+)
 from harness.nemesis.schedule import FAMILIES, FAULTS, Planned, choose_faults, draw
 from harness.recorder import Recorder
 from harness.registry import WORKLOADS
@@ -81,6 +89,31 @@ def test_isolated_and_one_way() -> None:
     }  # fmt: skip
     assert one_way("n1", nodes, outwards=True)[0] == [("n1", "n2"), ("n1", "n3")]
     assert one_way("n1", nodes, outwards=False)[0] == [("n2", "n1"), ("n3", "n1")]
+
+
+def test_estranged_leaders_are_cut_off_from_each_other_alone() -> None:
+    class Elects(FakeCluster):
+        async def cut(self, links: Iterable[Link]) -> None:
+            await super().cut(links)
+            self.leading = "n3"
+
+    cluster = Elects()
+    told = cluster.clock.run(FAULTS["estrange-leaders"].inject(cluster, Random(1)))
+    (_, first, cut), (_, second, left) = cluster.done
+    assert (first, second) == ("cut", "mend")
+    assert set(cut) == set(isolated("n1", cluster.nodes)[0])
+    assert set(left) == {("n1", "n3"), ("n3", "n1")}
+    assert told.startswith("n1 cut off until n3 led in its place")
+
+
+def test_without_a_successor_the_leader_is_cut_off_from_some_other_node() -> None:
+    cluster = FakeCluster()
+    told = cluster.clock.run(FAULTS["estrange-leaders"].inject(cluster, Random(1)))
+    assert "nobody led in its place" in told
+    (_, _, cut), (at_ns, _, left) = cluster.done
+    assert at_ns == SUCCESSION_NS
+    assert len(left) == 2
+    assert set(left) < set(cut)
 
 
 @given(st.integers(1, 15), st.sampled_from(list(Target)), st.integers())
