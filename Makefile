@@ -16,7 +16,7 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests -m "not docker and not local and not browser and not slow"
+	$(BIN)/python -m pytest tests --numprocesses logical -m "not docker and not local and not browser and not slow"
 
 bench: install
 	$(BIN)/python benchmarks/harness.py

@@ -36,6 +36,10 @@ CROWDED = 4
 """Operations pending at once from which it pays to look for reads that others imply."""
 
 
+CHUNK = 4_096
+"""Operations whose records are filled in at a time."""
+
+
 @dataclass
 class Problem:
     """One column a property, one row an operation; `events` holds rows, doubled, plus 1 for an end.
@@ -67,7 +71,7 @@ class Problem:
     def records(self) -> Any:
         """The operations as records of `window.OP` fields, one after the other."""
         count = len(self.kinds)
-        records = np.zeros((count, window.OP), np.int64)
+        records = np.empty((count, window.OP), np.int64)
         columns = {
             window.KIND: self.kinds,
             window.FIRST: self.first,
@@ -79,8 +83,11 @@ class Problem:
             window.SUPPOSED: self.supposed,
             window.WHERE: -1,
         }
-        for name, column in columns.items():
-            records[:, name] = column
+        spread = {name: np.broadcast_to(column, count) for name, column in columns.items()}
+        # Some thousands at a time stay in the processor's cache while all fields are filled in.
+        for start in range(0, count, CHUNK):
+            for name, column in spread.items():
+                records[start : start + CHUNK, name] = column[start : start + CHUNK]
         return records.reshape(-1)
 
 

@@ -77,7 +77,8 @@ def _kinds(columns: Columns) -> NDArray[np.int8]:
 def findings(columns: Columns, initial: Any = None) -> Findings:
     """Judge every key of a history that is `supported`; `initial` is the value before any write."""
     ready = prepare(columns, initial)
-    return judge(ready, len(columns.keys))
+    keys = len(columns.keys)
+    return hopeless(keys, ready) if repeats(ready, keys) else judge(ready, keys)
 
 
 def prepare(columns: Columns, initial: Any = None) -> Prepared:
@@ -141,6 +142,38 @@ def positions(columns: Columns) -> tuple[Ints32, Ints32, int]:
     rank = np.empty(2 * count, np.int32)
     rank[order] = np.arange(1, 2 * count + 1)
     return rank[:count], np.where(late, LATE, rank[count:]).astype(np.int32), 2 * count + 1
+
+
+def repeats(ready: Prepared, keys: int) -> bool:
+    """Whether in every key a value was seen that had been written twice, and nothing out of thin
+    air: then all of them are ambiguous, and none is worth linking."""
+    wrote = ready.wrote[ready.wrote != NONE]
+    if len(wrote) <= ready.slots:
+        return False  # There may well be a slot for each value: it is quicker to link them.
+    copies = np.bincount(wrote, minlength=ready.slots)
+    copies[ready.initial] += 1
+    told = (ready.seen != NONE) & (ready.ret != LATE)
+    seen = copies[ready.seen[told]]
+    ambiguous = np.zeros(keys, np.bool_)
+    ambiguous[ready.key[told][seen > 1]] = True
+    return bool(ambiguous.all() and seen.all())
+
+
+def hopeless(keys: int, ready: Prepared) -> Findings:
+    """That every key is ambiguous."""
+    nodes = len(ready.seen) + keys
+    none = np.full(keys, NONE, np.int32)
+    nowhere = np.zeros(nodes, np.int32)
+    return Findings(
+        finding=np.full(keys, chains.AMBIGUOUS, np.int32),
+        one=none,
+        other=none,
+        prepared=ready,
+        writer=np.full(ready.slots, NONE, np.int32),
+        needed=np.zeros(nodes, np.int8),
+        first=nowhere,
+        last=nowhere,
+    )
 
 
 def judge(ready: Prepared, keys: int) -> Findings:

@@ -64,6 +64,7 @@ def truth(operations: list[Operation]) -> int | None:
     return ends[first] if first < len(ends) else None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tidy_every", [1, 3])
 def test_the_first_violation_is_found_at_once(
     tidy_every: int, monkeypatch: pytest.MonkeyPatch

@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
+import pytest
 
 from checker.columns import Columns
 from checker.history import Operation, Outcome
@@ -35,6 +36,7 @@ def replay(ordered: list[Operation], operations: list[Operation]) -> None:
     assert all(operation.outcome is not Outcome.OK for operation in left)
 
 
+@pytest.mark.slow
 def test_points_are_a_linearization() -> None:
     random = Random(11)
     decided = unclear = crashed = 0

@@ -44,6 +44,7 @@ def by_zones(operations: list[Operation]) -> list[str]:
     return [words.get(finding, "invalid") for finding in found.tolist()]
 
 
+@pytest.mark.slow
 def test_graph_and_zones_agree_with_every_linearization() -> None:
     random = Random(7)
     seen: Counter[str] = Counter()
@@ -71,6 +72,27 @@ def test_graph_and_zones_agree_on_medium_histories() -> None:
         assert by_graph(operations) == verdict
         seen[verdict] += 1
     assert min(seen["valid"], seen["invalid"]) > 0.15 * seen.total()
+
+
+def test_where_all_values_repeat_nothing_is_linked_and_nothing_lost() -> None:
+    random = Random(12)
+    seen: Counter[bool] = Counter()
+    for _ in range(500):
+        operations = draw(random, 60, keys=2, repeat=random.choice([0, 0.5, 1]), lie=0.02)
+        columns = Columns.of(operations)
+        ready, keys = zones.prepare(columns), len(columns.keys)
+        linked = zones.judge(ready, keys)
+        hopeless = zones.repeats(ready, keys)
+        found = zones.findings(columns)
+        if hopeless:
+            assert (linked.finding >= chains.AMBIGUOUS).all()
+            assert (found.finding == chains.AMBIGUOUS).all()
+        else:
+            assert np.array_equal(found.finding, linked.finding)
+        for name in ("finding", "one", "other", "writer", "needed", "first", "last"):
+            assert getattr(found, name).shape == getattr(linked, name).shape
+        seen[hopeless] += 1
+    assert min(seen.values()) > 50
 
 
 def test_compiled_and_plain_functions_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

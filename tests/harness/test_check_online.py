@@ -23,6 +23,7 @@ def observed(answer: dict[str, Any]) -> dict[str, Any]:
     return dict(json.loads(path.read_text()))
 
 
+@pytest.mark.slow
 def test_a_flawed_system_is_stopped_early(tmp_path: Path) -> None:
     for seed in range(3, 9):
         flawed = ("raft-stale-reads", "--environment", "simulated", "--seed", str(seed))
@@ -41,6 +42,7 @@ def test_a_flawed_system_is_stopped_early(tmp_path: Path) -> None:
     assert again.returncode == 1, again.stderr + again.stdout
 
 
+@pytest.mark.slow
 def test_a_sound_system_runs_to_its_end(tmp_path: Path) -> None:
     line = ("raft", "--environment", "simulated", "--time-limit", "3", "--seed", "3")
     status, answer = run(tmp_path, *line, "--check-online", "--values", "repeated:5")

@@ -85,6 +85,7 @@ def server(scratch: Path) -> Iterator[Server]:
     server.close()
 
 
+@pytest.mark.slow
 @settings(max_examples=20 * DEEP, deadline=None)
 @given(seed=st.integers(0, 2**32))
 @example(seed=1)

@@ -186,6 +186,7 @@ def test_a_page_is_the_same_each_time(copy: Make):
     assert not list(folder.glob("*.part"))
 
 
+@pytest.mark.slow
 def test_fifty_thousand_operations_take_five_seconds_at_most(tmp_path: Path):
     folder = standard(tmp_path / "run", operations=50_000)
     began = time.monotonic()

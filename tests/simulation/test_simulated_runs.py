@@ -37,6 +37,7 @@ def labrys(line: str, folder: Path, **environment: str) -> tuple[int, str]:
     return ended.returncode, ended.stdout
 
 
+@pytest.mark.slow
 def test_a_run_is_the_same_to_the_byte_whatever_the_hash_seed(tmp_path: Path) -> None:
     histories, fingerprints = [], []
     for hash_seed in ("1", "2"):
@@ -52,6 +53,7 @@ def test_a_run_is_the_same_to_the_byte_whatever_the_hash_seed(tmp_path: Path) ->
     assert fingerprints[0] == fingerprints[1]
 
 
+@pytest.mark.slow
 def test_seeds_repeat_themselves_in_other_processes(tmp_path: Path) -> None:
     script = """
 from harness.config import RunConfig
@@ -119,6 +121,7 @@ def test_what_stops_serving_is_convicted_by_the_liveness_phase() -> None:
     assert "not linearizable" not in kinds
 
 
+@pytest.mark.slow
 def test_explore_finds_shrinks_stores_and_replay_repeats(tmp_path: Path) -> None:
     line = "explore raft-stale-reads --until-found --jobs 1 --seconds 60"
     status, output = labrys(line, tmp_path)
@@ -183,6 +186,7 @@ def test_bad_input(line: str, words: str, tmp_path: Path) -> None:
     assert ended.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_users_test_of_five_lines(tmp_path: Path) -> None:
     """The file of docs/simulator.md passes for `raft`, and tells why the flawed one fails."""
     document = (ROOT / "docs" / "simulator.md").read_text()

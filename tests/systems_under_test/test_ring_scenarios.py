@@ -16,6 +16,8 @@ A script is blocks of commands, each followed by `----` and by what then happene
     copies k [n1 ...]              what these nodes hold of a key
     owners k                       the key's replica set, as n1 sees it
     verdict                        what the checker says of all that the clients saw so far
+
+In a flawed system the invariants are not watched, so that a script goes on to what clients see.
 """
 
 import json
@@ -45,8 +47,11 @@ SYSTEMS: dict[str, type[Ring]] = {
 }
 
 
-def run(script: str) -> str:
-    """Carry out the commands of a script and return it with the output that they have now."""
+def run(script: str, *, watched: bool = False) -> str:
+    """Carry out the commands of a script and return it with the output that they have now.
+
+    `watched`: whether the invariants are watched in a flawed system, too.
+    """
     cluster = RingCluster(0)
     written: list[str] = []
     lines = iter(script.splitlines())
@@ -54,7 +59,7 @@ def run(script: str) -> str:
         if line != "----":
             written.append(line)
             if line and not line.startswith("#"):
-                cluster = carry_out(cluster, line.split())
+                cluster = carry_out(cluster, line.split(), watched=watched)
             continue
         written += ["----", *(cluster.trace or ["nothing"]), ""]
         cluster.trace.clear()
@@ -63,12 +68,13 @@ def run(script: str) -> str:
     return "\n".join(written).rstrip("\n") + "\n"
 
 
-def carry_out(cluster: RingCluster, words: list[str]) -> RingCluster:
+def carry_out(cluster: RingCluster, words: list[str], *, watched: bool = False) -> RingCluster:
     match words:
         case ["cluster", size, *rest]:
             spares = sum(int(word.removeprefix("spares=")) for word in rest if "=" in word)
-            system = next((word for word in rest if "=" not in word), "ring")
-            return RingCluster(int(size), SYSTEMS[system], spares=spares)
+            chosen = SYSTEMS[next((word for word in rest if "=" not in word), "ring")]
+            is_watched = watched or chosen.__module__ != flawed.__name__
+            return RingCluster(int(size), chosen, spares=spares, watched=is_watched)
         case ["quietly", *command]:
             before = len(cluster.trace)
             cluster = carry_out(cluster, command)
@@ -143,3 +149,15 @@ def test_every_flaw_is_convicted_by_its_scenario() -> None:
             ).read_text()
             assert f" {name}" in told, name
             assert told.rstrip().endswith("what the clients saw is INVALID"), name
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("flawed_old_epoch", "had left epoch 1 when"),
+        ("flawed_trusts_hearsay", "which it only heard of"),
+    ],
+)
+def test_the_invariants_see_what_few_clients_would(script: str, words: str) -> None:
+    with pytest.raises(AssertionError, match=words):
+        run((FOLDER / f"{script}.txt").read_text(), watched=True)
