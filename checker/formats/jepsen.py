@@ -2,6 +2,7 @@
 
     {:process 0, :type :invoke, :f :cas, :value [1 2]}
     INFO  jepsen.util - 0	:invoke	:cas	[1 2]
+    2024-02-01 10:00:00,123{GMT}	INFO	[jepsen worker 0] jepsen.util: 0	:invoke	:read	nil
 
 The maps may stand one after the other, or in a vector or list. Events of processes that are no
 numbers (`:nemesis`) are left out. Where every value is a pair of a key and a value (Jepsen's
@@ -20,7 +21,7 @@ from typing import Any
 from checker.formats import edn
 from checker.history import History, MalformedHistory, Operation, Outcome
 
-_LOGGED = re.compile(r"jepsen\.util\s+-\s+(\d+)\s+:(invoke|ok|fail|info)\s+:(\S+)\s+(.*)")
+_LOGGED = re.compile(r"jepsen\.util(?:\s+-|:)\s+(\d+)\s+:(invoke|ok|fail|info)\s+:(\S+)\s+(.*)")
 _RENAMED = {"get": "read", "put": "write"}
 
 

@@ -83,6 +83,15 @@ def test_what_a_failed_compare_and_set_means() -> None:
     assert (nothing.function, nothing.outcome) == ("cas", Outcome.FAIL)
 
 
+def test_console_logs_of_newer_versions() -> None:
+    log = "\n".join(
+        f"2024-02-01 10:00:00,12{n}{{GMT}}\tINFO\t[jepsen worker 1] jepsen.util: {event}"
+        for n, event in enumerate(("1\t:invoke\t:read\tnil", "1\t:ok\t:read\t3"))
+    )
+    (operation,) = jepsen.read_console(log).operations
+    assert (operation.function, operation.result, operation.outcome) == ("read", 3, Outcome.OK)
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
