@@ -1,8 +1,8 @@
 """How soon each flaw is found: `python benchmarks/flaws.py [--campaigns 10] [NAME ...]`.
 
-A campaign tries one seed after the other, on one core, until one fails. Printed is the table of
-docs/flaws.md: seeds and seconds needed, the median and the worst of the campaigns; by what kind of
-finding; and the size of the failure once it was shrunk. With `--write` it replaces that file.
+A campaign tries one seed after the other, on one core, until one fails. Printed is the first table
+of docs/flaws.md: seeds and seconds needed, the median and the worst of the campaigns; by what kind
+of finding; and the size of the failure once it was shrunk. With `--write` it is put there.
 """
 
 import argparse
@@ -10,31 +10,21 @@ import statistics
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.tables import put, table
 from harness.config import RunConfig
 from harness.registry import SYSTEMS
 from harness.simulation.scenario import swarm
 from harness.simulation.shrink import shrink, told
 from harness.simulation.simulate import Simulated, simulate
 
-PAGE = Path(__file__).parents[1] / "docs" / "flaws.md"
-
-HEAD = """# The flaws, and how soon the simulator finds them
-
-Each flawed system breaks one sentence of a paper; the docstrings of the classes name it. The table
-is written by `python benchmarks/flaws.py --write`: {campaigns} campaigns for each system, on
-one core, until the first seed that fails, {limit} s at most. The sizes are those of the first
-campaign's failure, shrunk for {shrink} s at most.
-
-`ring-trusts-hearsay` shows only where two coordinators change one key, one of them dies halfway,
-and the members change, all within milliseconds; a script in tests/scenarios/ring convicts it.
-
-| system | seeds: median, worst | seconds: median, worst | found as | shrunk to |
-|---|---|---|---|---|
-"""
+HEAD = (
+    "system", "seeds: median, worst", "seconds: median, worst", "found as", "shrunk to",
+)  # fmt: skip
 
 
 def campaign(name: str, first: int, limit_s: float) -> tuple[int, float, Simulated | None]:
@@ -49,7 +39,7 @@ def campaign(name: str, first: int, limit_s: float) -> tuple[int, float, Simulat
     return seed - first, time.perf_counter() - began, None
 
 
-def row(name: str, campaigns: int, limit_s: float, shrink_s: float) -> str:
+def row(name: str, campaigns: int, limit_s: float, shrink_s: float) -> Sequence[str]:
     """One line of the table."""
     seeds, seconds, kinds, missed, shrunk = [], [], Counter[str](), 0, "–"
     for number in range(campaigns):
@@ -65,8 +55,11 @@ def row(name: str, campaigns: int, limit_s: float, shrink_s: float) -> str:
     if missed:
         named += f"{'; ' * bool(named)}not found in {missed} of {campaigns}"
     return (
-        f"| `{name}` | {statistics.median(seeds):g}, {max(seeds)} "
-        f"| {statistics.median(seconds):.1f}, {max(seconds):.1f} | {named} | {shrunk} |"
+        f"`{name}`",
+        f"{statistics.median(seeds):g}, {max(seeds)}",
+        f"{statistics.median(seconds):.1f}, {max(seconds):.1f}",
+        named,
+        shrunk,
     )
 
 
@@ -80,14 +73,12 @@ def main() -> None:
     options = parser.parse_args()
     weak = [name for name, system in SYSTEMS.items() if system.about.startswith("flawed")]
     weak += ["ring-quorum", "ring-one"]
-    lines = []
+    rows = []
     for name in options.names or weak:
-        lines.append(row(name, options.campaigns, options.limit, options.shrink))
-        print(lines[-1], flush=True)
+        rows.append(row(name, options.campaigns, options.limit, options.shrink))
+        print(" | ".join(rows[-1]), flush=True)
     if options.write:
-        head = HEAD.format(campaigns=options.campaigns, limit=f"{options.limit:g}",
-                           shrink=f"{options.shrink:g}")  # fmt: skip
-        PAGE.write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
+        put("flaws.md", "flaws.py", table(HEAD, rows, words=len(HEAD)))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.tables import put, table
 from systems_under_test.ring.hashing import (
     PARTITIONS,
     HashRing,
@@ -23,8 +24,6 @@ from systems_under_test.ring.hashing import (
 
 KEYS = [f"user:{number}" for number in range(100_000)]
 VNODES = (1, 8, 32, 128, 512)
-PAGE = Path(__file__).parents[1] / "docs" / "ring.md"
-BEGIN, END = "<!-- measured by benchmarks/ring.py -->", "<!-- end -->"
 
 Owner = Callable[[int], str]
 
@@ -90,11 +89,6 @@ def replicas_table() -> list[str]:
     return table(("nodes", "copies of partitions moved", "ideal", "÷ ideal"), rows)
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    rule = ["---", *("---:" for _ in head[1:])]
-    return [f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)]
-
-
 def main() -> None:
     count = 5
     lines = [
@@ -107,12 +101,9 @@ def main() -> None:
         "",
         *replicas_table(),
     ]
-    text = "\n".join(lines)
-    print(text)
+    print("\n".join(lines))
     if "--write" in sys.argv[1:]:
-        page = PAGE.read_text(encoding="utf-8")
-        head, tail = page.split(BEGIN)[0], page.split(END)[1]
-        PAGE.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail}", encoding="utf-8")
+        put("ring.md", "ring.py", lines)
 
 
 if __name__ == "__main__":
