@@ -6,10 +6,11 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 
-def compiled(functions: Sequence[str], *modules: ModuleType) -> dict[str, Any]:
+def compiled(functions: Sequence[str], *modules: ModuleType, whole: bool = False) -> dict[str, Any]:
     """These functions of these modules, compiled, each after those that it calls.
 
-    They are kept on disk, so that only the first use ever pays for it.
+    They are kept on disk, so that only the first use ever pays for it. `whole` makes one function
+    of all: handing on a dozen arrays costs as much as a small step of a search.
     """
     # numba takes half a second to import, so only a history long enough to win it back does.
     import numba
@@ -23,7 +24,8 @@ def compiled(functions: Sequence[str], *modules: ModuleType) -> dict[str, Any]:
     for name in functions:
         plain: Any = namespace[name]
         bound = FunctionType(plain.__code__, namespace, name)
-        namespace[name] = numba.njit(cache=True, nogil=True)(bound)
+        inline = whole and name != functions[-1]
+        namespace[name] = numba.njit(cache=True, nogil=True, forceinline=inline)(bound)
     return namespace
 
 

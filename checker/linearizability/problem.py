@@ -127,71 +127,115 @@ class Steps:
 
 def of_registers(columns: Columns, keys: Sequence[int], initial: Any) -> Problem:
     """The operations on some keys, each of which is a register; all kinds are in `KINDS`."""
-    names = [columns.functions[number] for number in range(len(columns.functions))]
-    kind = np.array([KINDS[name] for name in names], np.int64)[columns.function]
-    ok = columns.outcome == OK
-    chosen = np.zeros(len(columns.keys), bool)
-    chosen[list(keys)] = True
-    useful = chosen[columns.key] & (columns.outcome != FAIL)
-    rows = np.flatnonzero(useful & (ok | (kind == window.WRITE) | (kind == window.CAS)))
-    if len(keys) > 1:
-        # The operations of a key stand together, since the search takes key after key.
-        narrow = np.int16 if len(columns.keys) < 2**15 else np.int64
-        rows = rows[np.argsort(columns.key[rows].astype(narrow), kind="stable")]
-    kind, ok = kind[rows], ok[rows]
-    expected, result = columns.expected[rows], columns.result[rows]
-    argument = columns.argument[rows]
-    kind[(kind == window.CAS) & ~ok] = window.MAYBE_CAS
-    kind[(kind == window.CAS) & (result != expected)] = window.READ
-    first = np.where((kind == window.CAS) | (kind == window.MAYBE_CAS), expected, result)
-    first = np.where(kind == window.MISMATCH, argument, first)
-    second = np.where(kind == window.READ, first, argument)
-    first = np.where(kind == window.WRITE, second, first)
-    second = np.where(kind == window.MISMATCH, first, second)
     start = columns.values.number(initial)
     states = len(columns.values)
-    completed = columns.completed[rows]
-    crashed = completed == NEVER
-    crashed |= ~ok
-    key, invoked = columns.key[rows], columns.invoked[rows]
-    events, bounds, widths = _events(key, invoked, completed, crashed, keys)
+    chosen = _chosen(columns, keys)
+    events, bounds, widths = _events(chosen, len(keys))
     if max(widths, default=0) >= CROWDED:
-        stay = ~implied(key, kind, first, second, invoked, completed, crashed)
-        rows, key, invoked, completed = rows[stay], key[stay], invoked[stay], completed[stay]
-        kind, first, second, crashed = kind[stay], first[stay], second[stay], crashed[stay]
-        events, bounds, widths = _events(key, invoked, completed, crashed, keys)
+        chosen = chosen.those(~chosen.implied())
+        events, bounds, widths = _events(chosen, len(keys))
+    order: Any = slice(None)
+    if len(keys) > 1:
+        # The operations of a key stand together, since the search takes key after key.
+        order = np.argsort(chosen.part, kind="stable")
+        number = np.empty(len(order), np.int32)
+        number[order] = np.arange(len(order), dtype=np.int32)
+        events = number[events >> 1] << 1 | events & 1
+    kind, first, second = chosen.kind[order], chosen.first[order], chosen.second[order]
     return Problem(
         kinds=kind,
         first=first,
         second=second,
-        labels=(kind * states + first) * states + second,
-        end=np.where(crashed, LATE, completed),
-        resets=(kind == window.WRITE).astype(np.int64),
-        totals=((kind == window.WRITE) | (kind == window.MAYBE_CAS)).astype(np.int64),
-        events=events,
+        labels=(kind.astype(np.int64) * states + first) * states + second,
+        end=np.where(chosen.crashed, LATE, chosen.completed)[order],
+        resets=kind == window.WRITE,
+        totals=(kind == window.WRITE) | (kind == window.MAYBE_CAS),
+        events=events.astype(np.int64),
         bounds=bounds,
         widths=widths,
         states=states,
         initial=start,
-        rows=rows,
+        rows=chosen.rows[order],
     )
 
 
-def _events(
-    key: Any, invoked: Any, completed: Any, crashed: Any, keys: Sequence[int]
-) -> tuple[Any, list[int], list[int]]:
-    """Invocations and ends by key and position; where two tie, the invocation comes first."""
-    place = np.zeros(int(max(keys, default=0)) + 1, np.int16 if len(keys) < 2**15 else np.int64)
+@dataclass(frozen=True)
+class _Chosen:
+    """Operations to search, one row each; `part` is the place of their key among those asked for.
+
+    Numbers are as narrow as they may be: what is sorted by key is moved about in memory, and half
+    as much of it in half the time.
+    """
+
+    rows: Any
+    part: Any
+    kind: Any
+    first: Any
+    second: Any
+    invoked: Any
+    completed: Any
+    crashed: Any
+
+    def those(self, which: Any) -> "_Chosen":
+        """Some of them."""
+        return _Chosen(**{name: column[which] for name, column in vars(self).items()})
+
+    def implied(self) -> Any:
+        """Which are reads that others imply."""
+        return implied(
+            self.part.astype(np.int64), self.kind, self.first, self.second,
+            self.invoked, self.completed, self.crashed,
+        )  # fmt: skip
+
+
+def _chosen(columns: Columns, keys: Sequence[int]) -> _Chosen:
+    """What there is to search of these keys, in the order of the history."""
+    names = [columns.functions[number] for number in range(len(columns.functions))]
+    kind = np.array([KINDS[name] for name in names], np.int8)[columns.function]
+    ok = columns.outcome == OK
+    # For numbers of 16 bits numpy sorts by counting.
+    place = np.full(len(columns.keys), -1, np.int16 if len(keys) < 2**15 else np.int64)
     place[list(keys)] = np.arange(len(keys))
-    event = _in_time(invoked, completed, crashed)
-    part = place[key[event >> 1]]
-    if len(keys) > 1:
-        # For numbers of 16 bits numpy sorts by counting.
+    part: Any = place[columns.key]
+    useful = (columns.outcome != FAIL) & (ok | (kind == window.WRITE) | (kind == window.CAS))
+    rows = np.flatnonzero(useful & (part >= 0)).astype(np.int32)
+    which = slice(None) if len(rows) == len(columns) else rows
+    kind, ok, part = kind[which], ok[which], part[which]
+    expected, result, argument = (
+        column[which].astype(np.int32)
+        for column in (columns.expected, columns.result, columns.argument)
+    )
+    kind[(kind == window.CAS) & ~ok] = window.MAYBE_CAS
+    kind[(kind == window.CAS) & (result != expected)] = window.READ
+    second = np.where(kind == window.READ, result, argument)
+    swaps = (kind == window.CAS) | (kind == window.MAYBE_CAS)
+    completed = columns.completed[which]
+    return _Chosen(
+        rows=rows,
+        part=part,
+        kind=kind,
+        first=np.where(swaps, expected, second),
+        second=second,
+        invoked=columns.invoked[which],
+        completed=completed,
+        crashed=(completed == NEVER) | ~ok,
+    )
+
+
+def _events(chosen: _Chosen, parts: int) -> tuple[Any, list[int], list[int]]:
+    """Invocations and ends by part and position, the bounds of the parts, and how many of its
+    operations are pending at once in each; where two events tie, the invocation comes first."""
+    event = _in_time(chosen.invoked, chosen.completed, chosen.crashed)
+    if parts > 1:
+        part = chosen.part[event >> 1]
         order = np.argsort(part, kind="stable")
         event, part = event[order], part[order]
-    bounds = np.searchsorted(part, np.arange(len(keys) + 1, dtype=np.int64))
-    open_ = np.concatenate([[0], np.cumsum(1 - 2 * (event & 1))])
-    most = np.maximum.reduceat(open_, np.minimum(bounds[:-1], len(event))) if len(keys) else open_
+        bounds = np.searchsorted(part, np.arange(parts + 1, dtype=np.int64))
+    else:
+        bounds = np.array([0, len(event)])
+    open_ = np.zeros(len(event) + 1, np.int32)
+    np.cumsum(1 - 2 * (event & 1), out=open_[1:])
+    most = np.maximum.reduceat(open_, np.minimum(bounds[:-1], len(event))) if parts else open_
     widths = np.maximum(most - open_[bounds[:-1]], 0)
     return event, bounds.tolist(), widths.tolist()
 
@@ -199,13 +243,13 @@ def _events(
 def _in_time(invoked: Any, completed: Any, crashed: Any) -> Any:
     """All events in order: rows, doubled, plus 1 for an end."""
     count = len(invoked)
-    begins = np.arange(count, dtype=np.int64) * 2
+    begins = np.arange(count, dtype=np.int32) * 2
     ends = begins[~crashed] + 1
     ended = completed[~crashed]
     low = int(min(invoked.min(initial=0), ended.min(initial=0)))
     span = int(max(invoked.max(initial=0), ended.max(initial=0))) - low + 1
     if span <= 8 * count + 1_000:
-        table = np.full(span, -1, np.int64)
+        table = np.full(span, -1, np.int32)
         table[invoked - low] = begins
         table[ended - low] = ends
         event = table[table >= 0]

@@ -95,8 +95,8 @@ def prepare(columns: Columns, initial: Any = None) -> Prepared:
     seen = np.where(hit, columns.expected, columns.result)
     start = columns.values.number(initial)
     seen, wrote, begin, slots = _slots(columns, seen, columns.argument, start)
-    seen[~observes] = NONE
-    wrote[~updates] = NONE
+    seen = np.where(observes, seen, np.int32(NONE))
+    wrote = np.where(updates, wrote, np.int32(NONE))
     call, ret, upto = positions(columns)
     return Prepared(columns.key.astype(np.int32), seen, wrote, call, ret, begin, slots, upto)
 
@@ -147,15 +147,16 @@ def positions(columns: Columns) -> tuple[Ints32, Ints32, int]:
 def repeats(ready: Prepared, keys: int) -> bool:
     """Whether in every key a value was seen that had been written twice, and nothing out of thin
     air: then all of them are ambiguous, and none is worth linking."""
-    wrote = ready.wrote[ready.wrote != NONE]
-    if len(wrote) <= ready.slots:
+    writes = ready.wrote != NONE
+    if np.count_nonzero(writes) <= ready.slots:
         return False  # There may well be a slot for each value: it is quicker to link them.
-    copies = np.bincount(wrote, minlength=ready.slots)
+    copies = np.bincount(ready.wrote[writes], minlength=ready.slots)
     copies[ready.initial] += 1
     told = (ready.seen != NONE) & (ready.ret != LATE)
-    seen = copies[ready.seen[told]]
+    # Behind them all a slot for those that were told nothing.
+    seen = np.append(copies, 1)[np.where(told, ready.seen, ready.slots)]
     ambiguous = np.zeros(keys, np.bool_)
-    ambiguous[ready.key[told][seen > 1]] = True
+    ambiguous[ready.key[seen > 1]] = True
     return bool(ambiguous.all() and seen.all())
 
 
@@ -182,13 +183,13 @@ def judge(ready: Prepared, keys: int) -> Findings:
     nodes = count + keys
     if count >= COMPILED_FROM:
         link, walk, sweep = _compiled()
-        new: Callable[[int, int, Any], Any] = np.full
+        new: Callable[[int, int, Any], Any] = _filled
     else:
         link, walk, sweep = chains.link, chains.walk, chains.sweep
         new = _listed
 
     def given(column: Any) -> Any:
-        return column if new is np.full else column.tolist()
+        return column if new is _filled else column.tolist()
 
     starts = np.arange(keys, dtype=np.int32)
     key = given(np.concatenate([ready.key, starts]))
@@ -230,6 +231,11 @@ def judge(ready: Prepared, keys: int) -> Findings:
         first=np.asarray(first, np.int32),
         last=np.asarray(last, np.int32),
     )
+
+
+def _filled(count: int, filling: int, kind: Any) -> Any:
+    # Memory full of zeros costs nothing until it is used.
+    return np.full(count, filling, kind) if filling else np.zeros(count, kind)
 
 
 def _listed(count: int, filling: int, _kind: Any) -> list[int]:

@@ -28,7 +28,7 @@ def fit(model: Model, columns: Columns) -> None:
         rows = columns.function == number
         argument, result = functions[name]
         if argument is Kind.PAIR:
-            if (columns.expected[rows] < 0).any():
+            if (rows & (columns.expected < 0)).any():
                 raise MalformedHistory(f"the argument of a {name} must be {Kind.PAIR}")
         elif argument is not Kind.ANYTHING:
             _demand(f"the argument of {name!r}", argument, columns, columns.argument[rows])
