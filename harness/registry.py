@@ -6,6 +6,7 @@ docs/writing-a-system.md).
 
 import difflib
 import importlib
+import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -262,13 +263,13 @@ def catalogue(what: str) -> list[tuple[str, str]]:
         "systems": [(name, entry.about) for name, entry in SYSTEMS.items()],
         "workloads": [(name, entry.about) for name, entry in WORKLOADS.items()],
         "environments": list(ENVIRONMENTS.items()),
-        "models": [(name, "") for name in sorted(MODELS)],
+        "models": [(name, inspect.getdoc(type(MODELS[name]())) or "") for name in sorted(MODELS)],
         "faults": [
             *((name, f"any of: {_names(faults)}") for name, faults in FAMILIES.items()),
-            *((name, f"one fault of {fault.family}") for name, fault in FAULTS.items()),
+            *((name, f"{fault.family}: {fault.about}") for name, fault in FAULTS.items()),
         ],
     }
-    return tables[known("list", what, tables)]
+    return [(name, about.partition("\n")[0]) for name, about in tables[known("list", what, tables)]]
 
 
 def _names(faults: Iterable[Fault]) -> str:

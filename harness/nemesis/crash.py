@@ -21,6 +21,10 @@ class Kill:
         return f"kill-{self.target}"
 
     @property
+    def about(self) -> str:
+        return f"{self.target.about} killed, as by SIGKILL, and started again"
+
+    @property
     def least_nodes(self) -> int:
         return self.target.least_nodes
 

@@ -32,6 +32,11 @@ class Fault(Protocol):
         ...
 
     @property
+    def about(self) -> str:
+        """What it does, in a line."""
+        ...
+
+    @property
     def least_nodes(self) -> int:
         """In a smaller cluster the fault makes no sense."""
         ...
@@ -58,6 +63,12 @@ class Target(StrEnum):
     MAJORITY = "majority"
     ALL = "all"
     LEADER = "leader"
+
+    @property
+    def about(self) -> str:
+        """Which nodes, in words."""
+        named = {Target.ONE: "one node", Target.ALL: "all nodes", Target.LEADER: "the leader"}
+        return named.get(self, f"a {self}")
 
     @property
     def least_nodes(self) -> int:

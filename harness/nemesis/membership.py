@@ -41,6 +41,15 @@ class Change(StrEnum):
     """Remove every member and add it again, one after the other, as one does to renew them all."""
 
 
+_ABOUT = {
+    Change.ADD: "a spare node is added",
+    Change.REMOVE: "a member is removed",
+    Change.REMOVE_LEADER: "the leader is removed",
+    Change.REMOVE_UNREACHABLE: "the leader's side of a partition asks to remove the other one",
+    Change.REPLACE_EACH: "every member is removed and added again, in turn",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Membership:
     """Ask for a change of members; healing asks for the members of the beginning."""
@@ -55,6 +64,10 @@ class Membership:
     @property
     def name(self) -> str:
         return self.change.value
+
+    @property
+    def about(self) -> str:
+        return _ABOUT[self.change]
 
     @property
     def least_nodes(self) -> int:

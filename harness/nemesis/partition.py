@@ -25,6 +25,16 @@ class Shape(StrEnum):
     ESTRANGE_LEADERS = "estrange-leaders"
 
 
+_ABOUT = {
+    Shape.HALVES: "two halves, and nothing passes between them",
+    Shape.ISOLATE_ONE: "one node on its own",
+    Shape.ISOLATE_LEADER: "the leader on its own",
+    Shape.MAJORITIES_RING: "each node sees a majority, and no two the same one",
+    Shape.BRIDGE: "two groups that meet in one node alone",
+    Shape.ONE_WAY: "one node that is not heard, or hears nothing",
+    Shape.ESTRANGE_LEADERS: "a leader and its successor cut off from each other alone",
+}
+
 _LEAST_NODES = {Shape.MAJORITIES_RING: 4, Shape.BRIDGE: 3, Shape.ESTRANGE_LEADERS: 3}
 """With three nodes a ring of majorities leaves every link whole; a bridge needs both its banks, and
 two leaders somebody to lead."""
@@ -46,6 +56,10 @@ class Partition:
     @property
     def name(self) -> str:
         return self.shape.value
+
+    @property
+    def about(self) -> str:
+        return _ABOUT[self.shape]
 
     @property
     def least_nodes(self) -> int:

@@ -21,6 +21,10 @@ class Pause:
         return f"pause-{self.target}"
 
     @property
+    def about(self) -> str:
+        return f"{self.target.about} stopped for a while, as by SIGSTOP"
+
+    @property
     def least_nodes(self) -> int:
         return self.target.least_nodes
 

@@ -163,7 +163,9 @@ def test_names_are_listed(labrys: Labrys) -> None:
     for what, name in (("systems", "raft"), ("faults", "isolate-leader"), ("models", "register")):
         status, output, _ = labrys(f"list {what}")
         assert status == 0
-        assert name in [line.split()[0] for line in output.splitlines()]
+        words = [line.split() for line in output.splitlines()]
+        assert name in [first for first, *_ in words]
+        assert all(about for _, *about in words)
 
 
 @given(
