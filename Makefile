@@ -9,14 +9,18 @@ BIN    := $(VENV)/bin
 demo: install
 	@$(BIN)/python -m harness.demo
 
+# These have the machine to themselves; all others share its cores.
+ALONE := docker or local or browser or timed
+
 test: install
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests -m "$(ALONE)"
+	$(BIN)/python -m pytest tests --numprocesses logical -m "not ($(ALONE))"
 
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests --numprocesses logical -m "not docker and not local and not browser and not slow"
+	$(BIN)/python -m pytest tests --numprocesses logical -m "not ($(ALONE) or slow)"
 
 bench: install
 	$(BIN)/python benchmarks/harness.py

@@ -100,6 +100,7 @@ def exploding(count: int) -> list[Operation]:
     return [operation(999, "write", 0, None, -2, -1), *swaps]
 
 
+@pytest.mark.timed
 def test_limits_of_time_and_memory_end_in_unknown() -> None:
     started = time.monotonic()
     result = check(exploding(60), REGISTER, engine="search", time_limit_s=0.5)

@@ -194,6 +194,7 @@ def exploding(count: int) -> list[Operation]:
     return [Operation(999, "write", "k", 0, None, Outcome.OK, -2, -1, 0, 0), *swaps]
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("seconds", [0.5, 2])
 def test_a_time_limit_ends_one_slow_step(seconds: float) -> None:
     started = time.monotonic()

@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 FOREIGN = ROOT / "tests" / "histories" / "foreign"
 
@@ -76,6 +78,7 @@ def test_a_wrong_model_is_no_verdict(tmp_path: Path) -> None:
     assert "'write' is no operation of the model queue" in errors
 
 
+@pytest.mark.timed
 def test_help_and_short_histories_are_answered_at_once() -> None:
     """Several times the intended 0.3 s and 1 s, so that a busy machine passes."""
     program = "import harness.cli, sys; print(*sorted(sys.modules))"

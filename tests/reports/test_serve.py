@@ -208,6 +208,7 @@ def test_a_run_of_a_newer_version_is_listed_as_such(server: Server, store: Path)
     assert "valid" in text
 
 
+@pytest.mark.timed
 def test_many_ask_at_once(server: Server) -> None:
     began = time.monotonic()
     with ThreadPoolExecutor(16) as pool:

@@ -148,6 +148,7 @@ def test_explore_of_a_sound_system_says_what_finding_nothing_means(tmp_path: Pat
     assert not (tmp_path / "store").exists(), "passing seeds are not stored"
 
 
+@pytest.mark.timed
 def test_a_campaign_that_is_interrupted_stops_within_two_seconds(tmp_path: Path) -> None:
     line = "explore raft --seeds 100000 --jobs 2"
     harness = start(line.split(), tmp_path, start_new_session=True)
