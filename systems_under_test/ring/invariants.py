@@ -8,6 +8,8 @@
 - **An epoch has one configuration**, and the epochs of a node only grow.
 - **The fence between epochs**: a replica that has adopted an epoch answers no question that was
   asked in an earlier one afterwards (`epochs.py`).
+- **A new owner is silent until its transfer ended**: nobody answers for a partition that it awaits
+  (`transfer.py`).
 - **Hearsay is no vote**: what a replica knows of a change by transfer alone does not count as taken
   by it (`transfer.py`).
 
@@ -23,8 +25,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from systems_under_test.node import NodeId
+from systems_under_test.ring.hashing import partition_of
 from systems_under_test.ring.messages import NOTHING, ZERO, Ask, Configuration, Copy, Holds, Stamp
 from systems_under_test.ring.rounds import Gathering, Rounds
+from systems_under_test.ring.state import EPOCH_KEY
 
 
 @dataclass(slots=True)
@@ -113,10 +117,27 @@ class Invariants:
                 f"{node.node_id} had left epoch {ask.epoch} when {coordinator.node_id} asked "
                 f"{ask}, and answered"
             )
+            assert not is_early(ask, node), (
+                f"{node.node_id} answered {ask} of {coordinator.node_id}, and still awaits the "
+                "partition of that key"
+            )
             assert not is_hearsay(answer, ask, node), (
                 f"{coordinator.node_id} counts {node.node_id} among those that took {answer.copy} "
                 f"of {ask.key!r}, which it only heard of"
             )
+
+
+def is_early(ask: Ask, node: Rounds) -> bool:
+    """Whether a node that answered still awaits what it answered for.
+
+    Within an epoch partitions only leave those awaited, and no later life awaits one again, since
+    it is on disk that a transfer ended before anything is answered: so it was awaited then, too.
+    """
+    return (
+        node.epoch == ask.epoch
+        and not ask.key.startswith(EPOCH_KEY)
+        and partition_of(ask.key) in node.awaited
+    )
 
 
 def is_hearsay(answer: Holds, ask: Ask, node: Rounds) -> bool:

@@ -155,6 +155,7 @@ def test_every_flaw_is_convicted_by_its_scenario() -> None:
     ("script", "words"),
     [
         ("flawed_old_epoch", "had left epoch 1 when"),
+        ("flawed_serves_early", "still awaits the partition"),
         ("flawed_trusts_hearsay", "which it only heard of"),
     ],
 )
