@@ -9,18 +9,19 @@ BIN    := $(VENV)/bin
 demo: install
 	@$(BIN)/python -m harness.demo
 
-# These have the machine to themselves; all others share its cores.
-ALONE := docker or local or browser or timed
+# These have the machine to themselves; all others share its cores, one file of them at a time.
+ALONE := docker or local or timed
+SHARED := --numprocesses logical --dist loadfile
 
 test: install
 	$(BIN)/python -m pytest tests -m "$(ALONE)"
-	$(BIN)/python -m pytest tests --numprocesses logical -m "not ($(ALONE))"
+	$(BIN)/python -m pytest tests $(SHARED) -m "not ($(ALONE))"
 
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests --numprocesses logical -m "not ($(ALONE) or slow)"
+	$(BIN)/python -m pytest tests $(SHARED) -m "not ($(ALONE) or browser or slow)"
 
 bench: install
 	$(BIN)/python benchmarks/harness.py

@@ -156,6 +156,7 @@ def minimal_and_sound(result: Result) -> None:
         assert linearizable([fact.counted for fact in smaller])
 
 
+@pytest.mark.slow
 def test_counterexamples_of_drawn_histories_are_minimal_and_sound() -> None:
     random = Random(3)
     found = 0
@@ -169,6 +170,7 @@ def test_counterexamples_of_drawn_histories_are_minimal_and_sound() -> None:
             minimal_and_sound(result)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_one_stale_read_among_thousands(seed: int) -> None:
     random = Random(seed)

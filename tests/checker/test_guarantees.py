@@ -88,6 +88,7 @@ def test_known_examples(found: History, expected: str) -> None:
     assert words(found) == expected
 
 
+@pytest.mark.slow
 def test_what_follows_from_what() -> None:
     random = Random(2)
     seen: Counter[str] = Counter()
@@ -156,6 +157,7 @@ def sequentially_consistent(operations: list[Operation]) -> bool:
     return search(tuple(map(tuple, lines.values())), dict.fromkeys(o.key for o in operations))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [1, 2])
 def test_sequential_consistency_against_every_interleaving(keys: int) -> None:
     random = Random(4)
@@ -296,6 +298,7 @@ def swap(random: Random, operations: list[Operation]) -> None:
         operations.sort(key=lambda o: o.invoked)
 
 
+@pytest.mark.slow
 def test_causal_and_session_guarantees_against_their_definitions() -> None:
     random = Random(62)
     seen: Counter[str] = Counter()

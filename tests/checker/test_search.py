@@ -70,6 +70,7 @@ def small_register(random: Random) -> list[Operation]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("widths", [(), (1,), (1, 2), (4, 32, 256)])
 def test_registers_on_columns_agree_with_every_linearization(
@@ -142,6 +143,7 @@ def test_supposed_operations_are_as_good_as_every_choice_of_them() -> None:
     assert min(seen.values()) > 0.12 * seen.total()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cas-register", "mutex", "counter", "queue", "kv"])
 def test_a_counterexample_is_minimal_and_told(name: str) -> None:
     thing, model = OBJECTS[name], MODELS[name]()

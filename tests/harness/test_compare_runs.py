@@ -21,6 +21,8 @@ from tests.harness.naive_measures import Naive
 from tests.processes import start
 from tests.reports.test_page import Reader
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 OPTIONS = "--environment simulated --time-limit 5 --clients 4 --rate 80 --seed 11"
 

@@ -75,6 +75,7 @@ for system in ("raft", "paxos", "ring"):
     assert len(set(told_by[0].split())) > 18
 
 
+@pytest.mark.slow
 @pytest.mark.labrys(seeds=25)
 @pytest.mark.parametrize("system", ["raft", "paxos", "ring", "single"])
 def test_sound_systems(system: str, simulate_seeds: SimulateSeeds) -> None:
@@ -92,6 +93,7 @@ def test_with_every_message_on_the_wire_nothing_changes(simulate_seeds: Simulate
         assert plain.lines == wired.lines
 
 
+@pytest.mark.slow
 def test_a_stale_read_is_found_and_shrunk_to_a_few_lines() -> None:
     base = RunConfig(system="raft-stale-reads")
     for seed in range(1, 100):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -22,6 +23,8 @@ from systems_under_test.quorum import majority
 from systems_under_test.requests import ErrorCode, Refusal, Reply
 from tests.deep import DEEP
 from tests.systems_under_test.paxos_cluster import PaxosCluster
+
+pytestmark = pytest.mark.slow
 
 KEY = "k"
 ANY = st.integers(0, 2**16)

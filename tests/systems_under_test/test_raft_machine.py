@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -21,6 +22,8 @@ from systems_under_test.raft.node import Raft
 from systems_under_test.raft.state import ELECTION, QUORUM, SILENCE, Role
 from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
 from tests.systems_under_test.raft_cluster import RaftCluster
+
+pytestmark = pytest.mark.slow
 
 KEY = "k"
 DEEP = int(os.environ.get("LABRYS_DEEP", "1"))

@@ -7,6 +7,7 @@ the checker: operations that were not answered are `info`, those refused definit
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
@@ -15,6 +16,8 @@ from checker.verdict import Verdict
 from systems_under_test.node import Received
 from systems_under_test.ring.node import Ring
 from tests.systems_under_test.ring_cluster import AnyCoordinator, RingCluster, ShortJournals
+
+pytestmark = pytest.mark.slow
 
 DEEP = int(os.environ.get("LABRYS_DEEP", "1"))
 """Multiplies the number of runs."""
