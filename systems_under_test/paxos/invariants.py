@@ -84,8 +84,22 @@ class Invariants:
         seen = self._seen.get(node.node_id)
         if seen is None or seen.node is not node:
             seen = self._seen[node.node_id] = _Seen(node)
+            self._forget_lost_votes(node)
             self._forget_lost(node)
         return seen
+
+    def _forget_lost_votes(self, node: State) -> None:
+        """A vote that a crash took before it was durable was told to nobody, and counts no more.
+
+        The journal keeps the order of the votes, so a node that holds one of a higher ballot had
+        this one on its disk, too; and what it knows to be chosen it needs no vote for.
+        """
+        for slot, ballots in self._votes.items():
+            if slot > node.chosen:
+                held = node.accepted.get(slot)
+                for ballot, voted in ballots.items():
+                    if held is None or held.ballot < ballot:
+                        voted.voters.discard(node.node_id)
 
     def _forget_lost(self, node: State) -> None:
         """What a lone acceptor took for chosen and lost in a crash was never told to anybody.
