@@ -27,7 +27,6 @@ OPTIONS = {
     "paxos-accepts-lower-ballots": "--faults estrange-leaders",
     "paxos-half-quorum": "--faults partition-halves",
     "paxos-shared-ballots": "--faults partition-majorities-ring,kill-leader --fault-interval 2",
-    "paxos-stale-reads": "--faults partition",
     "ring-no-write-back": "--faults partition-bridge,kill-one --fault-interval 1 --keys 2 "
     "--operations-per-key 2000 --reads 60",
     "ring-serves-early": CHANGES,
