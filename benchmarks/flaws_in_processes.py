@@ -45,7 +45,7 @@ NOT_HERE = {
 }
 """Flaws whose trouble real runs do not make."""
 
-HEAD = ("system", "options", "run that convicts", "found as")
+HEAD = ("system", "options", "first run that convicts", "found as")
 
 
 def row(name: str, store: str) -> Sequence[str]:
@@ -71,7 +71,7 @@ def row(name: str, store: str) -> Sequence[str]:
                 "broken invariant": bool(told["findings"]),
             }
             found = ", ".join(kind for kind, found in kinds.items() if found)
-            return f"`{name}`", f"`{options}`", f"{seed} of {RUNS}", found
+            return f"`{name}`", f"`{options}`", f"{seed}", found
     return f"`{name}`", f"`{options}`", f"none of {RUNS}", "–"
 
 
