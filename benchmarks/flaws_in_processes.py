@@ -14,8 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.flaws import weak
 from benchmarks.tables import put, table
-from harness.registry import SYSTEMS
 
 RUNS = 10
 USUAL = "--faults partition,kill,pause"
@@ -80,10 +80,9 @@ def main() -> None:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    weak = [name for name, system in SYSTEMS.items() if system.about.startswith("flawed")]
     rows = []
     with tempfile.TemporaryDirectory() as store:
-        for name in options.names or [*weak, "ring-quorum", "ring-one"]:
+        for name in options.names or weak():
             rows.append(row(name, store))
             print(" | ".join(rows[-1]), flush=True)
     if options.write:

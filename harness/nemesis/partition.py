@@ -67,7 +67,8 @@ class Partition:
 
     @property
     def at_leader(self) -> bool:
-        # Two leaders apart show little to clients that the one cut off alone does not show sooner.
+        # An estranged leader hears the new term from the others at once, so short runs, which
+        # may begin with one fault at the leader only, begin with the one that stays cut off.
         return self.shape is Shape.ISOLATE_LEADER
 
     async def inject(self, cluster: Cluster, random: Random) -> str:

@@ -85,7 +85,7 @@ class Invariants:
         if seen is None or seen.node is not node:
             seen = self._seen[node.node_id] = _Seen(node)
             self._forget_lost_votes(node)
-            self._forget_lost(node)
+            self._forget_lost_choice(node)
         return seen
 
     def _forget_lost_votes(self, node: State) -> None:
@@ -94,14 +94,13 @@ class Invariants:
         The journal keeps the order of the votes, so a node that holds one of a higher ballot had
         this one on its disk, too; and what it knows to be chosen it needs no vote for.
         """
-        for slot, ballots in self._votes.items():
-            if slot > node.chosen:
-                held = node.accepted.get(slot)
-                for ballot, voted in ballots.items():
-                    if held is None or held.ballot < ballot:
-                        voted.voters.discard(node.node_id)
+        for slot in (slot for slot in self._votes if slot > node.chosen):
+            held = node.accepted.get(slot)
+            for ballot, voted in self._votes[slot].items():
+                if held is None or held.ballot < ballot:
+                    voted.voters.discard(node.node_id)
 
-    def _forget_lost(self, node: State) -> None:
+    def _forget_lost_choice(self, node: State) -> None:
         """What a lone acceptor took for chosen and lost in a crash was never told to anybody.
 
         Messages wait until the vote is durable, but the node's own knowledge does not. It may

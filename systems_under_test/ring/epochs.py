@@ -110,9 +110,11 @@ class Epochs(Gossip):
 
     def serves(self, key: str) -> bool:
         """Whether the node may answer for that key in this epoch."""
-        return self.node_id in self.replicas_of(key) and (
-            key.startswith(EPOCH_KEY) or partition_of(key) not in self.awaited
-        )
+        return self.node_id in self.replicas_of(key) and not self.awaits(key)
+
+    def awaits(self, key: str) -> bool:
+        """Whether the key's partition has not wholly come to this node yet."""
+        return not key.startswith(EPOCH_KEY) and partition_of(key) in self.awaited
 
     # --- adopting ---------------------------------------------------------------------------------
 

@@ -25,10 +25,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from systems_under_test.node import NodeId
-from systems_under_test.ring.hashing import partition_of
 from systems_under_test.ring.messages import NOTHING, ZERO, Ask, Configuration, Copy, Holds, Stamp
 from systems_under_test.ring.rounds import Gathering, Rounds
-from systems_under_test.ring.state import EPOCH_KEY
 
 
 @dataclass(slots=True)
@@ -133,11 +131,7 @@ def is_early(ask: Ask, node: Rounds) -> bool:
     Within an epoch partitions only leave those awaited, and no later life awaits one again, since
     it is on disk that a transfer ended before anything is answered: so it was awaited then, too.
     """
-    return (
-        node.epoch == ask.epoch
-        and not ask.key.startswith(EPOCH_KEY)
-        and partition_of(ask.key) in node.awaited
-    )
+    return node.epoch == ask.epoch and node.awaits(ask.key)
 
 
 def is_hearsay(answer: Holds, ask: Ask, node: Rounds) -> bool:
