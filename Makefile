@@ -12,16 +12,17 @@ demo: install
 # These have the machine to themselves; all others share its cores, one file of them at a time.
 ALONE := docker or local or timed
 SHARED := --numprocesses logical --dist loadfile
+QUICK := not ($(ALONE) or browser or slow)
 
 test: install
 	$(BIN)/python -m pytest tests -m "$(ALONE)"
-	$(BIN)/python -m pytest tests $(SHARED) -m "not ($(ALONE))"
+	$(BIN)/python -m pytest tests $(SHARED) -m "not ($(ALONE))$(if $(CHECKED), and not ($(QUICK)))"
 
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests $(SHARED) -m "not ($(ALONE) or browser or slow)"
+	$(BIN)/python -m pytest tests $(SHARED) -m "$(QUICK)"
 
 bench: install
 	$(BIN)/python benchmarks/harness.py

@@ -72,7 +72,9 @@ class RunDirectory:
         target = self.path / name
         scratch = target.with_name(f".{target.name}.{os.getpid()}")
         try:
-            scratch.write_text(text, encoding="utf-8")
+            # JSON that was damaged may hold half of a surrogate pair, for which UTF-8 has no bytes.
+            # Written with a backslash, it is again what JSON has for it.
+            scratch.write_bytes(text.encode("utf-8", "backslashreplace"))
             scratch.replace(target)
         except OSError as error:
             scratch.unlink(missing_ok=True)

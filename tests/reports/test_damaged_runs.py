@@ -90,6 +90,7 @@ def server(scratch: Path) -> Iterator[Server]:
 @given(seed=st.integers(0, 2**32))
 @example(seed=1)
 @example(seed=252)
+@example(seed=26335043)
 def test_any_damage_ends_with_a_page_or_a_sentence(
     small: Path, scratch: Path, server: Server, seed: int
 ):
@@ -112,6 +113,17 @@ def test_any_damage_ends_with_a_page_or_a_sentence(
     assert "Traceback" not in text, said
     assert summarize_run(directory), said
     assert read_row(directory, "run", True).verdict in VERDICTS, said
+
+
+def test_half_a_surrogate_pair_is_carried_into_the_result(small: Path, scratch: Path) -> None:
+    directory = copied(small, scratch)
+    observed = directory / "observations.json"
+    leaders = [{"node": "\ud800", "term": 1, "time_ns": 1}]
+    observed.write_text(json.dumps({**json.loads(observed.read_text()), "leaders": leaders}))
+    for command in ("check", "report"):
+        status, words = answered(command, str(directory))
+        assert status in (0, 1), words
+    assert json.loads((directory / "result.json").read_text())["leaders"] == leaders
 
 
 DAMAGES: dict[str, tuple[Change, str]] = {
