@@ -5,6 +5,7 @@ kill loses what the node did since the last question, half a second at most.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from harness.clock import MILLISECOND_NS, Clock
@@ -23,9 +24,13 @@ class Observer:
     def __init__(self, cluster: Cluster, clock: Clock) -> None:
         self._cluster = cluster
         self._clock = clock
-        self._last: dict[NodeId, dict[str, int]] = {}
+        self._past: dict[NodeId, Counter[str]] = {node: Counter() for node in cluster.nodes}
+        """What each node did in its former lives."""
+
+        self._last: dict[NodeId, Mapping[str, int]] = {}
+        """What each node had done in its present life when it was last looked at."""
+
         self._leading: tuple[NodeId, int] | None = None
-        self.totals: dict[NodeId, Counter[str]] = {node: Counter() for node in cluster.nodes}
         self.facts: dict[NodeId, Any] = {}
         self.leaders: list[dict[str, Any]] = []
 
@@ -56,19 +61,21 @@ class Observer:
     def counters(self) -> dict[NodeId, Any]:
         """What each node did in all, and the facts that it told last."""
         return {
-            node: {**totals, "facts": self.facts[node]}
-            for node, totals in self.totals.items()
-            if node in self.facts
+            node: {
+                **{name: past[name] + value for name, value in self._last[node].items()},
+                "facts": self.facts[node],
+            }
+            for node, past in self._past.items()
+            if node in self._last
         }
 
     def _count(self, node: NodeId, status: Status) -> None:
-        """Add what the node did since the last look; after a restart, what it did since then."""
+        """Note what the node did. Counters begin anew with each life, so one that fell tells of a
+        restart."""
         last = self._last.get(node, {})
-        restarted = any(status.counters[name] < value for name, value in last.items())
-        before = {} if restarted else last
-        for name, value in status.counters.items():
-            self.totals[node][name] += value - before.get(name, 0)
-        self._last[node] = dict(status.counters)
+        if any(status.counters[name] < value for name, value in last.items()):
+            self._past[node].update(last)
+        self._last[node] = status.counters
         self.facts[node] = status.facts
 
     def _lead(self, node: NodeId, term: int) -> None:

@@ -29,6 +29,14 @@ class Stopped(Exception):
     """Somebody has seen enough of the run."""
 
 
+class _Ended(Exception):
+    """The coroutine for which the clock runs has ended."""
+
+
+def _end(task: "_Task") -> None:
+    raise _Ended
+
+
 class Waiter:
     """Something that a coroutine waits for: an answer, a moment, the end of another one."""
 
@@ -159,23 +167,25 @@ class VirtualClock(Clock):
                 task.give_up()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        main = _Task(coroutine, None)
-        main.go_on()
-        queue = self.queue
+        main = _Task(coroutine, _end)
+        queue, happened = self.queue, 0
         try:
-            while not main.done:
+            main.go_on()
+            while True:
                 for _ in range(LOOK_EVERY):
                     if not queue:
                         raise RuntimeError("the run waits for something that will never happen")
                     self.moment_ns, _, action, argument = heappop(queue)
                     action(argument)
-                    self.events += 1
-                    if main.done:
-                        break
+                    happened += 1
+                self.events, happened = self.events + happened, 0
                 self.look()
                 if self._most is not None and self.events > self._most:
                     raise Runaway
+        except _Ended:
+            pass
         finally:
+            self.events += happened
             main.give_up()
         if main.error is not None:
             raise main.error

@@ -57,14 +57,13 @@ class DirectedLink:
         """Put a message on its way, once, twice or not at all."""
         if self.cut:
             return
-        clock = self._clock
         if self._troubled:  # One draw decides: the lowest are lost, the next are doubled.
             drawn = self._draw()
-            if drawn < self._loss:
-                return
             if drawn < self._troubled:
-                clock.at(self._arrival_ns(), self._arrive, message)
-        heappush(clock.queue, (self._arrival_ns(), clock.next_number(), self._arrive, message))
+                if drawn < self._loss:
+                    return
+                self._set_out(message)
+        self._set_out(message)
 
     def calm(self) -> None:
         """Lose no more than a healed network does."""
@@ -72,8 +71,10 @@ class DirectedLink:
         self._loss = min(self._loss, LASTING_LOSS)
         self._troubled += self._loss
 
-    def _arrival_ns(self) -> int:
-        moment_ns = self._clock.moment_ns + self._base_ns
+    def _set_out(self, message: Message) -> None:
+        """Put one copy of a message into the queue, at the moment when it is to arrive."""
+        clock = self._clock
+        moment_ns = clock.moment_ns + self._base_ns
         if self._spread_ns:
             moment_ns += int(self._spread_ns * self._draw())
         elif self._tail_ns:
@@ -84,9 +85,9 @@ class DirectedLink:
                 moment_ns = clog.until_ns
         if self._in_order:
             if moment_ns < self._latest_ns:
-                return self._latest_ns
+                moment_ns = self._latest_ns
             self._latest_ns = moment_ns
-        return moment_ns
+        heappush(clock.queue, (moment_ns, clock.next_number(), self._arrive, message))
 
     def _arrive(self, message: Message) -> None:
         if not self.cut:
