@@ -24,12 +24,15 @@ CHANGES = "--faults membership,partition,kill,pause --spares 1"
 OPTIONS = {
     "raft-stale-reads": "--faults partition",
     "raft-forgets-vote": "--faults isolate-leader,kill-all --fault-interval 4 --time-limit 40",
+    "raft-commits-earlier-terms": "--faults isolate-leader,kill-all --fault-interval 2 "
+    "--time-limit 40",
     "raft-one-step-change": CHANGES,
     "paxos-accepts-lower-ballots": "--faults estrange-leaders",
     "paxos-half-quorum": "--faults partition-halves",
     "paxos-shared-ballots": "--faults partition-majorities-ring,kill-leader --fault-interval 2",
     "ring-no-write-back": "--faults partition-bridge,kill-one --fault-interval 1 --keys 2 "
     "--operations-per-key 2000 --reads 60",
+    "ring-lost-hint": "--faults partition-halves,isolate-one --fault-interval 3 --clients 20",
     "ring-serves-early": CHANGES,
     "ring-old-epoch": CHANGES,
     "paxos-forgotten-promise": f"{USUAL} --fault-interval 1",
@@ -47,6 +50,10 @@ NOT_HERE = {
 BY_CHANCE = {
     "paxos-forgotten-promise": "needs an acceptor that crashes and is back between a promise and "
     "the next message of that leader, while the one before still leads",
+    "paxos-shared-ballots": "needs two nodes that begin phase 1 within the same milliseconds, and "
+    "do not hear each other",
+    "ring-old-epoch": "needs a coordinator that has not heard of a change which its replicas have "
+    "heard of, for the tenth of a second until the next beat, while another replica is away",
     "ring-trusts-hearsay": "needs two coordinators of one key, one of which dies halfway, and a "
     "change of members, all within milliseconds",
 }
