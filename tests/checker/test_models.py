@@ -43,7 +43,7 @@ def test_agrees_with_every_linearization(name: str) -> None:
     random = Random(f"models {name}")
     seen: Counter[str] = Counter()
     waiting: list[Judged] = []
-    for number in range(20_000 * DEEP):
+    for number in range(10_000 * DEEP):
         operations = draw(random, thing)
         truth = linearizable(operations, thing)
         seen["valid" if truth else "invalid"] += 1
@@ -61,13 +61,13 @@ def test_agrees_with_every_linearization(name: str) -> None:
             if rule is not None:
                 seen["on columns"] += judged_on_columns(rule, waiting)
             waiting.clear()
-    assert min(seen["valid"], seen["invalid"]) > 0.12 * 20_000 * DEEP, seen
+    assert min(seen["valid"], seen["invalid"]) > 0.12 * 10_000 * DEEP, seen
     if name == "etcd":
-        assert seen["graph"] > 0.5 * 20_000 * DEEP / WHOLE_EVERY, seen
+        assert seen["graph"] > 0.5 * 10_000 * DEEP / WHOLE_EVERY, seen
     if name == "counter":
         assert seen["bounds"] > 0.5 * seen["invalid"]
     if model.name in RULES and name not in ("set", "counter"):
-        assert min(seen["rules"], seen["on columns"]) > 0.6 * 20_000 * DEEP, seen
+        assert min(seen["rules"], seen["on columns"]) > 0.6 * 10_000 * DEEP, seen
 
 
 def decide(operations: list[Operation], model: Model) -> tuple[str, bool | None]:

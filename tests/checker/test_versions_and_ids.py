@@ -68,7 +68,7 @@ def test_versions_prove_only_what_is_so() -> None:
     thing, model = OBJECTS["etcd"], MODELS["etcd"]()
     random = Random(41)
     seen: Counter[str] = Counter()
-    for number in range(20_000 * DEEP):
+    for number in range(10_000 * DEEP):
         operations = draw(random, thing)
         witness = order(operations, thing)
         versions = numbered(random, operations if witness is None else witness)
