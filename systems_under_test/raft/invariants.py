@@ -57,6 +57,9 @@ class Invariants:
         self._alone: dict[int, NodeId] = {}
         """Indices that a lone member committed as soon as it had appended the entry."""
 
+        self._led_alone: dict[int, NodeId] = {}
+        """Terms that a lone member led as soon as it had voted for itself."""
+
         self._seen: dict[NodeId, _Seen] = {}
         self._replayed = (0, KeyValueMachine())
         """A machine to which the first so many committed entries were applied."""
@@ -83,11 +86,16 @@ class Invariants:
                 self._check_leader(node)
 
     def _forget_lost(self, node: State) -> None:
-        """What a lone member committed and lost in a crash was never told to anybody.
+        """What a lone member led or committed and lost in a crash was never told to anybody.
 
-        Messages wait until the entry is durable, but the node's own knowledge does not. It may
-        have put another one in its place by now, and committed that alone, too.
+        Messages wait until vote and entry are durable, but the node's own knowledge does not. It
+        may have put another entry in its place by now, and committed that alone, too; and another
+        node may lead the term. Whoever was elected by others had its own vote on its disk first.
         """
+        for term in [term for term, name in self._led_alone.items() if name == node.node_id]:
+            lost_its_vote = node.term == term and node.voted_for != node.node_id
+            if node.term < term or lost_its_vote:
+                del self._led_alone[term], self.leaders[term]
         others = [seen.node for name, seen in self._seen.items() if name != node.node_id]
         known = max((other.commit_index for other in others), default=0)
         log = node.log
@@ -101,6 +109,8 @@ class Invariants:
     def _check_leader(self, node: State) -> None:
         if node.term not in self.leaders:
             self.leaders[node.term] = node.node_id
+            if node.members.voters == (node.node_id,):
+                self._led_alone[node.term] = node.node_id
             for index in range(1, len(self.committed) + 1):
                 self._check_completeness(node, index)
         other = self.leaders[node.term]
