@@ -82,7 +82,6 @@ class SimulatedNode:
         self._compacts = False
         self._after_records: list[Message] = []
         self._after_sync: list[Message] = []
-        self._held: list[Message] | None = None  # Where what is sent now must wait, if it must.
         self._syncing = False
         self._turn_due = False
         self.disk_fails = False
@@ -171,48 +170,44 @@ class SimulatedNode:
         try:
             effects = node.step(event, now_ns)
         except AssertionError as error:
-            self._fail(f"a broken invariant: {error}")
-            return
+            self.failed = f"a broken invariant: {error}"
         except Exception as error:
-            self._fail(f"{type(error).__name__}: {error}")
+            self.failed = f"{type(error).__name__}: {error}"
+        if self.failed:
+            self.kill()
             return
         if self.dies_after is not None:
             effects = effects[: self.dies_after]
-        held, persists = self._held, False
+        persists = False
         for effect in effects:
             kind = type(effect)
             if kind is Send:
                 message = effect.message  # type: ignore[union-attr]
-                if held is None:
+                if self._records or self._compacts:
+                    self._after_records.append(message)
+                elif self._syncing:
+                    self._after_sync.append(message)
+                else:
                     self._sent += 1
                     self.ways.get(message.target, self.elsewhere)(message)
-                else:
-                    held.append(message)
             elif kind is SetTimer:
                 self._set_timer(effect.name, effect.after_ns)  # type: ignore[union-attr]
             elif kind is Persist:
                 self._records.append(effect.record)  # type: ignore[union-attr]
-                held, persists = self._after_records, True
+                persists = True
             elif kind is Compact:
                 self._records = list(effect.records)  # type: ignore[union-attr]
-                self._compacts = True
-                held, persists = self._after_records, True
+                self._compacts = persists = True
             elif kind is CancelTimer:
                 self._timers.pop(effect.name, None)  # type: ignore[union-attr]
         self._steps.append((moment_ns, self.name, about, source))
         if persists:
-            self._held = held
             self._persisted(node)
-            if not self._turn_due:
-                self._turn_due = True
-                self._clock.at(moment_ns, self._end_turn, self._life)
         if self.dies_after is not None:
             self.kill()
-
-    def _fail(self, why: str) -> None:
-        """The node ended of itself."""
-        self.failed = why
-        self.kill()
+        elif persists and not self._turn_due:
+            self._turn_due = True
+            self._clock.at(moment_ns, self._end_turn, self._life)
 
     def _set_timer(self, name: str, after_ns: int) -> None:
         """A timer runs by the node's own clock, whose drift makes it early or late.
@@ -258,7 +253,6 @@ class SimulatedNode:
         if self._syncing or not (self._records or self._compacts):
             return
         self._syncing = True
-        self._held = self._after_records
         records, self._records = self._records, []
         self._after_sync, self._after_records = self._after_records, []
         self._recorded += len(records)
@@ -280,7 +274,6 @@ class SimulatedNode:
         self._syncing = False
         self.disk.synced()
         ready, self._after_sync = self._after_sync, []
-        self._held = None
         self._start_sync()
         self._sent += len(ready)
         for message in ready:

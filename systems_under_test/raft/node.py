@@ -57,16 +57,14 @@ class Raft(Membership):
 
     def on_message(self, message: Message) -> None:
         payload = message.payload
-        if isinstance(payload, PeerMessage):
-            if message.source not in self.peers:
-                return
+        if isinstance(payload, Request):
+            self.on_request(message.source, payload)
+        elif isinstance(payload, PeerMessage) and message.source in self.peers:
             # "If RPC request or response contains term T > currentTerm: set currentTerm = T,
             # convert to follower" (Figure 2, Rules for Servers).
             if payload.term > self.term:
                 self.become_follower(payload.term, None)
             self.on_peer_message(message.source, payload)
-        elif isinstance(payload, Request):
-            self.on_request(message.source, payload)
 
     def on_peer_message(self, peer: NodeId, payload: PeerMessage) -> None:
         match payload:

@@ -206,8 +206,7 @@ class Replication(Snapshots):
         if not self.log.has(ask.previous_index, ask.previous_term):
             self.send(leader, self.conflict_at(ask.previous_index, ask.read_round))
             return
-        if ask.entries:
-            self.store(ask.previous_index, ask.entries)
+        self.store(ask.previous_index, ask.entries)
         # Beyond the entries of this message our log may differ from the leader's: what we hold
         # there is neither acknowledged nor committed yet.
         match_index = ask.previous_index + len(ask.entries)
