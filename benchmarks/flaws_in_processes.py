@@ -1,8 +1,8 @@
 """Which real runs convict each flaw: `python benchmarks/flaws_in_processes.py [NAME ...]`.
 
 Up to ten runs of each flawed system as local processes, each of another seed, until one is invalid.
-It prints the second table of docs/flaws.md, and with `--write` puts it there. Leave the machine to
-it: most flaws show in moments that a busy machine moves.
+It prints the second table of docs/flaws.md, and with `--write` puts it there. Other work on the
+machine moves the moments in which flaws show.
 """
 
 import argparse
@@ -57,7 +57,7 @@ BY_CHANCE = {
     "ring-trusts-hearsay": "needs two coordinators of one key, one of which dies halfway, and a "
     "change of members, all within milliseconds",
 }
-"""Flaws whose moment is shorter than real faults can be aimed; the simulator dies at any step."""
+"""Flaws whose moment is shorter than real faults can be aimed: why no run may show them."""
 
 HEAD = ("system", "options", "first run that convicts", "found as")
 

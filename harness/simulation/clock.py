@@ -76,7 +76,7 @@ class _Task:
     __slots__ = ("_coroutine", "_ended", "done", "error", "result")
 
     def __init__(
-        self, coroutine: Coroutine[Any, Any, Any], ended: "Callable[[_Task], None] | None"
+        self, coroutine: Coroutine[Any, Any, Any], ended: "Callable[[_Task], None]"
     ) -> None:
         self._coroutine = coroutine
         self._ended = ended
@@ -98,8 +98,7 @@ class _Task:
             waiter.park(self)
             return
         self.done = True
-        if self._ended is not None:
-            self._ended(self)
+        self._ended(self)
 
     def give_up(self) -> None:
         """End it where it stands; it must not wait for anything any more."""
