@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from checker.formats import read
     from checker.formats.writing import write
-    from checker.history import History, MalformedHistory, Operation, Outcome
+    from checker.history import History, MalformedHistory
     from checker.linearizability.check import check
     from checker.models.catalogue import MODELS
     from checker.models.model import Inconsistent
+    from checker.operation import Operation, Outcome
     from checker.verdict import Result, Verdict
 
 __all__ = [
@@ -34,8 +35,8 @@ _HOMES = {
     "History": "checker.history",
     "Inconsistent": "checker.models.model",
     "MalformedHistory": "checker.history",
-    "Operation": "checker.history",
-    "Outcome": "checker.history",
+    "Operation": "checker.operation",
+    "Outcome": "checker.operation",
     "Result": "checker.verdict",
     "Verdict": "checker.verdict",
     "check": "checker.linearizability.check",

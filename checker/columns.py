@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from checker.history import Operation, Outcome
+from checker.operation import Operation, Outcome
 
 Ints: TypeAlias = NDArray[np.int64]
 

@@ -20,10 +20,11 @@ A history that was read from a file keeps columns of numbers (`checker.columns`)
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from checker.operation import Operation
 
 if TYPE_CHECKING:
     from checker.columns import Columns
@@ -33,42 +34,6 @@ VERSION = 1
 
 class MalformedHistory(ValueError):
     """The text is not a history; the message names the line and says why."""
-
-
-class Outcome(StrEnum):
-    """What is known of an operation: it happened, it never did and never will, or nobody knows."""
-
-    OK = "ok"
-    FAIL = "fail"
-    INFO = "info"
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One invocation and its completion, if any, by one process.
-
-    `invoked` and `completed` are positions in the log (of any events, hence not dense); `completed`
-    is None where the outcome is `INFO`, since the operation may take effect at any later time. The
-    interval is closed. `version`, if the system reported one, is its own number of the key's state
-    after the operation; `node` is who answered, and `error` the word of the refusal.
-    """
-
-    process: int
-    function: str
-    key: Any
-    argument: Any
-    result: Any
-    outcome: Outcome
-    invoked: int
-    completed: int | None
-    invoked_ns: int
-    completed_ns: int | None
-    node: str | None = None
-    error: str | None = None
-    version: int | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +132,6 @@ class History:
     @classmethod
     def from_lines(cls, lines: Iterable[bytes]) -> "History":
         """Read the lines of a file; the last one may be cut and is then left out and reported."""
-        from checker.reading import read_lines
+        from checker.formats.labrys import read_lines
 
         return read_lines(lines)

@@ -1,7 +1,7 @@
 """Judges a history while it happens, event by event, and forgets what cannot matter any more.
 
 Registers whose values are distinct are judged at each completion, by the conditions of
-`checker.linearizability.chains`. A completion tells three things at most: that a value was there,
+`registers.chains`. A completion tells three things at most: that a value was there,
 that a compare-and-set tied it to the value before, and by when. So a chain only ever grows at its
 end, and a violation shows at once.
 
@@ -28,10 +28,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from checker.columns import canonical
-from checker.history import Operation, Outcome
 from checker.linearizability.check import REGISTERS, check
-from checker.linearizability.stream import Broken, Repeated, Stream
+from checker.linearizability.registers.stream import Broken, Repeated, Stream
 from checker.models.model import Model
+from checker.operation import Operation, Outcome
 from checker.verdict import Verdict
 
 KEPT_UP_TO = 2_000

@@ -12,7 +12,7 @@ import numpy as np
 
 from checker.columns import NEVER, OK, Columns
 from checker.history import FaultSpan, History
-from checker.linearizability.codes import Rows, highest_before
+from checker.linearizability.objects.codes import Rows, highest_before
 
 
 @dataclass(frozen=True, slots=True)

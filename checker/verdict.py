@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from checker.history import Operation
+from checker.operation import Operation
 
 
 class Verdict(IntEnum):
@@ -55,7 +55,7 @@ class Result:
     counterexample, from 1. `cycle` holds the edges of the argument, among them those that lead in a
     circle. A `VALID` may carry a `witness`, a linearization. `statistics` are plain JSON values,
     and `parts` the results that this one was merged from, by name. `instead` works out what held
-    all the same where the history is not linearizable, a `checker.weaker.Weaker` or None.
+    all the same where the history is not linearizable, a `checker.weaker.weaker.Weaker` or None.
     """
 
     verdict: Verdict

@@ -11,7 +11,7 @@ applies it once (systems_under_test/requests.py). To a system without sessions, 
 from dataclasses import dataclass, field
 from random import Random
 
-from checker.history import Outcome
+from checker.operation import Outcome
 from harness.clock import MILLISECOND_NS, Clock
 from harness.cluster import Channel, NoAnswer, Unreachable
 from harness.errors import HarnessError

@@ -14,8 +14,9 @@ from typing import Any
 
 import msgspec
 
-from checker.history import VERSION, Outcome
+from checker.history import VERSION
 from checker.online import Online
+from checker.operation import Outcome
 from harness.clock import Clock
 from harness.errors import HarnessError
 from workloads.workload import Call

@@ -18,8 +18,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from checker.history import Outcome
 from checker.online import Online
+from checker.operation import Outcome
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import Cluster, NoAnswer, Unreachable
 from harness.config import RunConfig

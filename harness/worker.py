@@ -7,7 +7,7 @@ calls again: the worker goes on under a new process number, with a new client.
 from collections.abc import Callable, Iterable
 from random import Random
 
-from checker.history import Outcome
+from checker.operation import Outcome
 from harness.client import Client
 from harness.clock import SECOND_NS, Clock
 from harness.cluster import Cluster

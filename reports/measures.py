@@ -14,9 +14,9 @@ import numpy as np
 from checker.availability import SpanAvailability
 from checker.columns import OK, Columns
 from checker.history import FaultSpan, History
-from checker.linearizability.facts import Unsupported
-from checker.staleness import staleness
+from checker.linearizability.registers.facts import Unsupported
 from checker.statistics import Statistics, measured, merged_spans, percentiles, summarize
+from checker.weaker.staleness import staleness
 from reports.stored import StoredRun, find, number, objects
 from reports.wording import plain
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from checker.linearizability.points import Points, points
+from checker.linearizability.registers.points import Points, points
 from checker.statistics import summarize
 from reports import sections, wording
 from reports.assets import environment, policy, source, vega

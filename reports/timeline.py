@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from checker.availability import end_ns
 from checker.columns import NEVER, NOTHING, OK, OUTCOMES, Columns, Ints, Table
 from checker.history import History
-from checker.linearizability.points import Points
+from checker.linearizability.registers.points import Points
 from checker.statistics import measured
 from reports.wording import count, duration, plain, value
 

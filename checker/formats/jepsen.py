@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from checker.formats import edn
-from checker.history import History, MalformedHistory, Operation, Outcome
+from checker.history import History, MalformedHistory
+from checker.operation import Operation, Outcome
 
 _LOGGED = re.compile(r"jepsen\.util(?:\s+-|:)\s+(\d+)\s+:(invoke|ok|fail|info)\s+:(\S+)\s+(.*)")
 _RENAMED = {"get": "read", "put": "write"}

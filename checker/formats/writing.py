@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from checker.columns import canonical
-from checker.history import VERSION, History, Operation, Outcome
+from checker.history import VERSION, History
+from checker.operation import Operation, Outcome
 
 WRITABLE = {".jsonl": "labrys", ".edn": "edn"}
 """The formats that can be written, by the end of a file's name."""

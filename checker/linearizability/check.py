@@ -12,13 +12,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from checker.history import History, Operation
-from checker.linearizability.facts import Ambiguous
-from checker.linearizability.ordered import Violation
-from checker.linearizability.rules import Group, rule_for, split
-from checker.linearizability.versions import lie, verified
+from checker.history import History
+from checker.linearizability.objects.ordered import Violation
+from checker.linearizability.objects.rules import Group, rule_for, split
+from checker.linearizability.registers.facts import Ambiguous
+from checker.linearizability.registers.versions import lie, verified
 from checker.models.fitting import fit
 from checker.models.model import Model
+from checker.operation import Operation
 from checker.verdict import Result, Verdict
 
 ENGINES = ("auto", "graph", "zones", "search")
@@ -98,7 +99,8 @@ def _registers(
     if model.name not in REGISTERS:
         return None
     # numpy and networkx take a while to import, so only a history that needs them does.
-    from checker.linearizability import mismatches, searched, zones
+    from checker.linearizability.registers import mismatches, zones
+    from checker.linearizability.search import judge as searched
 
     if not zones.supported(history.columns, {mismatches.MISMATCH}):
         return None
@@ -127,7 +129,7 @@ def _registers(
 
 def _weaker(history: History, model: Model, key: Any) -> Any:
     """What held instead; imported only where it is asked for, since it needs networkx."""
-    from checker.weaker import weaker
+    from checker.weaker.weaker import weaker
 
     return weaker(history, key, REGISTERS[model.name])
 
@@ -155,7 +157,7 @@ def _search(
     key: Any, operations: Sequence[Operation], model: Model, until: float, memory: int
 ) -> Result:
     # numpy takes a while to import, so only a history that needs it does.
-    from checker.linearizability.searched import judge_operations
+    from checker.linearizability.search.judge import judge_operations
 
     return judge_operations(key, operations, model, until, memory)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from checker.columns import canonical
-from checker.history import Operation, Outcome
 from checker.models.model import Inconsistent, Kind, Model, State
+from checker.operation import Operation, Outcome
 
 _ANY = (Kind.ANYTHING, Kind.ANYTHING)
 _READ_LIST = (Kind.ANYTHING, Kind.LIST)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
-from checker.history import Operation
+from checker.operation import Operation
 
 State: TypeAlias = Hashable
 

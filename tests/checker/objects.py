@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from checker.history import Operation, Outcome
+from checker.operation import Operation, Outcome
 
 Done = tuple[Hashable, Any]
 """A state and the answer on the way to it."""

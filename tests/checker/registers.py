@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Any
 
-from checker.history import Operation, Outcome
+from checker.operation import Operation, Outcome
 
 
 def linearizable(operations: Iterable[Operation], initial: Any = None) -> bool:

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from checker.history import History, Operation, Outcome
+from checker.history import History
 from checker.linearizability.check import check
 from checker.models.catalogue import MODELS
+from checker.operation import Operation, Outcome
 from checker.verdict import Verdict
 from tests.checker.registers import draw, linearizable
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from checker.history import History, Operation, Outcome
-from checker.linearizability import minimise
-from checker.linearizability.registers import judge
+from checker.history import History
+from checker.linearizability.registers import minimise
+from checker.linearizability.registers.judge import judge
+from checker.operation import Operation, Outcome
 from checker.verdict import Result
 from tests.checker.registers import draw, linearizable
 

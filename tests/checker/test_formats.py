@@ -8,9 +8,10 @@ from random import Random
 import pytest
 
 from checker.formats import edn, jepsen, read
-from checker.history import MalformedHistory, Outcome
+from checker.history import MalformedHistory
 from checker.linearizability.check import check
 from checker.models.catalogue import MODELS
+from checker.operation import Outcome
 
 FOREIGN = Path(__file__).parents[1] / "histories" / "foreign"
 FOLDERS = [FOREIGN, *map(Path, filter(None, [os.environ.get("LABRYS_HISTORIES")]))]

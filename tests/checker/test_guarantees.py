@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 
-from checker import weaker
-from checker.guarantees import NAMES, guarantees
-from checker.history import History, Operation, Outcome
+from checker.history import History
 from checker.linearizability.check import check
-from checker.linearizability.facts import Ambiguous
-from checker.linearizability.graph import (
+from checker.linearizability.registers.facts import Ambiguous
+from checker.linearizability.registers.graph import (
     decide,
 )
 from checker.models.catalogue import MODELS
-from checker.sessions import GUARANTEES
-from checker.staleness import staleness
+from checker.operation import Operation, Outcome
 from checker.verdict import Verdict
+from checker.weaker import weaker
+from checker.weaker.guarantees import NAMES, guarantees
+from checker.weaker.sessions import GUARANTEES
+from checker.weaker.staleness import staleness
 from tests.checker.registers import draw, of_key
 from tests.deep import DEEP
 

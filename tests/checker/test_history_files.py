@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from checker.columns import NOTHING, Columns, Table
-from checker.history import FaultSpan, History, MalformedHistory, Operation, Outcome, Phase
+from checker.history import FaultSpan, History, MalformedHistory, Phase
+from checker.operation import Operation, Outcome
 
 HEADER = b'{"labrys":"history","version":1}\n'
 

@@ -10,15 +10,16 @@ from random import Random
 import pytest
 
 from checker.columns import Columns
-from checker.history import History, Operation
-from checker.linearizability import codes, columnar, rules
+from checker.history import History
 from checker.linearizability.check import check
-from checker.linearizability.facts import Ambiguous
-from checker.linearizability.problem import of_operations
-from checker.linearizability.rules import RULES, Rule, rule_for
-from checker.linearizability.search import Search
+from checker.linearizability.objects import codes, columnar, rules
+from checker.linearizability.objects.rules import RULES, Rule, rule_for
+from checker.linearizability.registers.facts import Ambiguous
+from checker.linearizability.search.problem import of_operations
+from checker.linearizability.search.search import Search
 from checker.models.catalogue import MODELS
 from checker.models.model import Model
+from checker.operation import Operation
 from checker.verdict import Verdict
 from tests.checker.objects import MODEL_OF, OBJECTS, Object, draw, linearizable
 from tests.deep import DEEP

@@ -8,12 +8,12 @@ from random import Random
 import pytest
 
 from checker import online
-from checker.history import Operation, Outcome
-from checker.linearizability import stream
 from checker.linearizability.check import check
-from checker.linearizability.graph import decide
+from checker.linearizability.registers import stream
+from checker.linearizability.registers.graph import decide
 from checker.models.catalogue import MODELS
 from checker.online import Online
+from checker.operation import Operation, Outcome
 from tests.checker.objects import OBJECTS
 from tests.checker.objects import draw as draw_object
 from tests.checker.registers import draw, of_key

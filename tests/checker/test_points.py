@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from checker.columns import Columns
-from checker.history import Operation, Outcome
-from checker.linearizability import chains, zones
-from checker.linearizability.points import NOWHERE, points
+from checker.linearizability.registers import chains, zones
+from checker.linearizability.registers.points import NOWHERE, points
+from checker.operation import Operation, Outcome
 from tests.checker.registers import draw
 from tests.deep import DEEP
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from checker.columns import Columns
-from checker.history import History, Operation, Outcome
-from checker.linearizability import chains, facts, graph, zones
-from checker.linearizability.registers import judge
+from checker.history import History
+from checker.linearizability.registers import chains, facts, graph, zones
+from checker.linearizability.registers.judge import judge
+from checker.operation import Operation, Outcome
 from checker.verdict import Verdict
 from tests.checker.registers import draw, linearizable, of_key
 from tests.deep import DEEP

@@ -13,15 +13,22 @@ from random import Random
 import pytest
 
 from checker.columns import Columns
-from checker.history import History, Operation, Outcome
-from checker.linearizability import machine
-from checker.linearizability import search as search_module
+from checker.history import History
 from checker.linearizability.check import check
-from checker.linearizability.exhaust import dead_ends
-from checker.linearizability.problem import Problem, of_operations, of_registers
-from checker.linearizability.search import Found, Search
-from checker.linearizability.shrink import Violation, shrink, violates, weaker, without_the_useless
+from checker.linearizability.search import machine
+from checker.linearizability.search import search as search_module
+from checker.linearizability.search.exhaust import dead_ends
+from checker.linearizability.search.problem import Problem, of_operations, of_registers
+from checker.linearizability.search.search import Found, Search
+from checker.linearizability.search.shrink import (
+    Violation,
+    shrink,
+    violates,
+    weaker,
+    without_the_useless,
+)
 from checker.models.catalogue import MODELS
+from checker.operation import Operation, Outcome
 from checker.verdict import Verdict
 from tests.checker import registers
 from tests.checker.objects import MODEL_OF, OBJECTS, draw, linearizable

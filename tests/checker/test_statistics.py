@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checker.availability import availability
-from checker.history import FaultSpan, History, Operation, Outcome, Phase
+from checker.history import FaultSpan, History, Phase
+from checker.operation import Operation, Outcome
 from checker.statistics import summarize
 
 PERCENTILES = {

@@ -2,7 +2,8 @@
 
 from random import Random
 
-from checker.history import FaultSpan, History, Operation, Outcome
+from checker.history import FaultSpan, History
+from checker.operation import Operation, Outcome
 from checker.strength import gates
 from tests.checker.registers import draw
 

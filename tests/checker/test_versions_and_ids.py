@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from checker.columns import Columns
-from checker.history import Operation, Outcome
-from checker.linearizability.bounds import check_unique_ids
 from checker.linearizability.check import check
-from checker.linearizability.columnar import find_lies
-from checker.linearizability.versions import check_versions, verified
+from checker.linearizability.objects.bounds import check_unique_ids
+from checker.linearizability.objects.columnar import find_lies
+from checker.linearizability.registers.versions import check_versions, verified
 from checker.models.catalogue import MODELS
+from checker.operation import Operation, Outcome
 from checker.verdict import Verdict
 from tests.checker.objects import OBJECTS, draw, order
 from tests.deep import DEEP

@@ -9,9 +9,10 @@ import pytest
 
 from checker.formats import read
 from checker.formats.writing import write
-from checker.history import FaultSpan, History, MalformedHistory, Operation, Outcome, Phase
+from checker.history import FaultSpan, History, MalformedHistory, Phase
 from checker.linearizability.check import check
 from checker.models.catalogue import MODELS
+from checker.operation import Operation, Outcome
 from checker.verdict import Verdict
 from tests.checker.objects import MODEL_OF, OBJECTS, draw
 

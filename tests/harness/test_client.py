@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from checker.history import Outcome
+from checker.operation import Outcome
 from harness.client import Client
 from harness.clock import SECOND_NS
 from harness.cluster import NoAnswer, Unreachable

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from checker.history import History, Outcome
+from checker.history import History
+from checker.operation import Outcome
 from harness.clock import SECOND_NS
 from harness.cluster import NoAnswer
 from harness.errors import HarnessError

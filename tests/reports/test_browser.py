@@ -10,7 +10,7 @@ import pytest
 
 from checker.columns import FAIL
 from checker.history import History
-from checker.linearizability.points import points
+from checker.linearizability.registers.points import points
 from tests.reports.sample_runs import MARKUP, SAMPLES
 
 pytestmark = pytest.mark.browser

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from checker.history import FaultSpan, History, Operation, Outcome
+from checker.history import FaultSpan, History
+from checker.operation import Operation, Outcome
 from reports.assets import environment
 from reports.lamport import HEIGHT_MAX, MESSAGES_MAX, Lamport, lamport
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from checker.history import History, Operation, Outcome
+from checker.history import History
+from checker.operation import Operation, Outcome
 from reports.assets import embed
 from reports.page import PAGE_BYTES_MAX, render
 from reports.stored import NotARun

@@ -10,9 +10,9 @@ from dataclasses import dataclass, fields
 from random import Random
 from typing import Any
 
-from checker.history import Operation, Outcome
 from checker.linearizability.check import check
 from checker.models.catalogue import MODELS
+from checker.operation import Operation, Outcome
 from checker.verdict import Verdict
 from systems_under_test.node import (
     CancelTimer,

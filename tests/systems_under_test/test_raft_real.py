@@ -6,9 +6,10 @@ from random import Random
 
 import pytest
 
-from checker.history import History, Outcome
+from checker.history import History
 from checker.linearizability.check import check
 from checker.models.catalogue import MODELS
+from checker.operation import Outcome
 from checker.verdict import Verdict
 from harness.clock import SECOND_NS, RealClock
 from harness.environments.docker import DockerCluster, engine_answers

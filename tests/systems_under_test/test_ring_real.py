@@ -7,9 +7,10 @@ from random import Random
 
 import pytest
 
-from checker.history import History, Operation, Outcome
+from checker.history import History
 from checker.linearizability.check import check
 from checker.models.catalogue import MODELS
+from checker.operation import Operation, Outcome
 from checker.verdict import Verdict
 from harness.clock import SECOND_NS, RealClock
 from harness.cluster import NoAnswer, Unreachable

@@ -1,0 +1,65 @@
+"""Counters and unique ids: what no order can explain, by counting.
+
+For counters with arbitrary amounts the exact question is hard (NP-complete); the bounds here are
+necessary and not sufficient, so they refute and never prove.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from checker.columns import canonical
+from checker.linearizability.objects.ordered import Violation
+from checker.linearizability.registers.facts import began, ended
+from checker.operation import Operation, Outcome
+
+SHOWN_UP_TO = 50
+"""Additions that are shown with a read that they do not explain."""
+
+
+def check_unique_ids(operations: Sequence[Operation]) -> Violation | None:
+    """Judge `generate`: no two completed operations may have returned the same id."""
+    given: dict[object, Operation] = {}
+    for operation in operations:
+        if operation.function == "generate" and operation.outcome is Outcome.OK:
+            other = given.setdefault(canonical(operation.result), operation)
+            if other is not operation:
+                return Violation((other, operation), "{0} and {1} were given the same id")
+    return None
+
+
+def refute_counter(operations: Sequence[Operation]) -> Violation | None:
+    """Judge `add` of an amount and `read`: a read lies between the least and the most possible.
+
+    At least: all that had certainly been added, and every decrease that can have been. At most: the
+    other way round. None does not mean that the counter is linearizable.
+    """
+    adds = [o for o in operations if o.function == "add" and o.outcome is not Outcome.FAIL]
+    reads = [o for o in operations if o.function == "read" and o.outcome is Outcome.OK]
+    # An addition is certain if it ended before the read began; possible if it began by its end.
+    certain = dict(_sums(reads, began, adds, lambda add: ended(add) + 1))
+    possible = dict(_sums(reads, ended, adds, began))
+    for read in reads:
+        sure_up, sure_down = certain[id(read)]
+        may_up, may_down = possible[id(read)]
+        low, high = sure_up + may_down, may_up + sure_down
+        if not low <= (read.result or 0) <= high:
+            counted = tuple(add for add in adds if began(add) <= ended(read))
+            shown = (read, *counted) if len(counted) <= SHOWN_UP_TO else (read,)
+            reason = f"{{0}} read {read.result}, but the {len(counted)} additions begun by its end"
+            return Violation(shown, f"{reason} can only have made it {low} to {high}")
+    return None
+
+
+def _sums(
+    reads: Sequence[Operation],
+    at: Callable[[Operation], int],
+    adds: Sequence[Operation],
+    counts_from: Callable[[Operation], int],
+) -> Iterator[tuple[int, tuple[int, int]]]:
+    """For each read the increases and the decreases that count by the position `at(read)`."""
+    waiting = sorted(adds, key=counts_from, reverse=True)
+    up = down = 0
+    for read in sorted(reads, key=at):
+        while waiting and counts_from(waiting[-1]) <= at(read):
+            amount = waiting.pop().argument
+            up, down = up + max(amount, 0), down + min(amount, 0)
+        yield id(read), (up, down)

@@ -1,0 +1,184 @@
+"""Queues whose values are distinct, first in, first out, or in any order, in O(n log n).
+
+Source: Henzinger, Sezgin, Vafeiadis, Aspect-oriented linearizability proofs (2013); that pairs of
+values suffice follows from interval orders having no two parallel edges without a crossing one. A
+queue is not linearizable if and only if
+1. a value was dequeued that was never enqueued, or twice, or before its enqueue was called; or
+2. the enqueue of a ended before that of b began, and the dequeue of b before that of a began, or a
+   was never dequeued; or
+3. a dequeue found the queue empty, while at every moment of it some value was certainly in it.
+
+An enqueue that was never answered and whose value nobody dequeued is left out. A dequeue that was
+never answered may have taken any value, which weakens rule 2: the values that must be gone by a
+deadline need as many such dequeues called in time (Hall's theorem on nested sets). Together with
+rule 3 that is not exact, and such queues are left to the search.
+
+An unordered queue knows no rule 2. Between two moments at which it is empty a value can always come
+as late and go as soon as its operations allow, so that the other two suffice.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from checker.columns import NEVER, canonical
+from checker.linearizability.objects.ordered import Violation
+from checker.linearizability.registers.facts import Ambiguous, began, ended
+from checker.operation import Operation, Outcome
+
+
+@dataclass(eq=False)
+class _Value:
+    """A value with the two operations that moved it, and when it was certainly inside between."""
+
+    enqueue: Operation
+    dequeue: Operation | None = None
+
+    @property
+    def inside(self) -> int:
+        """From here on it is in the queue for certain, if it was not taken."""
+        return min(ended(self.enqueue), ended(self.dequeue) if self.dequeue else NEVER)
+
+    @property
+    def leaves(self) -> int:
+        """Until here it is in the queue for certain, once it is inside."""
+        return max(began(self.dequeue), began(self.enqueue)) if self.dequeue else NEVER
+
+    def operations(self) -> tuple[Operation, ...]:
+        return (self.enqueue,) if self.dequeue is None else (self.enqueue, self.dequeue)
+
+
+def _longer(one: _Value, other: _Value) -> _Value:
+    return one if one.leaves >= other.leaves else other
+
+
+def _sooner(one: _Value, other: _Value) -> _Value:
+    return one if ended(one.dequeue) <= ended(other.dequeue) else other
+
+
+def check_queue(operations: Sequence[Operation]) -> Violation | None:
+    """Judge `enqueue` and `dequeue` of one queue; a dequeue of an empty one returns null.
+
+    Raises `Ambiguous` where a value is enqueued twice, or rules 2 and 3 meet unanswered dequeues.
+    """
+    kept, empty, crashed = _values(operations)
+    if isinstance(kept, Violation):
+        return kept
+    if violation := _overtaken([v for v in kept if v.dequeue], kept):
+        return violation
+    late = _left_behind(kept, crashed)
+    if late is not None and not crashed:
+        return late
+    if empty and crashed:
+        raise Ambiguous
+    return late or _never_empty(kept, empty)
+
+
+def check_unordered_queue(operations: Sequence[Operation]) -> Violation | None:
+    """Judge `enqueue` and `dequeue` of one unordered queue.
+
+    Raises `Ambiguous` where a value is enqueued twice, or rule 3 meets unanswered dequeues.
+    """
+    kept, empty, crashed = _values(operations)
+    if isinstance(kept, Violation):
+        return kept
+    if empty and crashed:
+        raise Ambiguous
+    return _never_empty(kept, empty)
+
+
+def _values(
+    operations: Sequence[Operation],
+) -> tuple[Violation | list[_Value], list[Operation], list[Operation]]:
+    """The values by when they were inside, or a violation of rule 1; empty and crashed dequeues."""
+    values: dict[object, _Value] = {}
+    for operation in operations:
+        if operation.function == "enqueue" and operation.outcome is not Outcome.FAIL:
+            if canonical(operation.argument) in values:
+                raise Ambiguous
+            values[canonical(operation.argument)] = _Value(operation)
+    empty: list[Operation] = []
+    crashed: list[Operation] = []
+    for operation in operations:
+        if operation.function != "dequeue" or operation.outcome is Outcome.FAIL:
+            continue
+        if operation.outcome is Outcome.INFO:
+            crashed.append(operation)
+        elif operation.result is None:
+            empty.append(operation)
+        elif violation := _taken(values, operation):
+            return violation, empty, crashed
+    kept = [v for v in values.values() if v.dequeue or v.enqueue.outcome is Outcome.OK]
+    return sorted(kept, key=lambda value: value.inside), empty, crashed
+
+
+def _taken(values: dict[object, _Value], dequeue: Operation) -> Violation | None:
+    """Note that a value was dequeued; rule 1."""
+    value = values.get(canonical(dequeue.result))
+    if value is None:
+        return Violation((dequeue,), "{0} dequeued a value that nothing enqueued")
+    if value.dequeue is not None:
+        reason = "{1} and {2} both dequeued what {0} had enqueued once"
+        return Violation((*value.operations(), dequeue), reason)
+    value.dequeue = dequeue
+    if ended(dequeue) < began(value.enqueue):
+        reason = "{1} had dequeued the value before {0} began to enqueue it"
+        return Violation(value.operations(), reason)
+    return None
+
+
+def _overtaken(gone: Sequence[_Value], kept: Sequence[_Value]) -> Violation | None:
+    """Rule 2 for two values that were both dequeued."""
+    inside = [value.inside for value in gone]
+    slowest = list(accumulate(gone, _longer))
+    for later in gone:
+        place = bisect_left(inside, began(later.enqueue))
+        if place == 0:
+            continue
+        first = slowest[place - 1]
+        if ended(later.dequeue) < first.leaves:
+            reason = "{0} enqueued its value before {2} began, but {3} dequeued the later one"
+            shown = (*first.operations(), *later.operations())
+            return Violation(shown, f"{reason} before {{1}} began to dequeue the earlier one")
+    return None
+
+
+def _left_behind(kept: Sequence[_Value], crashed: Sequence[Operation]) -> Violation | None:
+    """Rule 2 for values that were never dequeued: each needs an unanswered dequeue in time."""
+    gone = sorted((v for v in kept if v.dequeue), key=lambda value: began(value.enqueue))
+    starts = [began(value.enqueue) for value in gone]
+    soonest = list(accumulate(reversed(gone), _sooner))[::-1]
+    due = []
+    for value in kept:
+        place = bisect_left(starts, value.inside + 1)
+        if value.dequeue is None and place < len(gone):
+            due.append((ended(soonest[place].dequeue), value, soonest[place]))
+    due.sort(key=lambda item: item[0])
+    calls = sorted(crashed, key=began)
+    for number, (deadline, value, later) in enumerate(due):
+        if number >= len(calls) or began(calls[number]) > deadline:
+            early = tuple(v.enqueue for _, v, _ in due[:number])
+            helpers = tuple(calls[:number])
+            reason = "{0} enqueued its value before {1} began, and {2} dequeued the later one"
+            shown = (value.enqueue, *later.operations(), *early, *helpers)
+            return Violation(shown, f"{reason}, but nothing can have dequeued the earlier one")
+    return None
+
+
+def _never_empty(kept: Sequence[_Value], empty: Sequence[Operation]) -> Violation | None:
+    """Rule 3: the moments at which a value was certainly inside cover the whole dequeue."""
+    inside = [value.inside for value in kept]
+    longest = list(accumulate(kept, _longer))
+    for dequeue in empty:
+        moment, cover = began(dequeue), []
+        while place := bisect_left(inside, moment):
+            value = longest[place - 1]
+            if value.leaves <= moment:
+                break  # at this moment the queue may have been empty
+            cover.append(value)
+            moment = value.leaves
+            if moment > ended(dequeue):
+                shown = (dequeue, *(o for v in cover for o in v.operations()))
+                return Violation(shown, "{0} found the queue empty, but it never was meanwhile")
+    return None

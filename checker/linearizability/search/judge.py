@@ -1,0 +1,191 @@
+"""Verdicts of the search, with their reasons: how far it came, or what no order includes."""
+
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from checker.columns import Columns
+from checker.linearizability.registers.explain import describe, joined, value_text
+from checker.linearizability.registers.facts import Unsupported
+from checker.linearizability.search.exhaust import DeadEnd, TooLarge, dead_ends
+from checker.linearizability.search.problem import Problem, of_operations, of_registers
+from checker.linearizability.search.search import Found, Search
+from checker.linearizability.search.shrink import Violation, shrink
+from checker.models.model import Model
+from checker.operation import Operation
+from checker.verdict import Result, Verdict
+
+SHRINKING_S = 10.0
+"""Seconds that a counterexample may take to become small, if the time limit leaves as many."""
+
+BATCHES = 16
+"""Into how many batches of keys a history is split for an executor."""
+
+ENDS_TOLD = 6
+"""How many of the configurations that were left are told."""
+
+
+def judge_operations(
+    key: Any, operations: Sequence[Operation], model: Model, until: float, memory: int
+) -> Result:
+    """Judge the operations of one key against any model."""
+    try:
+        found = Search(of_operations(model, operations), until, memory).part(0)
+    except MemoryError:
+        found = Found(None, 0, 2 * len(operations), 0, "memory limit")
+    return _result(key, operations, found, model, until)
+
+
+def judge_registers(
+    columns: Columns,
+    keys: Sequence[int],
+    initial: Any,
+    model: Model,
+    until: float,
+    memory: int,
+    executor: Executor | None = None,
+) -> Result:
+    """Judge these keys, by their numbers, each of which is a register."""
+    search = partial(_search_keys, columns, initial, until, memory)
+    if executor is None:
+        batches = [list(keys)]
+        answers: Iterable[list[Found]] = map(search, batches)
+    else:
+        size = -(-len(keys) // BATCHES)
+        batches = [list(keys[start : start + size]) for start in range(0, len(keys), size)]
+        problems = (of_registers(columns, batch, initial) for batch in batches)
+        answers = executor.map(partial(_search_parts, until=until, memory=memory), problems)
+    worst = Result(verdict=Verdict.VALID, algorithm="search")
+    largest = 0
+    for batch, results in zip(batches, answers, strict=True):
+        for key, found in zip(batch, results, strict=False):
+            largest = max(largest, found.largest)
+            if found.verdict is False or (found.verdict is None and not worst.verdict):
+                rows = columns.rows_of(key)
+                place = int(rows.searchsorted(found.stuck))
+                operations = tuple(columns.operations(rows))
+                found = replace(found, stuck=place)
+                worst = _result(columns.keys[key], operations, found, model, until)
+            if worst.verdict is Verdict.INVALID:
+                return worst
+    worst.statistics["largest_frontier"] = largest
+    return worst
+
+
+def _search_keys(
+    columns: Columns, initial: Any, until: float, memory: int, keys: Sequence[int]
+) -> list[Found]:
+    return _search_parts(of_registers(columns, keys, initial), until, memory)
+
+
+def _search_parts(problem: Problem, until: float, memory: int) -> list[Found]:
+    """What the search finds of the parts of a problem, up to the first violation."""
+    parts = len(problem.bounds) - 1
+    try:
+        search = Search(problem, until, memory)
+    except MemoryError:
+        return [Found(None, 0, 0, 0, "memory limit")] * parts
+    results = []
+    for part in range(parts):
+        results.append(search.part(part))
+        if results[-1].verdict is False:
+            break
+    return results
+
+
+def _result(
+    key: Any, operations: Sequence[Operation], found: Found, model: Model, until: float
+) -> Result:
+    statistics = {"largest_frontier": found.largest}
+    if found.verdict:
+        return Result(verdict=Verdict.VALID, algorithm="search", statistics=statistics)
+    if found.verdict is None:
+        return Result(
+            verdict=Verdict.UNKNOWN,
+            algorithm="search",
+            key=key,
+            reason=f"the {found.limit} was reached after {found.done} of {found.events} events "
+            f"of key {key!r}{_window(operations, found)}",
+            statistics=statistics,
+        )
+    stuck = operations[found.stuck]
+    prefix = [o for o in operations if o.invoked <= _end(stuck)]
+    left = shrink(model, prefix, min(until, time.monotonic() + SHRINKING_S))
+    explanation, number = explain(left, model, stuck)
+    return Result(
+        verdict=Verdict.INVALID,
+        algorithm="search",
+        key=key,
+        reason=f"key {key!r}: no order includes operation {number}",
+        counterexample=left.operations,
+        explanation=explanation,
+        statistics=statistics,
+    )
+
+
+def _end(operation: Operation) -> int:
+    assert operation.completed is not None
+    return operation.completed
+
+
+def _window(operations: Sequence[Operation], found: Found) -> str:
+    """Which overlapping operations stopped the search."""
+    if not 0 <= found.stuck < len(operations):
+        return ""
+    last = operations[found.stuck]
+    end = _end(last)
+    crashed = sum(o.completed is None and o.invoked <= end for o in operations)
+    pending = sum(o.completed is not None and o.invoked <= end <= o.completed for o in operations)
+    also = f" and {crashed} crashed before" if crashed else ""
+    return (
+        f", at position {end} of the log, where {pending} operations overlapped{also}; "
+        f"{found.largest} configurations were possible at once"
+    )
+
+
+def explain(violation: Violation, model: Model, stuck: Operation) -> tuple[tuple[str, ...], int]:
+    """The argument in sentences, and the number of the first operation that no order includes."""
+    operations = violation.operations
+    try:
+        ends = dead_ends(operations, model, violation.places)
+    except TooLarge:
+        number = 1 + next(place for place, o in enumerate(operations) if o is stuck)
+        return (f"No order of these operations includes {number}.",), number
+    assert ends, "the search and the trial of all orders disagree"
+    number = ends[0].stuck + 1
+    told = [f"{n}: {clause(o)}." for n, o in enumerate(operations, 1)]
+    if violation.supposed:
+        numbers = [str(place + 1) for place in sorted(violation.places)]
+        told.append(
+            f"Of {joined(numbers)} it does not matter here whether they happened at all."
+            if len(numbers) > 1
+            else f"Of {numbers[0]} it does not matter here whether it happened at all."
+        )
+    told += [_told(end) for end in ends[:ENDS_TOLD]]
+    if len(ends) > ENDS_TOLD:
+        told.append(f"So it is with {len(ends) - ENDS_TOLD} more states that orders can lead to.")
+    told.append(f"No order is left that includes {number}: a contradiction.")
+    return tuple(told), number
+
+
+def clause(operation: Operation) -> str:
+    """What an operation did, for any model."""
+    try:
+        return describe(operation)
+    except Unsupported:
+        who = f"process {operation.process} called {operation.function}"
+        given = "" if operation.argument is None else f" with {value_text(operation.argument)}"
+        if operation.completed is None:
+            return f"{who}{given} and was never answered"
+        return f"{who}{given} and was answered {value_text(operation.result)}"
+
+
+def _told(end: DeadEnd) -> str:
+    number = end.stuck + 1
+    if not end.order:
+        return f"At the beginning {number} is not possible: {end.reason}."
+    order = joined([str(place + 1) for place in end.order])
+    return f"After {order}, in this order, {number} is not possible: {end.reason}."

@@ -1,0 +1,255 @@
+"""Runs the loop of `frontier`, plain or compiled, and gives it the memory that it asks for."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from checker.linearizability.search import frontier, narrow, window
+from checker.linearizability.search.compiling import compiled, compiled_before
+from checker.linearizability.search.problem import Problem
+from checker.linearizability.search.window import BITS
+
+SLOW_S = 1.0
+"""Seconds after which a short history is searched by compiled functions all the same."""
+
+COMPILING_S = 15.0
+"""Seconds that compiling for the first time may take."""
+
+COMPILED_FROM = 10_000
+"""Operations from which loading the compiled loop, a second, is less than running without it."""
+
+BUDGET = {True: 3_000_000, False: 20_000}
+"""Steps between two looks at the clock, compiled and plain: some hundredths of a second."""
+
+BYTES = {True: 8, False: 40}
+"""Bytes that a number takes in an array, and about those that it takes in a list."""
+
+FUNCTIONS = (
+    "look", "place", "leave", "add", "begin", "arrive", "expand", "obliged", "threshold",
+    "settle", "invoke", "run",
+)  # fmt: skip
+
+
+class Slow(Exception):
+    """A short history that is so hard that compiled functions should search it."""
+
+
+class LimitReached(Exception):
+    """Time or memory ran out; the message names which."""
+
+
+@dataclass
+class Place:
+    """Where the search can go back to."""
+
+    event: int
+    cut: int
+    held: list[tuple[int, int]]
+    front: Any
+
+
+@cache
+def _compiled() -> dict[str, Any]:
+    return compiled(FUNCTIONS, window, frontier)
+
+
+def may_compile(until: float) -> bool:
+    """Whether that can be done, or loaded, well before the time limit."""
+    seconds = until - time.monotonic()
+    return seconds > COMPILING_S or (seconds > 2 and compiled_before(window, frontier, narrow))
+
+
+class Machine:
+    """Searches one problem, in the same memory for all its parts."""
+
+    def __init__(
+        self, problem: Problem, until: float, memory_bytes: int, compile_: bool | None = None
+    ) -> None:
+        """`until` is the moment of `time.monotonic` at which to give up."""
+        fast = bool(compile_)
+        self._patience = math.inf
+        if compile_ is None:
+            fast = len(problem.kinds) >= COMPILED_FROM and may_compile(until)
+            self._patience = time.monotonic() + SLOW_S
+        self.fast = fast
+        self.problem = problem
+        self.until = until
+        self.memory_bytes = memory_bytes
+        self.words = max(1, -(-max(problem.widths, default=1) // BITS))
+        self._functions = _compiled() if fast else vars(frontier)
+        self._ops = self._given(problem.records())
+        self._events = self._given(problem.events)
+        self._states = max(problem.states, 16)
+        self._room = 0
+        self._width = 0
+        self._allocate()
+
+    # --- memory -----------------------------------------------------------------------------------
+
+    def _new(self, count: int, filling: int) -> Any:
+        return np.full(count, filling, np.int64) if self.fast else [filling] * count
+
+    def _given(self, column: Any) -> Any:
+        if self.fast:
+            return np.asarray(column, np.int64)
+        return column.tolist() if isinstance(column, np.ndarray) else list(column)
+
+    def _allocate(self) -> None:
+        words, slots = self.words, self.words * BITS
+        self.reg = self._new(window.SIZE, 0)
+        self._slots = self._new(slots * (2 + words), -1)
+        self._sets = self._new(window.SETS * words, 0)
+        values = 1 if self.problem.steps else self._states
+        self._values = self._new(values * window.BY_VALUE * words, 0)
+        self._counts = self._new(slots + 2, 0)
+        labels = len(self.problem.steps.labels) if self.problem.steps else 0
+        self._table = self._new(max(1, self._states * labels), window.UNKNOWN_STEP)
+        self._pools = [self._new(0, 0) for _ in range(3)]
+        self._heads = [self._new(self._states, -1) for _ in range(2)]
+        self._grow(256 + 2 * slots)
+
+    def _grow(self, room: int) -> None:
+        """Make room for so many configurations in each pool, or as many as the limit allows."""
+        # The front may be kept a second time, to come back to it.
+        each = 4 * (2 + 2 * self.words) * BYTES[self.fast]
+        room = min(room, self.memory_bytes // each)
+        if room <= self._room:
+            raise LimitReached("memory limit")
+        size = room * (2 + 2 * self.words)
+        for pool in self._pools:
+            if self.fast:
+                pool.resize(size, refcheck=False)
+            else:
+                pool.extend([0] * (size - len(pool)))
+        self._room = room
+
+    def _more_states(self) -> None:
+        """Make room for more states of a model that is explored while it is searched."""
+        steps = self.problem.steps
+        assert steps is not None
+        added, self._states = self._states, self._states * 2
+        if self._states * len(steps.labels) * BYTES[self.fast] > self.memory_bytes:
+            raise LimitReached("memory limit")
+        new = self._new(added * len(steps.labels), window.UNKNOWN_STEP)
+        self._table = self._joined(self._table, new)
+        self._heads = [self._joined(head, self._new(added, -1)) for head in self._heads]
+
+    def _joined(self, one: Any, other: Any) -> Any:
+        return np.concatenate([one, other]) if self.fast else one + other
+
+    # --- running ----------------------------------------------------------------------------------
+
+    def _begin(self, event: int, states: Sequence[int]) -> None:
+        reg, words = self.reg, max(1, -(-self._width // BITS))
+        for place in range(window.SIZE):
+            reg[place] = 0
+        reg[window.EVENT], reg[window.WORDS], reg[window.SLOTS] = event, words, self._width
+        reg[window.LABELS] = len(self.problem.steps.labels) if self.problem.steps else 0
+        while self._room <= len(states) + BITS * words:
+            self._grow(self._room * 2)
+        reg[window.FRONT] = len(states)
+        front, size = self._pools[0], 2 + 2 * words
+        for c, state in enumerate(states):
+            front[c * size] = state
+            for field in range(2, size):
+                front[c * size + field] = 0
+
+    def _clean(self) -> None:
+        """Leave nothing of this part in the memory that the next one will use."""
+        size = 2 + 2 * int(self.reg[window.WORDS])
+        if self.reg[window.OPEN]:
+            for pool, head, count in zip(
+                self._pools[1:], self._heads, (window.SEEN, window.FOUND), strict=True
+            ):
+                for c in range(int(self.reg[count])):
+                    if pool[c * size] >= 0:
+                        head[pool[c * size]] = -1
+            self.reg[window.OPEN] = 0
+        for slot, _ in self._held():
+            self._functions["leave"](
+                self.reg, self._ops, self._slots, self._sets, self._values, slot
+            )
+
+    def _held(self) -> list[tuple[int, int]]:
+        """The slots that are taken, each with its operation."""
+        size = 2 + int(self.reg[window.WORDS])
+        taken = self._slots[: self._width * size : size]
+        return [(slot, int(op)) for slot, op in enumerate(taken) if op >= 0]
+
+    def _put(self, op: int, slot: int) -> None:
+        self._functions["place"](
+            self.reg, self._ops, self._slots, self._sets, self._values, op, slot
+        )
+
+    def _run(self, until: int, budgets: float = math.inf) -> int:
+        """Run to an event or to a dead end, giving the loop whatever it asks for on the way.
+
+        After so many budgets of steps it ends as `PAUSED`.
+        """
+        while True:
+            (front, seen, found), (seen_head, found_head) = self._pools, self._heads
+            answer = self._functions["run"](
+                self.reg, self._events, until, self._ops, self._slots, self._sets, self._values,
+                self._table, front, seen, seen_head, found, found_head, self._counts,
+                self._room, BUDGET[self.fast],
+            )  # fmt: skip
+            if answer == window.FULL:
+                self._grow(self._room * 2)
+            elif answer == window.UNTABLED:
+                self._fill_in()
+            elif answer != window.PAUSED:
+                return int(answer)
+            elif (budgets := budgets - 1) <= 0:
+                return window.PAUSED
+            now = time.monotonic()
+            if now > self.until:
+                raise LimitReached("time limit")
+            if now > self._patience and not self.fast and may_compile(self.until):
+                raise Slow
+
+    def _fill_in(self) -> None:
+        steps = self.problem.steps
+        assert steps is not None
+        state, label = int(self.reg[window.ASKED_STATE]), int(self.reg[window.ASKED_LABEL])
+        after = steps.step(state, label)
+        while len(steps.states) > self._states:
+            self._more_states()
+        self._table[state * len(steps.labels) + label] = after
+
+    # --- going back -------------------------------------------------------------------------------
+
+    def _place(self) -> Place:
+        reg, size = self.reg, 2 + 2 * int(self.reg[window.WORDS])
+        front = self._pools[0][: int(reg[window.FRONT]) * size]
+        kept = front.copy() if self.fast else front
+        return Place(int(reg[window.EVENT]), int(reg[window.CUT]), self._held(), kept)
+
+    def _return(self, place: Place) -> None:
+        """Go back to a place."""
+        largest, steps, stopped = (
+            int(self.reg[name]) for name in (window.LARGEST, window.STEPS, window.EVENT)
+        )
+        self._clean()
+        self._begin(place.event, ())
+        self.reg[window.LARGEST], self.reg[window.STEPS], self.reg[window.CUT] = (
+            largest,
+            steps,
+            place.cut,
+        )
+        self._forget(place.event, max(stopped, place.event) + 1)
+        for slot, op in place.held:
+            self._put(op, slot)
+        self.reg[window.FRONT] = len(place.front) // (2 + 2 * int(self.reg[window.WORDS]))
+        self._pools[0][: len(place.front)] = place.front
+
+    def _forget(self, start: int, stop: int) -> None:
+        """Take back the slots of the operations that begin between two events."""
+        for place in range(start, min(stop, len(self._events))):
+            code = int(self._events[place])
+            if not code & 1:
+                self._ops[(code >> 1) * window.OP + window.WHERE] = -1

@@ -1,0 +1,360 @@
+"""The quick try: a narrow front of configurations through the events of one register.
+
+The rules are those of `checker.linearizability.search.frontier`, but only some of the ways on are
+followed, those with the fewest obligations and the fewest used operations. So it can only find that
+an order exists: a front that dies proves nothing, and the search goes back a little and on with a
+wider one, at last giving up. It asks that at most 62 operations are pending at once, so that a set
+of them is one number; that makes it several times as fast as the exact search.
+
+All runs as plain Python on lists, or compiled on arrays:
+
+- `now`: scalars, by the names below;
+- `slots`: of each operation the slot that it has while it is pending;
+- `values`: of each value four sets of slots: operations that leave it as it is, writes of it,
+  compare-and-sets that replace it, and those which only then do not leave a state as it is;
+- `held`: of each slot the value that its operation leaves behind, where that ends, and which it is;
+- `front`, `found`, `work`, `more`: configurations, as triples of a state, `used` and `free`.
+"""
+
+from typing import Any
+
+from checker.linearizability.search.window import (
+    CAS,
+    END,
+    FIRST,
+    KIND,
+    LATE,
+    MAYBE_CAS,
+    MISMATCH,
+    OP,
+    READ,
+    SECOND,
+    WRITE,
+)  # fmt: skip
+
+# The scalars.
+(
+    EVENT,
+    PENDING,
+    WRITES,
+    MAYBES,
+    TOTAL,
+    COUNT,
+    WIDTH,
+    LARGEST,
+    TRIES,
+    FARTHEST,
+    SAVED,
+    NARROW,
+    NOW,
+) = range(13)
+
+SAME, WRITTEN, SWAPS, AT, BY_VALUE = range(5)
+
+HELD = 3
+
+DONE, TIME, DEAD = range(3)
+
+NARROWEST = 8
+WIDEST = 1_024
+ROOM = 4 * WIDEST
+"""Configurations that each list of them holds; more are forgotten."""
+
+DEPTH = 4
+"""How many operations are used at most for the sake of one that ends."""
+
+EVERY = 16
+KEPT = 128
+SAVED_FRONT = 32
+"""Every so many events so many configurations are saved, and the last so many times are kept."""
+
+TRIES_MAX = 5
+
+
+def low_place(low: int, places: Any) -> int:
+    """The place of the only bit of a number: 2 generates the numbers modulo 67."""
+    return places[low % 67]  # type: ignore[no-any-return]
+
+
+def size(bits: int) -> int:
+    """How many bits are set."""
+    count = 0
+    while bits:
+        bits &= bits - 1
+        count += 1
+    return count
+
+
+def enter(now: Any, ops: Any, slots: Any, values: Any, held: Any, op: int) -> None:
+    """An operation becomes pending, or is so again on the way back."""
+    slot = slots[op]
+    bit = 1 << slot
+    first = ops[op * OP + FIRST]
+    second = ops[op * OP + SECOND]
+    kind = ops[op * OP + KIND]
+    held[HELD * slot] = second
+    held[HELD * slot + 1] = ops[op * OP + END]
+    held[HELD * slot + 2] = op
+    now[PENDING] |= bit
+    if kind in (READ, WRITE) or (kind != MISMATCH and first == second):
+        values[first * BY_VALUE + SAME] |= bit
+    elif kind != MISMATCH:
+        values[first * BY_VALUE + SWAPS] |= bit
+    if kind == WRITE:
+        values[first * BY_VALUE + WRITTEN] |= bit
+        now[WRITES] |= bit
+        now[TOTAL] |= bit
+    if kind in (MAYBE_CAS, MISMATCH):
+        now[MAYBES] |= bit
+        values[first * BY_VALUE + AT] |= bit
+    if kind == MAYBE_CAS:
+        now[TOTAL] |= bit
+
+
+def leave_slot(now: Any, ops: Any, slots: Any, values: Any, op: int) -> None:
+    """An operation is pending no more, or not yet on the way back."""
+    keep = ~(1 << slots[op])
+    for name in range(PENDING, TOTAL + 1):
+        now[name] &= keep
+    first = ops[op * OP + FIRST] * BY_VALUE
+    for name in range(BY_VALUE):
+        values[first + name] &= keep
+
+
+def keep(pool: Any, count: int, state: int, used: int, free: int) -> int:
+    """Add a configuration unless another covers it, drop what it covers; the new number of them."""
+    i = 0
+    while i < count:
+        if pool[3 * i] == state:
+            f = pool[3 * i + 2]
+            differ = pool[3 * i + 1] ^ used
+            if (free | differ) & ~f == 0:
+                return count
+            if (f | differ) & ~free == 0:
+                count -= 1
+                pool[3 * i] = pool[3 * count]
+                pool[3 * i + 1] = pool[3 * count + 1]
+                pool[3 * i + 2] = pool[3 * count + 2]
+                continue
+        i += 1
+    if 3 * count < len(pool):
+        pool[3 * count] = state
+        pool[3 * count + 1] = used
+        pool[3 * count + 2] = free
+        count += 1
+    return count
+
+
+def worst_kept(now: Any, pool: Any, count: int, width: int, scores: Any) -> int:
+    """Keep the best of a pool, about `width` of them."""
+    for i in range(len(scores)):
+        scores[i] = 0
+    pending = now[PENDING]
+    for i in range(count):
+        scores[score(pending, pool[3 * i + 1], pool[3 * i + 2])] += 1
+    limit = 0
+    room = width
+    while room > scores[limit]:
+        room -= scores[limit]
+        limit += 1
+    kept = 0
+    for i in range(count):
+        mine = score(pending, pool[3 * i + 1], pool[3 * i + 2])
+        if mine < limit or (mine == limit and room > 0):
+            room -= mine == limit
+            pool[3 * kept] = pool[3 * i]
+            pool[3 * kept + 1] = pool[3 * i + 1]
+            pool[3 * kept + 2] = pool[3 * i + 2]
+            kept += 1
+    return kept
+
+
+def score(pending: int, used: int, free: int) -> int:
+    """How bad a configuration is: an obligation counts more than an operation used up."""
+    return 2 * size(pending & ~used & ~free) + size(used)
+
+
+def earliest(bits: int, held: Any, places: Any) -> int:
+    """Of some slots, as a bit, that whose operation ends first."""
+    best = bits & -bits
+    rest = bits ^ best
+    while rest:
+        low = rest & -rest
+        rest ^= low
+        if held[HELD * low_place(low, places) + 1] < held[HELD * low_place(best, places) + 1]:
+            best = low
+    return best
+
+
+def expand_one(
+    now: Any, values: Any, held: Any, places: Any, state: int, used: int, free: int, goal: int,
+    found: Any, more: Any, counts: Any,
+) -> None:  # fmt: skip
+    """Use each operation that may come next; `counts` are the sizes of `found` and `more`."""
+    writes = now[WRITES] & ~used & ~values[state * BY_VALUE + WRITTEN]
+    while writes:
+        low = writes & -writes
+        after = held[HELD * low_place(low, places)]
+        alike = values[after * BY_VALUE + WRITTEN] & ~used
+        writes &= ~alike
+        first = earliest(alike, held, places)
+        use(now, values, state, used, free, first, after, True, goal, found, more, counts)
+        obliged = alike & ~free
+        if first & free and obliged:
+            first = earliest(obliged, held, places)
+            use(now, values, state, used, free, first, after, True, goal, found, more, counts)
+    swaps = values[state * BY_VALUE + SWAPS] & ~used
+    while swaps:
+        low = swaps & -swaps
+        swaps ^= low
+        after = held[HELD * low_place(low, places)]
+        use(now, values, state, used, free, low, after, False, goal, found, more, counts)
+
+
+def use(
+    now: Any, values: Any, state: int, used: int, free: int, bit: int, after: int, resets: bool,
+    goal: int, found: Any, more: Any, counts: Any,
+) -> None:  # fmt: skip
+    """Use one operation; what has reached the goal is found, all else is to go on from."""
+    used |= bit
+    free |= values[after * BY_VALUE + SAME] | (now[MAYBES] & ~values[after * BY_VALUE + AT])
+    if resets:
+        free |= now[TOTAL]
+    free &= ~used
+    if bit == goal or free & goal:
+        counts[0] = keep(found, counts[0], after, used & ~goal, free & ~goal)
+    if bit != goal and (now[TRIES] or not free & goal):
+        counts[1] = keep(more, counts[1], after, used, free)
+
+
+def finish(
+    now: Any, ops: Any, slots: Any, values: Any, held: Any, places: Any, front: Any, found: Any,
+    work: Any, more: Any, counts: Any, scores: Any, op: int,
+) -> None:  # fmt: skip
+    """An operation ends: it was used, or is free, or must be used now, with the help of others."""
+    goal = 1 << slots[op]
+    updates = ops[op * OP + KIND] == WRITE or ops[op * OP + KIND] == CAS
+    after = ops[op * OP + SECOND]
+    counts[0] = 0
+    waiting = 0
+    for c in range(now[COUNT]):
+        state, used, free = front[3 * c], front[3 * c + 1], front[3 * c + 2]
+        if (used | free) & goal:
+            counts[0] = keep(found, counts[0], state, used & ~goal, free & ~goal)
+            possible = ops[op * OP + KIND] == WRITE or state == ops[op * OP + FIRST]
+            if free & goal and updates and possible and state != after:
+                resets = ops[op * OP + KIND] == WRITE
+                use(now, values, state, used, free, goal, after, resets, goal, found, more, counts)
+        if not (used | free) & goal or (updates and now[TRIES] and free & goal):
+            work[3 * waiting] = state
+            work[3 * waiting + 1] = used
+            work[3 * waiting + 2] = free
+            waiting += 1
+    for _ in range(DEPTH):
+        counts[1] = 0
+        for c in range(waiting):
+            expand_one(
+                now, values, held, places, work[3 * c], work[3 * c + 1], work[3 * c + 2], goal,
+                found, more, counts,
+            )  # fmt: skip
+        if counts[0] >= now[WIDTH] or counts[1] == 0:
+            break
+        waiting = counts[1]
+        if waiting > 2 * now[WIDTH]:
+            waiting = worst_kept(now, more, waiting, 2 * now[WIDTH], scores)
+        for i in range(3 * waiting):
+            work[i] = more[i]
+    leave_slot(now, ops, slots, values, op)
+    if counts[0] > now[WIDTH]:
+        counts[0] = worst_kept(now, found, counts[0], now[WIDTH], scores)
+    for i in range(3 * counts[0]):
+        front[i] = found[i]
+    now[COUNT] = counts[0]
+
+
+def save(now: Any, front: Any, saved: Any) -> None:
+    """Note the front, so that the search can come back to here."""
+    base = (now[SAVED] % KEPT) * (2 + 3 * SAVED_FRONT)
+    count = min(now[COUNT], SAVED_FRONT)
+    saved[base] = now[EVENT]
+    saved[base + 1] = count
+    for i in range(3 * count):
+        saved[base + 2 + i] = front[i]
+    now[SAVED] += 1
+
+
+def back(
+    now: Any, events: Any, ops: Any, slots: Any, values: Any, held: Any, front: Any, saved: Any
+) -> None:
+    """Go back, the farther the more tries there were; the window is made as it was there."""
+    steps = min(1 << now[TRIES], now[SAVED], KEPT)
+    now[SAVED] -= steps
+    base = (now[SAVED] % KEPT) * (2 + 3 * SAVED_FRONT)
+    event = now[EVENT]
+    while event > saved[base]:
+        event -= 1
+        op = events[event] >> 1
+        if events[event] & 1:
+            enter(now, ops, slots, values, held, op)
+        else:
+            leave_slot(now, ops, slots, values, op)
+    now[EVENT] = event
+    now[COUNT] = saved[base + 1]
+    for i in range(3 * now[COUNT]):
+        front[i] = saved[base + 2 + i]
+    now[SAVED] += steps == 0
+
+
+def begin_one(now: Any, ops: Any, slots: Any, values: Any, held: Any, front: Any, op: int) -> None:
+    """An operation begins: it is free where it changes nothing, an obligation elsewhere."""
+    # The lowest slot that is not taken.
+    slot = 0
+    pending = now[PENDING]
+    while pending & 1:
+        pending >>= 1
+        slot += 1
+    slots[op] = slot
+    enter(now, ops, slots, values, held, op)
+    bit = 1 << slot
+    crashed = ops[op * OP + END] == LATE
+    for c in range(now[COUNT]):
+        v = front[3 * c] * BY_VALUE
+        if crashed or (values[v + SAME] | (now[MAYBES] & ~values[v + AT])) & bit:
+            front[3 * c + 2] |= bit
+
+
+def advance(
+    now: Any, events: Any, last: int, ops: Any, slots: Any, values: Any, held: Any, places: Any,
+    front: Any, found: Any, work: Any, more: Any, counts: Any, scores: Any, saved: Any, budget: int,
+) -> int:  # fmt: skip
+    """Take events up to `last`, for about `budget` steps; go on by calling again."""
+    while now[EVENT] < last:
+        if now[EVENT] % EVERY == 0:
+            save(now, front, saved)
+        event = events[now[EVENT]]
+        if event & 1:
+            finish(
+                now, ops, slots, values, held, places, front, found, work, more, counts, scores,
+                event >> 1,
+            )  # fmt: skip
+        else:
+            begin_one(now, ops, slots, values, held, front, event >> 1)
+        now[EVENT] += 1
+        now[LARGEST] = max(now[LARGEST], now[COUNT])
+        if now[COUNT] == 0:
+            now[FARTHEST] = max(now[FARTHEST], now[EVENT])
+            now[TRIES] += 1
+            if now[TRIES] > TRIES_MAX or now[SAVED] == 0:
+                return DEAD
+            now[WIDTH] = min(WIDEST, now[NARROW] << (2 * now[TRIES]))
+            back(now, events, ops, slots, values, held, front, saved)
+        elif now[TRIES] and now[EVENT] > now[FARTHEST] + EVERY:
+            now[TRIES] = 0
+            now[WIDTH] = now[NARROW]
+        # The longer the lists, the longer the comparisons of all with all.
+        budget -= 1 + (counts[0] * counts[0] + counts[1] * counts[1]) // 8
+        counts[0] = 0
+        counts[1] = 0
+        if budget < 0:
+            return TIME
+    return DONE

@@ -1,0 +1,186 @@
+"""The general search: any model, bounded in time and memory, exact where it has to be.
+
+It keeps a *front* of configurations (`frontier`) through the events of a key. At first the front is
+narrow, a handful of configurations: if any is left in the end, an order exists. Where none is left
+the search goes back a little and on with a wider one. Only where the widest front dies too is the
+whole one needed: none left then proves that no order exists. Before that, a shorter proof is tried:
+that no order exists *whatever* the state was a little earlier, which needs no history before.
+"""
+
+from dataclasses import dataclass
+
+from checker.linearizability.search import window
+from checker.linearizability.search.attempt import Attempt
+from checker.linearizability.search.machine import LimitReached, Machine, Slow
+from checker.linearizability.search.problem import Problem
+from checker.linearizability.search.window import BITS
+
+QUICK_FROM = 200
+"""Operations from which the quick try of `narrow` comes first."""
+
+WIDTHS = (4, 32, 256)
+"""How many configurations the front may hold, one try after the other; then any number."""
+
+SEGMENT = 512
+"""Events between two places to which the search can go back."""
+
+PLACES_MAX = 12
+
+WINDOWS = (64, 512, 4_096)
+"""Events before a dead end from which the shorter proof is tried."""
+
+MOST_STATES = 4_096
+"""States up to which the shorter proof is tried: it starts from all of them."""
+
+REFUTING = 20
+"""How many budgets of steps the shorter proof may take."""
+
+
+@dataclass
+class Found:
+    """What the search of one part found.
+
+    `verdict` is None where `limit` stopped it. `done` is the event that it came to, or got stuck
+    at, of `events`; `stuck` is the place of the operation concerned in what the problem was
+    made of.
+    """
+
+    verdict: bool | None
+    done: int
+    events: int
+    largest: int
+    limit: str = ""
+    stuck: int = -1
+
+
+class Search(Machine):
+    """Searches the parts of one problem, one after the other."""
+
+    def __init__(
+        self, problem: Problem, until: float, memory_bytes: int, compile_: bool | None = None
+    ) -> None:
+        """`until` is the moment of `time.monotonic` at which to give up.
+
+        `compile_` says whether compiled functions are used; None leaves it to what suits.
+        """
+        super().__init__(problem, until, memory_bytes, compile_)
+        # The quick try is for registers; of a short history it would not be quicker.
+        quick = problem.steps is None and len(problem.kinds) >= QUICK_FROM
+        self._attempt = Attempt(problem, self._ops, self._events, self.fast) if quick else None
+
+    def part(self, number: int) -> Found:
+        """Decide one part."""
+        bounds = self.problem.bounds
+        first, last = bounds[number], bounds[number + 1]
+        self._width = self.problem.widths[number]
+        if self._attempt is not None:
+            proven, _, largest = self._attempt.part(number, self.until)
+            if proven:
+                return Found(True, last - first, last - first, largest)
+        self._begin(first, [self.problem.initial])
+        try:
+            found = self._decide(first, last)
+        except LimitReached as limit:
+            done = int(self.reg[window.EVENT]) - first
+            stuck = self._stuck_at(int(self.reg[window.EVENT]))
+            found = Found(
+                None, done, last - first, int(self.reg[window.LARGEST]), str(limit), stuck
+            )
+        except Slow:
+            self._clean()
+            return Search(self.problem, self.until, self.memory_bytes, True).part(number)
+        self._clean()
+        return found
+
+    def _decide(self, first: int, last: int) -> Found:
+        """Narrow fronts first, wider ones where these die, the whole one where nothing else helps.
+
+        `tries` counts the dead ends since the search last came further than ever before.
+        """
+        places = [self._place()]
+        tries, farthest, largest = 0, first, 0
+        self.reg[window.WIDTH] = (*WIDTHS, 0)[0]
+        refuted = False
+        while True:
+            target = min(last, int(self.reg[window.EVENT]) + SEGMENT)
+            answer = self._run(target)
+            event = int(self.reg[window.EVENT])
+            if answer == window.FINISHED:
+                if event == last:
+                    return Found(True, last - first, last - first, int(self.reg[window.LARGEST]))
+                places.append(self._place())
+                if not self.reg[window.CUT]:
+                    # Nothing was lost so far, so there is no need to go back any farther.
+                    places = places[-1:]
+                if len(places) > PLACES_MAX:
+                    del places[1 + (len(places) // 2)]
+                if event > farthest:
+                    farthest, tries, refuted = event, 0, False
+                    self.reg[window.WIDTH] = (*WIDTHS, 0)[0]
+                continue
+            if not self.reg[window.CUT]:
+                return self._stuck(first, last, event)
+            largest = max(largest, int(self.reg[window.LARGEST]))
+            tries += 1
+            farthest = max(farthest, event)
+            if tries >= len(WIDTHS) and not refuted:
+                if self._refute(first, event):
+                    return self._stuck(first, last, event)
+                refuted = True
+            if tries < len(WIDTHS):
+                back = max(0, len(places) - tries)
+                del places[back + 1 :]
+            else:
+                while places[-1].cut:
+                    places.pop()
+            self._return(places[-1])
+            self.reg[window.WIDTH] = (*WIDTHS, 0)[min(tries, len(WIDTHS))]
+
+    def _stuck(self, first: int, last: int, event: int) -> Found:
+        largest = int(self.reg[window.LARGEST])
+        return Found(False, event - first, last - first, largest, stuck=self._stuck_at(event))
+
+    def _stuck_at(self, event: int) -> int:
+        """The place of the operation of an event in what the problem was made of."""
+        if event >= len(self._events):
+            return -1
+        return int(self.problem.rows[int(self._events[event]) >> 1])
+
+    def _refute(self, first: int, event: int) -> bool:
+        """Try to prove the dead end from a little before, whatever the state was there.
+
+        Every state is a possible beginning there, and every operation that was pending may have
+        been used already or not, which is what being free says. So the front stands for all that
+        is possible and more: if it dies, no order exists.
+        """
+        if self.problem.states > MOST_STATES or self.problem.steps:
+            return False
+        states = range(self.problem.states)
+        for reach in WINDOWS:
+            start = max(first, event - reach)
+            self._clean()
+            pending = self._pending_at(first, start)
+            self._begin(start, states)
+            words = int(self.reg[window.WORDS])
+            front, size = self._pools[0], 2 + 2 * words
+            for slot, op in enumerate(pending):
+                self._put(op, slot)
+                for c in states:
+                    front[c * size + 2 + words + slot // BITS] |= 1 << (slot % BITS)
+            self._forget(start, event + 1)
+            answer = self._run(event + 1, REFUTING)
+            if answer == window.STUCK:
+                return True
+            if start == first or answer == window.PAUSED:
+                return False
+        return False
+
+    def _pending_at(self, first: int, event: int) -> list[int]:
+        open_: dict[int, None] = {}
+        for place in range(first, event):
+            code = int(self._events[place])
+            if code & 1:
+                open_.pop(code >> 1)
+            else:
+                open_[code >> 1] = None
+        return list(open_)

@@ -1,0 +1,147 @@
+"""Shrinks a violation that was found by search, for any model.
+
+Two things may be taken from a violation, and what is left is one all the more surely for the whole:
+that an operation which only observed happened at all; and that an update must have happened. Such
+an update is only *supposed* then: it may have happened within its interval, or never. It cannot
+just be left out, since it might be what explains the rest.
+
+Of a register, two kinds of supposed updates can be left out: those of a value that no one needs,
+and a write after which another of the same value ended before anyone who saw that value began.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from checker.columns import canonical
+from checker.linearizability.registers.facts import NOT, Unsupported, ended, saw_and_wrote
+from checker.linearizability.search.problem import of_operations
+from checker.linearizability.search.search import Search
+from checker.models.model import Model
+from checker.operation import Operation, Outcome
+
+WINDOWS = (8, 32, 128, 512)
+"""How many of the last operations are tried alone, all before being but supposed."""
+
+MEMORY_BYTES = 1 << 28
+
+
+@dataclass(frozen=True)
+class Violation:
+    """Operations that no order explains, even if those in `supposed` need not have happened."""
+
+    operations: tuple[Operation, ...]
+    supposed: tuple[Operation, ...] = ()
+
+    @property
+    def places(self) -> frozenset[int]:
+        """The places of the supposed operations."""
+        chosen = {id(o) for o in self.supposed}
+        return frozenset(place for place, o in enumerate(self.operations) if id(o) in chosen)
+
+    @property
+    def demanded(self) -> tuple[Operation, ...]:
+        """The operations that must have happened."""
+        chosen = {id(o) for o in self.supposed}
+        return tuple(o for o in self.operations if o.completed is not None and id(o) not in chosen)
+
+
+def shrink(model: Model, operations: Sequence[Operation], until: float) -> Violation:
+    """The violation of these operations, as small as can be made of it until that moment."""
+    observers: frozenset[str] = getattr(model, "observers", frozenset())
+    whole = Violation(
+        tuple(
+            o
+            for o in operations
+            if o.outcome is Outcome.OK
+            or (o.outcome is Outcome.INFO and o.function not in observers)
+        )
+    )
+    left = _window(whole, model, until)
+    size = max(1, len(left.demanded) // 2)
+    while time.monotonic() < until:
+        before = left
+        demanded = left.demanded
+        for start in range(0, len(demanded), size):
+            rest = weaker(left, demanded[start : start + size], observers)
+            if violates(rest, model, until):
+                left = without_the_useless(rest)
+        if size == 1 and len(left.demanded) == len(before.demanded):
+            break
+        size = max(1, size // 2)
+    return left
+
+
+def _window(whole: Violation, model: Model, until: float) -> Violation:
+    """The violation with only the last operations demanded, as few as do."""
+    observers: frozenset[str] = getattr(model, "observers", frozenset())
+    last = sorted(whole.demanded, key=ended)
+    for window in WINDOWS:
+        if window >= len(last):
+            break
+        rest = weaker(whole, last[:-window], observers)
+        if violates(rest, model, until):
+            return without_the_useless(rest)
+    return without_the_useless(whole)
+
+
+def weaker(
+    violation: Violation, taken: Sequence[Operation], observers: frozenset[str]
+) -> Violation:
+    """Without these operations if they only observed, and with those that did not but supposed."""
+    chosen = {id(o) for o in taken}
+    gone = {id(o) for o in taken if o.function in observers}
+    return Violation(
+        tuple(o for o in violation.operations if id(o) not in gone),
+        (*violation.supposed, *(o for o in taken if id(o) in chosen - gone)),
+    )
+
+
+def violates(violation: Violation, model: Model, until: float) -> bool:
+    """Whether the search finds no order."""
+    if not violation.demanded:
+        return False
+    problem = of_operations(model, violation.operations, violation.places)
+    return Search(problem, until, MEMORY_BYTES).part(0).verdict is False
+
+
+def without_the_useless(violation: Violation) -> Violation:
+    """Leave out the supposed updates that cannot help, as far as that is known of the model."""
+    try:
+        facts = [(o, *saw_and_wrote(o)) for o in violation.operations]
+    except Unsupported:
+        return violation
+    optional = {id(o) for o in violation.supposed}
+    optional |= {id(o) for o in violation.operations if o.completed is None}
+    needed = {canonical(saw) for o, saw, _ in facts if saw is not NOT and id(o) not in optional}
+    size = -1
+    while size != len(needed):
+        size = len(needed)
+        needed |= {
+            canonical(saw)
+            for _, saw, wrote in facts
+            if saw is not NOT and wrote is not NOT and canonical(wrote) in needed
+        }
+    begun: dict[object, int] = {}
+    for o, saw, wrote in facts:
+        if saw is not NOT and (id(o) not in optional or canonical(wrote) in needed):
+            value = canonical(saw)
+            begun[value] = min(begun.get(value, o.invoked), o.invoked)
+    latest: dict[object, Operation] = {}
+    for o, saw, wrote in facts:
+        if saw is NOT and wrote is not NOT and o.completed is not None:
+            value = canonical(wrote)
+            in_time = value in begun and o.completed < begun[value]
+            if in_time and (value not in latest or ended(o) > ended(latest[value])):
+                latest[value] = o
+    kept = []
+    for o, saw, wrote in facts:
+        if id(o) in optional:
+            value = canonical(wrote)
+            later = latest.get(value)
+            surpassed = saw is NOT and later is not None and ended(o) < ended(later)
+            if value not in needed or surpassed:
+                continue
+        kept.append(o)
+    stay = {id(o) for o in kept}
+    return Violation(tuple(kept), tuple(o for o in violation.supposed if id(o) in stay))
