@@ -28,8 +28,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from checker.columns import canonical
-from checker.linearizability.check import REGISTERS, check
+from checker.linearizability.check import check
 from checker.linearizability.registers.stream import Broken, Repeated, Stream
+from checker.models.known import is_register, known_object
 from checker.models.model import Model
 from checker.operation import Operation, Outcome
 from checker.verdict import Verdict
@@ -69,6 +70,7 @@ class Online:
         self.violation = ""
         self.let_go = 0
         self._model = model
+        self._object = known_object(model)
         self._position = 0
         self._open: dict[int, tuple[Hashable, Operation]] = {}
         self._keys: OrderedDict[Hashable, _Key] = OrderedDict()
@@ -110,13 +112,13 @@ class Online:
             self._let_go(known)
 
     def _key(self, name: Hashable) -> _Key:
-        known = self._keys.get(name)
-        if known is None:
-            register = self._model.name in REGISTERS
-            stream = Stream(REGISTERS[self._model.name]) if register else None
-            known = self._keys[name] = _Key(stream)
+        found = self._keys.get(name)
+        if found is None:
+            thing = self._object
+            stream = Stream(thing.initial) if is_register(thing) else None
+            found = self._keys[name] = _Key(stream)
         self._keys.move_to_end(name)
-        return known
+        return found
 
     def _keep(self, known: _Key, operation: Operation) -> None:
         """Remember an operation, or what became of it, and let go of what is too much."""

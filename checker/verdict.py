@@ -1,6 +1,6 @@
 """What a checker says of a history: one of three verdicts, and everything that supports it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -53,9 +53,9 @@ class Result:
     An `INVALID` carries `counterexample`, operations that no order explains, oldest first, and
     `explanation`, the argument in sentences that refer to the operations by their number in the
     counterexample, from 1. `cycle` holds the edges of the argument, among them those that lead in a
-    circle. A `VALID` may carry a `witness`, a linearization. `statistics` are plain JSON values,
-    and `parts` the results that this one was merged from, by name. `instead` works out what held
-    all the same where the history is not linearizable, a `checker.weaker.weaker.Weaker` or None.
+    circle. A `VALID` may carry a `witness`, a linearization. `statistics` are plain JSON values.
+    `weaker` works out what held all the same where the history is not linearizable, a
+    `checker.weaker.weaker.Weaker` or None.
     """
 
     verdict: Verdict
@@ -67,13 +67,12 @@ class Result:
     cycle: tuple[Edge, ...] = ()
     witness: tuple[Operation, ...] | None = None
     statistics: dict[str, Any] = field(default_factory=dict)
-    parts: dict[str, "Result"] = field(default_factory=dict)
-    instead: Callable[[], Any] | None = field(default=None, compare=False, repr=False)
+    weaker: Callable[[], Any] | None = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """The result as JSON values.
 
-        Without the witness, which is as long as the history, and without `instead`, which takes
+        Without the witness, which is as long as the history, and without `weaker`, which takes
         time to work out.
         """
         return {
@@ -85,28 +84,4 @@ class Result:
             "explanation": list(self.explanation),
             "cycle": [edge.to_json() for edge in self.cycle],
             "statistics": self.statistics,
-            "parts": {name: part.to_json() for name, part in self.parts.items()},
         }
-
-
-def merge(parts: dict[str, Result]) -> Result:
-    """One result for several: the worst verdict, told by the first part that has it."""
-    if not parts:
-        return Result(verdict=Verdict.UNKNOWN, reason="nothing was checked")
-    worst = _worst(parts.values())
-    return Result(
-        verdict=worst.verdict,
-        algorithm=worst.algorithm,
-        reason=worst.reason,
-        key=worst.key,
-        counterexample=worst.counterexample,
-        explanation=worst.explanation,
-        cycle=worst.cycle,
-        statistics=worst.statistics,
-        instead=worst.instead,
-        parts=dict(parts),
-    )
-
-
-def _worst(results: Iterable[Result]) -> Result:
-    return max(results, key=lambda result: result.verdict)

@@ -59,7 +59,7 @@ def check_file(
         raise UsageError(f"{path}: {error}") from error
     if written is not None:
         _write(history, written)
-    instead = result.instead() if result.instead else None
+    instead = result.weaker() if result.weaker else None
     return {
         "file": str(path),
         "model": model or "cas-register",

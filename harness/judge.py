@@ -52,7 +52,7 @@ def judge(directory: RunDirectory) -> dict[str, Any]:
         history, limits["check_time_limit"], limits["check_memory_limit"] * MIB
     )
     check_s = time.monotonic() - began
-    instead = linearizability.instead() if linearizability.instead else None
+    instead = linearizability.weaker() if linearizability.weaker else None
     opened = gates_of(history, (fault["family"] for fault in run["schedule"]), work.kinds)
     verdict, reason = _verdict(linearizability, opened, observed)
     result = {

@@ -1,31 +1,40 @@
 """Decides whether a history is linearizable: takes it apart by key and picks an engine for each.
 
-Registers go to the graph or the zones, which need no search where values are distinct; queues,
-lists and sets to the rules of their own. What these cannot decide, and every other model, is
-searched, within the limits of time and memory; beyond them the verdict is `UNKNOWN`.
+What a model says that it behaves as decides who may judge it (`checker.models.known`). Registers
+go to the graph or the zones, which need no search where values are distinct; queues, lists and sets
+to the rules of their own. What these cannot decide, and every other model, is searched, within the
+limits of time and memory; beyond them the verdict is `UNKNOWN`.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from checker.history import History
-from checker.linearizability.objects.ordered import Violation
-from checker.linearizability.objects.rules import Group, rule_for, split
+from checker.linearizability.objects.rules import Group, judge_by, rule_for, split
 from checker.linearizability.registers.facts import Ambiguous
 from checker.linearizability.registers.versions import lie, verified
 from checker.models.fitting import fit
+from checker.models.known import KnownObject, is_register, known_object
 from checker.models.model import Model
 from checker.operation import Operation
 from checker.verdict import Result, Verdict
 
 ENGINES = ("auto", "graph", "zones", "search")
 
-REGISTERS = {"register": None, "cas-register": None, "etcd": None, "kv": ""}
-"""Models whose keys are registers, with their initial values."""
+
+@dataclass(frozen=True)
+class _Task:
+    """How to judge: `until` a moment of `time.monotonic`, within `memory` bytes."""
+
+    model: Model
+    thing: KnownObject | None
+    engine: str
+    until: float
+    memory: int
 
 
 def check(
@@ -40,9 +49,10 @@ def check(
     """Judge a history, or a list of operations, against a model.
 
     `engine` is one of `ENGINES`; all but "auto" insist on one, and what it cannot decide is
-    `UNKNOWN`. Raises `ValueError` for another name, and where an operation is none of the model's,
-    which is no verdict (`MalformedHistory`). Keys that must be searched are given to the
-    `executor`, if there is one; its workers must share this machine's clock.
+    `UNKNOWN`. Raises `ValueError` for another name, `MalformedHistory` where an operation is none
+    of the model's, which is no verdict, and `ModelError` where the model fails. Keys that must be
+    searched are given to the `executor`, if there is one; its workers must share this machine's
+    clock.
     """
     if engine not in ENGINES:
         raise ValueError(f"{engine!r} is no engine; choose one of {', '.join(ENGINES)}")
@@ -50,18 +60,20 @@ def check(
         history = History(history)
     fit(model, history.columns)
     started = time.monotonic()
-    until = started + time_limit_s
-    judge = partial(_one, model=model, engine=engine, until=until, memory=memory_limit_bytes)
-    result = _registers(history, model, engine, judge, until, memory_limit_bytes, executor)
+    thing = known_object(model)
+    task = _Task(model, thing, engine, started + time_limit_s, memory_limit_bytes)
+    result = _registers(history, thing, task, executor) if is_register(thing) else None
     if result is None and engine in ("graph", "zones"):
         result = _unknown(engine, "it judges only registers; choose another engine")
     if result is None:
         groups, decided_by = split(history, model, engine == "auto")
+        judge = partial(_one, task=task)
         result = _worst((executor.map if executor else map)(judge, groups), decided_by)
-    if engine == "auto":
-        result = _versions(history, model, result)
-    if result.verdict is Verdict.INVALID and model.name in REGISTERS:
-        result = replace(result, instead=partial(_weaker, history, model, result.key))
+    if is_register(thing):
+        if engine == "auto":
+            result = _versions(history, result)
+        if result.verdict is Verdict.INVALID:
+            result = replace(result, weaker=partial(_weaker, history, thing.initial, result.key))
     statistics = {
         "operations": len(history),
         "keys": len(history.columns.keys),
@@ -70,12 +82,12 @@ def check(
     return _with(result, {**statistics, **result.statistics})
 
 
-def _versions(history: History, model: Model, result: Result) -> Result:
+def _versions(history: History, result: Result) -> Result:
     """The same result, or that the versions lie which the system reported.
 
     That is a finding of its own: it does not say that the history is not linearizable.
     """
-    if model.name not in REGISTERS or result.verdict is Verdict.INVALID:
+    if result.verdict is Verdict.INVALID:
         return result
     lies = lie(history)
     if lies is None:
@@ -83,21 +95,13 @@ def _versions(history: History, model: Model, result: Result) -> Result:
     key, violation = lies
     values = "the values are linearizable" if not result.verdict else "the values are undecided"
     reason = f"key {key!r}: {values}, but the versions lie that the system reported of them"
-    return replace(_told(key, violation, "versions"), reason=reason)
+    return replace(violation.result(key, "versions"), reason=reason)
 
 
 def _registers(
-    history: History,
-    model: Model,
-    engine: str,
-    judge: Callable[[Group], Result],
-    until: float,
-    memory: int,
-    executor: Executor | None,
+    history: History, thing: KnownObject, task: _Task, executor: Executor | None
 ) -> Result | None:
-    """Judge keys as registers; None where the model or an operation is none of a register."""
-    if model.name not in REGISTERS:
-        return None
+    """Judge keys as registers; None where an operation is none of a register."""
     # numpy and networkx take a while to import, so only a history that needs them does.
     from checker.linearizability.registers import mismatches, zones
     from checker.linearizability.search import judge as searched
@@ -105,18 +109,20 @@ def _registers(
     if not zones.supported(history.columns, {mismatches.MISMATCH}):
         return None
     search = partial(
-        searched.judge_registers, initial=REGISTERS[model.name], model=model, until=until,
-        memory=memory, executor=executor,
+        searched.judge_registers, initial=thing.initial, model=task.model, until=task.until,
+        memory=task.memory, executor=executor,
     )  # fmt: skip
-    if engine == "search":
+    if task.engine == "search":
         return search(history.columns, range(len(history.columns.keys)))
-    judged = mismatches.judge(history, REGISTERS[model.name], engine)
+    judged = mismatches.judge(history, thing.initial, task.engine)
     worst = _worst(judged.results.values(), judged.algorithm)
     if worst.verdict is Verdict.INVALID or not judged.undecided:
         bad = len(judged.results)
         return _with(replace(worst, witness=judged.witness), {"invalid_keys": bad} if bad else {})
-    if engine != "auto":
-        return _unknown(engine, "values alone do not tell the order of the writes of every key")
+    if task.engine != "auto":
+        return _unknown(
+            task.engine, "values alone do not tell the order of the writes of every key"
+        )
     columns = history.columns if judged.left is None else judged.left
     if not (columns.version >= 0).any():
         return search(columns, judged.undecided)
@@ -124,53 +130,41 @@ def _registers(
         (columns.keys[key], tuple(columns.operations(columns.rows_of(key))))
         for key in judged.undecided
     )
-    return _worst((executor.map if executor else map)(judge, groups), "trivial")
+    return _worst((executor.map if executor else map)(partial(_one, task=task), groups), "trivial")
 
 
-def _weaker(history: History, model: Model, key: Any) -> Any:
-    """What held instead; imported only where it is asked for, since it needs networkx."""
+def _weaker(history: History, initial: Any, key: Any) -> Any:
+    """What held all the same; imported only where it is asked for, since it needs networkx."""
     from checker.weaker.weaker import weaker
 
-    return weaker(history, key, REGISTERS[model.name])
+    return weaker(history, key, initial)
 
 
-def _one(group: Group, model: Model, engine: str, until: float, memory: int) -> Result:
+def _one(group: Group, task: _Task) -> Result:
     """Judge one group by the rules of its model where they apply, else by the search."""
     key, operations = group
-    versions = engine == "auto" and any(o.version is not None for o in operations)
-    if versions and model.name in REGISTERS and verified(operations, REGISTERS[model.name]):
+    thing = task.thing if task.engine == "auto" else None
+    versions = any(o.version is not None for o in operations)
+    if versions and is_register(thing) and verified(operations, thing.initial):
         return Result(verdict=Verdict.VALID, algorithm="versions")
-    rule = rule_for(model.name, {o.function for o in operations}) if engine == "auto" else None
-    if rule is not None:
+    rule = rule_for(thing, {o.function for o in operations})
+    if thing is not None and rule is not None:
         try:
-            violation = rule.judge(operations)
+            violation = judge_by(rule, thing, operations)
         except Ambiguous:
-            return _search(key, operations, model, until, memory)
+            return _search(key, operations, task)
         if violation is not None:
-            return _told(key, violation, rule.algorithm)
+            return violation.result(key, rule.algorithm)
         if not rule.refutes_only:
             return Result(verdict=Verdict.VALID, algorithm=rule.algorithm)
-    return _search(key, operations, model, until, memory)
+    return _search(key, operations, task)
 
 
-def _search(
-    key: Any, operations: Sequence[Operation], model: Model, until: float, memory: int
-) -> Result:
+def _search(key: Any, operations: Sequence[Operation], task: _Task) -> Result:
     # numpy takes a while to import, so only a history that needs it does.
     from checker.linearizability.search.judge import judge_operations
 
-    return judge_operations(key, operations, model, until, memory)
-
-
-def _told(key: Any, violation: Violation, algorithm: str) -> Result:
-    return Result(
-        verdict=Verdict.INVALID,
-        algorithm=algorithm,
-        key=key,
-        reason=f"key {key!r}: no order explains these {len(violation.operations)} operations",
-        counterexample=violation.operations,
-        explanation=(violation.told,),
-    )
+    return judge_operations(key, operations, task.model, task.until, task.memory)
 
 
 def _unknown(algorithm: str, reason: str) -> Result:

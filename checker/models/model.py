@@ -29,14 +29,20 @@ class Kind(StrEnum):
     TRUTH = "true or false"
 
 
+ANY = (Kind.ANYTHING, Kind.ANYTHING)
+READ_LIST = (Kind.ANYTHING, Kind.LIST)
+"""Arguments and results, as in `functions`: anything at all, and a read of several values."""
+
+
 class Model(Protocol):
     """A sequential specification: what each operation may do to the state when done alone.
 
     Two optional attributes buy speed and change no verdict: `observers`, the functions that never
     change a state; and `part(operation)`, which names the part of the object that an operation
     touches, or None for all of it, where the parts are independent of one another. A third,
-    `functions`, says what `Kind` the argument and the result of each function must be; a history
-    that does not fit is refused.
+    `behaves_as`, says that the model is one of those objects that need no search
+    (`checker.models.known`). A fourth, `functions`, says what `Kind` the argument and the result of
+    each function must be; a history that does not fit is refused.
     """
 
     name: str

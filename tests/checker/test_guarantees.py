@@ -331,12 +331,12 @@ def test_causal_and_session_guarantees_against_their_definitions() -> None:
 
 def test_what_held_instead_comes_with_an_invalid_result() -> None:
     result = check(STALE_READ_BY_ANOTHER, MODELS["register"]())
-    assert result.instead is not None
-    assert result.instead().sentences() == [
+    assert result.weaker is not None
+    assert result.weaker().sentences() == [
         f"held all the same: {', '.join(NAMES)}",
         "stale reads: 1 of 1; typically 1 version and 1 ms behind, at worst 1 and 1 ms",
     ]
-    assert check(STALE_READ_BY_ANOTHER.operations[:2], MODELS["register"]()).instead is None
+    assert check(STALE_READ_BY_ANOTHER.operations[:2], MODELS["register"]()).weaker is None
     forked = check(
         [
             Operation(1, "cas", [1], [None, 1], None, Outcome.OK, 1, 2, 1, 2),
@@ -344,8 +344,8 @@ def test_what_held_instead_comes_with_an_invalid_result() -> None:
         ],
         MODELS["cas-register"](),
     )
-    assert forked.instead is not None
-    told = forked.instead().to_json()
+    assert forked.weaker is not None
+    told = forked.weaker().to_json()
     assert told["guarantees"]["sequential"]["verdict"] == "invalid"
     assert told["guarantees"]["causal"]["verdict"] == "unknown"
     assert told["sentences"][1].startswith("not decided: causal convergence, causal, ")
@@ -355,8 +355,8 @@ def test_of_a_long_history_only_the_violated_key_is_judged(monkeypatch: pytest.M
     monkeypatch.setattr(weaker, "WHOLE_UP_TO", 4)
     found = history(*[(9, "write", "y", n, 2 * n, 2 * n + 1) for n in range(10, 13)])
     result = check([*STALE_READ_BY_ANOTHER.operations, *found.operations], MODELS["register"]())
-    assert result.instead is not None
-    assert "(of key 'x' alone" in result.instead().sentences()[0]
+    assert result.weaker is not None
+    assert "(of key 'x' alone" in result.weaker().sentences()[0]
 
 
 def test_staleness() -> None:

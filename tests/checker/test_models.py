@@ -13,11 +13,12 @@ from checker.columns import Columns
 from checker.history import History
 from checker.linearizability.check import check
 from checker.linearizability.objects import codes, columnar, rules
-from checker.linearizability.objects.rules import RULES, Rule, rule_for
+from checker.linearizability.objects.rules import Rule, rule_for
 from checker.linearizability.registers.facts import Ambiguous
 from checker.linearizability.search.problem import of_operations
 from checker.linearizability.search.search import Search
 from checker.models.catalogue import MODELS
+from checker.models.known import known_object
 from checker.models.model import Model
 from checker.operation import Operation
 from checker.verdict import Verdict
@@ -31,6 +32,15 @@ WHOLE_EVERY = 20
 """One history in so many is judged with all that belongs to it, the others for their verdict."""
 
 Judged = tuple[list[Operation], bool]
+
+
+def has_rules(model: Model) -> bool:
+    """Whether the model describes an object that has rules of its own."""
+    thing = known_object(model)
+    return thing is not None and thing.kind in rules.RULES
+
+
+RULED = [name for name in OBJECTS if has_rules(MODELS[MODEL_OF.get(name, name)]())]
 
 
 def test_every_model_is_here() -> None:
@@ -54,11 +64,11 @@ def test_agrees_with_every_linearization(name: str) -> None:
         else:
             algorithm = judged_whole(operations, model, thing, truth)
         seen[algorithm] += 1
-        if model.name not in RULES:
+        if not has_rules(model):
             continue
         waiting.append((operations, truth))
         if len(waiting) == AT_ONCE:
-            rule = rule_for(model.name, {o.function for own, _ in waiting for o in own})
+            rule = rule_for(known_object(model), {o.function for own, _ in waiting for o in own})
             if rule is not None:
                 seen["on columns"] += judged_on_columns(rule, waiting)
             waiting.clear()
@@ -67,13 +77,13 @@ def test_agrees_with_every_linearization(name: str) -> None:
         assert seen["graph"] > 0.5 * 10_000 * DEEP / WHOLE_EVERY, seen
     if name == "counter":
         assert seen["bounds"] > 0.5 * seen["invalid"]
-    if model.name in RULES and name not in ("set", "counter"):
+    if has_rules(model) and name not in ("set", "counter"):
         assert min(seen["rules"], seen["on columns"]) > 0.6 * 10_000 * DEEP, seen
 
 
 def decide(operations: list[Operation], model: Model) -> tuple[str, bool | None]:
     """The bare verdict of whichever algorithm decides, and its name."""
-    rule = rule_for(model.name, {o.function for o in operations})
+    rule = rule_for(known_object(model), {o.function for o in operations})
     if rule is not None:
         with contextlib.suppress(Ambiguous):
             violation = rule.judge(operations)
@@ -119,7 +129,7 @@ def judged_on_columns(rule: Rule, judged: Sequence[Judged]) -> int:
     return known
 
 
-@pytest.mark.parametrize("name", [name for name in OBJECTS if MODEL_OF.get(name, name) in RULES])
+@pytest.mark.parametrize("name", RULED)
 def test_long_histories_of_many_keys(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "COLUMNS_FROM", 0)
     thing, model = OBJECTS[name], MODELS[MODEL_OF.get(name, name)]()

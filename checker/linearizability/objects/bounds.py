@@ -7,8 +7,8 @@ necessary and not sufficient, so they refute and never prove.
 from collections.abc import Callable, Iterator, Sequence
 
 from checker.columns import canonical
-from checker.linearizability.objects.ordered import Violation
 from checker.linearizability.registers.facts import began, ended
+from checker.linearizability.violation import Violation
 from checker.operation import Operation, Outcome
 
 SHOWN_UP_TO = 50
@@ -44,7 +44,7 @@ def refute_counter(operations: Sequence[Operation]) -> Violation | None:
         if not low <= (read.result or 0) <= high:
             counted = tuple(add for add in adds if began(add) <= ended(read))
             shown = (read, *counted) if len(counted) <= SHOWN_UP_TO else (read,)
-            reason = f"{{0}} read {read.result}, but the {len(counted)} additions begun by its end"
+            reason = f"{{0}} read {read.result}, but what was added by its end"
             return Violation(shown, f"{reason} can only have made it {low} to {high}")
     return None
 

@@ -18,8 +18,8 @@ Elements with more updates raise `Ambiguous`: they are left to the search, one b
 from collections.abc import Hashable, Sequence
 
 from checker.columns import NEVER, canonical
-from checker.linearizability.objects.ordered import Violation
 from checker.linearizability.registers.facts import Ambiguous, began, ended
+from checker.linearizability.violation import Violation
 from checker.operation import Operation, Outcome
 
 

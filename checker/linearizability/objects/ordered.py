@@ -10,24 +10,11 @@ Crashed updates that nobody saw are left out: nobody misses them.
 """
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 
 from checker.columns import canonical
 from checker.linearizability.registers.facts import Ambiguous, began, ended
+from checker.linearizability.violation import Violation
 from checker.operation import Operation, Outcome
-
-
-@dataclass(frozen=True)
-class Violation:
-    """Operations that contradict each other; `reason` calls them {0}, {1} and so on."""
-
-    operations: tuple[Operation, ...]
-    reason: str
-
-    @property
-    def told(self) -> str:
-        """The reason with the operations' numbers, from 1."""
-        return self.reason.format(*range(1, len(self.operations) + 1)) + ": a contradiction."
 
 
 def out_of_order(

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from checker.columns import NEVER, canonical
-from checker.linearizability.objects.ordered import Violation
 from checker.linearizability.registers.facts import Ambiguous, began, ended
+from checker.linearizability.violation import Violation
 from checker.operation import Operation, Outcome
 
 

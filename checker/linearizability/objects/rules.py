@@ -1,4 +1,4 @@
-"""Which models have rules of their own, and how a history is judged by them.
+"""Which objects have rules of their own, and how a history is judged by them.
 
 A rule is written twice: for the operations of one key, readably, to say what is wrong; and for the
 columns of a long history, to find which keys are. Where a rule cannot decide, the search does.
@@ -12,10 +12,13 @@ from checker.columns import Columns, Ints, canonical
 from checker.history import History
 from checker.linearizability.objects.bounds import check_unique_ids, refute_counter
 from checker.linearizability.objects.elements import check_elements
-from checker.linearizability.objects.ordered import Violation, check_grow_only_set, check_list
+from checker.linearizability.objects.ordered import check_grow_only_set, check_list
 from checker.linearizability.objects.queue import check_queue, check_unordered_queue
+from checker.linearizability.violation import Violation
+from checker.models.asking import part
+from checker.models.known import KnownObject, ObjectKind, known_object
 from checker.models.model import Model
-from checker.operation import Operation
+from checker.operation import Operation, Outcome
 
 COLUMNS_FROM = 3_000
 """Operations from which a history is judged on columns; a shorter one takes milliseconds anyway."""
@@ -29,7 +32,8 @@ class Rule:
     """It decides, or with `refutes_only` refutes, keys on which no other `functions` were called.
 
     `judge` raises `Ambiguous` where it cannot decide. `on_columns` names the function of
-    `checker.linearizability.objects.columnar` that finds the same.
+    `checker.linearizability.objects.columnar` that finds the same. Both know an object that is
+    empty at first: a beginning is added as operations before all others.
     """
 
     functions: frozenset[str]
@@ -39,26 +43,61 @@ class Rule:
     refutes_only: bool = False
 
 
-RULES: dict[str, tuple[Rule, ...]] = {
-    "queue": (Rule(frozenset({"enqueue", "dequeue"}), check_queue, "find_queue"),),
-    "unordered-queue": (
+RULES: dict[ObjectKind, tuple[Rule, ...]] = {
+    ObjectKind.QUEUE: (Rule(frozenset({"enqueue", "dequeue"}), check_queue, "find_queue"),),
+    ObjectKind.UNORDERED_QUEUE: (
         Rule(frozenset({"enqueue", "dequeue"}), check_unordered_queue, "find_unordered_queue"),
     ),
-    "list": (Rule(frozenset({"append", "read"}), check_list, "find_list"),),
-    "set": (
+    ObjectKind.LIST: (Rule(frozenset({"append", "read"}), check_list, "find_list"),),
+    ObjectKind.SET: (
         Rule(frozenset({"add", "read"}), check_grow_only_set, "find_grow_only_set"),
         Rule(frozenset({"add", "remove", "contains"}), check_elements, "find_elements"),
     ),
-    "unique-ids": (Rule(frozenset({"generate"}), check_unique_ids, "find_unique_ids"),),
-    "counter": (Rule(frozenset({"add", "read"}), refute_counter, "find_counter", "bounds", True),),
+    ObjectKind.UNIQUE_IDS: (Rule(frozenset({"generate"}), check_unique_ids, "find_unique_ids"),),
+    ObjectKind.COUNTER: (
+        Rule(frozenset({"add", "read"}), refute_counter, "find_counter", "bounds", True),
+    ),
 }
-"""The rules of each model, by its name; the first that knows all the functions is taken."""
+"""The rules of each kind of object; the first that knows all the functions is taken."""
+
+_BUILT_BY = {
+    ObjectKind.QUEUE: "enqueue",
+    ObjectKind.UNORDERED_QUEUE: "enqueue",
+    ObjectKind.LIST: "append",
+    ObjectKind.SET: "add",
+    ObjectKind.COUNTER: "add",
+}
+"""The function that brings an object to its beginning, one value after the other."""
 
 
-def rule_for(model: str, functions: Iterable[str]) -> Rule | None:
+def rule_for(thing: KnownObject | None, functions: Iterable[str]) -> Rule | None:
     """The rule for operations of these functions, if there is one."""
     called = frozenset(functions)
-    return next((rule for rule in RULES.get(model, ()) if called <= rule.functions), None)
+    rules = () if thing is None else RULES.get(thing.kind, ())
+    return next((rule for rule in rules if called <= rule.functions), None)
+
+
+def judge_by(rule: Rule, thing: KnownObject, operations: Sequence[Operation]) -> Violation | None:
+    """What the rule finds wrong with one key of the object; raises `Ambiguous` as it does."""
+    before = _beginning(thing, operations)
+    violation = rule.judge((*before, *operations))
+    return violation.without(before) if violation and before else violation
+
+
+def _beginning(thing: KnownObject, operations: Sequence[Operation]) -> tuple[Operation, ...]:
+    """Operations that bring an empty object to its beginning, done before all others began."""
+    values = [thing.initial] if thing.kind is ObjectKind.COUNTER else thing.initial
+    if not thing.initial or not operations:
+        return ()
+    first = min(o.invoked for o in operations) - 2 * len(values)
+    function, given = _BUILT_BY.get(thing.kind, "generate"), thing.kind is ObjectKind.UNIQUE_IDS
+    return tuple(
+        Operation(
+            -1, function, operations[0].key, None if given else value, value if given else None,
+            Outcome.OK, first + 2 * place, first + 2 * place + 1, 0, 0,
+        )
+        for place, value in enumerate(values)
+    )  # fmt: skip
 
 
 def split(history: History, model: Model, by_rules: bool) -> tuple[Iterable[Group], str]:
@@ -67,24 +106,24 @@ def split(history: History, model: Model, by_rules: bool) -> tuple[Iterable[Grou
     A history is taken apart by key, and further where the model tells the `part` of an operation.
     Of a long one only those groups are left that a rule found wrong or could not decide.
     """
-    if by_rules and len(history) >= COLUMNS_FROM:
-        rule = rule_for(model.name, history.columns.functions)
+    thing = known_object(model)
+    if by_rules and thing and not thing.initial and len(history) >= COLUMNS_FROM:
+        rule = rule_for(thing, history.columns.functions)
         if rule is not None:
             return _left_by(rule, history.columns), rule.algorithm
     groups = history.by_key() if len(history) else {}
-    part = getattr(model, "part", None)
-    if part is None:
+    if getattr(model, "part", None) is None:
         return groups.items(), "trivial"
-    return [one for key, several in groups.items() for one in _parts(key, several, part)], "trivial"
+    return [
+        one for key, several in groups.items() for one in _parts(key, several, model)
+    ], "trivial"
 
 
-def _parts(
-    key: Any, operations: tuple[Operation, ...], part: Callable[[Operation], Hashable | None]
-) -> list[Group]:
+def _parts(key: Any, operations: tuple[Operation, ...], model: Model) -> list[Group]:
     """The operations of a key by the part that they touch, if each touches but one."""
     parts: dict[Hashable, list[Operation]] = {}
     for operation in operations:
-        parts.setdefault(part(operation), []).append(operation)
+        parts.setdefault(part(model, operation), []).append(operation)
     if None in parts:
         return [(key, operations)]
     return [(key, tuple(several)) for several in parts.values()]

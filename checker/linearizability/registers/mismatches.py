@@ -28,13 +28,12 @@ import numpy as np
 
 from checker.columns import NEVER, OK, canonical
 from checker.history import History
-from checker.linearizability.objects.ordered import Violation
 from checker.linearizability.registers import judge as registers
 from checker.linearizability.registers.facts import began, ended
 from checker.linearizability.registers.graph import Chain, chains_of, first_end, last_begin
 from checker.linearizability.registers.judge import Judged
+from checker.linearizability.violation import Violation
 from checker.operation import Operation, Outcome
-from checker.verdict import Result, Verdict
 
 MISMATCH = "cas-mismatch"
 
@@ -61,7 +60,7 @@ def judge(history: History, initial: Any, engine: str) -> Judged:
         operations = list(columns.operations(mine))
         violation = next(filter(None, map(around.violation, operations)), None)
         if violation is not None:
-            results[key] = _told(columns.keys[key], violation, rest.algorithm)
+            results[key] = violation.result(columns.keys[key], rest.algorithm)
             continue
         harmful = np.array([not around.harmless(operation) for operation in operations])
         if harmful.any():
@@ -173,14 +172,3 @@ def _earliest_ends(chain: Chain) -> list[int]:
     for cluster in reversed(chain):
         done.append(min((done[-1], ended(cluster.writer), *map(ended, cluster.reads))))
     return done[::-1]
-
-
-def _told(key: Any, violation: Violation, algorithm: str) -> Result:
-    return Result(
-        verdict=Verdict.INVALID,
-        algorithm=algorithm,
-        key=key,
-        reason=f"key {key!r}: no order explains these {len(violation.operations)} operations",
-        counterexample=violation.operations,
-        explanation=(violation.told,),
-    )

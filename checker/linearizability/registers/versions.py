@@ -18,8 +18,9 @@ from typing import Any
 
 from checker.columns import NEVER, canonical
 from checker.history import History
-from checker.linearizability.objects.ordered import Violation, out_of_order
+from checker.linearizability.objects.ordered import out_of_order
 from checker.linearizability.registers.facts import NOT, began, ended, saw_and_wrote
+from checker.linearizability.violation import Violation
 from checker.operation import Operation, Outcome
 
 MISMATCH = "cas-mismatch"

@@ -8,6 +8,7 @@ only counterexamples, and gives up on those that are still too large.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from checker.models.asking import initial_state, step
 from checker.models.model import Inconsistent, Model, State
 from checker.operation import Operation, Outcome
 
@@ -45,7 +46,7 @@ def dead_ends(
     farthest: tuple[float, int] = (-1, -1)
     steps = 0
     start = frozenset(place for place, o in enumerate(operations) if o.outcome is not Outcome.FAIL)
-    todo: list[tuple[frozenset[int], State, tuple[int, ...]]] = [(start, model.initial(), ())]
+    todo: list[tuple[frozenset[int], State, tuple[int, ...]]] = [(start, initial_state(model), ())]
     while todo:
         left, state, order = todo.pop()
         if (left, state) in seen:
@@ -61,7 +62,7 @@ def dead_ends(
             if operation.invoked > horizon:
                 continue
             steps += 1
-            after = model.step(state, operation)
+            after = step(model, state, operation)
             if not isinstance(after, Inconsistent):
                 # What need not happen cannot come any more once a later operation did.
                 late = {i for i in left & supposed if _end(operations[i]) < operation.invoked}

@@ -15,6 +15,7 @@ from checker.columns import FAIL, NEVER, NOTHING, OK, Columns, canonical
 from checker.linearizability.search import window
 from checker.linearizability.search.implied import implied
 from checker.linearizability.search.window import LATE, NO_STEP
+from checker.models.asking import failed_at, initial_state
 from checker.models.model import Inconsistent, Model, State
 from checker.operation import Operation, Outcome
 
@@ -110,8 +111,13 @@ class Steps:
 
     def step(self, state: int, label: int) -> int:
         """The number of the state that follows, or `NO_STEP`."""
-        after = self.model.step(self.states[state], self.labels[label])
-        return NO_STEP if isinstance(after, Inconsistent) else self.number(after)
+        try:
+            after = self.model.step(self.states[state], self.labels[label])
+            return NO_STEP if isinstance(after, Inconsistent) else self.number(after)
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise failed_at(self.model, self.labels[label], error) from error
 
     def explore(self, most: int) -> "list[int] | None":
         """Every step from every state that can be reached, or None where these are too many."""
@@ -283,7 +289,7 @@ def of_operations(
             labels.append(o)
         label.append(numbers[name])
     steps = Steps(model, labels)
-    initial = steps.number(model.initial())
+    initial = steps.number(initial_state(model))
     resets, totals = _properties(steps, min(MOST_STEPS, STEPS_EACH * len(todo)))
     crashed = [o.outcome is not Outcome.OK or o.completed is None for o in todo]
     ends = [LATE if gone else o.completed for o, gone in zip(todo, crashed, strict=True)]

@@ -1,0 +1,12 @@
+"""What may go wrong in judging that is neither a verdict nor a mistake in the history."""
+
+
+class ModelError(Exception):
+    """A model failed: it raised, or what it answered is no state. The message names the operation.
+
+    Whoever wrote the model is to mend it; of the history nothing is known.
+    """
+
+
+class InternalError(Exception):
+    """Two parts of the checker contradict each other: a mistake of its own, never a verdict."""

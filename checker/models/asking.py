@@ -1,0 +1,59 @@
+"""Asks a model, and says which model failed at which operation where it answers with no state."""
+
+from collections.abc import Hashable
+
+from checker.errors import ModelError
+from checker.models.model import Inconsistent, Model, State
+from checker.operation import Operation
+
+
+def initial_state(model: Model) -> State:
+    """The state before the first operation; raises `ModelError` where the model has none."""
+    try:
+        state = model.initial()
+        hash(state)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise _failed(model, "has no initial state", error) from error
+    return state
+
+
+def step(model: Model, state: State, operation: Operation) -> State | Inconsistent:
+    """What the model answers; raises `ModelError` where that is no state."""
+    try:
+        after = model.step(state, operation)
+        hash(after)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise failed_at(model, operation, error) from error
+    return after
+
+
+def part(model: Model, operation: Operation) -> Hashable | None:
+    """The part of the object that the operation touches; None for all, or where no model says."""
+    ask = getattr(model, "part", None)
+    if ask is None:
+        return None
+    try:
+        touched: Hashable | None = ask(operation)
+        hash(touched)
+    except Exception as error:
+        raise failed_at(model, operation, error) from error
+    return touched
+
+
+def failed_at(model: Model, operation: Operation, error: Exception) -> ModelError:
+    """What to raise where a model failed at an operation."""
+    given = "" if operation.argument is None else f" of {operation.argument!r:.60}"
+    called = f"{operation.function}{given} by process {operation.process} on key {operation.key!r}"
+    return _failed(model, f"failed at {called:.200}", error)
+
+
+def _failed(model: Model, how: str, error: Exception) -> ModelError:
+    name = getattr(model, "name", type(model).__name__)
+    return ModelError(
+        f"the model {name} {how}: {type(error).__name__}: {error!s:.200}; "
+        "its step must answer every operation with a hashable state or an Inconsistent"
+    )

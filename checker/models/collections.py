@@ -1,0 +1,84 @@
+"""Collections that can be read as a whole: sets and lists."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from checker.columns import canonical
+from checker.models.known import KnownObject, ObjectKind
+from checker.models.model import ANY, READ_LIST, Inconsistent, Kind, State
+from checker.models.wording import unknown
+from checker.operation import Operation, Outcome
+
+
+@dataclass
+class Set:
+    """`add`, `remove` and `contains` of an element; `read` returns all elements in any order."""
+
+    name: str = "set"
+    start: Sequence[Any] = ()
+    functions: ClassVar = {
+        "add": ANY, "remove": ANY, "contains": (Kind.ANYTHING, Kind.TRUTH), "read": READ_LIST,
+    }  # fmt: skip
+    observers: ClassVar = frozenset({"read", "contains"})
+
+    @property
+    def behaves_as(self) -> KnownObject:
+        return KnownObject(ObjectKind.SET, self.start)
+
+    def initial(self) -> State:
+        return frozenset(map(canonical, self.start))
+
+    def part(self, operation: Operation) -> State:
+        """The element that is touched, by its canonical form; None for all of them."""
+        return None if operation.function == "read" else ("element", canonical(operation.argument))
+
+    def step(self, state: State, operation: Operation) -> State | Inconsistent:
+        assert isinstance(state, frozenset)
+        crashed = operation.outcome is Outcome.INFO
+        item = canonical(operation.argument)
+        match operation.function:
+            case "add":
+                return state | {item}
+            case "remove":
+                return state - {item}
+            case "contains":
+                if crashed or operation.result == (item in state):
+                    return state
+                return Inconsistent(
+                    f"{operation.argument!r} is{' not' * (item not in state)} in it"
+                )
+            case "read":
+                if crashed or frozenset(map(canonical, operation.result or [])) == state:
+                    return state
+                return Inconsistent(f"it holds {len(state)} elements, and others than were read")
+        return unknown(operation)
+
+
+@dataclass
+class AppendList:
+    """`append` of an element; `read` returns all of them, oldest first."""
+
+    name: str = "list"
+    start: Sequence[Any] = ()
+    functions: ClassVar = {"append": ANY, "read": READ_LIST}
+    observers: ClassVar = frozenset({"read"})
+
+    @property
+    def behaves_as(self) -> KnownObject:
+        return KnownObject(ObjectKind.LIST, self.start)
+
+    def initial(self) -> State:
+        return tuple(map(canonical, self.start))
+
+    def step(self, state: State, operation: Operation) -> State | Inconsistent:
+        assert isinstance(state, tuple)
+        match operation.function:
+            case "append":
+                return (*state, canonical(operation.argument))
+            case "read":
+                read = tuple(map(canonical, operation.result or []))
+                if operation.outcome is Outcome.INFO or read == state:
+                    return state
+                return Inconsistent(f"it holds {len(state)} elements, not those that were read")
+        return unknown(operation)

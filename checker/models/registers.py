@@ -1,0 +1,91 @@
+"""Registers, alone or several of them together."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from checker.columns import canonical
+from checker.models.known import KnownObject, ObjectKind
+from checker.models.model import ANY, Inconsistent, Kind, State
+from checker.models.wording import shown, unknown
+from checker.operation import Operation, Outcome
+
+
+@dataclass
+class Register:
+    """One value for each key: `read`, `write`, `cas`, `cas-mismatch`, and `append` for strings.
+
+    A `cas` returns the value found; it took effect if that is the value expected. `cas-mismatch`
+    observed only that the value was not its argument. A state is the value's canonical form.
+    """
+
+    name: str
+    start: Any = None
+    observers: ClassVar = frozenset({"read", "cas-mismatch"})
+    functions: ClassVar = {
+        **dict.fromkeys(("read", "write", "cas-mismatch", "append"), ANY),
+        "cas": (Kind.PAIR, Kind.ANYTHING),
+    }
+
+    @property
+    def behaves_as(self) -> KnownObject:
+        return KnownObject(ObjectKind.REGISTER, self.start)
+
+    def initial(self) -> State:
+        return canonical(self.start)
+
+    def step(self, state: State, operation: Operation) -> State | Inconsistent:
+        crashed = operation.outcome is Outcome.INFO
+        match operation.function:
+            case "write":
+                return canonical(operation.argument)
+            case "append":
+                if not isinstance(state, str):
+                    return Inconsistent(f"{shown(state)} cannot be appended to")
+                return state + str(operation.argument)
+            case "read":
+                if crashed or canonical(operation.result) == state:
+                    return state
+                return Inconsistent(f"the value is {shown(state)}, not {operation.result!r}")
+            case "cas":
+                expected, new = map(canonical, operation.argument)
+                if crashed or canonical(operation.result) == state:
+                    return new if state == expected else state
+                return Inconsistent(f"the value is {shown(state)}, not {operation.result!r}")
+            case "cas-mismatch":
+                if crashed or canonical(operation.argument) != state:
+                    return state
+                return Inconsistent(f"the value is {shown(state)}, which was expected")
+        return unknown(operation)
+
+
+@dataclass
+class MultiRegister:
+    """Several registers that are read and written together: `txn`, a list of steps.
+
+    A step is `["r", register, value]` or `["w", register, value]` ("read" and "write" do as well);
+    the result is the same list with the values that were read, which are null in the argument. A
+    transaction sees its own writes. A state is the set of all registers that are not null.
+    """
+
+    name: str = "multi-register"
+    functions: ClassVar = {"txn": (Kind.STEPS, Kind.STEPS)}
+
+    def initial(self) -> State:
+        return frozenset()
+
+    def step(self, state: State, operation: Operation) -> State | Inconsistent:
+        assert isinstance(state, frozenset)
+        if operation.function != "txn":
+            return unknown(operation)
+        registers = dict(state)
+        known = operation.outcome is not Outcome.INFO
+        for kind, name, value in (operation.result if known else operation.argument) or []:
+            register, seen = canonical(name), canonical(value)
+            if kind in ("w", "write"):
+                registers[register] = seen
+            elif kind not in ("r", "read"):
+                return Inconsistent(f"{kind!r} is no step of a transaction")
+            elif known and registers.get(register) != seen:
+                found = shown(registers.get(register))
+                return Inconsistent(f"{name!r} is {found}, not {value!r}")
+        return frozenset(item for item in registers.items() if item[1] is not None)
