@@ -7,11 +7,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from checker.errors import InternalError, ModelError
     from checker.formats import read
     from checker.formats.writing import write
     from checker.history import History, MalformedHistory
     from checker.linearizability.check import check
     from checker.models.catalogue import MODELS
+    from checker.models.known import KnownObject
     from checker.models.model import Inconsistent
     from checker.operation import Operation, Outcome
     from checker.verdict import Result, Verdict
@@ -20,7 +22,10 @@ __all__ = [
     "MODELS",
     "History",
     "Inconsistent",
+    "InternalError",
+    "KnownObject",
     "MalformedHistory",
+    "ModelError",
     "Operation",
     "Outcome",
     "Result",
@@ -34,7 +39,10 @@ _HOMES = {
     "MODELS": "checker.models.catalogue",
     "History": "checker.history",
     "Inconsistent": "checker.models.model",
+    "InternalError": "checker.errors",
+    "KnownObject": "checker.models.known",
     "MalformedHistory": "checker.history",
+    "ModelError": "checker.errors",
     "Operation": "checker.operation",
     "Outcome": "checker.operation",
     "Result": "checker.verdict",
