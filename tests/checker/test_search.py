@@ -16,6 +16,7 @@ from checker.columns import Columns
 from checker.history import History
 from checker.linearizability.check import check
 from checker.linearizability.search import machine
+from checker.linearizability.search import problem as problem_module
 from checker.linearizability.search import search as search_module
 from checker.linearizability.search.exhaust import dead_ends
 from checker.linearizability.search.problem import Problem, of_operations, of_registers
@@ -104,6 +105,51 @@ def test_registers_on_columns_agree_with_every_linearization(
             assert answer is truth, own
         valid = sum(truth for _, truth in parts)
         assert 150 < valid < 850
+
+
+def crowded_keys(random: Random) -> list[Operation]:
+    """Short histories of several keys with few values, and with much that is never answered."""
+    return registers.draw(
+        random,
+        random.randint(4, 14),
+        clients=random.randint(1, 4),
+        keys=random.randint(2, 4),
+        repeat=1,
+        crash=random.choice([0.1, 0.3, 0.6]),
+        lie=random.choice([0.05, 0.2, 0.5]),
+        tie=random.choice([0, 0.3]),
+    )
+
+
+def test_a_key_among_others_is_what_it_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(problem_module, "CROWDED", 1_000)
+    random = Random("keys")
+    for _ in range(1_500 * DEEP):
+        operations = crowded_keys(random)
+        columns = Columns.of(operations)
+        columns = columns.rows(columns.key != random.choice([0, len(columns.keys) - 1, -1]))
+        whole = of_registers(columns, range(len(columns.keys)), None)
+        for part in range(len(columns.keys)):
+            alone = of_registers(columns.rows(columns.key == part), [part], None)
+            assert whole.widths[part] == alone.widths[0], operations
+            assert whole.bounds[part + 1] - whole.bounds[part] == alone.bounds[1], operations
+
+
+@pytest.mark.parametrize("engine", ["auto", "search"])
+def test_nothing_that_happened_to_one_key_explains_another(engine: str) -> None:
+    random = Random(f"several keys {engine}")
+    seen: Counter[bool] = Counter()
+    model = MODELS["cas-register"]()
+    for _ in range(2_500 * DEEP):
+        operations = crowded_keys(random)
+        truth = all(registers.linearizable(registers.of_key(operations, k)) for k in range(4))
+        result = check(operations, model, engine=engine)
+        assert (result.verdict is Verdict.VALID) == truth, operations
+        if not truth:
+            assert not registers.linearizable(result.counterexample), operations
+            assert len({o.key for o in result.counterexample}) == 1
+        seen[truth] += 1
+    assert min(seen.values()) > 0.12 * seen.total(), seen
 
 
 @pytest.mark.slow

@@ -177,9 +177,15 @@ class Machine:
 
     def _held(self) -> list[tuple[int, int]]:
         """The slots that are taken, each with its operation."""
-        size = 2 + int(self.reg[window.WORDS])
-        taken = self._slots[: self._width * size : size]
-        return [(slot, int(op)) for slot, op in enumerate(taken) if op >= 0]
+        words = int(self.reg[window.WORDS])
+        held = []
+        for word in range(words):
+            rest = int(self._sets[window.PENDING * words + word])
+            while rest:
+                slot = word * BITS + (rest & -rest).bit_length() - 1
+                rest &= rest - 1
+                held.append((slot, int(self._slots[slot * (2 + words)])))
+        return held
 
     def _put(self, op: int, slot: int) -> None:
         self._functions["place"](

@@ -241,8 +241,12 @@ def _events(chosen: _Chosen, parts: int) -> tuple[Any, list[int], list[int]]:
         bounds = np.array([0, len(event)])
     open_ = np.zeros(len(event) + 1, np.int32)
     np.cumsum(1 - 2 * (event & 1), out=open_[1:])
-    most = np.maximum.reduceat(open_, np.minimum(bounds[:-1], len(event))) if parts else open_
-    widths = np.maximum(most - open_[bounds[:-1]], 0)
+    widths = np.zeros(parts, np.int64)
+    some = np.flatnonzero(bounds[1:] > bounds[:-1])
+    if len(some):
+        # What is open after each event: the last one of a part may be what makes it the most.
+        most = np.maximum.reduceat(open_[1:], bounds[some])
+        widths[some] = most - open_[bounds[some]]
     return event, bounds.tolist(), widths.tolist()
 
 
