@@ -16,8 +16,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.tables import put, table
+from harness.catalogue import SYSTEMS
 from harness.config import RunConfig
-from harness.registry import SYSTEMS
 from harness.simulation.scenario import swarm
 from harness.simulation.shrink import shrink, told
 from harness.simulation.simulate import Simulated, simulate

@@ -18,10 +18,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from harness import names
 from harness.clock import SECOND_NS, RealClock
 from harness.cluster import NoAnswer, Unreachable
 from harness.environments.local import LocalCluster
-from harness.registry import system
 from systems_under_test.requests import Reply, Request
 from systems_under_test.wire import Codec
 
@@ -126,26 +126,30 @@ async def holds(cluster: LocalCluster, node: str, others: Sequence[str]) -> bool
 
 
 async def measure(name: str, writes: int, missed: int, nodes: int) -> dict[str, object]:
-    names = [f"n{number}" for number in range(1, nodes + 1)]
+    members = [f"n{number}" for number in range(1, nodes + 1)]
     with tempfile.TemporaryDirectory(prefix="labrys-recovery-") as folder:
         cluster = LocalCluster(
-            system=system(name).path, nodes=names, seed=1, folder=Path(folder), clock=RealClock()
+            system=names.system(name).path,
+            nodes=members,
+            seed=1,
+            folder=Path(folder),
+            clock=RealClock(),
         )
         async with cluster:
             await first_answer(cluster)
             load = Load(cluster)
             rate = await load.write(writes)
             journals = [file.stat().st_size for file in Path(folder, "journals").iterdir()]
-            await cluster.kill(names)
+            await cluster.kill(members)
             began = time.monotonic()
-            await cluster.start(names)
+            await cluster.start(members)
             await first_answer(cluster)
             restarted_s = time.monotonic() - began
             leader = await cluster.leader()
-            late = next(node for node in reversed(names) if node != leader)
+            late = next(node for node in reversed(members) if node != leader)
             await cluster.kill([late])
             await load.write(missed)
-            others = [node for node in names if node != late]
+            others = [node for node in members if node != late]
             began = time.monotonic()
             await cluster.start([late])
             while not await holds(cluster, late, others):

@@ -18,7 +18,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from harness.clock import SECOND_NS
 from harness.config import RunConfig
-from harness.nemesis.schedule import FAULTS, Planned
+from harness.nemesis.catalogue import FAULTS
+from harness.nemesis.schedule import Planned
 from harness.simulation.clock import VirtualClock
 from harness.simulation.scenario import Scenario
 from harness.simulation.simulate import simulate

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from harness.catalogue import SYSTEMS
 from harness.config import RunConfig
-from harness.errors import HarnessError, UsageError
+from harness.errors import HarnessError, OptionError, UsageError
 from harness.judge import judge, read_json
-from harness.registry import SYSTEMS
 from harness.store import RunDirectory
 
 MOST_REPEATS = 1_000
@@ -45,7 +45,7 @@ def planned(systems: Sequence[str], base: dict[str, Any], repeats: int) -> list[
     `base` are the options of all runs but the system, with the first repeat's seed.
     """
     if not 1 <= repeats <= MOST_REPEATS:
-        raise UsageError(f"--repeat cannot be {repeats}; give a number from 1 to {MOST_REPEATS}")
+        raise OptionError("repeat", f"cannot be {repeats}; give a number from 1 to {MOST_REPEATS}")
     for system in systems:
         if systems.count(system) > 1:
             raise UsageError(f"the system {system!r} is named twice; name each once")

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from harness import names
 from harness.clock import RealClock
 from harness.cluster import Cluster
 from harness.config import RunConfig
@@ -17,7 +18,6 @@ from harness.environments.docker import DockerCluster, engine_answers
 from harness.environments.local import LocalCluster
 from harness.errors import HarnessError
 from harness.recorder import Recorder
-from harness.registry import system, workload
 from harness.run import Plan, Run, plan
 from harness.simulation.scenario import scenario_of
 from harness.simulation.simulate import cluster_of, plan_of
@@ -54,7 +54,7 @@ def conduct(config: RunConfig, store: Path, watch: Watch) -> RunDirectory:
         directory.write_json("scenario.json", scenario.to_json())
     else:
         cluster = _cluster(config, directory)
-        planned = plan(config, workload(config.workload), cluster)
+        planned = plan(config, cluster)
     directory.write("config.toml", config.to_toml())
     description = described(planned, cluster.clock.now_ns())
     directory.write_json("run.json", description)
@@ -76,7 +76,7 @@ def conduct(config: RunConfig, store: Path, watch: Watch) -> RunDirectory:
 def _cluster(config: RunConfig, directory: RunDirectory) -> Cluster:
     kind = {"docker": DockerCluster, "local": LocalCluster}[config.environment]
     return kind(
-        system=system(config.system).path,
+        system=names.system(config.system).path,
         nodes=config.node_names,
         members=config.member_names,
         seed=config.seed,

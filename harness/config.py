@@ -9,11 +9,14 @@ from typing import Any
 
 import tomli_w
 
+from harness import names
+from harness.catalogue import ENVIRONMENTS
 from harness.clock import SECOND_NS
-from harness.errors import UsageError
-from harness.nemesis.schedule import FAMILIES, FAULTS, choose_faults
-from harness.registry import ENVIRONMENTS, known, system, workload
-from workloads.workload import Shape
+from harness.errors import OptionError, UsageError
+from harness.nemesis.fault import Fault
+from harness.nemesis.schedule import choose_faults
+from systems_under_test.node import Node
+from workloads.workload import Shape, Workload
 
 MOST_NODES = 25
 MOST_CLIENTS = 1_000
@@ -57,32 +60,43 @@ class RunConfig:
     check_online: bool = False
 
     def __post_init__(self) -> None:
-        node_class = system(self.system).node_class()
-        workload(self.workload)
-        known("environment", self.environment, ENVIRONMENTS)
-        for name in self.faults:
-            known("fault", name, (*FAMILIES, *FAULTS))
-        _within("--nodes", self.nodes, 1, MOST_NODES)
-        _within("--spares", self.spares, 0, MOST_NODES - self.nodes)
-        _within("--clients", self.clients, 1, MOST_CLIENTS)
-        _within("--time-limit", self.time_limit, 0.1, LONGEST_S)
-        _within("--fault-interval", self.fault_interval, 0.1, LONGEST_S)
-        _within("--rate", self.rate, 0, 1_000_000)
-        _within("--seed", self.seed, 0, 2**63 - 1)
-        _within("--keys", self.keys, 1, 10_000)
-        _within("--operations-per-key", self.operations_per_key, 1, 100_000_000)
-        _within("--reads", self.reads, 0, 100)
-        _within("--operation-timeout", self.operation_timeout, 0.01, 3600)
-        _within("--recovery-limit", self.recovery_limit, 0.1, 3600)
-        _within("--check-time-limit", self.check_time_limit, 0.1, LONGEST_S)
-        _within("--check-memory-limit", self.check_memory_limit, 64, 1 << 20)
+        names.known("environment", self.environment, ENVIRONMENTS)
+        _within("nodes", self.nodes, 1, MOST_NODES)
+        _within("spares", self.spares, 0, MOST_NODES - self.nodes)
+        _within("clients", self.clients, 1, MOST_CLIENTS)
+        _within("time_limit", self.time_limit, 0.1, LONGEST_S)
+        _within("fault_interval", self.fault_interval, 0.1, LONGEST_S)
+        _within("rate", self.rate, 0, 1_000_000)
+        _within("seed", self.seed, 0, 2**63 - 1)
+        _within("keys", self.keys, 1, 10_000)
+        _within("operations_per_key", self.operations_per_key, 1, 100_000_000)
+        _within("reads", self.reads, 0, 100)
+        _within("operation_timeout", self.operation_timeout, 0.01, 3600)
+        _within("recovery_limit", self.recovery_limit, 0.1, 3600)
+        _within("check_time_limit", self.check_time_limit, 0.1, LONGEST_S)
+        _within("check_memory_limit", self.check_memory_limit, 64, 1 << 20)
         _check_values(self.values)
-        families = choose_faults(self.faults, self.nodes)
+        node_class, families, _ = self.node_class, self.families, self.named_workload
         if (self.spares or "membership" in families) and not node_class.changes_members:
             raise UsageError(
                 f"the members of the system {self.system!r} never change; "
-                "leave --spares and the fault membership out"
+                "leave spares and the fault membership out"
             )
+
+    @property
+    def node_class(self) -> type[Node]:
+        """What the name of the system leads to."""
+        return names.node_class(self.system)
+
+    @property
+    def named_workload(self) -> Workload:
+        """What the name of the workload leads to."""
+        return names.workload(self.workload)
+
+    @property
+    def families(self) -> dict[str, tuple[Fault, ...]]:
+        """What the names of the faults lead to: the faults to draw from, by family."""
+        return choose_faults(self.faults, self.nodes)
 
     @property
     def shape(self) -> Shape:
@@ -141,7 +155,7 @@ class RunConfig:
         types = {option.name: option.type for option in fields(cls)}
         plain: dict[str, Any] = {}
         for name, value in values.items():
-            known("option", name, types)
+            names.known("option", name, types)
             plain[name] = _converted(name, types[name], value)
         if "system" not in plain:
             raise UsageError("the option 'system' is missing; name the system under test")
@@ -156,13 +170,14 @@ def _converted(name: str, kind: Any, value: Any) -> Any:
             return tuple(value)
     elif type(value) is kind:
         return value
-    raise UsageError(f"the option {name!r} cannot be {value!r}; see `labrys run --help`")
+    wanted = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+    raise OptionError(name, f"cannot be {value!r}; give {wanted.get(kind, 'a list of names')}")
 
 
 def _within(option: str, value: float, least: float, most: float) -> None:
-    """A `UsageError` unless the value is in the range, which also keeps infinity and NaN out."""
+    """An `OptionError` unless the value is in the range, which also keeps infinity and NaN out."""
     if not least <= value <= most:
-        raise UsageError(f"{option} cannot be {value:g}; give a number from {least:g} to {most:g}")
+        raise OptionError(option, f"cannot be {value:g}; give a number from {least:g} to {most:g}")
 
 
 def _check_values(values: str) -> None:
@@ -171,6 +186,6 @@ def _check_values(values: str) -> None:
         return
     if kind == "repeated" and count.isascii() and count.isdigit() and 2 <= int(count) <= 1_000_000:
         return
-    raise UsageError(
-        f"--values cannot be {values!r}; give counters, documents, or repeated:N with N from 2"
+    raise OptionError(
+        "values", f"cannot be {values!r}; give counters, documents, or repeated:N with N from 2"
     )

@@ -5,6 +5,7 @@ Every message is one sentence or two, and ends with what to do.
 HarnessError            the harness or its environment failed: exit status 255
   EnvironmentFailed     nodes could not be started, reached or controlled
 UsageError              wrong arguments, files or names: exit status 254
+  OptionError           an option of a run has a value that it cannot have
 """
 
 STATUS = {"valid": 0, "invalid": 1, "unknown": 2}
@@ -23,3 +24,16 @@ class EnvironmentFailed(HarnessError):
 
 class UsageError(Exception):
     """What the user asked for makes no sense or does not exist."""
+
+
+class OptionError(UsageError):
+    """An option of a run has a value that it cannot have.
+
+    `problem` follows upon the option's name: options come from the command line, from TOML and from
+    tests, and each calls them its own way.
+    """
+
+    def __init__(self, option: str, problem: str) -> None:
+        super().__init__(f"{option} {problem}")
+        self.option = option
+        self.problem = problem

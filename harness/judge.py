@@ -14,10 +14,9 @@ from checker.history import History
 from checker.statistics import summarize
 from checker.strength import Gate, gates
 from checker.verdict import Result, Verdict
+from harness import names
 from harness.config import RunConfig
 from harness.errors import UsageError
-from harness.nemesis.schedule import FAMILIES
-from harness.registry import workload
 from harness.store import FORMAT_VERSION, RunDirectory
 
 MIB = 1 << 20
@@ -46,14 +45,15 @@ def judge(directory: RunDirectory) -> dict[str, Any]:
     observed = _observations(directory)
     history = _history(directory.history)
     began = time.monotonic()
-    work = workload(run["workload"])
+    work = names.workload(run["workload"])
     limits = {**_LIMITS, **run["config"]}
     linearizability = work.check(
         history, limits["check_time_limit"], limits["check_memory_limit"] * MIB
     )
     check_s = time.monotonic() - began
     instead = linearizability.weaker() if linearizability.weaker else None
-    opened = gates_of(history, (fault["family"] for fault in run["schedule"]), work.kinds)
+    planned = ((fault["family"], fault["name"]) for fault in run["schedule"])
+    opened = gates_of(history, planned, work.kinds)
     verdict, reason = _verdict(linearizability, opened, observed)
     result = {
         "labrys": "result",
@@ -113,7 +113,8 @@ def _described(directory: RunDirectory) -> dict[str, Any]:
         if not isinstance(run.get(name), kind):
             raise _damaged(path, name)
     for fault in run["schedule"]:
-        if not isinstance(fault, dict) or fault.get("family") not in list(FAMILIES):
+        named = (fault.get("family"), fault.get("name")) if isinstance(fault, dict) else ()
+        if not (named and all(isinstance(name, str) for name in named)):
             raise _damaged(path, "schedule")
     for name in _LIMITS:
         limit = run["config"].get(name, 1)
@@ -142,10 +143,15 @@ def _damaged(path: Path, name: str) -> UsageError:
     )
 
 
-def gates_of(history: History, planned: Iterable[str], kinds: tuple[str, ...]) -> list[Gate]:
-    """The strength gates of a history under a schedule with faults of the `planned` families."""
-    families = dict.fromkeys(planned)
-    return gates(history, kinds, {name: [f.name for f in FAMILIES[name]] for name in families})
+def gates_of(
+    history: History, planned: Iterable[tuple[str, str]], kinds: tuple[str, ...]
+) -> list[Gate]:
+    """The strength gates of a history, under a schedule with the `planned` faults: the family and
+    the name of each."""
+    families: dict[str, list[str]] = {}
+    for family, name in planned:
+        families.setdefault(family, []).append(name)
+    return gates(history, kinds, families)
 
 
 def _verdict(

@@ -25,7 +25,7 @@ from harness.cluster import Cluster, NoAnswer, Unreachable
 from harness.config import RunConfig
 from harness.errors import EnvironmentFailed, HarnessError
 from harness.nemesis.nemesis import Nemesis
-from harness.nemesis.schedule import Planned, choose_faults, draw
+from harness.nemesis.schedule import Planned, draw
 from harness.observer import Observer
 from harness.recorder import Recorder
 from harness.worker import Pace, Worker
@@ -94,11 +94,11 @@ class Plan:
     the workload draws them."""
 
 
-def plan(config: RunConfig, workload: Workload, cluster: Cluster) -> Plan:
+def plan(config: RunConfig, cluster: Cluster) -> Plan:
     """Draw the schedule from the seed, without the faults that this environment cannot do."""
     refused: list[str] = []
     families = {}
-    for family, faults in choose_faults(config.faults, config.nodes).items():
+    for family, faults in config.families.items():
         possible = tuple(fault for fault in faults if fault.needs <= cluster.capabilities)
         if possible:
             families[family] = possible
@@ -107,7 +107,7 @@ def plan(config: RunConfig, workload: Workload, cluster: Cluster) -> Plan:
     dice = Random(f"{config.seed}:schedule")
     cycles_ns = dict.fromkeys(families, config.fault_interval_ns)
     schedule = draw(families, config.time_limit_ns, dice, cycles_ns)
-    return Plan(config, workload, schedule, refused)
+    return Plan(config, config.named_workload, schedule, refused)
 
 
 class _Violated(Exception):
@@ -163,7 +163,7 @@ class Run:
                 raise EnvironmentFailed(
                     f"this {self._cluster.environment} environment cannot {lacking}, which the "
                     f"fault {planned.fault.name} needs: {told}; leave {planned.fault.family} out "
-                    "of --faults, or give the harness the rights"
+                    "of the faults, or give the harness the rights"
                 )
 
     async def _step(self, name: str, action: Callable[[], Any]) -> None:

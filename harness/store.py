@@ -128,7 +128,7 @@ def _commit() -> str:
 def _why(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full; make room and run again"
-    return f"{error.strerror}; choose another place with --store"
+    return f"{error.strerror}; choose another folder for the store"
 
 
 _ANIMALS = (

@@ -176,7 +176,7 @@ class DockerCluster(TcpCluster):
         client = connect()
         if client is None:
             raise EnvironmentFailed(
-                "no Docker engine answers: start one, or use --environment local"
+                "no Docker engine answers: start one, or use the environment local"
             )
         self._client = client
         self._engine = client.info()
@@ -215,7 +215,7 @@ class DockerCluster(TcpCluster):
             if not Path(f"/sys/class/net/br-{made['Id'][:12]}").exists():
                 raise EnvironmentFailed(
                     "the Docker engine's containers cannot be reached by address from here "
-                    "(it is rootless, or on another machine): use --environment local"
+                    "(it is rootless, or on another machine): use the environment local"
                 )
             return ip_network(subnet).network_address
         raise AssertionError("unreachable")
@@ -355,7 +355,7 @@ class DockerCluster(TcpCluster):
         if self._firewall is None:
             raise EnvironmentFailed(
                 f"links cannot be cut here, {self._partitions}: "
-                "run with the rights for nftables, or use --environment local"
+                "run with the rights for nftables, or use the environment local"
             )
         try:
             await in_thread(action, self._firewall)

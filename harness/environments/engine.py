@@ -50,7 +50,7 @@ def engine_errors(what: str) -> Iterator[None]:
     except (DockerException, OSError) as error:
         raise EnvironmentFailed(
             f"the Docker engine could not {what} ({reason_of(error)}): "
-            "see to the engine, or use --environment local"
+            "see to the engine, or use the environment local"
         ) from error
 
 

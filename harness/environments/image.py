@@ -145,7 +145,7 @@ def _pull(client: docker.DockerClient, base: str) -> str:
             f"there is no image to make nodes of: {base} is not here and cannot be pulled "
             f"({reason_of(error)}), and /usr/bin/python3 of this host cannot be lent to "
             "containers; load an image with Python 3.11 or later and name it in LABRYS_BASE_IMAGE, "
-            "or use --environment local"
+            "or use the environment local"
         ) from error
 
 
@@ -192,5 +192,5 @@ def _forget_old_images(client: docker.DockerClient) -> None:
 def _cannot_make(error: Exception) -> EnvironmentFailed:
     return EnvironmentFailed(
         f"cannot make the nodes' image ({reason_of(error)}): see to the engine, "
-        "name another base in LABRYS_BASE_IMAGE, or use --environment local"
+        "name another base in LABRYS_BASE_IMAGE, or use the environment local"
     )

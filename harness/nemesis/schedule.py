@@ -12,29 +12,10 @@ from typing import Any
 
 import msgspec
 
+from harness import names
 from harness.clock import MILLISECOND_NS
-from harness.errors import UsageError
-from harness.nemesis.crash import Kill
-from harness.nemesis.fault import Fault, Target
-from harness.nemesis.membership import Change, Membership
-from harness.nemesis.partition import Partition, Shape
-from harness.nemesis.pause import Pause
-
-_ALL: tuple[Fault, ...] = (
-    *(Partition(shape) for shape in Shape),
-    *(Kill(target) for target in Target),
-    *(Pause(target) for target in Target),
-    *(Membership(change) for change in Change),
-)
-
-FAULTS: dict[str, Fault] = {fault.name: fault for fault in _ALL}
-"""Every single fault by name."""
-
-FAMILIES: dict[str, tuple[Fault, ...]] = {
-    family: tuple(fault for fault in _ALL if fault.family == family)
-    for family in dict.fromkeys(fault.family for fault in _ALL)
-}
-"""The faults of each family: naming a family stands for all that fit the size of the cluster."""
+from harness.errors import OptionError
+from harness.nemesis.fault import Fault
 
 SHORTEST_NS = 500 * MILLISECOND_NS
 
@@ -50,6 +31,7 @@ class Planned:
     seed: int
 
     def to_json(self) -> dict[str, Any]:
+        found_by = names.name_of(self.fault)
         return {
             "number": self.number,
             "name": self.fault.name,
@@ -57,46 +39,51 @@ class Planned:
             "at_ns": self.at_ns,
             "until_ns": self.until_ns,
             "seed": self.seed,
+            **({} if found_by == self.fault.name else {"found_by": found_by}),
         }
 
     @classmethod
     def from_json(cls, values: Any) -> "Planned":
         """The fault that `to_json` told of; `ValueError` or `KeyError` where it is none."""
         told = msgspec.convert(values, _Told)
-        return cls(told.number, FAULTS[told.name], told.at_ns, told.until_ns, told.seed)
+        fault = names.fault(told.found_by or told.name)
+        return cls(told.number, fault, told.at_ns, told.until_ns, told.seed)
 
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """A planned fault as it stands in files."""
+    """A planned fault as it stands in files; `found_by` is the name of one of the user's own."""
 
     number: int
     name: str
     at_ns: int
     until_ns: int
     seed: int
+    found_by: str = ""
 
 
-def choose_faults(names: Sequence[str], nodes: int) -> dict[str, tuple[Fault, ...]]:
+def choose_faults(chosen: Iterable[str], nodes: int) -> dict[str, tuple[Fault, ...]]:
     """The faults to draw from, by family, for names of families and of single faults.
 
-    Raises `UsageError` for a single fault, or a family of which no fault is left, that makes no
-    sense with so few nodes. The names themselves are known to exist.
+    Raises `UsageError` for a name that leads to no fault, and for a single fault, or a family of
+    which no fault is left, that makes no sense with so few nodes.
     """
-    chosen: dict[str, list[Fault]] = {}
-    for name in names:
-        fitting = [fault for fault in _named(name) if fault.least_nodes <= nodes]
+    families: dict[str, list[Fault]] = {}
+    for name in chosen:
+        named = names.faults(name)
+        fitting = [fault for fault in named if fault.least_nodes <= nodes]
         if not fitting:
-            least = min(fault.least_nodes for fault in _named(name))
-            raise UsageError(
-                f"the fault {name!r} needs at least {least} nodes, and there are {nodes}; "
-                "give more --nodes or other --faults"
+            least = min(fault.least_nodes for fault in named)
+            raise OptionError(
+                "faults",
+                f"cannot be {name!r}, which needs at least {least} nodes where there are {nodes}; "
+                "give more nodes or other faults",
             )
         for fault in fitting:
-            family = chosen.setdefault(fault.family, [])
+            family = families.setdefault(fault.family, [])
             if fault not in family:
                 family.append(fault)
-    return {family: tuple(faults) for family, faults in chosen.items()}
+    return {family: tuple(faults) for family, faults in families.items()}
 
 
 def draw(
@@ -135,7 +122,3 @@ def _draw_family(
         active_ns = max(min(SHORTEST_NS, longest_ns), int(longest_ns * random.uniform(0.4, 1)))
         at_ns = cycle * cycle_ns + quiet_ns
         yield Planned(0, deck.pop(), at_ns, at_ns + active_ns, random.getrandbits(32))
-
-
-def _named(name: str) -> tuple[Fault, ...]:
-    return FAMILIES[name] if name in FAMILIES else (FAULTS[name],)

@@ -15,7 +15,7 @@ from typing import Any
 from harness.conduct import settle
 from harness.config import LONGEST_S, RunConfig
 from harness.errors import UsageError
-from harness.registry import known
+from harness.names import known
 
 DEFAULT = Path(__file__).with_name("plan.toml")
 

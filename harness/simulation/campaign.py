@@ -15,7 +15,6 @@ from itertools import islice, zip_longest
 
 from harness.config import RunConfig
 from harness.judge import gates_of
-from harness.registry import workload
 from harness.simulation.scenario import swarm
 from harness.simulation.simulate import Simulated, simulate
 from harness.simulation.trace import told
@@ -94,9 +93,9 @@ def try_seed(base: RunConfig, pinned: frozenset[str], seed: int) -> Seed:
     first = simulate(scenario, keep_trace=twice)
     differs = _difference(first, simulate(scenario, keep_trace=True)) if twice else ""
     faults = Counter(fault.name for fault in first.history.faults)
-    families = (planned.fault.family for planned in scenario.schedule)
-    kinds = workload(base.workload).kinds
-    strong = all(gate.passed for gate in gates_of(first.history, families, kinds))
+    planned = ((one.fault.family, one.fault.name) for one in scenario.schedule)
+    kinds = base.named_workload.kinds
+    strong = all(gate.passed for gate in gates_of(first.history, planned, kinds))
     return Seed(seed, first.kind, first.reason, first.virtual_ns, faults, differs, strong)
 
 

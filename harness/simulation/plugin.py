@@ -59,7 +59,7 @@ def simulate_seeds(request: pytest.FixtureRequest) -> SimulateSeeds:
 
 def _failure(system: str, seed: int, found: Any, store: Path) -> str:
     """What a person reads in pytest's output: the smallest run found, and how to see it again."""
-    from harness.simulation.commands import store_and_render
+    from harness.commands.ended import store_and_render
     from harness.simulation.shrink import shrink, told
 
     small, tries = shrink(found, 30)

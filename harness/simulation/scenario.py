@@ -16,12 +16,12 @@ import msgspec
 from harness.clock import SECOND_NS
 from harness.config import RunConfig
 from harness.errors import UsageError
-from harness.nemesis.schedule import FAMILIES, Planned, choose_faults, draw
-from harness.registry import system
+from harness.nemesis.catalogue import FAMILIES
+from harness.nemesis.schedule import Planned, draw
 from harness.run import Core, Lasting
 from harness.simulation.world import World, draw_world
 from harness.store import FORMAT_VERSION
-from systems_under_test.node import NodeId
+from systems_under_test.node import Node, NodeId
 from workloads.workload import Call
 
 
@@ -100,8 +100,8 @@ def scenario_of(config: RunConfig, cycles_ns: Mapping[str, int] | None = None) -
     Nothing stays broken for ever where members change: one that has just come back may not hold yet
     what its place in the system asks of it, so that fewer failures are tolerated for a while.
     """
-    families = choose_faults(config.faults, config.nodes)
-    tolerated = system(config.system).node_class().tolerated(config.nodes)
+    families = config.families
+    tolerated = config.node_class.tolerated(config.nodes)
     spare = 0 if "membership" in families else tolerated
     random = Random(f"{config.seed}:world")
     world = draw_world(config.node_names, config.time_limit_ns, random, spare=spare)
@@ -116,7 +116,7 @@ def swarm(base: RunConfig, pinned: frozenset[str], seed: int) -> Scenario:
     """Draw what `pinned` does not name: the size of everything, and which faults there are."""
     random = Random(f"{seed}:swarm")
     nodes = random.choice((3, 3, 4, 5, 5))
-    changes = system(base.system).node_class().changes_members
+    changes = base.node_class.changes_members
     families = sorted(FAMILIES.keys() - {"membership"})
     drawn: dict[str, Any] = {
         "nodes": nodes,
@@ -147,11 +147,11 @@ def swarm(base: RunConfig, pinned: frozenset[str], seed: int) -> Scenario:
     if "fault_interval" in pinned:
         cycles_ns = {}
     scenario = scenario_of(replace(base, seed=seed, environment="simulated", **free), cycles_ns)
-    habits = draw_habits(base.system, Random(f"{seed}:habits"))
+    habits = draw_habits(base.node_class, Random(f"{seed}:habits"))
     return replace(scenario, world=replace(scenario.world, habits=habits))
 
 
-def draw_habits(system_name: str, random: Random) -> tuple[tuple[str, Any], ...]:
+def draw_habits(node_class: type[Node], random: Random) -> tuple[tuple[str, Any], ...]:
     """Half the time none, and otherwise some of the system's.
 
     The idea is that of FoundationDB's BUGGIFY: what is allowed and seldom happens, a snapshot say,
@@ -160,7 +160,7 @@ def draw_habits(system_name: str, random: Random) -> tuple[tuple[str, Any], ...]
     """
     if random.random() < 0.5:
         return ()
-    known = system(system_name).node_class().habits
+    known = node_class.habits
     return tuple((name, value) for name, value in known.items() if random.random() < 0.5)
 
 

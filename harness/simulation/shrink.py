@@ -14,7 +14,8 @@ from itertools import combinations, permutations
 from typing import Any, TypeVar
 
 from harness.clock import SECOND_NS
-from harness.nemesis.schedule import FAULTS, Planned
+from harness.nemesis.catalogue import FAULTS
+from harness.nemesis.schedule import Planned
 from harness.simulation.scenario import Scenario, Scripted
 from harness.simulation.simulate import Simulated, script_of, simulate
 from harness.simulation.world import CALM

@@ -7,7 +7,6 @@ from checker.history import History
 from checker.verdict import Result, Verdict
 from harness.clock import SECOND_NS, Clock
 from harness.recorder import Recorder
-from harness.registry import system, workload
 from harness.run import Observations, Plan, Run
 from harness.simulation.clock import Runaway
 from harness.simulation.cluster import SimulatedCluster
@@ -74,7 +73,7 @@ def simulate(
         observed = Observations(liveness={"passed": False, "detail": detail, "recovery_ns": None})
     history = History.from_lines(recorder.lines)
     config = scenario.config
-    result = workload(config.workload).check(history, config.check_time_limit, MEMORY_BYTES)
+    result = config.named_workload.check(history, config.check_time_limit, MEMORY_BYTES)
     kind, reason = _kind(result, observed)
     return Simulated(
         scenario=scenario,
@@ -100,7 +99,7 @@ def cluster_of(
 ) -> SimulatedCluster:
     """The cluster that a scenario asks for, not yet open."""
     config = scenario.config
-    node, habits = system(config.system).node_class(), dict(scenario.world.habits)
+    node, habits = config.node_class, dict(scenario.world.habits)
     return SimulatedCluster(
         system=type(node.__name__, (node,), habits) if habits else node,
         nodes=config.node_names,
@@ -122,7 +121,7 @@ def plan_of(scenario: Scenario) -> Plan:
             script[step.client].append((step.at_ns, step.call, step.first))
     return Plan(
         config=scenario.config,
-        workload=workload(scenario.config.workload),
+        workload=scenario.config.named_workload,
         schedule=scenario.schedule,
         core=scenario.core,
         only_calls=scenario.only_calls,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harness import cli
 from harness.config import RunConfig
 from harness.errors import UsageError
-from harness.nemesis.schedule import FAMILIES
+from harness.nemesis.catalogue import FAMILIES
 
 USAGE, FAILED = 254, 255
 Answer = tuple[int, str, str]
@@ -67,7 +67,7 @@ def labrys(
         ("run raft --frobnicate", "No such option: --frobnicate"),
         ("run", "the option 'system' is missing"),
         ("run no.such:Thing", "cannot import the system 'no.such:Thing'"),
-        ("run json:JSONDecoder", "is no subclass of systems_under_test.node.Node"),
+        ("run json:JSONDecoder", "is not a subclass of systems_under_test.node.Node"),
         ("run raft --config missing.toml", "cannot read missing.toml"),
         ("check missing.jsonl", "cannot read missing.jsonl"),
         ("check .", "holds no run.json"),
@@ -95,9 +95,15 @@ def test_wrong_arguments(labrys: Labrys, line: str, words: str) -> None:
     [
         ("nodes = 3", "the option 'system' is missing"),
         ('system = "raft"\nnods = 3', "there is no option 'nods'; the nearest are: nodes"),
-        ('system = "raft"\nnodes = "three"', "the option 'nodes' cannot be 'three'"),
-        ('system = "raft"\nnodes = true', "the option 'nodes' cannot be True"),
-        ('system = "raft"\nfaults = "kill"', "the option 'faults' cannot be 'kill'"),
+        (
+            'system = "raft"\nnodes = "three"',
+            "bad.toml: nodes cannot be 'three'; give a",
+        ),
+        ('system = "raft"\nnodes = true', "bad.toml: nodes cannot be True"),
+        (
+            'system = "raft"\nfaults = "kill"',
+            "bad.toml: faults cannot be 'kill'; give",
+        ),
         ('system = "raft"\nnodes = ', "bad.toml is not TOML"),
         ("\udcff", "bad.toml is not TOML"),
     ],
@@ -156,7 +162,7 @@ def test_a_store_that_cannot_be_written(labrys: Labrys) -> None:
     status, _, errors = labrys("run raft --environment local --time-limit 1")
     assert status == FAILED
     assert "cannot write to the store store" in errors
-    assert "--store" in errors
+    assert "choose another folder for the store" in errors
 
 
 def test_names_are_listed(labrys: Labrys) -> None:

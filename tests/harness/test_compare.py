@@ -146,7 +146,7 @@ def stored(folder: Path, **run: str) -> None:
         ("compare raft paxos --faults kil", "there is no fault 'kil'"),
         ("compare raft paxos --seed 9223372036854775807", "--seed cannot be"),
         ("compare raft single --faults membership", "the members of the system 'single' never"),
-        ("compare raft a", "a is a stored run and raft is none; give systems, or runs, not both"),
+        ("compare raft a", "a is a stored run and raft is not; give systems or runs, not both"),
         ("compare a ./nowhere", "holds no run.json"),
         ("compare a empty", "empty holds no run.json"),
         ("compare a b", "all runs are of one system and one commit"),

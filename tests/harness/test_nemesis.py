@@ -15,6 +15,7 @@ from harness.clock import SECOND_NS
 from harness.cluster import Capability, Link
 from harness.config import RunConfig
 from harness.errors import EnvironmentFailed, UsageError
+from harness.nemesis.catalogue import FAMILIES, FAULTS
 from harness.nemesis.fault import Target, choose
 from harness.nemesis.nemesis import Nemesis
 from harness.nemesis.partition import (
@@ -25,9 +26,8 @@ from harness.nemesis.partition import (
     majorities_ring,
     one_way,
 )
-from harness.nemesis.schedule import FAMILIES, FAULTS, Planned, choose_faults, draw
+from harness.nemesis.schedule import Planned, choose_faults, draw
 from harness.recorder import Recorder
-from harness.registry import WORKLOADS
 from harness.run import Run, plan
 from harness.store import RunDirectory
 from systems_under_test.quorum import majority
@@ -222,7 +222,7 @@ def test_a_cluster_without_the_rights_is_refused_before_any_call(tmp_path: Path)
 
     cluster = Weak()
     config = RunConfig(system="raft", faults=("kill", "partition"))
-    planned = plan(config, WORKLOADS["register"], cluster)
+    planned = plan(config, cluster)
     directory = RunDirectory.create(tmp_path, "weak")
     recorder = Recorder(directory.history, cluster.clock)
     run = Run(planned, cluster, recorder)

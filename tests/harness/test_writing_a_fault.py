@@ -5,8 +5,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from harness.nemesis.catalogue import FAMILIES
 from harness.nemesis.fault import Fault
-from harness.nemesis.schedule import FAMILIES
 from tests.harness.fakes import FakeCluster
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"

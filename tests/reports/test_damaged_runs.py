@@ -15,8 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness import cli
+from harness.commands.ended import store_and_render
 from harness.config import RunConfig
-from harness.simulation.commands import store_and_render
 from harness.simulation.scenario import scenario_of
 from harness.simulation.simulate import simulate
 from reports.browse import VERDICTS, read_row

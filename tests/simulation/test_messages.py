@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from harness.commands.ended import store_and_render
 from harness.config import RunConfig
 from harness.run import Run
-from harness.simulation.commands import store_and_render
 from harness.simulation.messages import DRAWN_MAX, keep_messages
 from harness.simulation.scenario import Scenario, swarm
 from harness.simulation.simulate import MemoryRecorder, Simulated, cluster_of, plan_of, simulate

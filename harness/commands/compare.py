@@ -1,4 +1,4 @@
-"""What `labrys compare` does and says."""
+"""`labrys compare`: systems side by side, under the same calls and faults."""
 
 import json
 import shlex
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness import options
+from harness.commands import options
 from harness.errors import FAILED, STATUS, HarnessError, UsageError
 
 if TYPE_CHECKING:
@@ -22,41 +22,25 @@ if TYPE_CHECKING:
 CUT = "The comparison was interrupted: it is of the runs that had ended by then."
 
 
+@options.of_a_run(*(name for name in options.OF_A_RUN if name != "check_online"))
 def compare(
     targets: Annotated[list[str], typer.Argument(help="Systems, or directories of stored runs.")],
-    repeat: Annotated[int, typer.Option(help="Runs of each system.")] = 5,
-    workload: options.Workload = None,
-    environment: Annotated[
-        str | None, typer.Option(help="auto, docker, local or simulated.")
-    ] = None,
-    faults: options.Faults = None,
-    fault_interval: options.FaultInterval = None,
-    nodes: options.Nodes = None,
-    spares: options.Spares = None,
-    clients: options.Clients = None,
-    time_limit: options.TimeLimit = None,
-    rate: options.Rate = None,
-    seed: Annotated[int | None, typer.Option(help="Of the first repeat; the next add one.")] = None,
-    reads: options.Reads = None,
-    values: options.Values = None,
-    keys: options.Keys = None,
-    operations_per_key: options.OperationsPerKey = None,
-    operation_timeout: options.OperationTimeout = None,
-    recovery_limit: options.RecoveryLimit = None,
-    check_time_limit: options.CheckTimeLimit = None,
+    given: options.Given,
+    repeat: Annotated[int, typer.Option(help="Runs of each system; the seed grows by one.")] = 5,
     config: options.Config = None,
     store: options.Store = Path("store"),
     as_json: options.AsJson = False,
 ) -> None:
     """Put systems side by side: the same calls and faults on each, or runs that are stored."""
-    given = options.chosen(locals())
     from harness.conduct import new_seed
     from harness.config import RunConfig
 
     if are_runs(targets):
         raise typer.Exit(_compare_stored([Path(target) for target in targets], store, as_json))
     base = {"seed": new_seed(), **(RunConfig.read_toml(config) if config else {}), **given}
-    raise typer.Exit(_compare_systems(targets, base, repeat, store, as_json))
+    with options.named_as_written({**given, "repeat": repeat}, config):
+        runs = _plan(targets, base, repeat)
+    raise typer.Exit(_compare_systems(runs, store, as_json))
 
 
 def are_runs(targets: Sequence[str]) -> bool:
@@ -65,24 +49,27 @@ def are_runs(targets: Sequence[str]) -> bool:
     if paths and len(paths) < len(targets):
         name = next(target for target in targets if target not in paths)
         raise UsageError(
-            f"{paths[0]} is a stored run and {name} is none; give systems, or runs, not both"
+            f"{paths[0]} is a stored run and {name} is not; give systems or runs, not both"
         )
     if len(targets) < 2:
         raise UsageError("one alone cannot be compared; give two or more systems or stored runs")
     return bool(paths)
 
 
-def _compare_systems(
-    systems: Sequence[str], base: dict[str, Any], repeat: int, store: Path, as_json: bool
-) -> int:
-    from harness.compare import carry_out, command, planned
+def _plan(systems: Sequence[str], base: dict[str, Any], repeat: int) -> list["Planned"]:
+    from harness.compare import planned
     from harness.conduct import settle
     from harness.config import RunConfig
+
+    settled = settle(RunConfig.from_values({**base, "system": systems[0]}))
+    return planned(systems, {**base, "environment": settled.environment}, repeat)
+
+
+def _compare_systems(runs: Sequence["Planned"], store: Path, as_json: bool) -> int:
+    from harness.compare import carry_out, command
     from harness.store import RunDirectory
     from reports.comparison_page import Occasion
 
-    settled = settle(RunConfig.from_values({**base, "system": systems[0]}))
-    runs = planned(systems, {**base, "environment": settled.environment}, repeat)
     began = _now()
     teller = _Teller(len(runs), as_json)
     if not as_json:
@@ -92,7 +79,8 @@ def _compare_systems(
         raise KeyboardInterrupt
     directory = RunDirectory.create(store, "comparison").path
     occasion = Occasion(command(runs), began, carried.failed, cut=CUT * carried.interrupted)
-    status = _write(carried.finished, occasion, settled.seed, directory, as_json)
+    seed = runs[0].config.seed
+    status = _write(carried.finished, occasion, seed, directory, as_json)
     if carried.interrupted:
         # The page is there; what remains is to end as every command that was interrupted does.
         raise KeyboardInterrupt
@@ -116,8 +104,8 @@ def _compare_stored(paths: Sequence[Path], store: Path, as_json: bool) -> int:
 
 def conduct_and_judge(config: "RunConfig", store: Path) -> Path:
     """One run as `labrys run` does it: its directory, with verdict and report."""
+    from harness.commands.ended import judge_and_render
     from harness.conduct import conduct
-    from harness.judge_command import judge_and_render
     from harness.progress import shown
 
     directory = conduct(config, store, shown)

@@ -1,20 +1,12 @@
-"""What the `labrys` command knows by name: explicit tables, no scanning, no entry points.
+"""What Labrys brings along: systems, workloads and environments as rows of explicit tables.
 
-A system of your own needs no line here: name it as "package.module:Class" (see
-docs/writing-a-system.md).
+A system or workload of your own needs no row here: name it as "package.module:Name"
+(`harness.names`). The other tables are beside what they list: faults in `harness.nemesis.catalogue`
+and models in `checker.models.catalogue`.
 """
 
-import difflib
-import importlib
-import inspect
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from checker.models.catalogue import MODELS
-from harness.errors import UsageError
-from harness.nemesis.fault import Fault
-from harness.nemesis.schedule import FAMILIES, FAULTS
-from systems_under_test.node import Node
 from workloads.register import REGISTER
 from workloads.workload import Workload
 
@@ -30,20 +22,6 @@ class System:
     about: str
     linearizable: bool = True
     """Whether it promises to be; a flawed one promises too, and breaks its promise."""
-
-    def node_class(self) -> type[Node]:
-        """Import the class; `UsageError` where the path leads to none."""
-        module, _, attribute = self.path.partition(":")
-        try:
-            found = getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise UsageError(
-                f"cannot import the system {self.path!r}: {error}; "
-                "write it as package.module:Class and see that Python can import it from here"
-            ) from error
-        if not (isinstance(found, type) and issubclass(found, Node)):
-            raise UsageError(f"{self.path!r} is no subclass of systems_under_test.node.Node")
-        return found
 
 
 _SYSTEMS = (
@@ -232,45 +210,3 @@ ENVIRONMENTS: dict[str, str] = {
     "local": "processes on loopback, with a proxy on every link; needs no rights",
     "simulated": "virtual time in this process: exactly repeatable, a thousand times faster",
 }
-
-
-def system(name: str) -> System:
-    """The system of that name, or the foreign one at "package.module:Class"."""
-    if ":" in name:
-        return System(name, name, "foreign")
-    return SYSTEMS[known("system", name, SYSTEMS)]
-
-
-def workload(name: str) -> Workload:
-    return WORKLOADS[known("workload", name, WORKLOADS)]
-
-
-def known(kind: str, name: str, names: Iterable[str]) -> str:
-    """`name` itself, or a `UsageError` that gives the nearest of the names that exist."""
-    names = sorted(names)
-    if name in names:
-        return name
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names
-    raise UsageError(
-        f"there is no {kind} {name!r}; the nearest are: {', '.join(near)} "
-        f"(`labrys list {kind}s` shows all)"
-    )
-
-
-def catalogue(what: str) -> list[tuple[str, str]]:
-    """All names of a kind ("systems", "faults", ...) with a line about each."""
-    tables: dict[str, list[tuple[str, str]]] = {
-        "systems": [(name, entry.about) for name, entry in SYSTEMS.items()],
-        "workloads": [(name, entry.about) for name, entry in WORKLOADS.items()],
-        "environments": list(ENVIRONMENTS.items()),
-        "models": [(name, inspect.getdoc(type(MODELS[name]())) or "") for name in sorted(MODELS)],
-        "faults": [
-            *((name, f"any of: {_names(faults)}") for name, faults in FAMILIES.items()),
-            *((name, f"{fault.family}: {fault.about}") for name, fault in FAULTS.items()),
-        ],
-    }
-    return [(name, about.partition("\n")[0]) for name, about in tables[known("list", what, tables)]]
-
-
-def _names(faults: Iterable[Fault]) -> str:
-    return ", ".join(fault.name for fault in faults)

@@ -63,7 +63,7 @@ def _names(host: str, address: str, port: int) -> list[str] | None:
 def _recheck(directory: Path) -> str:
     """Judge the run in a directory again and render its page; why that failed, if it did."""
     from checker.history import MalformedHistory
-    from harness.judge_command import judge_and_render
+    from harness.commands.ended import judge_and_render
     from harness.store import RunDirectory
 
     try:

@@ -1,0 +1,95 @@
+"""What every command does with a run that has ended: judge it, write its page, tell of it."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import STATUS, UsageError
+
+if TYPE_CHECKING:
+    from harness.simulation.simulate import Simulated
+    from harness.store import RunDirectory
+
+
+def judge_and_render(directory: "RunDirectory", *, fresh: bool) -> dict[str, Any]:
+    """Judge a run, write its page, and return what result.json says now.
+
+    Of a `fresh` run that was simulated the messages around the violation are kept as well. Raises
+    what `judge` and `render` raise.
+    """
+    from harness.judge import judge
+    from harness.simulation.messages import keep_messages
+    from reports.page import render
+
+    result = judge(directory)
+    if fresh:
+        keep_messages(directory)
+    render(directory.path)
+    return result
+
+
+def store_and_render(
+    store: Path, simulated: "Simulated", label: str, origin: Path | None = None
+) -> Path:
+    """Keep a simulated run, its verdict and its page; `origin` is what it was shrunk from."""
+    from harness.simulation.stored import store_run
+
+    beside = {} if origin is None else {"shrunk_from": str(origin)}
+    safe = label.replace(":", ".").replace("/", ".")
+    directory = store_run(store, simulated, safe, beside=beside)
+    judge_and_render(directory, fresh=True)
+    return directory.path
+
+
+def judge_and_tell(path: Path, as_json: bool, *, fresh: bool = False) -> int:
+    """Judge a stored run, write its page, print the outcome, and return the exit status."""
+    from checker.history import MalformedHistory
+    from harness.store import RunDirectory
+
+    try:
+        result = judge_and_render(RunDirectory(path), fresh=fresh)
+    except MalformedHistory as error:
+        raise UsageError(f"{path / 'history.jsonl'}: {error}") from error
+    if as_json:
+        print(json.dumps(_outcome(path, result)))
+    else:
+        _tell(path)
+    return STATUS[result["verdict"]]
+
+
+def _outcome(path: Path, result: dict[str, Any]) -> dict[str, Any]:
+    """What a program is told of a run."""
+    from harness.judge import read_json
+
+    described = read_json(path / "run.json")
+    return {
+        "verdict": result["verdict"],
+        "reason": result["reason"],
+        **{name: described[name] for name in ("name", "system", "workload", "environment", "seed")},
+        "reproduce": described["reproduce"],
+        "algorithm": result["linearizability"]["algorithm"],
+        "statistics": result["statistics"],
+        "gates": result["gates"],
+        "liveness": result["liveness"],
+        "findings": result["findings"],
+        "faults": sorted({fault["name"] for fault in described["schedule"]}),
+        "seconds": result["seconds"],
+        "paths": {
+            "run": str(path),
+            "history": str(path / "history.jsonl"),
+            "report": str(path / "report.html"),
+        },
+    }
+
+
+def _tell(path: Path) -> None:
+    """Print what a run says last, in colour on a terminal."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from reports.summary import summarize_run
+
+    colours = {"✔": "green", "✘": "red", "?": "yellow"}
+    console = Console(highlight=False, soft_wrap=True)
+    for line in summarize_run(path).splitlines():
+        console.print(Text(line, style=colours.get(line[:1], "")))

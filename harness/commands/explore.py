@@ -1,0 +1,209 @@
+"""`labrys explore`: many seeds in the simulator; what fails is stored, shrunk and explained."""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+
+from harness.commands import options
+from harness.commands.ended import store_and_render
+from harness.errors import HarnessError, UsageError
+
+if TYPE_CHECKING:
+    from harness.config import RunConfig
+    from harness.simulation.campaign import Campaign, Seed
+    from harness.simulation.simulate import Simulated
+
+SHRINK_S = 60.0
+STORED_MAX = 3
+"""Of each kind of violation so many failing seeds are stored; the others are named."""
+
+DRAWN = (
+    "nodes", "spares", "clients", "time_limit", "faults", "fault_interval", "rate", "keys",
+)  # fmt: skip
+
+Say: TypeAlias = Callable[[str], None]
+
+
+@options.of_a_run("workload", "values", *DRAWN, drawn=DRAWN)
+def explore(
+    system: options.System,
+    given: options.Given,
+    seeds: Annotated[int, typer.Option(help="How many seeds to try.")] = 1_000,
+    first_seed: Annotated[int, typer.Option(help="The first of them.")] = 1,
+    jobs: options.Jobs = 0,
+    until_found: Annotated[bool, typer.Option("--until-found", help="Stop at a failure.")] = False,
+    seconds: Annotated[float, typer.Option(help="Stop after so long.")] = 3_600,
+    shrink: Annotated[bool, typer.Option(help="Shrink what fails.")] = True,
+    keep: Annotated[int, typer.Option(help="Failing seeds to store, of each kind.")] = STORED_MAX,
+    executor: options.Executor = None,
+    store: options.Store = Path("store"),
+    as_json: options.AsJson = False,
+) -> None:
+    """Try many seeds in the simulator; store, shrink and explain what fails."""
+    from harness.config import RunConfig
+    from harness.executors import known_executor
+
+    if not (seeds >= 1 and 0 <= first_seed < 2**62 and 0 <= jobs <= 256 and seconds > 0):
+        raise UsageError("--seeds and --seconds must be above 0, --jobs from 0 to 256")
+    if not 0 <= keep <= 1_000:
+        raise UsageError(f"--keep cannot be {keep}; give a number from 0 to 1000")
+    with options.named_as_written(given):
+        base = RunConfig.from_values({"system": system, "environment": "simulated", **given})
+    campaign = _Explored(
+        base, frozenset(given), store, shrink, keep, print if not as_json else _silent
+    )
+    status = campaign.explore(
+        range(first_seed, first_seed + seeds), jobs or os.cpu_count() or 1,
+        until_found=until_found, seconds=seconds, as_json=as_json,
+        executor=known_executor(executor) if executor else None,
+    )  # fmt: skip
+    raise typer.Exit(status)
+
+
+def _silent(line: str) -> None:
+    """Says nothing, where standard output is for JSON alone."""
+
+
+@dataclass(frozen=True)
+class _Explored:
+    """What is explored, and what is done with a seed that fails."""
+
+    base: "RunConfig"
+    pinned: frozenset[str]
+    """The options that no seed draws."""
+
+    store: Path
+    shrink: bool
+    keep: int
+    """So many seeds are kept of each kind of violation."""
+
+    say: Say
+
+    def explore(
+        self,
+        seeds: Iterable[int],
+        jobs: int,
+        *,
+        until_found: bool,
+        seconds: float,
+        as_json: bool,
+        executor: str | None,
+    ) -> int:
+        """Run a campaign, tell and keep what it finds; the exit status.
+
+        `executor` is the address of a Dask cluster; without one, `jobs` processes do the work.
+        """
+        from harness.simulation import telling
+
+        seen, interrupted = self._campaign(seeds, jobs, until_found, seconds, executor)
+        took_s = seen.seconds
+        self.say(telling.progress(self.base.system, seen))
+        if seen.differs:
+            worst = seen.differs[0]
+            self.say(f"✘ seed {worst.seed} did not repeat itself: {worst.differs}")
+        kept = [
+            one
+            for group in telling.grouped(seen.failed)
+            for one in self._keep(group, self.shrink and not interrupted)
+        ]
+        self.say(telling.meaning(seen, interrupted))
+        if as_json:
+            print(json.dumps(telling.answer(self.base, seen, took_s, kept)), flush=True)
+        if interrupted:
+            raise KeyboardInterrupt
+        return telling.status(seen)
+
+    def _campaign(
+        self,
+        seeds: Iterable[int],
+        jobs: int,
+        until_found: bool,
+        seconds: float,
+        executor: str | None,
+    ) -> tuple["Campaign", bool]:
+        """Try the seeds; what was seen, and whether Ctrl-C ended it."""
+        from concurrent.futures import BrokenExecutor, CancelledError
+
+        from rich.console import Console
+        from rich.live import Live
+        from rich.text import Text
+
+        from harness.executors import WORKERS_DIED, dask_executor
+        from harness.simulation.campaign import Campaign, run_campaign
+        from harness.simulation.telling import progress
+
+        console = Console(stderr=True)
+        live = Live(console=console, transient=True, refresh_per_second=4)
+        seen = Campaign()
+
+        def watch(campaign: Campaign) -> None:
+            nonlocal seen
+            seen = campaign
+            if console.is_terminal:
+                live.update(Text(progress(self.base.system, campaign)))
+
+        with contextlib.ExitStack() as stack:
+            try:
+                pool = None
+                if executor is not None:
+                    pool, jobs = stack.enter_context(dask_executor(executor))
+                stack.enter_context(live)
+                run_campaign(
+                    self.base, self.pinned, seeds, jobs,
+                    until_found=until_found, seconds=seconds, watch=watch, executor=pool,
+                )  # fmt: skip
+            except KeyboardInterrupt:
+                return seen, True
+            except (BrokenExecutor, CancelledError) as error:
+                raise HarnessError(
+                    f"{WORKERS_DIED} after {seen.done:,} seeds, and so the campaign ended: "
+                    f"{error}; see whether the machine is short of memory"
+                ) from error
+        return seen, False
+
+    def _keep(self, group: list["Seed"], shrinking: bool) -> list[dict[str, Any]]:
+        """Store a kind's first failing seeds, and the smallest form of them; say and return what
+        was stored."""
+        from harness.simulation.scenario import swarm
+        from harness.simulation.shrink import shrink, told
+        from harness.simulation.simulate import simulate
+        from harness.simulation.telling import named
+
+        say, system = self.say, self.base.system
+        stored: list[dict[str, Any]] = []
+        say(f"✘ {group[0].kind}: {len(group)} seed{'s' * (len(group) > 1)}, {named(group)}")
+        smallest: Simulated | None = None
+        origin = Path()
+        tries, began = 0, time.monotonic()
+        for seed in group[: self.keep]:
+            found = simulate(swarm(self.base, self.pinned, seed.seed))
+            kept = store_and_render(self.store, found, system)
+            say(f"  seed {seed.seed}: {told(found)}   {kept}")
+            stored.append({"seed": seed.seed, "shrunk": False, "run": str(kept)})
+            left_s = SHRINK_S - (time.monotonic() - began)
+            if shrinking and left_s > 0:
+                small, tried = shrink(found, left_s)
+                tries += tried
+                if smallest is None or _size(small) < _size(smallest):
+                    smallest, origin = small, kept
+        if smallest is None:
+            return stored
+        kept = store_and_render(self.store, smallest, f"{system}-shrunk", origin)
+        took = time.monotonic() - began
+        say(f"  shrunk in {took:.1f} s by {tries} runs to {told(smallest)}: {smallest.reason}")
+        for sentence in smallest.result.explanation:
+            say(f"    {sentence}")
+        say(f"  report     {kept / 'report.html'}")
+        say(f"  again      labrys replay {kept}")
+        return [*stored, {"seed": smallest.scenario.config.seed, "shrunk": True, "run": str(kept)}]
+
+
+def _size(simulated: "Simulated") -> tuple[int, int]:
+    return len(simulated.history), len(simulated.scenario.schedule)

@@ -1,0 +1,165 @@
+"""`labrys nightly`: a matrix of runs within a budget, and the night's pages."""
+
+import contextlib
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.commands import options
+from harness.errors import HarnessError, UsageError
+
+if TYPE_CHECKING:
+    from harness.nightly.night import Night
+    from harness.nightly.schedule import Job
+
+_GLYPHS = {0: ("✔", "green"), 1: ("✘", "red"), 2: ("?", "yellow"), 255: ("!", "magenta")}
+
+
+def nightly(
+    plan: Annotated[Path | None, typer.Argument(help="A plan in TOML; else the default.")] = None,
+    budget: Annotated[str, typer.Option(help="How long, such as 45m or 1h30m.")] = "45m",
+    environments: Annotated[
+        str | None, typer.Option(help="Only these of the plan, with commas.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Root of the night's seeds; else fresh.")] = None,
+    jobs: options.Jobs = 0,
+    results: Annotated[
+        Path | None, typer.Option(help="Where records are appended; else in the store.")
+    ] = None,
+    corpus: Annotated[
+        Path | None, typer.Option(help="Seeds that once failed; else in the store.")
+    ] = None,
+    executor: options.Executor = None,
+    print_plan: Annotated[
+        bool, typer.Option("--print-plan", help="Print the default plan and end.")
+    ] = False,
+    store: options.Store = Path("store"),
+) -> None:
+    """Run a matrix of systems, faults and environments within a budget; write the night's pages."""
+    from harness.conduct import new_seed
+    from harness.executors import known_executor
+    from harness.nightly.night import Night, Setting
+    from harness.nightly.plan import DEFAULT, duration_s, read_plan
+    from harness.nightly.schedule import Schedule
+    from harness.store import RunDirectory
+
+    if print_plan:
+        print(DEFAULT.read_text("utf-8"), end="")
+        return
+    if not (0 <= jobs <= 256 and (seed is None or 0 <= seed < 2**62)):
+        raise UsageError("--jobs must be from 0 to 256, and --seed must be 0 or above")
+    if executor is not None:
+        known_executor(executor)
+    seed = new_seed() if seed is None else seed
+    results = results or store / "nightly" / "results.jsonl"
+    corpus = corpus or store / "nightly" / "corpus.jsonl"
+    budget_s = duration_s(budget)
+    only = [name for name in (environments or "").split(",") if name]
+    planned = read_plan(plan, only)
+    schedule = Schedule(planned.cells, _once_failed(corpus, only), budget_s, seed)
+    for place in (results, corpus):
+        if place.is_dir():
+            raise UsageError(f"{place} is a directory; name a file")
+    folder = RunDirectory.create(store, "nightly").path
+    jobs = jobs or os.cpu_count() or 1
+    night = Night(
+        planned, schedule, Setting(folder, results, corpus, budget_s, seed, jobs, executor), _watch
+    )
+    _say(f"{len(planned.cells)} cells of {planned.source}, budget {budget}, seed {seed}: {folder}")
+    try:
+        night.perform()
+    finally:
+        _close(night)
+    raise typer.Exit(night.status)
+
+
+def _once_failed(corpus: Path, environments: Sequence[str]) -> list["Job"]:
+    """The seeds that once failed; those of an environment that is left out tonight stay for
+    another night."""
+    from harness.nightly.corpus import read_corpus
+
+    return [
+        job
+        for job in read_corpus(corpus)
+        if not environments or job.cell.environment in environments
+    ]
+
+
+def _close(night: "Night") -> None:
+    """Write the night's last pages and record, whatever ended it."""
+    from harness.nightly.corpus import append
+    from reports.markdown import markdown
+    from reports.trend import render_trend
+
+    told = night.to_json()
+    folder = night.setting.folder
+    summary = {name: value for name, value in told.items() if name not in ("runs", "cells")}
+    append(night.setting.results, {**summary, "canaries": _canaries(night)})
+    _write(night, told)
+    _render_left(folder)
+    (folder / "trend.html").write_bytes(render_trend(night.setting.results))
+    place = os.environ.get("GITHUB_STEP_SUMMARY")
+    if place:
+        with contextlib.suppress(OSError), Path(place).open("a", encoding="utf-8") as file:
+            file.write(markdown(told))
+    _say(told["sentence"], night.status)
+    if told["again"]:
+        _say(f"  again      {told['again']}")
+    _say(f"  pages      {folder / 'index.html'}")
+
+
+def _canaries(night: "Night") -> dict[str, str]:
+    return {cell.name: outcome for cell, outcome in night.outcomes.items() if cell.canary}
+
+
+def _watch(night: "Night", record: dict[str, Any]) -> None:
+    """Tell of a run that ended, and bring the pages up to date: a night may be killed too."""
+    from harness.nightly.outcome import STATUS, Outcome
+
+    outcome = Outcome(record["outcome"])
+    moment = datetime.fromisoformat(record["began"]).strftime("%H:%M:%S")
+    said = f"{moment}  {outcome.value:<18} {record['cell']}  {record['seconds']:.1f} s"
+    if record["facts"].get("runs", 1) > 1:
+        said += f", {record['facts']['runs']:,} seeds"
+    if record["reason"] and outcome is not Outcome.CAUGHT:
+        said += f": {record['reason']}"
+    _say(said, STATUS[outcome])
+    _write(night, night.to_json())
+
+
+def _write(night: "Night", told: dict[str, Any]) -> None:
+    from harness.store import RunDirectory
+    from reports.junit import junit
+    from reports.markdown import markdown
+    from reports.night import render_night
+
+    directory = RunDirectory(night.setting.folder)
+    directory.write_json("night.json", told)
+    directory.write("index.html", render_night(directory.path).decode())
+    directory.write("junit.xml", junit(told))
+    directory.write("summary.md", markdown(told))
+
+
+def _render_left(folder: Path) -> None:
+    """Runs that were killed have a history and no page."""
+    from reports.page import render
+    from reports.stored import NotARun
+
+    for path in sorted(folder.glob("runs/**/run.json")):
+        if not (path.parent / "report.html").exists():
+            with contextlib.suppress(NotARun, OSError, HarnessError):
+                render(path.parent)
+
+
+def _say(line: str, status: int | None = None) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    glyph, colour = _GLYPHS[status] if status is not None else ("", "")
+    printable = "".join(sign if sign.isprintable() else "�" for sign in line)
+    text = Text(f"{glyph} {printable}" if glyph else printable, style=colour)
+    Console(highlight=False, soft_wrap=True).print(text)

@@ -1,0 +1,117 @@
+"""Options that several commands take: each is written once, with what `--help` says of it.
+
+The options of a run are rows here; a command names those it takes (`of_a_run`) and is handed the
+ones that were given. All others are annotated types.
+"""
+
+import contextlib
+import functools
+import inspect
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import typer
+
+from harness.errors import OptionError, UsageError
+
+Given: TypeAlias = dict[str, Any]
+"""The options of a run that stand on the command line, by the names that `RunConfig` has."""
+
+OF_A_RUN: dict[str, tuple[type, str]] = {
+    "workload": (str, "What clients call: a name, or package.module:Name."),
+    "environment": (str, "auto, docker, local or simulated; auto takes docker if it answers."),
+    "faults": (str, "Families, single faults or package.module:Name, with commas; or none."),
+    "fault_interval": (float, "Seconds from one fault of a family to the next, about."),
+    "nodes": (int, "Nodes of the cluster."),
+    "spares": (int, "Nodes beside them, to be added."),
+    "clients": (int, "Concurrent clients."),
+    "time_limit": (float, "Seconds of calls."),
+    "rate": (float, "Operations a second; 0 is as fast as they go."),
+    "seed": (int, "Root of all randomness."),
+    "values": (str, "counters, repeated:N or documents."),
+    "keys": (int, "Keys in use at a time."),
+    "operations_per_key": (int, "Calls until a key is retired."),
+    "reads": (int, "How many calls of 100 are reads."),
+    "operation_timeout": (float, "Seconds for one operation."),
+    "recovery_limit": (float, "Seconds after healing until every node must serve."),
+    "check_time_limit": (float, "Seconds for checking."),
+    "check_memory_limit": (int, "MiB for checking."),
+    "check_online": (bool, "Judge meanwhile; stop at the first violation."),
+}
+
+System: TypeAlias = Annotated[str, typer.Argument(help="A name, or package.module:Class.")]
+Config: TypeAlias = Annotated[Path | None, typer.Option(help="Options from a TOML file.")]
+Store: TypeAlias = Annotated[Path, typer.Option(help="Where runs are kept.")]
+AsJson: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object a run or file.")
+]
+Jobs: TypeAlias = Annotated[int, typer.Option(help="Processes; 0 is one for each core.")]
+Executor: TypeAlias = Annotated[
+    str | None, typer.Option(help="dask://HOST:PORT sends simulated runs to a Dask cluster.")
+]
+
+
+def of_a_run(
+    *names: str, drawn: Collection[str] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command these options of a run, in place of its argument `given`.
+
+    Those that are `drawn` for each seed where they are not given say so in the help.
+    """
+
+    def decorated(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def taking(**arguments: Any) -> None:
+            taken = {name: arguments.pop(name) for name in names}
+            command(given=_plain(taken), **arguments)
+
+        parameters = []
+        for parameter in inspect.signature(command).parameters.values():
+            if parameter.name == "given":
+                parameters += [_parameter(name, name in drawn) for name in names]
+            else:
+                parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+        # What Typer reads to find a command's options.
+        taking.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        taking.__annotations__ = {one.name: one.annotation for one in parameters}
+        return taking
+
+    return decorated
+
+
+def _parameter(name: str, drawn: bool) -> inspect.Parameter:
+    kind, help_ = OF_A_RUN[name]
+    flags = (flag(name),) if kind is bool else ()
+    option = typer.Option(*flags, help=help_ + " Else drawn for each seed." * drawn)
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[kind | None, option],
+    )
+
+
+def _plain(taken: Mapping[str, Any]) -> Given:
+    """Those that were given, faults as a list."""
+    given = {name: value for name, value in taken.items() if value is not None}
+    if "faults" in given:
+        words = (word.strip() for word in given["faults"].split(","))
+        given["faults"] = [word for word in words if word not in ("", "none")]
+    return given
+
+
+def flag(option: str) -> str:
+    """How an option is written on the command line."""
+    return f"--{option.replace('_', '-')}"
+
+
+@contextlib.contextmanager
+def named_as_written(given: Mapping[str, Any], config: Path | None = None) -> Iterator[None]:
+    """Call an option that cannot be what it is by the name under which the user gave it."""
+    try:
+        yield
+    except OptionError as error:
+        if error.option in given:
+            raise UsageError(f"{flag(error.option)} {error.problem}") from error
+        raise UsageError(f"{config}: {error}" if config else str(error)) from error

@@ -1,0 +1,39 @@
+"""`labrys run`: one run, from its options to its page."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.commands import options
+from harness.commands.ended import judge_and_tell
+from harness.commands.output import say
+
+_SETTLED = {
+    "docker": "a Docker engine answers, so nodes run in containers",
+    "local": "no Docker engine answers, so nodes run as local processes",
+}
+
+
+@options.of_a_run(*options.OF_A_RUN)
+def run(
+    given: options.Given,
+    system: Annotated[str | None, typer.Argument(help="A name, or package.module:Class.")] = None,
+    config: options.Config = None,
+    store: options.Store = Path("store"),
+    as_json: options.AsJson = False,
+) -> None:
+    """Start a cluster, drive clients and faults, judge the history, write the report."""
+    from harness.conduct import conduct, new_seed, settle
+    from harness.config import RunConfig
+    from harness.progress import shown
+
+    base = RunConfig.read_toml(config) if config is not None else {}
+    named = {} if system is None else {"system": system}
+    with options.named_as_written(given, config):
+        asked = RunConfig.from_values({"seed": new_seed(), **base, **named, **given})
+    settled = settle(asked)
+    if settled.environment != asked.environment and not as_json:
+        say(_SETTLED[settled.environment])
+    directory = conduct(settled, store, shown)
+    raise typer.Exit(judge_and_tell(directory.path, as_json, fresh=True))

@@ -1,0 +1,176 @@
+"""The one place where a name becomes a system, a workload, a fault or a model.
+
+Each kind has names of its own, and takes what a user wrote as "package.module:Name". That holds
+wherever a name may stand: on the command line, in TOML and in a pytest test.
+"""
+
+import difflib
+import importlib
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from checker.models.catalogue import MODELS
+from checker.models.model import Model
+from harness.catalogue import ENVIRONMENTS, SYSTEMS, WORKLOADS, System
+from harness.errors import UsageError
+from harness.nemesis.catalogue import FAMILIES, FAULTS
+from harness.nemesis.fault import Fault
+from systems_under_test.node import Node
+from workloads.workload import Workload
+
+_FAULT_PARTS = ("family", "name", "about", "needs", "least_nodes", "at_leader", "inject", "heal")
+_MODEL_PARTS = ("name", "initial", "step")
+
+
+def is_foreign(name: str) -> bool:
+    """Whether the name leads to code of the user's, which is imported to find out what it is."""
+    return ":" in name
+
+
+def system(name: str) -> System:
+    """The system of that name; a user's own has no more to say than where it is."""
+    if is_foreign(name):
+        return System(name, name, "foreign")
+    return SYSTEMS[known("system", name, SYSTEMS)]
+
+
+def node_class(name: str) -> type[Node]:
+    """The class of a system's nodes, imported; `UsageError` where the name leads to none."""
+    path = system(name).path
+    found = _imported("system", path)
+    if not (isinstance(found, type) and issubclass(found, Node)):
+        raise UsageError(f"{path!r} is not a subclass of systems_under_test.node.Node")
+    if inspect.isabstract(found):
+        missing = ", ".join(f"{part}()" for part in sorted(found.__abstractmethods__))
+        raise UsageError(f"the system {path!r} is not finished; define its {missing}")
+    return found
+
+
+def workload(name: str) -> Workload:
+    """The workload of that name; `UsageError` where there is none, or it is not whole."""
+    if not is_foreign(name):
+        return WORKLOADS[known("workload", name, WORKLOADS)]
+    found = _imported("workload", name)
+    if not isinstance(found, Workload):
+        raise UsageError(
+            f"{name!r} is not a workload; make it an instance of workloads.workload.Workload"
+        )
+    for part in ("calls", "check", "model"):
+        if not callable(getattr(found, part)):
+            raise UsageError(f"the workload {name!r} has no {part}(); give it a function")
+    if not (isinstance(found.kinds, tuple) and found.kinds):
+        raise UsageError(f"the workload {name!r} has no kinds; name its functions in a tuple")
+    return found
+
+
+def fault(name: str) -> Fault:
+    """The single fault of that name, or a user's own: a class that is made without arguments."""
+    if not is_foreign(name):
+        return FAULTS[known("fault", name, FAULTS)]
+    found = _imported("fault", name)
+    if not isinstance(found, type):
+        raise UsageError(f"{name!r} is not a class; name the class of a fault, see docs/faults.md")
+    made: Fault = _made("fault", name, found, _FAULT_PARTS)
+    return made
+
+
+def faults(name: str) -> tuple[Fault, ...]:
+    """The faults of a family, or the single one of that name."""
+    if is_foreign(name):
+        return (fault(name),)
+    known("fault", name, (*FAMILIES, *FAULTS))
+    return FAMILIES[name] if name in FAMILIES else (FAULTS[name],)
+
+
+def name_of(fault: Fault) -> str:
+    """The name under which `fault` finds it again."""
+    if FAULTS.get(fault.name) == fault:
+        return fault.name
+    return f"{type(fault).__module__}:{type(fault).__qualname__}"
+
+
+def model(name: str) -> Callable[[], Model]:
+    """What makes the model of that name; a user's own is a class, or a function that makes one."""
+    if not is_foreign(name):
+        return MODELS[known("model", name, MODELS)]
+    found = _imported("model", name)
+    _made("model", name, found, _MODEL_PARTS)
+    makes: Callable[[], Model] = found
+    return makes
+
+
+def _made(kind: str, name: str, maker: Any, parts: Iterable[str]) -> Any:
+    """What the user's class makes; `UsageError` unless it has all these parts."""
+    if not callable(maker):
+        raise UsageError(f"{name!r} is not a class; name the class of a {kind}")
+    try:
+        made = maker()
+    except Exception as error:
+        raise UsageError(
+            f"the {kind} {name!r} cannot be made: {_why(error)}; let it be made without arguments"
+        ) from error
+    missing = [part for part in parts if not hasattr(made, part)]
+    if missing:
+        raise UsageError(f"{name!r} is not a {kind}: it has no {missing[0]}; define it")
+    return made
+
+
+def _imported(kind: str, path: str) -> Any:
+    """What "package.module:Name" leads to, where Python finds it or in the current folder.
+
+    To import a module is to run it, and a user's may do anything: whatever it ends with becomes one
+    `UsageError`.
+    """
+    module, _, attribute = path.partition(":")
+    try:
+        here = os.getcwd()
+        if here not in sys.path:
+            sys.path.append(here)
+        found: Any = importlib.import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (Exception, SystemExit) as error:
+        raise UsageError(
+            f"cannot import the {kind} {path!r}: {_why(error)}; "
+            "write it as package.module:Name and see that Python can import it from here"
+        ) from error
+    return found
+
+
+def _why(error: BaseException) -> str:
+    """An exception of the user's code in a clause of one line."""
+    told = " ".join(str(error).split())
+    kind = type(error).__name__
+    if isinstance(error, (ImportError, AttributeError)) and told:
+        return told
+    return f"{kind}: {told}" if told else kind
+
+
+def known(kind: str, name: str, names: Iterable[str]) -> str:
+    """`name` itself, or a `UsageError` that gives the nearest of the names that exist."""
+    names = sorted(names)
+    if name in names:
+        return name
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names
+    more = f" (`labrys list {kind}s` shows all)" if f"{kind}s" in LISTS else ""
+    raise UsageError(f"there is no {kind} {name!r}; the nearest are: {', '.join(near)}{more}")
+
+
+LISTS: dict[str, Callable[[], list[tuple[str, str]]]] = {
+    "systems": lambda: [(name, row.about) for name, row in SYSTEMS.items()],
+    "workloads": lambda: [(name, workload.about) for name, workload in WORKLOADS.items()],
+    "faults": lambda: [
+        *((name, f"any of: {', '.join(f.name for f in own)}") for name, own in FAMILIES.items()),
+        *((name, f"{fault.family}: {fault.about}") for name, fault in FAULTS.items()),
+    ],
+    "environments": lambda: list(ENVIRONMENTS.items()),
+    "models": lambda: [(name, _first_line(MODELS[name]())) for name in sorted(MODELS)],
+}
+"""All that can be named, by kind: each name with a line about it."""
+
+
+def _first_line(thing: object) -> str:
+    return (inspect.getdoc(type(thing)) or "").partition("\n")[0]

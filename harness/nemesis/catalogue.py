@@ -1,0 +1,23 @@
+"""The faults that Labrys brings along, by name and by family."""
+
+from harness.nemesis.crash import Kill
+from harness.nemesis.fault import Fault, Target
+from harness.nemesis.membership import Change, Membership
+from harness.nemesis.partition import Partition, Shape
+from harness.nemesis.pause import Pause
+
+_ALL: tuple[Fault, ...] = (
+    *(Partition(shape) for shape in Shape),
+    *(Kill(target) for target in Target),
+    *(Pause(target) for target in Target),
+    *(Membership(change) for change in Change),
+)
+
+FAULTS: dict[str, Fault] = {fault.name: fault for fault in _ALL}
+"""Every single fault by name."""
+
+FAMILIES: dict[str, tuple[Fault, ...]] = {
+    family: tuple(fault for fault in _ALL if fault.family == family)
+    for family in dict.fromkeys(fault.family for fault in _ALL)
+}
+"""The faults of each family: naming a family stands for all that fit the size of the cluster."""

@@ -1,0 +1,88 @@
+"""What is said of a campaign, to people and to programs."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from harness.config import RunConfig
+from harness.nemesis.catalogue import FAULTS
+from harness.simulation.campaign import Campaign, Seed
+
+
+def status(campaign: Campaign) -> int:
+    """The exit status: 1 where a seed failed, or did not repeat itself."""
+    return 1 if campaign.failed or campaign.differs else 2 if campaign.kinds["unknown"] else 0
+
+
+def answer(
+    base: RunConfig, campaign: Campaign, took_s: float, kept: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """What a program is told of a campaign. Seeds are `strong` that could have shown a violation:
+    all strength gates opened."""
+    return {
+        "verdict": ("valid", "invalid", "unknown")[status(campaign)],
+        "system": base.system,
+        "workload": base.workload,
+        "environment": "simulated",
+        "seeds": campaign.done,
+        "strong": campaign.strong,
+        "twice": campaign.twice,
+        "seconds": round(took_s, 3),
+        "virtual_seconds": round(campaign.virtual_ns / 1e9, 3),
+        "kinds": dict(sorted(campaign.kinds.items())),
+        "faults": dict(sorted(campaign.faults.items())),
+        "unknown": campaign.unknown,
+        "failed": [
+            {"seed": seed.seed, "kind": seed.kind, "reason": seed.reason}
+            for seed in sorted(campaign.failed, key=lambda seed: seed.seed)
+        ],
+        "differs": [{"seed": seed.seed, "reason": seed.differs} for seed in campaign.differs],
+        "kept": kept,
+    }
+
+
+def progress(system: str, campaign: Campaign) -> str:
+    """One line: seeds, speed, faults, verdicts."""
+    rate = campaign.done / campaign.seconds if campaign.seconds else 0.0
+    speed = campaign.virtual_ns / 1e9 / campaign.seconds if campaign.seconds else 0.0
+    families = Counter[str]()
+    for name, count in sorted(campaign.faults.items()):
+        families[_family(name)] += count
+    faults = ", ".join(f"{count:,} {name}s" for name, count in families.items()) or "no faults"
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(campaign.kinds.items()))
+    return (
+        f"{system} · {campaign.done:,} seeds in {campaign.seconds:.1f} s ({rate:.0f} a second, "
+        f"{speed:,.0f} times real time) · {faults} · {kinds or 'nothing yet'}"
+    )
+
+
+def _family(name: str) -> str:
+    """What faults of that name are called together, in the singular."""
+    if name.startswith("lasting-"):
+        return "lasting failure"
+    family = FAULTS[name].family if name in FAULTS else name
+    return "membership change" if family == "membership" else family
+
+
+def grouped(failed: Iterable[Seed]) -> list[list[Seed]]:
+    """Failing seeds by kind of violation, in order of seed."""
+    groups: dict[str, list[Seed]] = {}
+    for seed in sorted(failed, key=lambda seed: seed.seed):
+        groups.setdefault(seed.kind, []).append(seed)
+    return list(groups.values())
+
+
+def named(group: list[Seed]) -> str:
+    shown = ", ".join(str(seed.seed) for seed in group[:10])
+    return shown + (f" and {len(group) - 10} more" if len(group) > 10 else "")
+
+
+def meaning(campaign: Campaign, interrupted: bool) -> str:
+    """What the campaign says of the system, last."""
+    if campaign.failed:
+        return f"{len(campaign.failed):,} of {campaign.done:,} seeds failed"
+    stopped = "interrupted after" if interrupted else "no finding in"
+    return (
+        f"{stopped} {campaign.done:,} seeds, {campaign.twice:,} of them run twice: with 95 % "
+        f"confidence fewer than {campaign.bound:.3g} of all seeds fail"
+    )
