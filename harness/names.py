@@ -78,11 +78,13 @@ def fault(name: str) -> Fault:
 
 
 def faults(name: str) -> tuple[Fault, ...]:
-    """The faults of a family, or the single one of that name."""
+    """The single fault of that name, or the usual ones of a family, or all where none is usual."""
     if is_foreign(name):
         return (fault(name),)
     known("fault", name, (*FAMILIES, *FAULTS))
-    return FAMILIES[name] if name in FAMILIES else (FAULTS[name],)
+    if name not in FAMILIES:
+        return (FAULTS[name],)
+    return tuple(fault for fault in FAMILIES[name] if fault.usual) or FAMILIES[name]
 
 
 def name_of(fault: Fault) -> str:

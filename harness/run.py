@@ -104,9 +104,8 @@ def plan(config: RunConfig, cluster: Cluster) -> Plan:
             families[family] = possible
         if len(possible) < len(faults):
             refused.append(f"the {cluster.environment} environment cannot do {family} faults")
-    dice = Random(f"{config.seed}:schedule")
     cycles_ns = dict.fromkeys(families, config.fault_interval_ns)
-    schedule = draw(families, config.time_limit_ns, dice, cycles_ns)
+    schedule = draw(families, config.time_limit_ns, config.seed, cycles_ns)
     return Plan(config, config.named_workload, schedule, refused)
 
 

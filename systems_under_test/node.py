@@ -151,6 +151,9 @@ class Node(ABC):
         """Of so many nodes, how many may fail for ever while the others go on serving."""
         return count - majority(count)
 
+    sizes: ClassVar[tuple[int, ...]] = (3, 3, 4, 5, 5)
+    """The numbers of nodes that explored seeds draw from."""
+
     changes_members: ClassVar[bool] = False
     """Whether nodes can join and leave: the requests `add`, `remove` and `members` are served."""
 

@@ -19,6 +19,7 @@ class Single(Node):
     """One key-value store; its peers, where there are any, only know its name."""
 
     payloads: ClassVar[tuple[type[Payload], ...]] = ()  # The journal's requests are always known.
+    sizes: ClassVar[tuple[int, ...]] = (1,)
 
     @classmethod
     def tolerated(cls, count: int) -> int:

@@ -5,14 +5,15 @@ from random import Random
 from typing import ClassVar
 
 from harness.cluster import Capability, Cluster
-from harness.nemesis.fault import Target, choose, told
+from harness.nemesis.fault import Fault, Target, choose, told
 
 
 @dataclass(frozen=True, slots=True)
-class Kill:
+class Kill(Fault):
     """Kill nodes; healing starts every node that is down."""
 
     target: Target
+    usual: ClassVar[bool] = True
     family: ClassVar[str] = "kill"
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.KILL})
 

@@ -5,54 +5,68 @@ that has the capabilities it needs. A fault keeps nothing between injection and 
 restores all that its family can break, and so does no harm when it comes twice.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from enum import StrEnum
+from inspect import getdoc
 from random import Random
-from typing import ClassVar, Protocol
+from re import sub
+from typing import ClassVar
 
 from harness.cluster import Capability, Cluster
 from systems_under_test.node import NodeId
 from systems_under_test.quorum import majority
 
 
-class Fault(Protocol):
-    """One kind of trouble."""
+class Fault(ABC):
+    """One kind of trouble. A fault of your own says how it strikes and how it is healed; all else
+    has a default."""
 
-    family: ClassVar[str]
-    """Faults of one family never overlap; those of different families do."""
+    __slots__ = ()
 
-    @property
-    def needs(self) -> frozenset[Capability]:
-        """What it asks of the environment."""
-        ...
+    usual: ClassVar[bool] = False
+    """Whether the name of its family stands for it, and explored seeds draw it.
+
+    A fault that is added is not usual, so that it leaves every old seed what it was; it strikes
+    where it is named. Where no fault of a family is usual, its name stands for all of them."""
 
     @property
     def name(self) -> str:
         """How the command line, schedules and reports call it: "isolate-leader", "kill-one"."""
-        ...
+        return sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", type(self).__name__).lower()
+
+    @property
+    def family(self) -> str:
+        """Faults of one family never overlap; those of different families do."""
+        return self.name
 
     @property
     def about(self) -> str:
         """What it does, in a line."""
-        ...
+        return (getdoc(type(self)) or self.name).partition("\n")[0]
+
+    @property
+    def needs(self) -> frozenset[Capability]:
+        """What it asks of the environment; one that cannot do that refuses the fault."""
+        return frozenset()
 
     @property
     def least_nodes(self) -> int:
         """In a smaller cluster the fault makes no sense."""
-        ...
+        return 1
 
     @property
     def at_leader(self) -> bool:
         """Whether it is aimed at the leader."""
-        ...
+        return False
 
+    @abstractmethod
     async def inject(self, cluster: Cluster, random: Random) -> str:
         """Do it, and return what was done to whom, for the history."""
-        ...
 
+    @abstractmethod
     async def heal(self, cluster: Cluster) -> None:
         """Undo it, whether or not it was injected."""
-        ...
 
 
 class Target(StrEnum):

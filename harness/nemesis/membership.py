@@ -14,7 +14,7 @@ from typing import ClassVar, NamedTuple
 
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import Capability, Cluster, NoAnswer, Unreachable
-from harness.nemesis.fault import Target, choose, told
+from harness.nemesis.fault import Fault, Target, choose, told
 from harness.nemesis.partition import between
 from systems_under_test.node import NodeId
 from systems_under_test.quorum import majority
@@ -51,10 +51,11 @@ _ABOUT = {
 
 
 @dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(Fault):
     """Ask for a change of members; healing asks for the members of the beginning."""
 
     change: Change
+    usual: ClassVar[bool] = True
     family: ClassVar[str] = "membership"
 
     @property

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import Capability, Cluster, Link
-from harness.nemesis.fault import Target, choose, told
+from harness.nemesis.fault import Fault, Target, choose, told
 from systems_under_test.node import NodeId
 from systems_under_test.quorum import majority
 
@@ -46,10 +46,11 @@ LOOK_NS = 20 * MILLISECOND_NS
 
 
 @dataclass(frozen=True, slots=True)
-class Partition:
+class Partition(Fault):
     """Cut the links that `shape` leaves out, in groups drawn at each injection."""
 
     shape: Shape
+    usual: ClassVar[bool] = True
     family: ClassVar[str] = "partition"
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.CUT})
 

@@ -5,14 +5,15 @@ from random import Random
 from typing import ClassVar
 
 from harness.cluster import Capability, Cluster
-from harness.nemesis.fault import Target, choose, told
+from harness.nemesis.fault import Fault, Target, choose, told
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Fault):
     """Stop nodes for a while; healing lets every stopped node go on."""
 
     target: Target
+    usual: ClassVar[bool] = True
     family: ClassVar[str] = "pause"
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.PAUSE})
 

@@ -87,22 +87,23 @@ def choose_faults(chosen: Iterable[str], nodes: int) -> dict[str, tuple[Fault, .
 
 
 def draw(
-    families: dict[str, tuple[Fault, ...]],
+    families: Mapping[str, tuple[Fault, ...]],
     length_ns: int,
-    random: Random,
+    seed: int,
     cycles_ns: Mapping[str, int],
 ) -> list[Planned]:
     """Draw a schedule for a run whose calls last `length_ns`; every fault is healed before its end.
 
     A family strikes once in about as long as `cycles_ns` says of it, and at least once. It begins
     with the leader, where most mistakes are and which a short run might otherwise miss; each of its
-    faults comes once before any comes again.
+    faults comes once before any comes again. Each family has dice of its own, derived from `seed`
+    by its name, so what strikes beside it changes nothing of when and how it strikes.
     """
     drawn: list[Planned] = []
     for family, faults in families.items():
-        own = Random(f"{random.getrandbits(64)}:{family}")
+        own = Random(f"{seed}:schedule:{family}")
         drawn += _draw_family(faults, length_ns, cycles_ns[family], own)
-    drawn.sort(key=lambda planned: planned.at_ns)
+    drawn.sort(key=lambda planned: (planned.at_ns, planned.fault.family))
     return [
         Planned(number, planned.fault, planned.at_ns, planned.until_ns, planned.seed)
         for number, planned in enumerate(drawn, start=1)

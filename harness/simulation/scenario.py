@@ -5,7 +5,7 @@ it was taken from a run, every call with its client and moment. The code and the
 that a run depends on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from harness.clock import SECOND_NS
 from harness.config import RunConfig
 from harness.errors import UsageError
 from harness.nemesis.catalogue import FAMILIES
@@ -21,7 +20,7 @@ from harness.nemesis.schedule import Planned, draw
 from harness.run import Core, Lasting
 from harness.simulation.world import World, draw_world
 from harness.store import FORMAT_VERSION
-from systems_under_test.node import Node, NodeId
+from systems_under_test.node import NodeId
 from workloads.workload import Call
 
 
@@ -103,65 +102,88 @@ def scenario_of(config: RunConfig, cycles_ns: Mapping[str, int] | None = None) -
     families = config.families
     tolerated = config.node_class.tolerated(config.nodes)
     spare = 0 if "membership" in families else tolerated
-    random = Random(f"{config.seed}:world")
-    world = draw_world(config.node_names, config.time_limit_ns, random, spare=spare)
-    dice = Random(f"{config.seed}:schedule")
+    world = draw_world(config.node_names, config.time_limit_ns, config.seed, spare=spare)
     usual_ns = dict.fromkeys(families, config.fault_interval_ns)
-    schedule = draw(families, config.time_limit_ns, dice, {**usual_ns, **(cycles_ns or {})})
+    cycles_ns = {**usual_ns, **(cycles_ns or {})}
+    schedule = draw(families, config.time_limit_ns, config.seed, cycles_ns)
     damaged = tuple(damage.node for damage in world.damages)
     return Scenario(config, world, tuple(schedule), _draw_core(config, spare, damaged))
 
 
 def swarm(base: RunConfig, pinned: frozenset[str], seed: int) -> Scenario:
-    """Draw what `pinned` does not name: the size of everything, and which faults there are."""
-    random = Random(f"{seed}:swarm")
-    nodes = random.choice((3, 3, 4, 5, 5))
-    changes = base.node_class.changes_members
-    families = sorted(FAMILIES.keys() - {"membership"})
+    """Draw what `pinned` does not name: the size of everything, and which faults there are.
+
+    Each option and each family of faults has dice of its own, derived from the seed by name. So a
+    seed stays what it was when options, systems or faults are added beside those it drew.
+    """
+
+    def dice(name: str) -> Random:
+        return Random(f"{seed}:swarm:{name}")
+
+    node = base.node_class
     drawn: dict[str, Any] = {
-        "nodes": nodes,
-        "clients": random.choice((2, 3, 4, 6)),
-        "time_limit": float(random.choice((4, 6, 10))),
-        "rate": float(random.choice((10, 20, 40, 100))),
-        "keys": random.choice((1, 1, 2, 3)),
-        "faults": tuple(random.sample(families, random.randint(1, len(families)))),
-        "operation_timeout": random.choice((1.0, 2.0)),
+        "nodes": dice("nodes").choice(node.sizes),
+        "clients": dice("clients").choice((2, 3, 4, 6)),
+        "time_limit": float(dice("time_limit").choice((4, 6, 10))),
+        "rate": float(dice("rate").choice((10, 20, 40, 100))),
+        "keys": dice("keys").choice((1, 1, 2, 3)),
+        "operation_timeout": dice("operation_timeout").choice((1.0, 2.0)),
         "operations_per_key": 100,
         "spares": 0,
     }
-    if changes and random.random() < 0.5:
-        drawn["faults"] = (*drawn["faults"], "membership")
-    if random.random() < 0.15:
+    if dice("rush").random() < 0.15:
         # A rush: calls of one key compete all the time. It is short, as it costs so much more.
         drawn |= {"rate": 500.0, "time_limit": 2.0, "keys": 1}
+    nodes = base.nodes if "nodes" in pinned else drawn["nodes"]
+    drawn["faults"] = _draw_families(nodes, dice, membership=node.changes_members)
+    if "membership" in (base.faults if "faults" in pinned else drawn["faults"]):
+        drawn["spares"] = dice("spares").randrange(3)
     free = {name: value for name, value in drawn.items() if name not in pinned}
-    if "membership" in free.get("faults", base.faults) and "spares" not in pinned:
-        free["spares"] = random.randrange(3)
-    if base.system.startswith("single") and "nodes" not in pinned:
-        free["nodes"] = 1
-        free["faults"] = ("kill", "pause")
-    dice = Random(f"{seed}:pace")
-    usual_ns = int(RunConfig.fault_interval * SECOND_NS)
-    paces = (usual_ns, usual_ns, usual_ns // 2, usual_ns // 5)
-    cycles_ns = {family: dice.choice(paces) for family in FAMILIES}
-    if "fault_interval" in pinned:
-        cycles_ns = {}
-    scenario = scenario_of(replace(base, seed=seed, environment="simulated", **free), cycles_ns)
-    habits = draw_habits(base.node_class, Random(f"{seed}:habits"))
+    config = replace(base, seed=seed, environment="simulated", **free)
+    cycles_ns = {}
+    if "fault_interval" not in pinned:
+        usual_ns = config.fault_interval_ns
+        paces = (usual_ns, usual_ns, usual_ns // 2, usual_ns // 5)
+        cycles_ns = {family: dice(f"pace:{family}").choice(paces) for family in config.families}
+    scenario = scenario_of(config, cycles_ns)
+    habits = draw_habits(node.habits, seed)
     return replace(scenario, world=replace(scenario.world, habits=habits))
 
 
-def draw_habits(node_class: type[Node], random: Random) -> tuple[tuple[str, Any], ...]:
-    """Half the time none, and otherwise some of the system's.
+def _draw_families(
+    nodes: int, dice: Callable[[str], Random], *, membership: bool
+) -> tuple[str, ...]:
+    """Some families of faults that make sense with so many nodes, one of them at least.
+
+    A share is drawn, and each family rolls its own die against it. A family that is added thus
+    changes only the seeds in which it strikes itself.
+    """
+    share = dice("share").choice((1 / 3, 2 / 3, 1.0))
+    rolls = {
+        family: dice(f"family:{family}").random()
+        for family, faults in FAMILIES.items()
+        if any(fault.usual and fault.least_nodes <= nodes for fault in faults)
+    }
+    changes = rolls.pop("membership", 1.0) < 0.5 and membership
+    chosen = [family for family, roll in rolls.items() if roll < share]
+    chosen = chosen or [min(rolls, key=rolls.__getitem__)]
+    return (*sorted(chosen), *(["membership"] if changes else []))
+
+
+def draw_habits(known: Mapping[str, Any], seed: int) -> tuple[tuple[str, Any], ...]:
+    """Half the time none, and otherwise some of the habits that a system has.
 
     The idea is that of FoundationDB's BUGGIFY: what is allowed and seldom happens, a snapshot say,
     happens all the time in some runs (Zhou et al., "FoundationDB: A Distributed Unbundled
     Transactional Key Value Store", section 4).
     """
-    if random.random() < 0.5:
+    if Random(f"{seed}:habits").random() < 0.5:
         return ()
-    known = node_class.habits
-    return tuple((name, value) for name, value in known.items() if random.random() < 0.5)
+    return tuple(
+        (name, value)
+        for name, value in known.items()
+        if Random(f"{seed}:habits:{name}").random() < 0.5
+    )
 
 
 def _draw_core(config: RunConfig, spare: int, damaged: tuple[NodeId, ...]) -> Core | None:

@@ -5,15 +5,18 @@ of the noise altogether find what runs that always have all of it do not), unles
 The world is stored with the run, and shrinking makes it calmer.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from systems_under_test.node import NodeId
+
+T = TypeVar("T")
 
 MICROSECOND_NS = 1_000
 
@@ -123,64 +126,91 @@ CALM = World()
 """A world without any noise: constant latencies, perfect clocks, fast disks."""
 
 
-def draw_world(
-    nodes: tuple[NodeId, ...], length_ns: int, random: Random, *, spare: int = 0
-) -> World:
+def draw_world(nodes: tuple[NodeId, ...], length_ns: int, seed: int, *, spare: int = 0) -> World:
     """Draw a world for a run whose calls last `length_ns`. Each kind of noise is there or not.
 
-    Only where there is a node to `spare` can one be damaged for ever.
+    Each field has dice of its own, derived from the seed by the field's name, so that a field that
+    is added leaves the others of every seed what they were. Only where there is a node to `spare`
+    can one be damaged for ever.
     """
 
-    def sometimes(chance: float = 0.5) -> bool:
-        return random.random() < chance
+    def dice(field: str) -> Random:
+        return Random(f"{seed}:world:{field}")
 
-    latency = random.choice(list(Latency))
-    count = len(nodes)
+    def microseconds(field: str, *among: int) -> int:
+        return dice(field).choice(among) * MICROSECOND_NS
+
+    def sometimes(field: str, draw: Callable[[Random], T], calm: T, chance: float = 0.5) -> T:
+        random = dice(field)
+        return draw(random) if random.random() < chance else calm
+
+    latency = dice("latency").choice(list(Latency))
     return World(
         latency=latency,
-        latency_ns=random.choice((50, 200, 500, 2_000)) * MICROSECOND_NS,
-        loss=random.choice((0.001, 0.01, 0.02, 0.05, 0.1, 0.3)) if sometimes() else 0.0,
-        duplication=random.choice((0.001, 0.01, 0.02, 0.05)) if sometimes() else 0.0,
-        reordering=sometimes(),
-        client_latency_ns=random.choice((50, 200, 1_000)) * MICROSECOND_NS,
-        sync_ns=random.choice((20, 100, 500, 3_000)) * MICROSECOND_NS,
-        slow_syncs=random.choice((0.001, 0.01)) if sometimes() else 0.0,
-        torn=sometimes(0.8),
-        late_kills=0.5 if sometimes() else 0.0,
-        offsets_ns=tuple(random.randint(-SECOND_NS, SECOND_NS) for _ in nodes)
-        if sometimes()
+        latency_ns=microseconds("latency_ns", 50, 200, 500, 2_000),
+        loss=sometimes("loss", lambda dice: dice.choice((0.001, 0.01, 0.02, 0.05, 0.1, 0.3)), 0.0),
+        duplication=sometimes(
+            "duplication", lambda dice: dice.choice((0.001, 0.01, 0.02, 0.05)), 0.0
+        ),
+        reordering=sometimes("reordering", lambda _: True, calm=False),
+        client_latency_ns=microseconds("client_latency_ns", 50, 200, 1_000),
+        sync_ns=microseconds("sync_ns", 20, 100, 500, 3_000),
+        slow_syncs=sometimes("slow_syncs", lambda dice: dice.choice((0.001, 0.01)), 0.0),
+        torn=sometimes("torn", lambda _: True, calm=False, chance=0.8),
+        late_kills=sometimes("late_kills", lambda _: 0.5, 0.0),
+        offsets_ns=sometimes("offsets_ns", lambda dice: _each(nodes, dice, SECOND_NS), ()),
+        drifts_ppm=sometimes("drifts_ppm", lambda dice: _each(nodes, dice, 1_000), ()),
+        regions=tuple(map(dice("regions").randrange, (3,) * len(nodes)))
+        if latency is Latency.WAN
         else (),
-        drifts_ppm=tuple(random.randint(-1_000, 1_000) for _ in nodes) if sometimes() else (),
-        regions=tuple(random.randrange(3) for _ in nodes) if latency is Latency.WAN else (),
-        clogs=_clogs(nodes, length_ns, random) if sometimes(0.3) and count > 1 else (),
-        jumps=tuple(
-            Jump(random.choice(nodes), random.randrange(length_ns),
-                 random.randint(-5 * SECOND_NS, 5 * SECOND_NS))
-            for _ in range(random.randint(1, 4))
-        )
-        if sometimes(0.3)
-        else (),
-        disk_failures=(
-            DiskFailure(random.choice(nodes), random.randrange(length_ns),
-                        random.randint(SECOND_NS // 10, 2 * SECOND_NS)),
-        )
-        if sometimes(0.2)
-        else (),
-        blinks=_blinks(nodes, length_ns, random) if sometimes(0.3) else (),
-        wired=sometimes(0.05),
-        damages=(Damage(random.choice(nodes), random.randrange(length_ns)),)
-        if spare > 0 and sometimes(0.1)
-        else (),
-    )  # fmt: skip
+        clogs=sometimes("clogs", lambda dice: _clogs(nodes, length_ns, dice), (), 0.3),
+        jumps=sometimes("jumps", lambda dice: _jumps(nodes, length_ns, dice), (), 0.3),
+        disk_failures=sometimes(
+            "disk_failures", lambda dice: _disk_failures(nodes, length_ns, dice), (), 0.2
+        ),
+        blinks=sometimes("blinks", lambda dice: _blinks(nodes, length_ns, dice), (), 0.3),
+        wired=sometimes("wired", lambda _: True, calm=False, chance=0.05),
+        damages=sometimes(
+            "damages",
+            lambda dice: (Damage(dice.choice(nodes), dice.randrange(length_ns)),),
+            (),
+            0.1 if spare else 0.0,
+        ),
+    )
+
+
+def _each(nodes: tuple[NodeId, ...], random: Random, most: int) -> tuple[int, ...]:
+    """A number for each node, of either sign."""
+    return tuple(random.randint(-most, most) for _ in nodes)
 
 
 def _clogs(nodes: tuple[NodeId, ...], length_ns: int, random: Random) -> tuple[Clog, ...]:
+    if len(nodes) < 2:
+        return ()
     clogs = []
     for _ in range(random.randint(1, 4)):
         source, target = random.sample(nodes, 2)
         at_ns = random.randrange(length_ns)
         clogs.append(Clog(source, target, at_ns, at_ns + random.randint(10, 500) * MILLISECOND_NS))
     return tuple(clogs)
+
+
+def _jumps(nodes: tuple[NodeId, ...], length_ns: int, random: Random) -> tuple[Jump, ...]:
+    return tuple(
+        Jump(
+            random.choice(nodes),
+            random.randrange(length_ns),
+            random.randint(-5 * SECOND_NS, 5 * SECOND_NS),
+        )
+        for _ in range(random.randint(1, 4))
+    )
+
+
+def _disk_failures(
+    nodes: tuple[NodeId, ...], length_ns: int, random: Random
+) -> tuple[DiskFailure, ...]:
+    for_ns = random.randint(SECOND_NS // 10, 2 * SECOND_NS)
+    return (DiskFailure(random.choice(nodes), random.randrange(length_ns), for_ns),)
 
 
 def _blinks(nodes: tuple[NodeId, ...], length_ns: int, random: Random) -> tuple[Blink, ...]:

@@ -5,7 +5,6 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from random import Random
 
 import pytest
 
@@ -33,9 +32,8 @@ def test_within_a_repeat_every_system_gets_the_same_schedule_and_calls():
     schedules = {}
     for run in planned(["raft", "paxos", "ring"], BASE, 2):
         faults = choose_faults(run.config.faults, run.config.nodes)
-        dice = Random(f"{run.config.seed}:schedule")
         cycles_ns = dict.fromkeys(faults, run.config.fault_interval_ns)
-        drawn = draw(faults, run.config.time_limit_ns, dice, cycles_ns)
+        drawn = draw(faults, run.config.time_limit_ns, run.config.seed, cycles_ns)
         schedules.setdefault(run.repeat, set()).add(tuple(drawn))
         assert run.config.shape == RunConfig(system="raft").shape
     assert [len(found) for found in schedules.values()] == [1, 1]

@@ -148,8 +148,8 @@ def test_schedules(seed: int, seconds: float, families: list[str]) -> None:
     """Every family strikes, never overlaps itself, begins with the leader, and heals in time."""
     length_ns = int(seconds * SECOND_NS)
     chosen = choose_faults(families, 5)
-    schedule = draw(chosen, length_ns, Random(seed), USUAL_NS)
-    assert schedule == draw(chosen, length_ns, Random(seed), USUAL_NS)
+    schedule = draw(chosen, length_ns, seed, USUAL_NS)
+    assert schedule == draw(chosen, length_ns, seed, USUAL_NS)
     assert [planned.number for planned in schedule] == list(range(1, len(schedule) + 1))
     for family in families:
         own = [planned for planned in schedule if planned.fault.family == family]
@@ -164,12 +164,12 @@ def test_schedules(seed: int, seconds: float, families: list[str]) -> None:
 
 def test_each_family_strikes_as_often_as_it_is_told() -> None:
     cycles_ns = {**USUAL_NS, "kill": SECOND_NS // 2}
-    often = draw(choose_faults(["kill", "pause"], 5), 20 * SECOND_NS, Random(1), cycles_ns)
+    often = draw(choose_faults(["kill", "pause"], 5), 20 * SECOND_NS, 1, cycles_ns)
     assert Counter(planned.fault.family for planned in often) == {"kill": 40, "pause": 4}
 
 
 def test_a_schedule_survives_being_stored() -> None:
-    for planned in draw(choose_faults(list(FAMILIES), 5), 60 * SECOND_NS, Random(1), USUAL_NS):
+    for planned in draw(choose_faults(list(FAMILIES), 5), 60 * SECOND_NS, 1, USUAL_NS):
         assert Planned.from_json(planned.to_json()) == planned
 
 

@@ -25,7 +25,9 @@ def test_the_fault_of_the_page_strikes_and_heals() -> None:
     assert told == f"restarted {killed[0]}"
     cluster.clock.run(fault.heal(cluster))
     assert cluster.done[-1][1:] == ("start", cluster.nodes)
-    assert all(hasattr(fault, name) for name in (*dir(Fault), "family") if name[0] != "_")
+    assert isinstance(fault, Fault)
+    assert (fault.name, fault.family, fault.least_nodes) == ("restart", "restart", 1)
+    assert fault.about == "One node killed, as by SIGKILL, and started again at once."
 
 
 def test_the_page_names_every_family() -> None:
