@@ -72,6 +72,7 @@ def render_night(directory: Path) -> bytes:
         tables=[*_tables([cell for cell in cells if not cell["canary"]]), *_canaries(cells)],
         before=before,
         left_out=len(find(night, list, "left_out") or ()),
+        notes=[plain(note, 1000) for note in find(night, list, "notes") or ()],
         cells=bad_first(cells),
         setting=_setting(night),
         styles=Markup(source("page.css") + source("night.css")),

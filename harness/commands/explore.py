@@ -4,10 +4,11 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +18,7 @@ from harness.errors import HarnessError, UsageError
 
 if TYPE_CHECKING:
     from harness.config import RunConfig
-    from harness.simulation.campaign import Campaign, Seed
+    from harness.simulation.campaign import Campaign, Draw, Seed
     from harness.simulation.simulate import Simulated
 
 SHRINK_S = 60.0
@@ -27,8 +28,6 @@ STORED_MAX = 3
 DRAWN = (
     "nodes", "spares", "clients", "time_limit", "faults", "fault_interval", "rate", "keys",
 )  # fmt: skip
-
-Say: TypeAlias = Callable[[str], None]
 
 
 @options.of_a_run("workload", "values", *DRAWN, drawn=DRAWN)
@@ -49,6 +48,7 @@ def explore(
     """Try many seeds in the simulator; store, shrink and explain what fails."""
     from harness.config import RunConfig
     from harness.executors import known_executor
+    from harness.simulation.scenario import swarm
 
     if not (seeds >= 1 and 0 <= first_seed < 2**62 and 0 <= jobs <= 256 and seconds > 0):
         raise UsageError("--seeds and --seconds must be above 0, --jobs from 0 to 256")
@@ -56,35 +56,34 @@ def explore(
         raise UsageError(f"--keep cannot be {keep}; give a number from 0 to 1000")
     with options.named_as_written(given):
         base = RunConfig.from_values({"system": system, "environment": "simulated", **given})
-    campaign = _Explored(
-        base, frozenset(given), store, shrink, keep, print if not as_json else _silent
-    )
-    status = campaign.explore(
+    draw = partial(swarm, base, frozenset(given))
+    status = Explored(base, draw, store, shrink, keep, as_json).explore(
         range(first_seed, first_seed + seeds), jobs or os.cpu_count() or 1,
-        until_found=until_found, seconds=seconds, as_json=as_json,
+        until_found=until_found, seconds=seconds,
         executor=known_executor(executor) if executor else None,
     )  # fmt: skip
     raise typer.Exit(status)
 
 
-def _silent(line: str) -> None:
-    """Says nothing, where standard output is for JSON alone."""
-
-
 @dataclass(frozen=True)
-class _Explored:
+class Explored:
     """What is explored, and what is done with a seed that fails."""
 
     base: "RunConfig"
-    pinned: frozenset[str]
-    """The options that no seed draws."""
+    draw: "Draw"
+    """The scenario of each seed; `base` is what they have in common."""
 
     store: Path
     shrink: bool
     keep: int
     """So many seeds are kept of each kind of violation."""
 
-    say: Say
+    as_json: bool
+
+    def say(self, line: str) -> None:
+        """Say something to a person; standard output may be for JSON alone."""
+        if not self.as_json:
+            print(line)
 
     def explore(
         self,
@@ -93,7 +92,6 @@ class _Explored:
         *,
         until_found: bool,
         seconds: float,
-        as_json: bool,
         executor: str | None,
     ) -> int:
         """Run a campaign, tell and keep what it finds; the exit status.
@@ -114,7 +112,7 @@ class _Explored:
             for one in self._keep(group, self.shrink and not interrupted)
         ]
         self.say(telling.meaning(seen, interrupted))
-        if as_json:
+        if self.as_json:
             print(json.dumps(telling.answer(self.base, seen, took_s, kept)), flush=True)
         if interrupted:
             raise KeyboardInterrupt
@@ -156,7 +154,7 @@ class _Explored:
                     pool, jobs = stack.enter_context(dask_executor(executor))
                 stack.enter_context(live)
                 run_campaign(
-                    self.base, self.pinned, seeds, jobs,
+                    self.draw, seeds, jobs,
                     until_found=until_found, seconds=seconds, watch=watch, executor=pool,
                 )  # fmt: skip
             except KeyboardInterrupt:
@@ -171,7 +169,6 @@ class _Explored:
     def _keep(self, group: list["Seed"], shrinking: bool) -> list[dict[str, Any]]:
         """Store a kind's first failing seeds, and the smallest form of them; say and return what
         was stored."""
-        from harness.simulation.scenario import swarm
         from harness.simulation.shrink import shrink, told
         from harness.simulation.simulate import simulate
         from harness.simulation.telling import named
@@ -183,7 +180,7 @@ class _Explored:
         origin = Path()
         tries, began = 0, time.monotonic()
         for seed in group[: self.keep]:
-            found = simulate(swarm(self.base, self.pinned, seed.seed))
+            found = simulate(self.draw(seed.seed))
             kept = store_and_render(self.store, found, system)
             say(f"  seed {seed.seed}: {told(found)}   {kept}")
             stored.append({"seed": seed.seed, "shrunk": False, "run": str(kept)})

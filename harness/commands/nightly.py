@@ -42,6 +42,7 @@ def nightly(
     """Run a matrix of systems, faults and environments within a budget; write the night's pages."""
     from harness.conduct import new_seed
     from harness.executors import known_executor
+    from harness.nightly.corpus import read_corpus
     from harness.nightly.night import Night, Setting
     from harness.nightly.plan import DEFAULT, duration_s, read_plan
     from harness.nightly.schedule import Schedule
@@ -60,16 +61,18 @@ def nightly(
     budget_s = duration_s(budget)
     only = [name for name in (environments or "").split(",") if name]
     planned = read_plan(plan, only)
-    schedule = Schedule(planned.cells, _once_failed(corpus, only), budget_s, seed)
+    once_failed = read_corpus(corpus)
+    schedule = Schedule(planned.cells, _tonight(once_failed.jobs, only), budget_s, seed)
     for place in (results, corpus):
         if place.is_dir():
             raise UsageError(f"{place} is a directory; name a file")
     folder = RunDirectory.create(store, "nightly").path
-    jobs = jobs or os.cpu_count() or 1
-    night = Night(
-        planned, schedule, Setting(folder, results, corpus, budget_s, seed, jobs, executor), _watch
-    )
+    jobs, notes = jobs or os.cpu_count() or 1, tuple(once_failed.notes)
+    setting = Setting(folder, results, corpus, budget_s, seed, jobs, executor, notes)
+    night = Night(planned, schedule, setting, _watch)
     _say(f"{len(planned.cells)} cells of {planned.source}, budget {budget}, seed {seed}: {folder}")
+    for note in notes:
+        _say(f"  {note}")
     try:
         night.perform()
     finally:
@@ -77,16 +80,9 @@ def nightly(
     raise typer.Exit(night.status)
 
 
-def _once_failed(corpus: Path, environments: Sequence[str]) -> list["Job"]:
-    """The seeds that once failed; those of an environment that is left out tonight stay for
-    another night."""
-    from harness.nightly.corpus import read_corpus
-
-    return [
-        job
-        for job in read_corpus(corpus)
-        if not environments or job.cell.environment in environments
-    ]
+def _tonight(once_failed: list["Job"], environments: Sequence[str]) -> list["Job"]:
+    """What once failed; of an environment that is left out tonight it stays for another night."""
+    return [job for job in once_failed if not environments or job.cell.environment in environments]
 
 
 def _close(night: "Night") -> None:

@@ -1,19 +1,32 @@
-"""`labrys replay`: carries out a stored simulated run again, exactly."""
+"""`labrys replay`: carries out a stored simulated run again, exactly; or a scenario."""
 
+from functools import partial
+from math import inf
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.commands import options
+from harness.commands.explore import Explored
 from harness.errors import FAILED
+
+if TYPE_CHECKING:
+    from harness.simulation.scenario import Scenario
 
 
 def replay(
-    path: Annotated[Path, typer.Argument(help="The directory of a simulated run.")],
+    path: Annotated[
+        Path, typer.Argument(help="The directory of a simulated run, or a scenario.json.")
+    ],
+    store: options.Store = Path("store"),
+    as_json: options.AsJson = False,
 ) -> None:
-    """Carry out a stored simulated run again, exactly."""
+    """Carry out a stored simulated run again, exactly; or a scenario, and keep it if it fails."""
     from harness.simulation.stored import replay as again
 
+    if path.is_file():
+        raise typer.Exit(_carry_out(path, store, as_json))
     found = again(path)
     for warning in found.warnings:
         print(f"? {warning}")
@@ -22,3 +35,20 @@ def replay(
     if not found.same:
         raise typer.Exit(FAILED)
     raise typer.Exit(1 if found.again.failed else 2 if found.again.kind else 0)
+
+
+def _carry_out(path: Path, store: Path, as_json: bool) -> int:
+    """Carry out the scenario of a file; tell, shrink and keep what it finds; the exit status."""
+    from harness.judge import read_json
+    from harness.simulation.scenario import Scenario
+
+    scenario = Scenario.from_json(read_json(path), path)
+    explored = Explored(
+        scenario.config, partial(_always, scenario), store, shrink=True, keep=1, as_json=as_json
+    )
+    seeds = [scenario.config.seed]
+    return explored.explore(seeds, 1, until_found=False, seconds=inf, executor=None)
+
+
+def _always(scenario: "Scenario", seed: int) -> "Scenario":
+    return scenario

@@ -2,13 +2,13 @@
 
 import json
 import signal
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from harness.errors import FAILED
 from harness.executors import WORKERS_DIED
-from harness.nightly.job import Ended, again
+from harness.nightly.job import SCENARIO, Ended, again
 from harness.nightly.outcome import Outcome
 from harness.nightly.schedule import Job
 
@@ -34,6 +34,9 @@ def finding(job: Job, ended: Ended, folder: Path) -> Finding:
     if answer is None:
         outcome, reason = _no_answer(ended)
         return Finding(outcome, reason, job.seed, again(job.cell, job.seed), _directory_in(folder))
+    if job.scenario is not None:
+        line = f"labrys replay {folder / SCENARIO}"
+        return replace(_campaign(job, answer), again=line)
     if job.cell.simulated:
         return _campaign(job, answer)
     return _single(job, answer)

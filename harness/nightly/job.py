@@ -21,6 +21,9 @@ from harness.nightly.plan import Cell
 from harness.nightly.schedule import Job
 
 MOST_SEEDS = 1_000_000
+SCENARIO = "scenario.json"
+"""The file in a job's folder that holds the scenario to carry out, where it is given."""
+
 GRACE_S = 20.0
 """How long a run that is asked to end may take to clean up."""
 
@@ -47,6 +50,8 @@ def arguments(job: Job, store: Path, jobs: int, executor: str | None) -> list[st
     if not job.cell.simulated:
         words = shlex.split(job.cell.config(job.seed).command)[1:]
         return [*words, "--store", str(store), "--json"]
+    if job.scenario is not None:
+        return ["replay", str(store / SCENARIO), "--store", str(store), "--json"]
     seeds = 1 if job.corpus else MOST_SEEDS
     words = [*_explore(job.cell, job.seed, seeds), "--jobs", str(1 if job.corpus else jobs)]
     if not job.corpus:

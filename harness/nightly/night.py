@@ -14,19 +14,22 @@ from typing import Any
 from harness.clock import RealClock
 from harness.nightly.corpus import add_to_corpus, append
 from harness.nightly.finding import Finding, finding
-from harness.nightly.job import arguments, carry_out, limit_s
+from harness.nightly.job import SCENARIO, arguments, carry_out, limit_s
 from harness.nightly.outcome import STATUS, Outcome, of_cell, of_night
 from harness.nightly.plan import Cell, Plan
 from harness.nightly.schedule import Job, Schedule
 from harness.nightly.telling import again_of, sentence
-from harness.store import machine, run_name, versions
+from harness.store import RunDirectory, machine, run_name, versions
 
 FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Where a night keeps what, and with how many processes a campaign runs."""
+    """Where a night keeps what, and with how many processes a campaign runs.
+
+    `notes` say what of the corpus is not run as it was, for the pages.
+    """
 
     folder: Path
     results: Path
@@ -35,6 +38,7 @@ class Setting:
     seed: int
     jobs: int
     executor: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -77,6 +81,8 @@ class Night:
         number = len(self.records) + 1
         folder = self.setting.folder / "runs" / f"{number:04}-{_safe(job.cell)}"
         folder.mkdir(parents=True)
+        if job.scenario is not None:
+            RunDirectory(folder).write_json(SCENARIO, job.scenario)
         words = arguments(job, folder, self.setting.jobs, self.setting.executor)
         began = _now()
         ended = carry_out(words, folder, limit_s(job))
@@ -94,7 +100,7 @@ class Night:
         append(self.setting.results, record)
         if found.outcome in (Outcome.VIOLATION, Outcome.LIVENESS):
             beside = {"outcome": found.outcome.value, "failed": began, "commit": record["commit"]}
-            add_to_corpus(self.setting.corpus, job.cell, found.seed, beside)
+            add_to_corpus(self.setting.corpus, job.cell, found.seed, beside, job.scenario)
         self.watch(self, record)
 
     @property
@@ -128,6 +134,7 @@ class Night:
             "again": line,
             "exact": exact,
             "left_out": [f"{job.cell.name} · seed {job.seed}" for job in self.schedule.left_out],
+            "notes": list(self.setting.notes),
             "versions": self.versions,
             "machine": machine(),
             "cells": [

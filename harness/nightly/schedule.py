@@ -7,8 +7,9 @@ left. The night may therefore end later than its budget by one run.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from harness.errors import UsageError
 from harness.nightly.plan import Cell
@@ -28,13 +29,15 @@ CORPUS_SHARE = 0.25
 class Job:
     """One run of a cell, real or a campaign; `seconds` is how long a campaign may last.
 
-    A job of the corpus runs the one seed that failed before.
+    A job of the corpus runs the one seed that failed before, or the `scenario` that was drawn from
+    it then, as it stands in files.
     """
 
     cell: Cell
     seed: int
     seconds: float
     corpus: bool = False
+    scenario: Any = field(default=None, compare=False)
 
     @property
     def expected_s(self) -> float:

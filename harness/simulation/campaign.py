@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice, zip_longest
+from typing import TypeAlias
 
-from harness.config import RunConfig
 from harness.judge import gates_of
-from harness.simulation.scenario import swarm
+from harness.simulation.scenario import Scenario
 from harness.simulation.simulate import Simulated, simulate
 from harness.simulation.trace import told
 
@@ -23,6 +23,10 @@ CHUNK = 4
 """Seeds that a worker takes at a time: a fraction of a second, so that Ctrl-C need not wait."""
 
 TWICE_EVERY = 20
+
+Draw: TypeAlias = Callable[[int], Scenario]
+"""The scenario of a seed. It is sent to other processes, so it is a function of a module, perhaps
+with some of its arguments given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +85,20 @@ class Campaign:
         return 1 - 0.05 ** (1 / self.done) if self.done else 1.0
 
 
-def try_seeds(base: RunConfig, pinned: frozenset[str], seeds: Iterable[int]) -> list[Seed]:
+def try_seeds(draw: Draw, seeds: Iterable[int]) -> list[Seed]:
     """What a worker does: simulate some seeds."""
-    return [try_seed(base, pinned, seed) for seed in seeds]
+    return [try_seed(draw, seed) for seed in seeds]
 
 
-def try_seed(base: RunConfig, pinned: frozenset[str], seed: int) -> Seed:
+def try_seed(draw: Draw, seed: int) -> Seed:
     """Simulate one seed, or twice where it is its turn."""
     twice = seed % TWICE_EVERY == 0
-    scenario = swarm(base, pinned, seed)
+    scenario = draw(seed)
     first = simulate(scenario, keep_trace=twice)
     differs = _difference(first, simulate(scenario, keep_trace=True)) if twice else ""
     faults = Counter(fault.name for fault in first.history.faults)
     planned = ((one.fault.family, one.fault.name) for one in scenario.schedule)
-    kinds = base.named_workload.kinds
+    kinds = scenario.config.named_workload.kinds
     strong = all(gate.passed for gate in gates_of(first.history, planned, kinds))
     return Seed(seed, first.kind, first.reason, first.virtual_ns, faults, differs, strong)
 
@@ -110,8 +114,7 @@ def _difference(first: Simulated, second: Simulated) -> str:
 
 
 def run_campaign(
-    base: RunConfig,
-    pinned: frozenset[str],
+    draw: Draw,
     seeds: Iterable[int],
     jobs: int,
     *,
@@ -134,7 +137,7 @@ def run_campaign(
     ready: set[Future[list[Seed]]] = set()
     try:
         for chunk in islice(chunks, 2 * jobs):
-            ready.add(pool.submit(try_seeds, base, pinned, chunk))
+            ready.add(pool.submit(try_seeds, draw, chunk))
         while ready:
             # Workers elsewhere may all be gone; the time limit holds even then.
             done, ready = wait(ready, timeout=1, return_when=FIRST_COMPLETED)
@@ -146,7 +149,7 @@ def run_campaign(
             if found or campaign.seconds > seconds:
                 break
             for chunk in islice(chunks, len(done)):
-                ready.add(pool.submit(try_seeds, base, pinned, chunk))
+                ready.add(pool.submit(try_seeds, draw, chunk))
     finally:
         for future in ready:
             future.cancel()

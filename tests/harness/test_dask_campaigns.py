@@ -82,9 +82,11 @@ def test_a_killed_worker_loses_no_seed(dask: Dask, tmp_path: Path) -> None:
 
 CAMPAIGN = """
 import json
+from functools import partial
 from harness.config import RunConfig
 from harness.executors import dask_executor
 from harness.simulation import campaign as campaigns
+from harness.simulation.scenario import swarm
 
 class Counting(campaigns.Campaign):
     def take(self, seed):
@@ -98,7 +100,7 @@ campaigns.Campaign = Counting
 base = RunConfig(system="single", environment="simulated")
 with dask_executor("dask://127.0.0.1:{port}") as (pool, jobs):
     found = campaigns.run_campaign(
-        base, frozenset(), range(1, {seeds} + 1), jobs,
+        partial(swarm, base, frozenset()), range(1, {seeds} + 1), jobs,
         until_found=False, seconds=80, watch=lambda campaign: None, executor=pool,
     )
 print(json.dumps({{"seeds": sorted(seeds), "kinds": dict(found.kinds)}}))

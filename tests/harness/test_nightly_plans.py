@@ -1,18 +1,22 @@
 """Plans, budgets, the order of runs, and what outcomes add up to."""
 
+import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness import cli
 from harness.errors import UsageError
-from harness.nightly.corpus import add_to_corpus, read_corpus
+from harness.nightly.corpus import Corpus, add_to_corpus, read_corpus
 from harness.nightly.finding import finding
 from harness.nightly.job import Ended, again, arguments
 from harness.nightly.outcome import Outcome, of_cell, of_night
 from harness.nightly.plan import DEFAULT, Cell, duration_s, read_plan
 from harness.nightly.schedule import Job, Schedule, needed_s
+from harness.simulation.scenario import Scenario, swarm
 
 CANARY = '[[canaries]]\nsystems = ["raft-stale-reads"]\nfaults = ["drawn"]\n'
 
@@ -287,13 +291,56 @@ def test_a_job_is_the_command_that_a_person_would_type(tmp_path: Path) -> None:
 
 def test_a_corpus_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "corpus.jsonl"
-    assert read_corpus(path) == []
+    assert read_corpus(path) == Corpus()
     for cell, seed in ((LOCAL, 3), (SIMULATED, 4), (LOCAL, 3)):
         add_to_corpus(path, cell, seed, {"outcome": "violation"})
-    assert [(job.cell, job.seed, job.corpus) for job in read_corpus(path)] == [
+    corpus = read_corpus(path)
+    assert [(job.cell, job.seed, job.corpus) for job in corpus.jobs] == [
         (LOCAL, 3, True),
         (SIMULATED, 4, True),
     ]
+    assert not corpus.notes
+    simulated = corpus.jobs[1].scenario
+    drawn = swarm(SIMULATED.config(4), frozenset({"faults"}), 4)
+    assert Scenario.from_json(simulated, path) == drawn, "what `labrys explore` draws from the seed"
+    again_ = tmp_path / "again.jsonl"
+    add_to_corpus(again_, SIMULATED, 4, {}, {**simulated, "heal_ns": 7})
+    assert read_corpus(again_).jobs[0].scenario["heal_ns"] == 7, "as it was, not as drawn now"
+
+
+def test_a_corpus_of_seeds_alone_is_read_and_told_of(tmp_path: Path) -> None:
+    path = tmp_path / "corpus.jsonl"
+    for seed in (4, 5):
+        add_to_corpus(path, SIMULATED, seed, {"outcome": "violation"})
+    old = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps({**o, "scenario": None}) + "\n" for o in old))
+    corpus = read_corpus(path)
+    assert [(job.seed, job.scenario) for job in corpus.jobs] == [(4, None), (5, None)]
+    (note,) = corpus.notes
+    assert "2 of the simulated lines hold no scenario" in note
+
+
+@pytest.mark.parametrize("change", [
+    lambda o: o["scenario"]["config"].update(system="rafd"),
+    lambda o: o["scenario"]["config"].update(colour="red"),
+    lambda o: o["scenario"]["schedule"][0].update(name="gone"),
+    lambda o: o["scenario"]["world"].update(loss="much"),
+    lambda o: o.update(scenario=None, faults="gone"),
+])  # fmt: skip
+def test_what_can_no_longer_be_replayed_is_told_and_the_rest_is_run(
+    tmp_path: Path, change: Callable[[Any], Any]
+) -> None:
+    path = tmp_path / "corpus.jsonl"
+    for seed in (4, 5):
+        add_to_corpus(path, SIMULATED, seed, {})
+    first, second = path.read_text().splitlines()
+    broken = json.loads(first)
+    change(broken)
+    path.write_text(f"{json.dumps(broken)}\n{second}\n")
+    corpus = read_corpus(path)
+    assert [job.seed for job in corpus.jobs] == [5]
+    (note,) = corpus.notes
+    assert "line 1, can no longer be replayed" in note
 
 
 @pytest.mark.parametrize("line", ["{", "[]", "{}", '{"system": "rafd"}', "null"])

@@ -104,12 +104,28 @@ def test_failing_runs_keep_everything(red: Done) -> None:
 
 def test_seeds_that_failed_are_run_first_the_next_night(red: Done) -> None:
     corpus = red.store / "nightly" / "corpus.jsonl"
-    seed = json.loads(corpus.read_text())["seed"]
+    kept = json.loads(corpus.read_text())
+    seed = kept["seed"]
+    failed = next(run for run in red.night["runs"] if run["outcome"] == "violation")
+    stored = json.loads((red.folder / failed["run"] / "scenario.json").read_text())
+    assert stored["labrys"] == kept["scenario"]["labrys"]
     lines = corpus.read_text()
+    old = {**kept, "seed": seed + 1, "scenario": None}
+    corpus.write_text(lines + json.dumps(old) + "\n")
     path = plan(red.store.parent, system=None)
     done = night(path, "90s", "--corpus", str(corpus), "--results", str(path.parent / "other"))
     first = done.night["runs"][0]
     assert (first["seed"], first["outcome"], first["corpus"]) == (seed, "violation", True)
+    assert first["again"].startswith("labrys replay ")
+    again = subprocess.run(
+        [sys.executable, "-m", "harness", *shlex.split(first["again"])[1:], "--json"],
+        env=environ(), cwd=path.parent, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert json.loads(again.stdout)["failed"][0]["reason"] == first["reason"]
+    (note,) = done.night["notes"]
+    assert "1 of the simulated lines holds no scenario" in note
+    assert note in (done.folder / "index.html").read_text()
+    corpus.write_text(lines)
     assert done.status == 1
     assert "which had failed before" in first_line(done)
     assert corpus.read_text() == lines, "a seed is kept once"
