@@ -20,18 +20,8 @@ A configuration stands for the concrete ones with used ⊆ done ⊆ used ∪ fre
 such as can be reached, and the last one drops only what the survivor stands for as well.
 
 The functions here hold no object of Python: the same source runs as it is, on lists, for short
-histories, and compiled, on numpy arrays, for long ones (`search` decides). All is in a few flat
-arrays, since each array that a compiled function is given costs as much as some arithmetic:
-
-- `reg`: the scalars of the search, by the names below;
-- `ops`: a record of `OP` fields for each operation;
-- `slots`: for each slot its operation, the label of that, and as a set the slots of the pending
-  operations with the same label that end earlier;
-- `sets`: sets of slots; `values`: for each value of a register three sets of slots;
-- a pool of configurations: records of a state, the next record of that state, and the two sets
-  `used` and `free`; its `head` holds the first record of each state.
-
-Sets of slots are words of 62 bits, so that they fit signed integers.
+histories, and compiled, on numpy arrays, for long ones (`machine` decides). All that they work on
+is in one `window.Memory`.
 """
 
 import math
@@ -77,9 +67,10 @@ from checker.linearizability.search.window import (
     WIDTH,
     WORDS,
     WRITE,
+    Memory,
+    enter,
     leave,
     look,
-    place,
 )  # fmt: skip
 
 PATIENCE = 64
@@ -87,14 +78,13 @@ PATIENCE = 64
 with what it has found; a thousand times as many before it gives up."""
 
 
-def add(
-    reg: Any, sets: Any, pool: Any, head: Any, count: int, state: int, used: int, free: int
-) -> int:
+def add(memory: Memory, pool: Any, head: Any, count: int, state: int, used: int, free: int) -> int:
     """Add a configuration to a pool unless one there covers it; drop those that it covers.
 
     `used` and `free` say which of `sets` it has. The new number of records in the pool is returned,
     the dropped ones counted too.
     """
+    reg, sets = memory.reg, memory.sets
     words = reg[WORDS]
     size = 2 + 2 * words
     before = -1
@@ -134,11 +124,9 @@ def add(
     return count + 1
 
 
-def begin(
-    reg: Any, sets: Any, front: Any, seen: Any, seen_head: Any, found: Any, found_head: Any,
-    slot: int,
-) -> None:  # fmt: skip
+def begin(memory: Memory, slot: int) -> None:
     """Begin the closure of an operation that ends: take over the configurations as they are."""
+    reg, sets, front = memory.reg, memory.sets, memory.front
     words = reg[WORDS]
     size = 2 + 2 * words
     word = slot // BITS
@@ -156,22 +144,22 @@ def begin(
             sets[free + w] = front[record + 2 + words + w]
         done = (sets[used + word] | sets[free + word]) & bit
         if not sets[used + word] & bit:
-            reg[SEEN] = add(reg, sets, seen, seen_head, reg[SEEN], state, used, free)
+            reg[SEEN] = add(memory, memory.seen, memory.seen_head, reg[SEEN], state, used, free)
         if done:
             sets[used + word] &= ~bit
             sets[free + word] &= ~bit
-            reg[FOUND] = add(reg, sets, found, found_head, reg[FOUND], state, used, free)
+            reg[FOUND] = add(memory, memory.found, memory.found_head, reg[FOUND], state, used, free)
 
 
-def expand(
-    reg: Any, ops: Any, slots: Any, sets: Any, values: Any, table: Any, seen: Any, seen_head: Any,
-    found: Any, found_head: Any, slot: int,
-) -> bool:  # fmt: skip
+def expand(memory: Memory, slot: int) -> bool:
     """Use each pending operation that may come next in one configuration. False: step unknown."""
+    reg, ops, slots, sets, table, seen = (
+        memory.reg, memory.ops, memory.slots, memory.sets, memory.table, memory.seen,
+    )  # fmt: skip
     words = reg[WORDS]
     record = reg[NEXT] * (2 + 2 * words)
     state = seen[record]
-    if not look(reg, sets, values, slots, table, state):
+    if not look(memory, state):
         return False
     for w in range(words):
         sets[ALLOWED * words + w] = sets[EFFECTIVE * words + w] & ~seen[record + 2 + w]
@@ -194,7 +182,7 @@ def expand(
                 after = table[state * reg[LABELS] + slots[mine + 1]]
             else:
                 after = ops[op + SECOND]
-            if not look(reg, sets, values, slots, table, after):
+            if not look(memory, after):
                 return False
             for w in range(words):
                 used = seen[record + 2 + w] | (low if w == v else 0)
@@ -203,15 +191,13 @@ def expand(
                     free |= sets[TOTAL * words + w]
                 sets[USED * words + w] = used
                 sets[FREE * words + w] = free & ~used
-            arrive(reg, sets, seen, seen_head, found, found_head, after, slot, i)
+            arrive(memory, after, slot, i)
     return True
 
 
-def arrive(
-    reg: Any, sets: Any, seen: Any, seen_head: Any, found: Any, found_head: Any, state: int,
-    slot: int, by: int,
-) -> None:  # fmt: skip
+def arrive(memory: Memory, state: int, slot: int, by: int) -> None:
     """File a new configuration: as found where the ending operation is done, else to go on from."""
+    reg, sets = memory.reg, memory.sets
     words = reg[WORDS]
     word = slot // BITS
     bit = 1 << (slot % BITS)
@@ -222,21 +208,22 @@ def arrive(
         sets[USED_2 * words + word] &= ~bit
         sets[FREE_2 * words + word] &= ~bit
         reg[FOUND] = add(
-            reg, sets, found, found_head, reg[FOUND], state, USED_2 * words, FREE_2 * words
-        )
+            memory, memory.found, memory.found_head, reg[FOUND], state, USED_2 * words,
+            FREE_2 * words,
+        )  # fmt: skip
     if by != slot:
-        reg[SEEN] = add(reg, sets, seen, seen_head, reg[SEEN], state, USED * words, FREE * words)
+        reg[SEEN] = add(
+            memory, memory.seen, memory.seen_head, reg[SEEN], state, USED * words, FREE * words
+        )
 
 
-def settle(
-    reg: Any, sets: Any, front: Any, seen: Any, seen_head: Any, found: Any, found_head: Any,
-    counts: Any,
-) -> None:  # fmt: skip
+def settle(memory: Memory) -> None:
     """End a closure: what was found is the new front, at most `WIDTH` of it where that is not 0.
 
     Of too many, those with the fewest obligations stay. What is lost is noted in `CUT`: a front
     that was cut proves that an order exists, but an empty one no longer that none does.
     """
+    reg, front, seen, found = memory.reg, memory.front, memory.seen, memory.found
     size = 2 + 2 * reg[WORDS]
     live = 0
     for c in range(reg[FOUND]):
@@ -244,14 +231,14 @@ def settle(
     limit = LATE
     if reg[WIDTH] and live > reg[WIDTH]:
         reg[CUT] = 1
-        limit = threshold(reg, sets, found, counts)
+        limit = threshold(memory)
     kept = 0
     for c in range(reg[FOUND]):
         record = c * size
         if found[record] < 0:
             continue
-        found_head[found[record]] = -1
-        if limit < LATE and (kept >= reg[WIDTH] or obliged(reg, sets, found, c) > limit):
+        memory.found_head[found[record]] = -1
+        if limit < LATE and (kept >= reg[WIDTH] or obliged(memory, found, c) > limit):
             continue
         for field in range(size):
             front[kept * size + field] = found[record + field]
@@ -259,12 +246,13 @@ def settle(
     reg[FRONT] = kept
     for c in range(reg[SEEN]):
         if seen[c * size] >= 0:
-            seen_head[seen[c * size]] = -1
+            memory.seen_head[seen[c * size]] = -1
 
 
-def obliged(reg: Any, sets: Any, pool: Any, c: int) -> int:
+def obliged(memory: Memory, pool: Any, c: int) -> int:
     """How many obligations a configuration has."""
-    words = reg[WORDS]
+    sets = memory.sets
+    words = memory.reg[WORDS]
     record = c * (2 + 2 * words)
     count = 0
     for w in range(words):
@@ -275,13 +263,14 @@ def obliged(reg: Any, sets: Any, pool: Any, c: int) -> int:
     return count
 
 
-def threshold(reg: Any, sets: Any, pool: Any, counts: Any) -> int:
+def threshold(memory: Memory) -> int:
     """The number of obligations up to which about `WIDTH` configurations have no more."""
+    reg, found, counts = memory.reg, memory.found, memory.counts
     for i in range(reg[SLOTS] + 1):
         counts[i] = 0
     for c in range(reg[FOUND]):
-        if pool[c * (2 + 2 * reg[WORDS])] >= 0:
-            counts[obliged(reg, sets, pool, c)] += 1
+        if found[c * (2 + 2 * reg[WORDS])] >= 0:
+            counts[obliged(memory, found, c)] += 1
     room = reg[WIDTH]
     limit = 0
     while room > counts[limit]:
@@ -290,17 +279,16 @@ def threshold(reg: Any, sets: Any, pool: Any, counts: Any) -> int:
     return limit
 
 
-def invoke(
-    reg: Any, ops: Any, slots: Any, sets: Any, values: Any, table: Any, front: Any, op: int
-) -> bool:
+def invoke(memory: Memory, op: int) -> bool:
     """An operation begins: it is free where it changes nothing, an obligation elsewhere."""
+    reg, ops, sets, front = memory.reg, memory.ops, memory.sets, memory.front
     words = reg[WORDS]
     size = 2 + 2 * words
     if ops[op * OP + WHERE] < 0:
         slot = 0
         while sets[slot // BITS] >> (slot % BITS) & 1:
             slot += 1
-        place(reg, ops, slots, sets, values, op, slot)
+        enter(memory, op, slot)
     slot = ops[op * OP + WHERE]
     word = slot // BITS
     bit = 1 << (slot % BITS)
@@ -320,28 +308,25 @@ def invoke(
                 front[c * size + free] |= bit
         return True
     for c in range(reg[FRONT]):
-        if not look(reg, sets, values, slots, table, front[c * size]):
+        if not look(memory, front[c * size]):
             return False
         front[c * size + free] |= sets[IDLE * words + word] & bit
     return True
 
 
-def run(
-    reg: Any, events: Any, until: int, ops: Any, slots: Any, sets: Any, values: Any, table: Any,
-    front: Any, seen: Any, seen_head: Any, found: Any, found_head: Any, counts: Any, room: int,
-    budget: int,
-) -> int:  # fmt: skip
+def run(memory: Memory, until: int, room: int, budget: int) -> int:
     """Take events up to `until`, from wherever `reg` stands; go on after a pause by calling again.
 
     It pauses after about `budget` steps, or where a pool may not hold what one more expansion
     yields (each has `room`), or where the table lacks a step.
     """
+    reg, events, ops, seen = memory.reg, memory.events, memory.ops, memory.seen
     stop = reg[STEPS] + budget
     most = reg[SLOTS] + 1
     while reg[EVENT] < until:
         op = events[reg[EVENT]] >> 1
         if not events[reg[EVENT]] & 1:
-            if not invoke(reg, ops, slots, sets, values, table, front, op):
+            if not invoke(memory, op):
                 return UNTABLED
             reg[EVENT] += 1
             reg[STEPS] += reg[FRONT]
@@ -350,7 +335,7 @@ def run(
         if not reg[OPEN]:
             if reg[FRONT] + most >= room:
                 return FULL
-            begin(reg, sets, front, seen, seen_head, found, found_head, slot)
+            begin(memory, slot)
             reg[OPEN] = 1
         while reg[NEXT] < reg[SEEN]:
             if reg[WIDTH] and reg[NEXT] >= reg[WIDTH]:
@@ -363,17 +348,15 @@ def run(
                 return FULL
             if reg[STEPS] >= stop:
                 return PAUSED
-            if seen[reg[NEXT] * (2 + 2 * reg[WORDS])] >= 0 and not expand(
-                reg, ops, slots, sets, values, table, seen, seen_head, found, found_head, slot
-            ):
+            if seen[reg[NEXT] * (2 + 2 * reg[WORDS])] >= 0 and not expand(memory, slot):
                 return UNTABLED
             reg[NEXT] += 1
             reg[STEPS] += 1
         reg[LARGEST] = max(reg[LARGEST], reg[FOUND])
         if not reg[FOUND]:
             return STUCK
-        leave(reg, ops, slots, sets, values, slot)
-        settle(reg, sets, front, seen, seen_head, found, found_head, counts)
+        leave(memory, slot)
+        settle(memory)
         reg[OPEN] = 0
         reg[EVENT] += 1
     return FINISHED

@@ -12,7 +12,7 @@ import numpy as np
 from checker.linearizability.search import frontier, narrow, window
 from checker.linearizability.search.compiling import compiled, compiled_before
 from checker.linearizability.search.problem import Problem
-from checker.linearizability.search.window import BITS
+from checker.linearizability.search.window import BITS, Memory
 
 SLOW_S = 1.0
 """Seconds after which a short history is searched by compiled functions all the same."""
@@ -30,7 +30,7 @@ BYTES = {True: 8, False: 40}
 """Bytes that a number takes in an array, and about those that it takes in a list."""
 
 FUNCTIONS = (
-    "look", "place", "leave", "add", "begin", "arrive", "expand", "obliged", "threshold",
+    "look", "enter", "leave", "add", "begin", "arrive", "expand", "obliged", "threshold",
     "settle", "invoke", "run",
 )  # fmt: skip
 
@@ -44,7 +44,7 @@ class LimitReached(Exception):
 
 
 @dataclass
-class Place:
+class Checkpoint:
     """Where the search can go back to."""
 
     event: int
@@ -82,12 +82,11 @@ class Machine:
         self.memory_bytes = memory_bytes
         self.words = max(1, -(-max(problem.widths, default=1) // BITS))
         self._functions = _compiled() if fast else vars(frontier)
-        self._ops = self._given(problem.records())
-        self._events = self._given(problem.events)
         self._states = max(problem.states, 16)
         self._room = 0
         self._width = 0
-        self._allocate()
+        self.memory = self._allocated()
+        self._grow(256 + 2 * self.words * BITS)
 
     # --- memory -----------------------------------------------------------------------------------
 
@@ -99,19 +98,26 @@ class Machine:
             return np.asarray(column, np.int64)
         return column.tolist() if isinstance(column, np.ndarray) else list(column)
 
-    def _allocate(self) -> None:
+    def _allocated(self) -> Memory:
         words, slots = self.words, self.words * BITS
-        self.reg = self._new(window.SIZE, 0)
-        self._slots = self._new(slots * (2 + words), -1)
-        self._sets = self._new(window.SETS * words, 0)
-        values = 1 if self.problem.steps else self._states
-        self._values = self._new(values * window.BY_VALUE * words, 0)
-        self._counts = self._new(slots + 2, 0)
-        labels = len(self.problem.steps.labels) if self.problem.steps else 0
-        self._table = self._new(max(1, self._states * labels), window.UNKNOWN_STEP)
-        self._pools = [self._new(0, 0) for _ in range(3)]
-        self._heads = [self._new(self._states, -1) for _ in range(2)]
-        self._grow(256 + 2 * slots)
+        steps = self.problem.steps
+        labels = len(steps.labels) if steps else 0
+        values = 1 if steps else self._states
+        return Memory(
+            reg=self._new(window.SIZE, 0),
+            events=self._given(self.problem.events),
+            ops=self._given(self.problem.records()),
+            slots=self._new(slots * (2 + words), -1),
+            sets=self._new(window.SETS * words, 0),
+            values=self._new(values * window.BY_VALUE * words, 0),
+            table=self._new(max(1, self._states * labels), window.UNKNOWN_STEP),
+            front=self._new(0, 0),
+            seen=self._new(0, 0),
+            seen_head=self._new(self._states, -1),
+            found=self._new(0, 0),
+            found_head=self._new(self._states, -1),
+            counts=self._new(slots + 2, 0),
+        )
 
     def _grow(self, room: int) -> None:
         """Make room for so many configurations in each pool, or as many as the limit allows."""
@@ -121,7 +127,7 @@ class Machine:
         if room <= self._room:
             raise LimitReached("memory limit")
         size = room * (2 + 2 * self.words)
-        for pool in self._pools:
+        for pool in (self.memory.front, self.memory.seen, self.memory.found):
             if self.fast:
                 pool.resize(size, refcheck=False)
             else:
@@ -136,8 +142,12 @@ class Machine:
         if self._states * len(steps.labels) * BYTES[self.fast] > self.memory_bytes:
             raise LimitReached("memory limit")
         new = self._new(added * len(steps.labels), window.UNKNOWN_STEP)
-        self._table = self._joined(self._table, new)
-        self._heads = [self._joined(head, self._new(added, -1)) for head in self._heads]
+        memory, none = self.memory, self._new(added, -1)
+        self.memory = memory._replace(
+            table=self._joined(memory.table, new),
+            seen_head=self._joined(memory.seen_head, none),
+            found_head=self._joined(memory.found_head, none),
+        )
 
     def _joined(self, one: Any, other: Any) -> Any:
         return np.concatenate([one, other]) if self.fast else one + other
@@ -145,7 +155,7 @@ class Machine:
     # --- running ----------------------------------------------------------------------------------
 
     def _begin(self, event: int, states: Sequence[int]) -> None:
-        reg, words = self.reg, max(1, -(-self._width // BITS))
+        reg, words = self.memory.reg, max(1, -(-self._width // BITS))
         for place in range(window.SIZE):
             reg[place] = 0
         reg[window.EVENT], reg[window.WORDS], reg[window.SLOTS] = event, words, self._width
@@ -153,7 +163,7 @@ class Machine:
         while self._room <= len(states) + BITS * words:
             self._grow(self._room * 2)
         reg[window.FRONT] = len(states)
-        front, size = self._pools[0], 2 + 2 * words
+        front, size = self.memory.front, 2 + 2 * words
         for c, state in enumerate(states):
             front[c * size] = state
             for field in range(2, size):
@@ -161,36 +171,35 @@ class Machine:
 
     def _clean(self) -> None:
         """Leave nothing of this part in the memory that the next one will use."""
-        size = 2 + 2 * int(self.reg[window.WORDS])
-        if self.reg[window.OPEN]:
-            for pool, head, count in zip(
-                self._pools[1:], self._heads, (window.SEEN, window.FOUND), strict=True
+        memory, reg = self.memory, self.memory.reg
+        size = 2 + 2 * int(reg[window.WORDS])
+        if reg[window.OPEN]:
+            for pool, head, count in (
+                (memory.seen, memory.seen_head, window.SEEN),
+                (memory.found, memory.found_head, window.FOUND),
             ):
-                for c in range(int(self.reg[count])):
+                for c in range(int(reg[count])):
                     if pool[c * size] >= 0:
                         head[pool[c * size]] = -1
-            self.reg[window.OPEN] = 0
+            reg[window.OPEN] = 0
         for slot, _ in self._held():
-            self._functions["leave"](
-                self.reg, self._ops, self._slots, self._sets, self._values, slot
-            )
+            self._functions["leave"](memory, slot)
 
     def _held(self) -> list[tuple[int, int]]:
         """The slots that are taken, each with its operation."""
-        words = int(self.reg[window.WORDS])
+        memory = self.memory
+        words = int(memory.reg[window.WORDS])
         held = []
         for word in range(words):
-            rest = int(self._sets[window.PENDING * words + word])
+            rest = int(memory.sets[window.PENDING * words + word])
             while rest:
                 slot = word * BITS + (rest & -rest).bit_length() - 1
                 rest &= rest - 1
-                held.append((slot, int(self._slots[slot * (2 + words)])))
+                held.append((slot, int(memory.slots[slot * (2 + words)])))
         return held
 
-    def _put(self, op: int, slot: int) -> None:
-        self._functions["place"](
-            self.reg, self._ops, self._slots, self._sets, self._values, op, slot
-        )
+    def _enter(self, op: int, slot: int) -> None:
+        self._functions["enter"](self.memory, op, slot)
 
     def _run(self, until: int, budgets: float = math.inf) -> int:
         """Run to an event or to a dead end, giving the loop whatever it asks for on the way.
@@ -198,12 +207,7 @@ class Machine:
         After so many budgets of steps it ends as `PAUSED`.
         """
         while True:
-            (front, seen, found), (seen_head, found_head) = self._pools, self._heads
-            answer = self._functions["run"](
-                self.reg, self._events, until, self._ops, self._slots, self._sets, self._values,
-                self._table, front, seen, seen_head, found, found_head, self._counts,
-                self._room, BUDGET[self.fast],
-            )  # fmt: skip
+            answer = self._functions["run"](self.memory, until, self._room, BUDGET[self.fast])
             if answer == window.FULL:
                 self._grow(self._room * 2)
             elif answer == window.UNTABLED:
@@ -221,41 +225,40 @@ class Machine:
     def _fill_in(self) -> None:
         steps = self.problem.steps
         assert steps is not None
-        state, label = int(self.reg[window.ASKED_STATE]), int(self.reg[window.ASKED_LABEL])
+        reg = self.memory.reg
+        state, label = int(reg[window.ASKED_STATE]), int(reg[window.ASKED_LABEL])
         after = steps.step(state, label)
         while len(steps.states) > self._states:
             self._more_states()
-        self._table[state * len(steps.labels) + label] = after
+        self.memory.table[state * len(steps.labels) + label] = after
 
     # --- going back -------------------------------------------------------------------------------
 
-    def _place(self) -> Place:
-        reg, size = self.reg, 2 + 2 * int(self.reg[window.WORDS])
-        front = self._pools[0][: int(reg[window.FRONT]) * size]
+    def _checkpoint(self) -> Checkpoint:
+        reg = self.memory.reg
+        size = 2 + 2 * int(reg[window.WORDS])
+        front = self.memory.front[: int(reg[window.FRONT]) * size]
         kept = front.copy() if self.fast else front
-        return Place(int(reg[window.EVENT]), int(reg[window.CUT]), self._held(), kept)
+        return Checkpoint(int(reg[window.EVENT]), int(reg[window.CUT]), self._held(), kept)
 
-    def _return(self, place: Place) -> None:
-        """Go back to a place."""
+    def _return(self, to: Checkpoint) -> None:
+        """Go back to a checkpoint."""
+        reg = self.memory.reg
         largest, steps, stopped = (
-            int(self.reg[name]) for name in (window.LARGEST, window.STEPS, window.EVENT)
+            int(reg[name]) for name in (window.LARGEST, window.STEPS, window.EVENT)
         )
         self._clean()
-        self._begin(place.event, ())
-        self.reg[window.LARGEST], self.reg[window.STEPS], self.reg[window.CUT] = (
-            largest,
-            steps,
-            place.cut,
-        )
-        self._forget(place.event, max(stopped, place.event) + 1)
-        for slot, op in place.held:
-            self._put(op, slot)
-        self.reg[window.FRONT] = len(place.front) // (2 + 2 * int(self.reg[window.WORDS]))
-        self._pools[0][: len(place.front)] = place.front
+        self._begin(to.event, ())
+        reg[window.LARGEST], reg[window.STEPS], reg[window.CUT] = largest, steps, to.cut
+        self._forget(to.event, max(stopped, to.event) + 1)
+        for slot, op in to.held:
+            self._enter(op, slot)
+        reg[window.FRONT] = len(to.front) // (2 + 2 * int(reg[window.WORDS]))
+        self.memory.front[: len(to.front)] = to.front
 
     def _forget(self, start: int, stop: int) -> None:
         """Take back the slots of the operations that begin between two events."""
-        for place in range(start, min(stop, len(self._events))):
-            code = int(self._events[place])
+        for place in range(start, min(stop, len(self.memory.events))):
+            code = int(self.memory.events[place])
             if not code & 1:
-                self._ops[(code >> 1) * window.OP + window.WHERE] = -1
+                self.memory.ops[(code >> 1) * window.OP + window.WHERE] = -1

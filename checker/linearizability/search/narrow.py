@@ -6,29 +6,25 @@ an order exists: a front that dies proves nothing, and the search goes back a li
 wider one, at last giving up. It asks that at most 62 operations are pending at once, so that a set
 of them is one number; that makes it several times as fast as the exact search.
 
-All runs as plain Python on lists, or compiled on arrays:
-
-- `now`: scalars, by the names below;
-- `slots`: of each operation the slot that it has while it is pending;
-- `values`: of each value four sets of slots: operations that leave it as it is, writes of it,
-  compare-and-sets that replace it, and those which only then do not leave a state as it is;
-- `held`: of each slot the value that its operation leaves behind, where that ends, and which it is;
-- `front`, `found`, `work`, `more`: configurations, as triples of a state, `used` and `free`.
+All runs as plain Python on lists, or compiled on arrays, which are in one `Narrow`.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from checker.linearizability.search.window import (
     CAS,
     END,
+    FINISHED,
     FIRST,
     KIND,
     LATE,
     MAYBE_CAS,
     MISMATCH,
     OP,
+    PAUSED,
     READ,
     SECOND,
+    STUCK,
     WRITE,
 )  # fmt: skip
 
@@ -53,8 +49,6 @@ SAME, WRITTEN, SWAPS, AT, BY_VALUE = range(5)
 
 HELD = 3
 
-DONE, TIME, DEAD = range(3)
-
 NARROWEST = 8
 WIDEST = 1_024
 ROOM = 4 * WIDEST
@@ -71,6 +65,35 @@ SAVED_FRONT = 32
 TRIES_MAX = 5
 
 
+class Narrow(NamedTuple):
+    """What the quick try keeps, all of it in flat lists or arrays of integers.
+
+    - `now`: scalars, by the names above; `events` and `ops` as in `window.Memory`;
+    - `slots`: of each operation the slot that it has while it is pending;
+    - `values`: of each value four sets of slots: operations that leave it as it is, writes of it,
+      compare-and-sets that replace it, and those which only then do not leave a state as it is;
+    - `held`: of each slot the value that its operation leaves behind, where that ends, and which it
+      is; `places`: of a bit, its place (see `low_place`);
+    - `front`, `found`, `work`, `more`: configurations, as triples of a state, `used` and `free`;
+    - `counts`, `scores`: room to count in; `saved`: fronts to go back to.
+    """
+
+    now: Any
+    events: Any
+    ops: Any
+    slots: Any
+    values: Any
+    held: Any
+    places: Any
+    front: Any
+    found: Any
+    work: Any
+    more: Any
+    counts: Any
+    scores: Any
+    saved: Any
+
+
 def low_place(low: int, places: Any) -> int:
     """The place of the only bit of a number: 2 generates the numbers modulo 67."""
     return places[low % 67]  # type: ignore[no-any-return]
@@ -85,8 +108,11 @@ def size(bits: int) -> int:
     return count
 
 
-def enter(now: Any, ops: Any, slots: Any, values: Any, held: Any, op: int) -> None:
+def enter(memory: Narrow, op: int) -> None:
     """An operation becomes pending, or is so again on the way back."""
+    now, ops, slots, values, held = (
+        memory.now, memory.ops, memory.slots, memory.values, memory.held,
+    )  # fmt: skip
     slot = slots[op]
     bit = 1 << slot
     first = ops[op * OP + FIRST]
@@ -111,8 +137,9 @@ def enter(now: Any, ops: Any, slots: Any, values: Any, held: Any, op: int) -> No
         now[TOTAL] |= bit
 
 
-def leave_slot(now: Any, ops: Any, slots: Any, values: Any, op: int) -> None:
+def leave(memory: Narrow, op: int) -> None:
     """An operation is pending no more, or not yet on the way back."""
+    now, ops, slots, values = memory.now, memory.ops, memory.slots, memory.values
     keep = ~(1 << slots[op])
     for name in range(PENDING, TOTAL + 1):
         now[name] &= keep
@@ -121,7 +148,7 @@ def leave_slot(now: Any, ops: Any, slots: Any, values: Any, op: int) -> None:
         values[first + name] &= keep
 
 
-def keep(pool: Any, count: int, state: int, used: int, free: int) -> int:
+def add(pool: Any, count: int, state: int, used: int, free: int) -> int:
     """Add a configuration unless another covers it, drop what it covers; the new number of them."""
     i = 0
     while i < count:
@@ -145,8 +172,9 @@ def keep(pool: Any, count: int, state: int, used: int, free: int) -> int:
     return count
 
 
-def worst_kept(now: Any, pool: Any, count: int, width: int, scores: Any) -> int:
-    """Keep the best of a pool, about `width` of them."""
+def keep_best(memory: Narrow, pool: Any, count: int, width: int) -> int:
+    """Keep the best of a pool, about `width` of them; the new number of them."""
+    now, scores = memory.now, memory.scores
     for i in range(len(scores)):
         scores[i] = 0
     pending = now[PENDING]
@@ -186,11 +214,9 @@ def earliest(bits: int, held: Any, places: Any) -> int:
     return best
 
 
-def expand_one(
-    now: Any, values: Any, held: Any, places: Any, state: int, used: int, free: int, goal: int,
-    found: Any, more: Any, counts: Any,
-) -> None:  # fmt: skip
+def expand(memory: Narrow, state: int, used: int, free: int, goal: int) -> None:
     """Use each operation that may come next; `counts` are the sizes of `found` and `more`."""
+    now, values, held, places = memory.now, memory.values, memory.held, memory.places
     writes = now[WRITES] & ~used & ~values[state * BY_VALUE + WRITTEN]
     while writes:
         low = writes & -writes
@@ -198,40 +224,39 @@ def expand_one(
         alike = values[after * BY_VALUE + WRITTEN] & ~used
         writes &= ~alike
         first = earliest(alike, held, places)
-        use(now, values, state, used, free, first, after, True, goal, found, more, counts)
+        use(memory, used, free, first, after, True, goal)
         obliged = alike & ~free
         if first & free and obliged:
             first = earliest(obliged, held, places)
-            use(now, values, state, used, free, first, after, True, goal, found, more, counts)
+            use(memory, used, free, first, after, True, goal)
     swaps = values[state * BY_VALUE + SWAPS] & ~used
     while swaps:
         low = swaps & -swaps
         swaps ^= low
         after = held[HELD * low_place(low, places)]
-        use(now, values, state, used, free, low, after, False, goal, found, more, counts)
+        use(memory, used, free, low, after, False, goal)
 
 
 def use(
-    now: Any, values: Any, state: int, used: int, free: int, bit: int, after: int, resets: bool,
-    goal: int, found: Any, more: Any, counts: Any,
-) -> None:  # fmt: skip
+    memory: Narrow, used: int, free: int, bit: int, after: int, resets: bool, goal: int
+) -> None:
     """Use one operation; what has reached the goal is found, all else is to go on from."""
+    now, values, counts = memory.now, memory.values, memory.counts
     used |= bit
     free |= values[after * BY_VALUE + SAME] | (now[MAYBES] & ~values[after * BY_VALUE + AT])
     if resets:
         free |= now[TOTAL]
     free &= ~used
     if bit == goal or free & goal:
-        counts[0] = keep(found, counts[0], after, used & ~goal, free & ~goal)
+        counts[0] = add(memory.found, counts[0], after, used & ~goal, free & ~goal)
     if bit != goal and (now[TRIES] or not free & goal):
-        counts[1] = keep(more, counts[1], after, used, free)
+        counts[1] = add(memory.more, counts[1], after, used, free)
 
 
-def finish(
-    now: Any, ops: Any, slots: Any, values: Any, held: Any, places: Any, front: Any, found: Any,
-    work: Any, more: Any, counts: Any, scores: Any, op: int,
-) -> None:  # fmt: skip
+def finish(memory: Narrow, op: int) -> None:
     """An operation ends: it was used, or is free, or must be used now, with the help of others."""
+    now, ops, slots, counts = memory.now, memory.ops, memory.slots, memory.counts
+    front, found, work, more = memory.front, memory.found, memory.work, memory.more
     goal = 1 << slots[op]
     updates = ops[op * OP + KIND] == WRITE or ops[op * OP + KIND] == CAS
     after = ops[op * OP + SECOND]
@@ -240,11 +265,11 @@ def finish(
     for c in range(now[COUNT]):
         state, used, free = front[3 * c], front[3 * c + 1], front[3 * c + 2]
         if (used | free) & goal:
-            counts[0] = keep(found, counts[0], state, used & ~goal, free & ~goal)
+            counts[0] = add(found, counts[0], state, used & ~goal, free & ~goal)
             possible = ops[op * OP + KIND] == WRITE or state == ops[op * OP + FIRST]
             if free & goal and updates and possible and state != after:
                 resets = ops[op * OP + KIND] == WRITE
-                use(now, values, state, used, free, goal, after, resets, goal, found, more, counts)
+                use(memory, used, free, goal, after, resets, goal)
         if not (used | free) & goal or (updates and now[TRIES] and free & goal):
             work[3 * waiting] = state
             work[3 * waiting + 1] = used
@@ -253,27 +278,25 @@ def finish(
     for _ in range(DEPTH):
         counts[1] = 0
         for c in range(waiting):
-            expand_one(
-                now, values, held, places, work[3 * c], work[3 * c + 1], work[3 * c + 2], goal,
-                found, more, counts,
-            )  # fmt: skip
+            expand(memory, work[3 * c], work[3 * c + 1], work[3 * c + 2], goal)
         if counts[0] >= now[WIDTH] or counts[1] == 0:
             break
         waiting = counts[1]
         if waiting > 2 * now[WIDTH]:
-            waiting = worst_kept(now, more, waiting, 2 * now[WIDTH], scores)
+            waiting = keep_best(memory, more, waiting, 2 * now[WIDTH])
         for i in range(3 * waiting):
             work[i] = more[i]
-    leave_slot(now, ops, slots, values, op)
+    leave(memory, op)
     if counts[0] > now[WIDTH]:
-        counts[0] = worst_kept(now, found, counts[0], now[WIDTH], scores)
+        counts[0] = keep_best(memory, found, counts[0], now[WIDTH])
     for i in range(3 * counts[0]):
         front[i] = found[i]
     now[COUNT] = counts[0]
 
 
-def save(now: Any, front: Any, saved: Any) -> None:
+def save(memory: Narrow) -> None:
     """Note the front, so that the search can come back to here."""
+    now, front, saved = memory.now, memory.front, memory.saved
     base = (now[SAVED] % KEPT) * (2 + 3 * SAVED_FRONT)
     count = min(now[COUNT], SAVED_FRONT)
     saved[base] = now[EVENT]
@@ -283,10 +306,9 @@ def save(now: Any, front: Any, saved: Any) -> None:
     now[SAVED] += 1
 
 
-def back(
-    now: Any, events: Any, ops: Any, slots: Any, values: Any, held: Any, front: Any, saved: Any
-) -> None:
+def back(memory: Narrow) -> None:
     """Go back, the farther the more tries there were; the window is made as it was there."""
+    now, events, front, saved = memory.now, memory.events, memory.front, memory.saved
     steps = min(1 << now[TRIES], now[SAVED], KEPT)
     now[SAVED] -= steps
     base = (now[SAVED] % KEPT) * (2 + 3 * SAVED_FRONT)
@@ -295,9 +317,9 @@ def back(
         event -= 1
         op = events[event] >> 1
         if events[event] & 1:
-            enter(now, ops, slots, values, held, op)
+            enter(memory, op)
         else:
-            leave_slot(now, ops, slots, values, op)
+            leave(memory, op)
     now[EVENT] = event
     now[COUNT] = saved[base + 1]
     for i in range(3 * now[COUNT]):
@@ -305,8 +327,10 @@ def back(
     now[SAVED] += steps == 0
 
 
-def begin_one(now: Any, ops: Any, slots: Any, values: Any, held: Any, front: Any, op: int) -> None:
+def invoke(memory: Narrow, op: int) -> None:
     """An operation begins: it is free where it changes nothing, an obligation elsewhere."""
+    now, ops, slots = memory.now, memory.ops, memory.slots
+    values, front = memory.values, memory.front
     # The lowest slot that is not taken.
     slot = 0
     pending = now[PENDING]
@@ -314,7 +338,7 @@ def begin_one(now: Any, ops: Any, slots: Any, values: Any, held: Any, front: Any
         pending >>= 1
         slot += 1
     slots[op] = slot
-    enter(now, ops, slots, values, held, op)
+    enter(memory, op)
     bit = 1 << slot
     crashed = ops[op * OP + END] == LATE
     for c in range(now[COUNT]):
@@ -323,31 +347,26 @@ def begin_one(now: Any, ops: Any, slots: Any, values: Any, held: Any, front: Any
             front[3 * c + 2] |= bit
 
 
-def advance(
-    now: Any, events: Any, last: int, ops: Any, slots: Any, values: Any, held: Any, places: Any,
-    front: Any, found: Any, work: Any, more: Any, counts: Any, scores: Any, saved: Any, budget: int,
-) -> int:  # fmt: skip
+def run(memory: Narrow, last: int, budget: int) -> int:
     """Take events up to `last`, for about `budget` steps; go on by calling again."""
+    now, events, counts = memory.now, memory.events, memory.counts
     while now[EVENT] < last:
         if now[EVENT] % EVERY == 0:
-            save(now, front, saved)
+            save(memory)
         event = events[now[EVENT]]
         if event & 1:
-            finish(
-                now, ops, slots, values, held, places, front, found, work, more, counts, scores,
-                event >> 1,
-            )  # fmt: skip
+            finish(memory, event >> 1)
         else:
-            begin_one(now, ops, slots, values, held, front, event >> 1)
+            invoke(memory, event >> 1)
         now[EVENT] += 1
         now[LARGEST] = max(now[LARGEST], now[COUNT])
         if now[COUNT] == 0:
             now[FARTHEST] = max(now[FARTHEST], now[EVENT])
             now[TRIES] += 1
             if now[TRIES] > TRIES_MAX or now[SAVED] == 0:
-                return DEAD
+                return STUCK
             now[WIDTH] = min(WIDEST, now[NARROW] << (2 * now[TRIES]))
-            back(now, events, ops, slots, values, held, front, saved)
+            back(memory)
         elif now[TRIES] and now[EVENT] > now[FARTHEST] + EVERY:
             now[TRIES] = 0
             now[WIDTH] = now[NARROW]
@@ -356,5 +375,5 @@ def advance(
         counts[0] = 0
         counts[1] = 0
         if budget < 0:
-            return TIME
-    return DONE
+            return PAUSED
+    return FINISHED

@@ -66,7 +66,9 @@ class Search(Machine):
         super().__init__(problem, until, memory_bytes, compile_)
         # The quick try is for registers; of a short history it would not be quicker.
         quick = problem.steps is None and len(problem.kinds) >= QUICK_FROM
-        self._attempt = Attempt(problem, self._ops, self._events, self.fast) if quick else None
+        self._attempt = (
+            Attempt(problem, self.memory.ops, self.memory.events, self.fast) if quick else None
+        )
 
     def part(self, number: int) -> Found:
         """Decide one part."""
@@ -81,10 +83,10 @@ class Search(Machine):
         try:
             found = self._decide(first, last)
         except LimitReached as limit:
-            done = int(self.reg[window.EVENT]) - first
-            stuck = self._stuck_at(int(self.reg[window.EVENT]))
+            done = int(self.memory.reg[window.EVENT]) - first
+            stuck = self._stuck_at(int(self.memory.reg[window.EVENT]))
             found = Found(
-                None, done, last - first, int(self.reg[window.LARGEST]), str(limit), stuck
+                None, done, last - first, int(self.memory.reg[window.LARGEST]), str(limit), stuck
             )
         except Slow:
             self._clean()
@@ -97,30 +99,32 @@ class Search(Machine):
 
         `tries` counts the dead ends since the search last came further than ever before.
         """
-        places = [self._place()]
+        places = [self._checkpoint()]
         tries, farthest, largest = 0, first, 0
-        self.reg[window.WIDTH] = (*WIDTHS, 0)[0]
+        self.memory.reg[window.WIDTH] = (*WIDTHS, 0)[0]
         refuted = False
         while True:
-            target = min(last, int(self.reg[window.EVENT]) + SEGMENT)
+            target = min(last, int(self.memory.reg[window.EVENT]) + SEGMENT)
             answer = self._run(target)
-            event = int(self.reg[window.EVENT])
+            event = int(self.memory.reg[window.EVENT])
             if answer == window.FINISHED:
                 if event == last:
-                    return Found(True, last - first, last - first, int(self.reg[window.LARGEST]))
-                places.append(self._place())
-                if not self.reg[window.CUT]:
+                    return Found(
+                        True, last - first, last - first, int(self.memory.reg[window.LARGEST])
+                    )
+                places.append(self._checkpoint())
+                if not self.memory.reg[window.CUT]:
                     # Nothing was lost so far, so there is no need to go back any farther.
                     places = places[-1:]
                 if len(places) > PLACES_MAX:
                     del places[1 + (len(places) // 2)]
                 if event > farthest:
                     farthest, tries, refuted = event, 0, False
-                    self.reg[window.WIDTH] = (*WIDTHS, 0)[0]
+                    self.memory.reg[window.WIDTH] = (*WIDTHS, 0)[0]
                 continue
-            if not self.reg[window.CUT]:
+            if not self.memory.reg[window.CUT]:
                 return self._stuck(first, last, event)
-            largest = max(largest, int(self.reg[window.LARGEST]))
+            largest = max(largest, int(self.memory.reg[window.LARGEST]))
             tries += 1
             farthest = max(farthest, event)
             if tries >= len(WIDTHS) and not refuted:
@@ -134,17 +138,17 @@ class Search(Machine):
                 while places[-1].cut:
                     places.pop()
             self._return(places[-1])
-            self.reg[window.WIDTH] = (*WIDTHS, 0)[min(tries, len(WIDTHS))]
+            self.memory.reg[window.WIDTH] = (*WIDTHS, 0)[min(tries, len(WIDTHS))]
 
     def _stuck(self, first: int, last: int, event: int) -> Found:
-        largest = int(self.reg[window.LARGEST])
+        largest = int(self.memory.reg[window.LARGEST])
         return Found(False, event - first, last - first, largest, stuck=self._stuck_at(event))
 
     def _stuck_at(self, event: int) -> int:
         """The place of the operation of an event in what the problem was made of."""
-        if event >= len(self._events):
+        if event >= len(self.memory.events):
             return -1
-        return int(self.problem.rows[int(self._events[event]) >> 1])
+        return int(self.problem.rows[int(self.memory.events[event]) >> 1])
 
     def _refute(self, first: int, event: int) -> bool:
         """Try to prove the dead end from a little before, whatever the state was there.
@@ -161,10 +165,10 @@ class Search(Machine):
             self._clean()
             pending = self._pending_at(first, start)
             self._begin(start, states)
-            words = int(self.reg[window.WORDS])
-            front, size = self._pools[0], 2 + 2 * words
+            words = int(self.memory.reg[window.WORDS])
+            front, size = self.memory.front, 2 + 2 * words
             for slot, op in enumerate(pending):
-                self._put(op, slot)
+                self._enter(op, slot)
                 for c in states:
                     front[c * size + 2 + words + slot // BITS] |= 1 << (slot % BITS)
             self._forget(start, event + 1)
@@ -178,7 +182,7 @@ class Search(Machine):
     def _pending_at(self, first: int, event: int) -> list[int]:
         open_: dict[int, None] = {}
         for place in range(first, event):
-            code = int(self._events[place])
+            code = int(self.memory.events[place])
             if code & 1:
                 open_.pop(code >> 1)
             else:

@@ -5,11 +5,11 @@ bits, so that they fit signed integers. For registers the window keeps, for each
 the operations that leave it as it is and of those that replace it; for the table of another model
 it looks at each pending operation.
 
-How the arrays are laid out is told in `checker.linearizability.search.frontier`.
+The rules of the search are told in `checker.linearizability.search.frontier`.
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 BITS = 62
 LATE = 2**62
@@ -38,9 +38,42 @@ SAME, TAKEN, AT, BY_VALUE = range(4)
 UNKNOWN_STEP, NO_STEP = -2, -1
 
 
-def look(reg: Any, sets: Any, values: Any, slots: Any, table: Any, state: int) -> bool:
+class Memory(NamedTuple):
+    """What a search keeps, all of it in flat lists or arrays of integers.
+
+    - `reg`: the scalars of the search, by the names above;
+    - `events`: operations, doubled, plus 1 where it is an end;
+    - `ops`: a record of `OP` fields for each operation;
+    - `slots`: for each slot its operation, the label of that, and as a set the slots of the pending
+      operations with the same label that end earlier;
+    - `sets`: sets of slots; `values`: for each value of a register three sets of slots;
+    - `table`: the step of each state and label, where these are not a register's;
+    - `front`, `seen`, `found`: pools of configurations, records of a state, the next record of that
+      state, and the two sets `used` and `free`; a head holds the first record of each state;
+    - `counts`: room to count in.
+    """
+
+    reg: Any
+    events: Any
+    ops: Any
+    slots: Any
+    sets: Any
+    values: Any
+    table: Any
+    front: Any
+    seen: Any
+    seen_head: Any
+    found: Any
+    found_head: Any
+    counts: Any
+
+
+def look(memory: Memory, state: int) -> bool:
     """Put into `EFFECTIVE` the pending operations that would change this state, into `IDLE` those
     that would leave it as it is. False where the table lacks a step, which is then asked for."""
+    reg, sets, values, slots, table = (
+        memory.reg, memory.sets, memory.values, memory.slots, memory.table,
+    )  # fmt: skip
     words = reg[WORDS]
     effective = EFFECTIVE * words
     idle = IDLE * words
@@ -75,8 +108,11 @@ def look(reg: Any, sets: Any, values: Any, slots: Any, table: Any, state: int) -
     return True
 
 
-def place(reg: Any, ops: Any, slots: Any, sets: Any, values: Any, op: int, slot: int) -> None:
+def enter(memory: Memory, op: int, slot: int) -> None:
     """Put an operation that was invoked into a slot."""
+    reg, ops, slots, sets, values = (
+        memory.reg, memory.ops, memory.slots, memory.sets, memory.values,
+    )  # fmt: skip
     words = reg[WORDS]
     record = op * OP
     word = slot // BITS
@@ -116,8 +152,11 @@ def place(reg: Any, ops: Any, slots: Any, sets: Any, values: Any, op: int, slot:
         values[first + TAKEN * words] |= bit
 
 
-def leave(reg: Any, ops: Any, slots: Any, sets: Any, values: Any, slot: int) -> None:
+def leave(memory: Memory, slot: int) -> None:
     """Take an operation that ended out of its slot."""
+    reg, ops, slots, sets, values = (
+        memory.reg, memory.ops, memory.slots, memory.sets, memory.values,
+    )  # fmt: skip
     words = reg[WORDS]
     word = slot // BITS
     bit = 1 << (slot % BITS)
