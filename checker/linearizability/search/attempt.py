@@ -30,7 +30,7 @@ for _bit in range(window.BITS):
 
 @cache
 def _compiled() -> dict[str, Any]:
-    return compiled(FUNCTIONS, window, narrow, whole=True)
+    return compiled(FUNCTIONS, window, narrow)
 
 
 class Attempt:

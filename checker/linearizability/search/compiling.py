@@ -6,16 +6,17 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 
-def compiled(functions: Sequence[str], *modules: ModuleType, whole: bool = False) -> dict[str, Any]:
+def compiled(functions: Sequence[str], *modules: ModuleType) -> dict[str, Any]:
     """These functions of these modules, compiled, each after those that it calls.
 
-    They are kept on disk, so that only the first use ever pays for it. `whole` makes one function
-    of all: handing on a dozen arrays costs as much as a small step of a search.
+    They are kept on disk, so that only the first use ever pays for it. All become part of the last
+    one: handing on a dozen arrays costs as much as a small step of a search. Arrays are not counted
+    as they are handed on, since the caller holds them all; so none may be made here.
     """
     # numba takes half a second to import, so only a history long enough to win it back does.
     import numba
 
-    newest = max(_changed(module) for module in modules)
+    newest = _newest(*modules)
     for index in (index for module in modules for index in _indices(module)):
         # numba looks only at the file of a function, not at those of the functions that it calls.
         if index.stat().st_mtime < newest:
@@ -24,21 +25,24 @@ def compiled(functions: Sequence[str], *modules: ModuleType, whole: bool = False
     for name in functions:
         plain: Any = namespace[name]
         bound = FunctionType(plain.__code__, namespace, name)
-        inline = whole and name != functions[-1]
-        namespace[name] = numba.njit(cache=True, nogil=True, forceinline=inline)(bound)
+        inline = name != functions[-1]
+        compile_ = numba.njit(cache=True, nogil=True, forceinline=inline, _nrt=False)
+        namespace[name] = compile_(bound)
     return namespace
 
 
 def compiled_before(*modules: ModuleType) -> bool:
     """Whether compiled functions of these modules are on disk, so that it takes but a second."""
-    newest = max(_changed(module) for module in modules)
+    newest = _newest(*modules)
     return all(
         any(index.stat().st_mtime >= newest for index in _indices(module)) for module in modules
     )
 
 
-def _changed(module: ModuleType) -> float:
-    return Path(str(module.__file__)).stat().st_mtime
+def _newest(*modules: ModuleType) -> float:
+    """When any of these modules was changed last, or how they are compiled."""
+    sources = [str(module.__file__) for module in modules]
+    return max(Path(source).stat().st_mtime for source in (*sources, __file__))
 
 
 def _indices(module: ModuleType) -> list[Path]:
