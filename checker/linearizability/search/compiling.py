@@ -25,9 +25,8 @@ def compiled(functions: Sequence[str], *modules: ModuleType) -> dict[str, Any]:
     for name in functions:
         plain: Any = namespace[name]
         bound = FunctionType(plain.__code__, namespace, name)
-        inline = name != functions[-1]
-        compile_ = numba.njit(cache=True, nogil=True, forceinline=inline, _nrt=False)
-        namespace[name] = compile_(bound)
+        options: dict[str, Any] = {"forceinline": name != functions[-1], "_nrt": False}
+        namespace[name] = numba.njit(cache=True, nogil=True, **options)(bound)
     return namespace
 
 
