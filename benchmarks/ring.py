@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.tables import put, table
 from systems_under_test.ring.hashing import (
-    PARTITIONS,
+    SHARDS,
     HashRing,
     Members,
     equal_members,
@@ -41,10 +41,10 @@ def on_ring(members: Members, vnodes: int) -> Owner:
     return lambda place: ring.replica_set(place, 1)[0]
 
 
-def on_partitions(members: Members) -> Owner:
+def on_shards(members: Members) -> Owner:
     """As the ring of `systems_under_test/ring` places keys."""
     owners = placement(members, 3)
-    return lambda place: owners[place * PARTITIONS >> 64][0]
+    return lambda place: owners[place * SHARDS >> 64][0]
 
 
 def row(name: str, before: Owner, after: Owner, count: int) -> Sequence[str]:
@@ -71,8 +71,8 @@ def keys_table(count: int) -> list[str]:
     for vnodes in VNODES:
         name = f"ring, {vnodes} virtual node{'s' if vnodes > 1 else ''}"
         rows.append(row(name, on_ring(few, vnodes), on_ring(many, vnodes), count))
-    name = f"ring, 128, by {PARTITIONS:,} partitions"
-    rows.append(row(name, on_partitions(few), on_partitions(many), count))
+    name = f"ring, 128, by {SHARDS:,} shards"
+    rows.append(row(name, on_shards(few), on_shards(many), count))
     head = ("placement", "coefficient of variation", "fullest node ÷ mean", "keys moved", "÷ ideal")
     return table(head, rows)
 
@@ -82,11 +82,11 @@ def replicas_table() -> list[str]:
     for count in (3, 5, 8, 12):
         before, after = placement(nodes(count), 3), placement(nodes(count + 1), 3)
         moved = sum(len(set(new) - set(old)) for old, new in zip(before, after, strict=True))
-        ideal = 3 * PARTITIONS / (count + 1)
+        ideal = 3 * SHARDS / (count + 1)
         rows.append(
             (f"{count} → {count + 1}", f"{moved:,}", f"{ideal:,.0f}", f"{moved / ideal:.2f}")
         )
-    return table(("nodes", "copies of partitions moved", "ideal", "÷ ideal"), rows)
+    return table(("nodes", "copies of shards moved", "ideal", "÷ ideal"), rows)
 
 
 def main() -> None:
@@ -97,7 +97,7 @@ def main() -> None:
         "",
         *keys_table(count),
         "",
-        "All three copies of each partition, as `ring` moves them when a node joins:",
+        "All three copies of each shard, as `ring` moves them when a node joins:",
         "",
         *replicas_table(),
     ]

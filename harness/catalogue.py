@@ -168,7 +168,7 @@ _SYSTEMS = (
     System(
         "ring-serves-early",
         "systems_under_test.ring.flawed:RingServesEarly",
-        "flawed: partitions are served before their transfer ended",
+        "flawed: shards are served before their transfer ended",
     ),
     System(
         "ring-old-epoch",

@@ -19,9 +19,11 @@ from enum import Enum
 from systems_under_test.kv import equal
 from systems_under_test.node import Json
 from systems_under_test.quorum import majority
-from systems_under_test.ring.linearizable import Linearizable, newest_of
+from systems_under_test.requests import Request
+from systems_under_test.ring.base import RingNode
 from systems_under_test.ring.messages import ZERO, Copy, Put, Query
-from systems_under_test.ring.rounds import Gathering, Operation, Round, Steps
+from systems_under_test.ring.stamps import Stamps
+from systems_under_test.ring.steps import Operation, Round, Steps, newest_of
 
 
 class Level(Enum):
@@ -32,42 +34,40 @@ class Level(Enum):
     LINEARIZABLE = "linearizable"
 
 
-class Dynamo(Linearizable):
+class Dynamo:
     """Operations of the levels `one` and `quorum`."""
+
+    def __init__(self, node: RingNode, stamps: Stamps) -> None:
+        self.node = node
+        self.stamps = stamps
+
+    def steps(self, operation: Operation, request: Request, level: Level) -> Steps:
+        """What is done to carry out a request."""
+        key, argument = request.key, request.argument
+        if request.function == "read":
+            return self.read(key, level)
+        if request.function == "write":
+            return self.write(operation, key, argument, level)
+        expected, new = argument
+        return self.cas(operation, key, expected, new, level)
 
     def needed(self, level: Level) -> int:
         """R and W of the paper."""
-        return 1 if level is Level.ONE else majority(self.REPLICAS)
+        return 1 if level is Level.ONE else majority(self.node.REPLICAS)
 
-    def weak_read(self, key: str, level: Level) -> Steps:
+    def read(self, key: str, level: Level) -> Steps:
         answers = yield Round(Query(0, 0, key), needed=self.needed(level), repair=True)
         return newest_of(answers).value
 
-    def weak_write(self, operation: Operation, key: str, value: Json, level: Level) -> Steps:
+    def write(self, operation: Operation, key: str, value: Json, level: Level) -> Steps:
         # Two writes of this life never have the same time, or two values would have one version.
-        self.drawn = max(self.drawn + 1, self.now_ns)
+        copy = Copy(self.stamps.draw_time(), ZERO, value)
         operation.uncertain = True
-        copy = Copy((self.drawn, self.name), ZERO, value)
         yield Round(Put(0, 0, key, copy), needed=self.needed(level))
         return value
 
-    def weak_cas(
-        self, operation: Operation, key: str, expected: Json, new: Json, level: Level
-    ) -> Steps:
-        found = yield from self.weak_read(key, level)
+    def cas(self, operation: Operation, key: str, expected: Json, new: Json, level: Level) -> Steps:
+        found = yield from self.read(key, level)
         if equal(found, expected):
-            yield from self.weak_write(operation, key, new, level)
+            yield from self.write(operation, key, new, level)
         return found
-
-    def on_all_heard(self, gathering: Gathering) -> None:
-        """Read repair: bring the newest copy to those who answered with an older one."""
-        if not gathering.step.repair:
-            return
-        newest = newest_of(gathering.answers)
-        for node, answer in gathering.answers.items():
-            if answer.copy.version < newest.version:
-                put = Put(self.count(), self.epoch, gathering.ask.key, newest)
-                if node == self.node_id:
-                    self.on_ask(node, put)
-                else:
-                    self.send(node, put)

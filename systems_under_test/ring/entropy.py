@@ -1,13 +1,13 @@
 """Anti-entropy: replicas compare what they hold, and exchange what differs (Dynamo paper, §4.7).
 
-Two nodes compare Merkle trees over the partitions that both own. A leaf is the digest of a
-partition, kept up to date by every write; an inner node is the digest of `FANOUT` leaves, and the
-roots are compared side by side. So two nodes that are equal find out by one small message, and a
-node that was away for long is sent what it missed and little else.
+Two nodes compare Merkle trees over the shards that both own. A leaf is the digest of a shard, kept
+up to date by every write; an inner node is the digest of `FANOUT` leaves, and the roots are
+compared side by side. So two nodes that are equal find out by one small message, and a node that
+was away for long is sent what it missed and little else.
 
-    A -> B  Digests     of all groups of partitions
-    B -> A  Digests     of the partitions in each group that differs
-    A -> B  Versions    of every key in a partition that differs
+    A -> B  Digests     of all groups of shards
+    B -> A  Digests     of the shards in each group that differs
+    A -> B  Versions    of every key in a shard that differs
     B -> A  Newer       what B holds in newer versions, and which keys A has newer
     A -> B  Newer       these
 
@@ -18,8 +18,10 @@ then a later comparison will bring what came of that. So anti-entropy needs no a
 from hashlib import blake2b
 
 from systems_under_test.node import NodeId
-from systems_under_test.ring.handoff import Handoff
-from systems_under_test.ring.hashing import PARTITIONS, shared_partitions
+from systems_under_test.ring.base import RingNode
+from systems_under_test.ring.epochs import Epochs
+from systems_under_test.ring.gossip import Gossip
+from systems_under_test.ring.hashing import SHARDS
 from systems_under_test.ring.messages import (
     NOTHING,
     ZERO,
@@ -31,114 +33,115 @@ from systems_under_test.ring.messages import (
     Taken,
     Versions,
 )
-from systems_under_test.ring.state import EPOCH_KEY
+from systems_under_test.ring.registers import Registers
+from systems_under_test.ring.replica import Replica
 
 FANOUT = 32
 ALL = -1
 """Instead of the number of a group: the digests are those of all groups."""
 
 
-class Entropy(Handoff):
-    """Comparing with one peer after the other."""
+class Entropy:
+    """Compares with one peer after the other."""
 
-    FIRST_BEAT = 5
-    COMPARE_BEATS = 20
-    """How many beats pass between two comparisons, each with a peer drawn at random."""
-
-    GROUPS_AT_ONCE = 2
-    """How many of the groups that differ are looked into in one comparison."""
-
-    ENTRIES_IN_NEWER = 256
-
-    def set_up(self) -> None:
-        super().set_up()
+    def __init__(
+        self,
+        node: RingNode,
+        registers: Registers,
+        epochs: Epochs,
+        gossip: Gossip,
+        replica: Replica,
+    ) -> None:
+        self.node = node
+        self.registers = registers
+        self.epochs = epochs
+        self.gossip = gossip
+        self.replica = replica
         self.repaired = 0
         """How many copies anti-entropy brought to this node in this life."""
 
-        self.behind: dict[NodeId, None] = {}
+        self._behind: dict[NodeId, None] = {}
         """Peers to compare with at the next beat: the last comparison brought something."""
 
-    def on_beat(self) -> None:
-        super().on_beat()
-        others = [peer for peer in self.peers if peer in self.member_names and self.is_up(peer)]
-        if self.beats % self.COMPARE_BEATS == self.FIRST_BEAT and others:
-            self.behind[self.random.choice(others)] = None
-        behind, self.behind = self.behind, {}
+    def beat(self) -> None:
+        members = self.epochs.member_names
+        others = [peer for peer in self.node.peers if peer in members and self.gossip.is_up(peer)]
+        if self.gossip.beats % self.node.COMPARE_BEATS == self.node.FIRST_BEAT and others:
+            self._behind[self.node.random.choice(others)] = None
+        behind, self._behind = self._behind, {}
         for peer in behind:
-            self.compare(peer)
+            self._compare(peer)
 
-    def compare(self, peer: NodeId) -> None:
-        groups = tuple(digest_of(self.leaves(peer, group)) for group in range(PARTITIONS // FANOUT))
-        self.send(peer, Digests(self.epoch, ALL, groups))
+    def _compare(self, peer: NodeId) -> None:
+        groups = tuple(digest_of(self._leaves(peer, group)) for group in range(SHARDS // FANOUT))
+        self.node.send(peer, Digests(self.epochs.number, ALL, groups))
 
-    def leaves(self, peer: NodeId, group: int) -> tuple[int, ...]:
-        """The digests of a group's partitions, 0 for those that the two nodes do not share."""
-        shared = self.shared_with(peer)
+    def _leaves(self, peer: NodeId, group: int) -> tuple[int, ...]:
+        """The digests of a group's shards, 0 for those that the two nodes do not share."""
+        shared = self.epochs.shared_with(peer)
         return tuple(
-            self.digests.get(number, 0) if number in shared else 0
-            for number in range(group * FANOUT, (group + 1) * FANOUT)
+            self.registers.digests.get(shard, 0) if shard in shared else 0
+            for shard in range(group * FANOUT, (group + 1) * FANOUT)
         )
 
-    def shared_with(self, peer: NodeId) -> frozenset[int]:
-        shared = shared_partitions(self.members, self.REPLICAS, self.node_id, peer)
-        return shared.difference(self.awaited) if self.awaited else shared
-
     def on_digests(self, peer: NodeId, digests: Digests) -> None:
-        if digests.epoch != self.epoch:
+        if digests.epoch != self.epochs.number:
             return
         if digests.group == ALL:
-            self.look_into(peer, digests.digests)
+            self._look_into(peer, digests.digests)
             return
-        ours = self.leaves(peer, digests.group)
+        ours = self._leaves(peer, digests.group)
         for offset, (mine, theirs) in enumerate(zip(ours, digests.digests, strict=True)):
-            number = digests.group * FANOUT + offset
-            if mine != theirs and number in self.shared_with(peer):
+            shard = digests.group * FANOUT + offset
+            if mine != theirs and shard in self.epochs.shared_with(peer):
                 known = tuple(
                     Known(key, copy.tag, copy.ballot)
-                    for key in self.keys.get(number, ())
-                    if (copy := self.copies.get(key)) and not key.startswith(EPOCH_KEY)
+                    for key in self.registers.keys_of(shard)
+                    if (copy := self.registers.copies.get(key))
                 )
-                self.send(peer, Versions(self.epoch, number, known))
+                self.node.send(peer, Versions(self.epochs.number, shard, known))
 
-    def look_into(self, peer: NodeId, theirs: tuple[int, ...]) -> None:
-        ours = [self.leaves(peer, group) for group in range(len(theirs))]
+    def _look_into(self, peer: NodeId, theirs: tuple[int, ...]) -> None:
+        ours = [self._leaves(peer, group) for group in range(len(theirs))]
         differing = [
             group for group, leaves in enumerate(ours) if digest_of(leaves) != theirs[group]
         ]
-        for group in self.random.sample(differing, min(self.GROUPS_AT_ONCE, len(differing))):
-            self.send(peer, Digests(self.epoch, group, ours[group]))
+        count = min(self.node.GROUPS_AT_ONCE, len(differing))
+        for group in self.node.random.sample(differing, count):
+            self.node.send(peer, Digests(self.epochs.number, group, ours[group]))
 
     def on_versions(self, peer: NodeId, versions: Versions) -> None:
         """Send what we hold in newer versions, and ask for what the peer does."""
-        if versions.epoch != self.epoch or versions.partition not in self.shared_with(peer):
+        shared = self.epochs.shared_with(peer)
+        if versions.epoch != self.epochs.number or versions.shard not in shared:
             return
+        copy_of = self.registers.copy_of
         theirs = {known.key: (known.tag, known.ballot) for known in versions.known}
         newer = [
             key
-            for key in self.keys.get(versions.partition, ())
-            if self.copy_of(key).version > theirs.get(key, NOTHING.version)
-            and not key.startswith(EPOCH_KEY)
+            for key in self.registers.keys_of(versions.shard)
+            if copy_of(key).version > theirs.get(key, NOTHING.version)
         ]
-        wanted = [key for key, version in theirs.items() if version > self.copy_of(key).version]
-        self.send_newer(peer, newer, tuple(wanted))
+        wanted = [key for key, version in theirs.items() if version > copy_of(key).version]
+        self._send_newer(peer, newer, tuple(wanted))
 
-    def send_newer(self, peer: NodeId, keys: list[str], wanted: tuple[str, ...]) -> None:
-        for begin in range(0, max(len(keys), 1), self.ENTRIES_IN_NEWER):
-            some = keys[begin : begin + self.ENTRIES_IN_NEWER]
-            entries = tuple(Entry(key, ZERO, self.copy_of(key)) for key in some)
+    def _send_newer(self, peer: NodeId, keys: list[str], wanted: tuple[str, ...]) -> None:
+        for begin in range(0, max(len(keys), 1), self.node.ENTRIES_IN_NEWER):
+            some = keys[begin : begin + self.node.ENTRIES_IN_NEWER]
+            entries = tuple(Entry(key, ZERO, self.registers.copy_of(key)) for key in some)
             if entries or wanted:
-                self.send(peer, Newer(self.epoch, entries, wanted))
+                self.node.send(peer, Newer(self.epochs.number, entries, wanted))
             wanted = ()
 
     def on_newer(self, peer: NodeId, newer: Newer) -> None:
-        if newer.epoch != self.epoch:
+        if newer.epoch != self.epochs.number:
             return
         for entry in newer.entries:
-            if self.serves(entry.key):
-                took = self.answer_to(Put(0, self.epoch, entry.key, entry.copy))
-                self.repaired += isinstance(took, Taken)
-                self.behind[peer] = None
-        self.send_newer(peer, [key for key in newer.wanted if key in self.copies], ())
+            if self.epochs.serves(entry.key):
+                put = Put(0, newer.epoch, entry.key, entry.copy)
+                self.repaired += isinstance(self.replica.answer_to(put), Taken)
+                self._behind[peer] = None
+        self._send_newer(peer, [key for key in newer.wanted if key in self.registers.copies], ())
 
 
 def digest_of(leaves: tuple[int, ...]) -> int:

@@ -1,15 +1,27 @@
 """The ring, broken on purpose: each class breaks one sentence of a paper, and tests must notice.
 
-A flaw is one or two overridden methods; the protocol itself has no switches. Each docstring names
-the sentence and the anomaly that follows.
+A flaw is a method or two of one part, which takes the place of the right one; the protocol itself
+has no switches. Each docstring names the sentence and the anomaly that follows.
 """
 
-from systems_under_test.node import Json, NodeId
+from systems_under_test.node import NodeId
+from systems_under_test.requests import Request
 from systems_under_test.ring.dynamo import Level
-from systems_under_test.ring.hashing import partition_of, placement
+from systems_under_test.ring.epochs import Epochs
+from systems_under_test.ring.gossip import Gossip
+from systems_under_test.ring.hashing import placement, shard_of
+from systems_under_test.ring.hints import Hints
+from systems_under_test.ring.linearizable import Linearizable
 from systems_under_test.ring.messages import Ask, Copy, Holds, Put, Query, Taken
-from systems_under_test.ring.node import Ring
-from systems_under_test.ring.rounds import Answers, Gathering, Operation, Steps
+from systems_under_test.ring.node import Parts, Ring
+from systems_under_test.ring.replica import Replica
+from systems_under_test.ring.rounds import Gathering, Rounds
+from systems_under_test.ring.steps import Answers, Operation, Steps
+
+
+class _SmallQuorums(Rounds):
+    def quorum(self, ask: Ask, replicas: int) -> int:
+        return 1 if isinstance(ask, Query) else super().quorum(ask, replicas)
 
 
 class RingSmallQuorums(Ring):
@@ -20,8 +32,13 @@ class RingSmallQuorums(Ring):
     tag and are lost.
     """
 
-    def quorum(self, ask: Ask, replicas: int) -> int:
-        return 1 if isinstance(ask, Query) else super().quorum(ask, replicas)
+    PARTS = Parts(rounds=_SmallQuorums)
+
+
+class _NoWriteBack(Linearizable):
+    def settle(self, key: str, answers: Answers) -> Steps:
+        return
+        yield
 
 
 class RingNoWriteBack(Ring):
@@ -31,9 +48,7 @@ class RingNoWriteBack(Ring):
     it. Anomaly: two reads, one after the other, see a write and then not.
     """
 
-    def settle(self, key: str, answers: Answers) -> Steps:
-        return
-        yield
+    PARTS = Parts(linearizable=_NoWriteBack)
 
 
 class RingSkewedClock(Ring):
@@ -44,8 +59,20 @@ class RingSkewedClock(Ring):
     older one, and later reads return the older one.
     """
 
-    def write(self, operation: Operation, key: str, value: Json) -> Steps:
-        return self.weak_write(operation, key, value, Level.QUORUM)
+    def steps(self, operation: Operation, request: Request, level: Level) -> Steps:
+        return super().steps(
+            operation, request, Level.QUORUM if request.function == "write" else level
+        )
+
+
+class _HealthyReplicas(Epochs):
+    gossip: Gossip
+
+    def replicas_of(self, key: str) -> tuple[NodeId, ...]:
+        walk = placement(self.members, len(self.members))[shard_of(key)]
+        healthy = [node for node in walk if self.gossip.is_up(node)]
+        others = [node for node in walk if node not in healthy]
+        return tuple([*healthy, *others][: self.node.REPLICAS])
 
 
 class RingSloppyQuorum(Ring):
@@ -56,10 +83,26 @@ class RingSloppyQuorum(Ring):
     different nodes, and their quorums need not meet. Anomaly: stale reads after a partition.
     """
 
-    def replicas_of(self, key: str) -> tuple[NodeId, ...]:
-        walk = placement(self.members, len(self.members))[partition_of(key)]
-        healthy = [node for node in walk if self.is_up(node)]
-        return tuple([*healthy, *(node for node in walk if node not in healthy)][: self.REPLICAS])
+    PARTS = Parts(epochs=_HealthyReplicas)
+
+    def set_up(self) -> None:
+        super().set_up()
+        assert isinstance(self.epochs, _HealthyReplicas)
+        self.epochs.gossip = self.gossip
+
+
+class _HintsCount(Rounds):
+    def send_asks(self, gathering: Gathering) -> None:
+        super().send_asks(gathering)
+        if isinstance(gathering.ask, Put):
+            for node in gathering.silent():
+                if not self.hints.gossip.is_up(node):
+                    self.on_answer(node, Taken(gathering.ask.round))
+
+
+class _LostHints(Hints):
+    def keep(self, node: NodeId, key: str, copy: Copy) -> None:
+        """Forgotten."""
 
 
 class RingLostHint(Ring):
@@ -69,42 +112,49 @@ class RingLostHint(Ring):
     §4.6). Anomaly: an acknowledged write that a minority holds, and that nobody will hand over.
     """
 
-    def send_asks(self, gathering: Gathering) -> None:
-        super().send_asks(gathering)
-        if isinstance(gathering.ask, Put):
-            for node in gathering.silent():
-                if not self.is_up(node):
-                    self.on_answer(node, Taken(gathering.ask.round))
+    PARTS = Parts(rounds=_HintsCount, hints=_LostHints)
 
-    def hint(self, node: NodeId, key: str, copy: Copy) -> None:
-        """Forgotten."""
+
+class _ServesEarly(Epochs):
+    def serves(self, key: str) -> bool:
+        return self.node.node_id in self.replicas_of(key)
 
 
 class RingServesEarly(Ring):
-    """A new owner of a partition answers for it at once, with what it has got so far.
+    """A new owner of a shard answers for it at once, with what it has got so far.
 
     Breaks the transfer of state: a majority of the new owners meets the majorities of the former
-    ones only once the new owner has been told by one. Anomaly: acknowledged writes that vanish when
-    a node is added or removed.
+    ones only once the new owner has got the shard from one. Anomaly: acknowledged writes that
+    vanish when a node is added or removed.
     """
 
+    PARTS = Parts(epochs=_ServesEarly)
+
+
+class _AnyEpoch(Gossip):
+    def is_of_this_epoch(self, peer: NodeId, epoch: int) -> bool:
+        return epoch < self.epochs.number or super().is_of_this_epoch(peer, epoch)
+
+
+class _FormerOwner(Epochs):
     def serves(self, key: str) -> bool:
-        return self.node_id in self.replicas_of(key)
+        return shard_of(key) not in self.awaited
 
 
 class RingOldEpoch(Ring):
     """A replica answers questions of earlier epochs, too.
 
-    Breaks the fence between epochs: who has adopted one refuses all that belongs to an earlier one.
-    Anomaly: a coordinator that has not heard of the change gets its majority from the former
-    owners, and what it writes there the new owners never see.
+    Breaks the fence between epochs: a node that has adopted one refuses all that belongs to an
+    earlier one. Anomaly: a coordinator that has not heard of the change gets its majority from the
+    former owners, and what it writes there the new owners never see.
     """
 
-    def is_of_this_epoch(self, peer: NodeId, epoch: int) -> bool:
-        return epoch < self.epoch or super().is_of_this_epoch(peer, epoch)
+    PARTS = Parts(epochs=_FormerOwner, gossip=_AnyEpoch)
 
-    def serves(self, key: str) -> bool:
-        return partition_of(key) not in self.awaited
+
+class _NoHearsay(Replica):
+    def holds(self, ask: Ask) -> Holds:
+        return Holds(ask.round, self.registers.copy_of(ask.key))
 
 
 class RingTrustsHearsay(Ring):
@@ -114,5 +164,4 @@ class RingTrustsHearsay(Ring):
     that was not chosen, and that a later one does not build on.
     """
 
-    def holds(self, ask: Ask) -> Holds:
-        return Holds(ask.round, self.copy_of(ask.key))
+    PARTS = Parts(replica=_NoHearsay)

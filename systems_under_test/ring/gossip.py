@@ -1,56 +1,71 @@
-"""Who is up: every node tells all others, ten times a second, that it lives.
+"""Who is up, and in which epoch: every node tells all others, ten times a second, that it lives.
 
 Being believed dead costs a node nothing but work: others hold hints for it and coordinate in its
 place. No answer to a client depends on it. Time is counted in the node's own beats, so a node that
 was paused believes nobody dead when it goes on.
+
+A node that is behind learns of the epochs that it has missed from whoever meets it.
 """
 
-from abc import abstractmethod
-
-from systems_under_test.node import NodeId, Payload
-from systems_under_test.ring.messages import Alive
-from systems_under_test.ring.state import State
+from systems_under_test.node import NodeId
+from systems_under_test.quorum import majority
+from systems_under_test.ring.base import RingNode
+from systems_under_test.ring.epochs import Epochs
+from systems_under_test.ring.messages import Alive, Announce
 
 BEAT = "beat"
 
 
-class Gossip(State):
-    """Beats, and what they tell."""
+class Gossip:
+    """Beats, and what they say."""
 
-    BEAT_NS = 100_000_000
-    SILENT_BEATS = 4
-    """A peer that was not heard for so long counts as down."""
-
-    def set_up(self) -> None:
-        super().set_up()
+    def __init__(self, node: RingNode, epochs: Epochs) -> None:
+        self.node = node
+        self.epochs = epochs
         self.beats = 0
-        self.heard = dict.fromkeys(self.peers, 0)
+        self.heard = dict.fromkeys(node.peers, 0)
         self.heard_by: dict[NodeId, tuple[NodeId, ...]] = {}
-        """Whom each peer heard lately, as it told last."""
+        """Whom each peer heard lately, as it said last."""
 
         self.settled: dict[NodeId, tuple[int, bool]] = {}
-        """The epoch that each peer told last, and whether it had all its partitions then."""
+        """The epoch of each peer's last beat, and whether it had all its shards then."""
 
-    def on_start(self, stored: tuple[Payload, ...]) -> None:
-        super().on_start(stored)
-        self.set_timer(BEAT, self.BEAT_NS)
-
-    def on_beat(self) -> None:
-        """Layers above add what they do now and then."""
+    def beat(self) -> None:
         self.beats += 1
-        self.set_timer(BEAT, self.BEAT_NS)
-        self.broadcast(self.alive())
-        self.compact_if_long()
+        self.node.set_timer(BEAT, self.node.BEAT_NS)
+        self.node.broadcast(self.alive())
 
-    @abstractmethod
     def alive(self) -> Alive:
-        """What this node tells all others."""
+        hears = tuple(peer for peer in self.node.peers if self.is_up(peer))
+        return Alive(self.epochs.number, not self.epochs.awaited, hears)
 
     def hear(self, peer: NodeId) -> None:
         self.heard[peer] = self.beats
 
-    def hears(self) -> tuple[NodeId, ...]:
-        return tuple(peer for peer in self.peers if self.is_up(peer))
+    def on_alive(self, peer: NodeId, alive: Alive) -> None:
+        self.heard_by[peer] = alive.hears
+        self.settled[peer] = (alive.epoch, alive.settled)
+        if alive.epoch < self.epochs.number:
+            self.announce(peer, alive.epoch)
 
     def is_up(self, node: NodeId) -> bool:
-        return node == self.node_id or self.beats - self.heard[node] <= self.SILENT_BEATS
+        silent = self.beats - self.heard[node] if node != self.node.node_id else 0
+        return silent <= self.node.SILENT_BEATS
+
+    def can_serve(self, node: NodeId, replicas: tuple[NodeId, ...]) -> bool:
+        """Whether a node seems to reach a majority: a link may be cut in one direction only."""
+        heard = self.heard_by.get(node, replicas)
+        count = sum(replica == node or replica in heard for replica in replicas)
+        return node == self.node.node_id or (self.is_up(node) and count >= majority(len(replicas)))
+
+    def is_of_this_epoch(self, peer: NodeId, epoch: int) -> bool:
+        """Whether a question belongs to this epoch; a peer that is behind is brought up to it."""
+        if epoch < self.epochs.number:
+            self.announce(peer, epoch)
+        elif epoch > self.epochs.number:
+            self.node.send(peer, self.alive())  # It will tell us.
+        return epoch == self.epochs.number
+
+    def announce(self, peer: NodeId, known: int) -> None:
+        """Tell a peer all epochs after the one that it knows."""
+        self.node.send(peer, Announce(self.epochs.known[known:]))

@@ -5,9 +5,10 @@ Dynamo paper (DeCandia et al., 2007, §4.2). A node stands at many points of a c
 greater its capacity; a key belongs to the nodes met first when one walks on from its own point.
 When a node joins or leaves, only the stretches next to its points change hands.
 
-As in the third strategy of the Dynamo paper (§6.2), the circle is cut into `PARTITIONS` stretches
-of equal length, and each is placed as a whole, by its first point. What is transferred, compared
-and counted is a partition, and a key's replica set is one look into a table.
+As in the third strategy of the Dynamo paper (§6.2), the circle is cut into `SHARDS` stretches of
+equal length, and each is placed as a whole, by its first point. Such a stretch is a shard (the
+paper says partition): it is what is transferred, compared and counted, and a key's replica set is
+one look into a table.
 
 Points are BLAKE2b digests, since Python's own hash differs from process to process.
 """
@@ -23,7 +24,7 @@ from systems_under_test.node import NodeId
 Members: TypeAlias = tuple[tuple[NodeId, float], ...]
 """The members of a cluster with the capacity of each, in order of their names."""
 
-PARTITIONS = 1024
+SHARDS = 1024
 VNODES = 128
 """Points on the circle of a node of capacity 1."""
 
@@ -36,8 +37,8 @@ def point(text: str) -> int:
 
 
 @lru_cache(maxsize=1 << 16)
-def partition_of(key: str) -> int:
-    return point(key) * PARTITIONS // _CIRCLE
+def shard_of(key: str) -> int:
+    return point(key) * SHARDS // _CIRCLE
 
 
 class HashRing:
@@ -66,18 +67,16 @@ class HashRing:
 
 @lru_cache(maxsize=64)
 def placement(members: Members, count: int) -> tuple[tuple[NodeId, ...], ...]:
-    """The replica set of every partition, `count` nodes each, in ring order."""
+    """The replica set of every shard, `count` nodes each, in ring order."""
     ring = HashRing(members)
-    return tuple(
-        ring.replica_set(number * _CIRCLE // PARTITIONS, count) for number in range(PARTITIONS)
-    )
+    return tuple(ring.replica_set(number * _CIRCLE // SHARDS, count) for number in range(SHARDS))
 
 
 @lru_cache(maxsize=256)
-def shared_partitions(members: Members, count: int, one: NodeId, other: NodeId) -> frozenset[int]:
-    """The partitions that both nodes own."""
+def shared_shards(members: Members, count: int, one: NodeId, other: NodeId) -> frozenset[int]:
+    """The shards that both nodes own."""
     owners = placement(members, count)
-    return frozenset(number for number in range(PARTITIONS) if {one, other} <= set(owners[number]))
+    return frozenset(number for number in range(SHARDS) if {one, other} <= set(owners[number]))
 
 
 def equal_members(nodes: Iterable[NodeId]) -> Members:

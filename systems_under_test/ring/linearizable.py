@@ -7,9 +7,10 @@ A value is *chosen* once a majority has taken it.
 from collections.abc import Callable, Generator
 
 from systems_under_test.node import Json, NodeId
-from systems_under_test.ring.entropy import Entropy
-from systems_under_test.ring.messages import ZERO, Copy, Holds, Prepare, Put, Query, Stamp
-from systems_under_test.ring.rounds import (
+from systems_under_test.ring.base import RingNode
+from systems_under_test.ring.messages import ZERO, Copy, Prepare, Put, Query, Stamp
+from systems_under_test.ring.stamps import Stamps
+from systems_under_test.ring.steps import (
     Answers,
     Operation,
     Outvoted,
@@ -19,6 +20,8 @@ from systems_under_test.ring.rounds import (
     Steps,
     Turn,
     Unresolved,
+    holders_of,
+    newest_of,
 )
 
 Change = Callable[[Json], Json]
@@ -27,27 +30,23 @@ Change = Callable[[Json], Json]
 UNCHANGED = object()
 
 
-class Linearizable(Entropy):
+class Linearizable:
     """Operations over the majorities of a key's replica set."""
 
-    PAUSE_NS = 2_000_000
-    """After a lost round a change waits for up to this long, twice as long the next time."""
-
-    MAX_DOUBLINGS = 5
-
-    LOOKS = 3
-    """So often a read tries to do without a ballot of its own."""
+    def __init__(self, node: RingNode, stamps: Stamps) -> None:
+        self.node = node
+        self.stamps = stamps
 
     # --- ABD --------------------------------------------------------------------------------------
 
     def read(self, operation: Operation, key: str) -> Steps:
-        for _ in range(self.LOOKS):
+        for _ in range(self.node.LOOKS):
             answers = yield Round(Query(0, 0, key))
             try:
                 yield from self.settle(key, answers)
             except Outvoted:
                 # A change has prepared a higher ballot. Nobody was shown this value: look again.
-                yield Pause(self.random.randrange(1, self.PAUSE_NS))
+                yield Pause(self.node.random.randrange(1, self.node.PAUSE_NS))
             else:
                 return newest_of(answers).value  # It is chosen (4).
         # That change may be dead, and what it left will stay as it is until the next one. So read
@@ -66,7 +65,7 @@ class Linearizable(Entropy):
 
     def write(self, operation: Operation, key: str, value: Json) -> Steps:
         answers = yield Round(Query(0, 0, key))
-        tag = self.draw(above=newest_of(answers).tag[0])  # Above all that was chosen (1, 2).
+        tag = self.stamps.draw(above=newest_of(answers).tag[0])  # Above all that was chosen (1, 2).
         operation.uncertain = True
         yield Round(Put(0, 0, key, Copy(tag, ZERO, value)))
         return value
@@ -90,16 +89,16 @@ class Linearizable(Entropy):
         yield Turn(key)
         for attempt in range(1_000_000):
             if attempt:
-                longest_ns = self.PAUSE_NS << min(attempt, self.MAX_DOUBLINGS)
-                yield Pause(self.random.randrange(1, longest_ns))
-            ballot = self.draw(above=lost[0])
+                longest_ns = self.node.PAUSE_NS << min(attempt, self.node.MAX_DOUBLINGS)
+                yield Pause(self.node.random.randrange(1, longest_ns))
+            ballot = self.stamps.draw(above=lost[0])
             try:
                 answers = yield Round(Prepare(0, 0, key, ballot))
                 base = newest_of(answers)
                 if found_at and base.tag != chain:
                     raise Unresolved
                 value, changes = base.value, base.changes
-                made = dict(changes).get(self.name, 0)
+                made = dict(changes).get(self.stamps.name, 0)
                 if made in found_at:
                     found = found_at[made]  # Made already; it only has to be chosen.
                 else:
@@ -110,7 +109,7 @@ class Linearizable(Entropy):
                             return found  # It is chosen, so this is a read (4).
                     else:
                         value = new
-                        changes = with_change(changes, self.name, ballot[0])
+                        changes = with_change(changes, self.stamps.name, ballot[0])
                         found_at[ballot[0]] = found
                         chain = base.tag
                         operation.uncertain = True
@@ -120,23 +119,6 @@ class Linearizable(Entropy):
             except Outvoted as outvoted:
                 lost = outvoted.promised
         raise Unresolved
-
-
-def newest_of(answers: Answers) -> Copy:
-    return max((answer.copy for answer in answers.values()), key=_version)
-
-
-def _version(copy: Copy) -> tuple[Stamp, Stamp]:
-    return copy.version
-
-
-def holders_of(copy: Copy, answers: Answers) -> dict[NodeId, Holds]:
-    """Those that have taken this copy; hearsay is no vote for it (`transfer.py`)."""
-    return {
-        node: answer
-        for node, answer in answers.items()
-        if answer.copy.version == copy.version and not answer.hearsay
-    }
 
 
 def with_change(

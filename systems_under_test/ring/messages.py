@@ -88,7 +88,7 @@ class Answer(Payload):
 class Holds(Answer):
     """To `Query` and `Prepare`: this I hold; and to `Prepare` also: I promise.
 
-    `hearsay` says that the copy came by the transfer of a partition: it is no vote for its ballot.
+    `hearsay` says that the copy came by the transfer of a shard: it is no vote for its ballot.
     """
 
     copy: Copy
@@ -114,7 +114,7 @@ class Refused(Answer):
 class Alive(Payload):
     """From every node to all others, now and then: I am up, in that epoch.
 
-    `settled` says that it has all partitions that it owns, `hears` whom it heard lately.
+    `settled` says that it has all shards that it owns, `hears` whom it heard lately.
     """
 
     epoch: int
@@ -123,18 +123,18 @@ class Alive(Payload):
 
 
 @dataclass(frozen=True, slots=True)
-class Configuration(Payload):
-    """The members in an epoch, each with its capacity, in order of their names."""
+class Epoch(Payload):
+    """An epoch by its number, with its members, each with its capacity, in order of their names."""
 
-    epoch: int
+    number: int
     members: Members
 
 
 @dataclass(frozen=True, slots=True)
 class Announce(Payload):
-    """These configurations were decided, one after the other."""
+    """These epochs were decided, one after the other."""
 
-    configurations: tuple[Configuration, ...]
+    epochs: tuple[Epoch, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,30 +148,30 @@ class Entry(Payload):
 
 @dataclass(frozen=True, slots=True)
 class Fetch(Payload):
-    """From a new owner to a former one: what do you know of the keys in these partitions?
+    """From a new owner to a former one: what do you know of the keys in these shards?
 
     Of the first of them, only of the keys after `after`.
     """
 
     epoch: int
-    partitions: tuple[int, ...]
+    shards: tuple[int, ...]
     after: str
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class Part(Payload):
-    """The answer to `Fetch`: keys in order, and the partitions that are told to their end."""
+    """The answer to `Fetch`: keys in order, and the shards that end with them, `complete`."""
 
     epoch: int
-    told: tuple[int, ...]
+    complete: tuple[int, ...]
     entries: tuple[Entry, ...]
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class Digests(Payload):
-    """Digests of the groups of partitions (`group` is -1), or of the partitions of one group."""
+    """Digests of the groups of shards (`group` is -1), or of the shards of one group."""
 
     epoch: int
     group: int
@@ -189,10 +189,10 @@ class Known(Payload):
 
 @dataclass(frozen=True, slots=True)
 class Versions(Payload):
-    """All keys of that partition that the sender holds."""
+    """All keys of that shard that the sender holds."""
 
     epoch: int
-    partition: int
+    shard: int
     known: tuple[Known, ...]
 
 
@@ -251,30 +251,30 @@ class HandedOver(Payload):
 
 @dataclass(frozen=True, slots=True)
 class Adopted(Payload):
-    """The node went on to that configuration."""
+    """The node went on to that epoch."""
 
-    configuration: Configuration
+    epoch: Epoch
 
 
 @dataclass(frozen=True, slots=True)
 class Ready(Payload):
-    """The node has those partitions, which it came to own in that epoch or before."""
+    """The node has those shards, which it came to own in that epoch or before."""
 
     epoch: int
-    partitions: tuple[int, ...]
+    shards: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Standing(Payload):
     """Where the node stood when its journal was compacted: instead of all `Adopted` and `Ready`.
 
-    `awaited` are partitions that it owned and did not have, `tells` those that it had in the epoch
+    `awaited` are shards that it owned and did not have, `gives` those that it had in the epoch
     before.
     """
 
-    configurations: tuple[Configuration, ...]
+    epochs: tuple[Epoch, ...]
     awaited: tuple[int, ...]
-    tells: tuple[int, ...]
+    gives: tuple[int, ...]
 
 
 PAYLOADS: tuple[type[Payload], ...] = (

@@ -1,55 +1,85 @@
-"""The ring as a node: what comes in, and who handles it.
+"""The ring as a node: what comes in, and which of its parts handles it.
 
 A store of registers, each on a few nodes that consistent hashing chooses, without any leader and
 without a log. Every node coordinates requests: it asks the replicas of the key, and answers.
 
-The class is written in layers, a file each, and each layer calls those below it:
+A node is made of parts, a file each. A part holds those that it uses, which stand below it here:
 
-    Ring             node.py             events, clients' requests, facts
     Reconfiguration  reconfiguration.py  adding and removing nodes
-    Dynamo           dynamo.py           the levels `one` and `quorum`
-    Linearizable     linearizable.py     reads and writes by ABD, changes by CASPaxos
     Entropy          entropy.py          comparing replicas by Merkle trees
-    Handoff          handoff.py          hints for replicas that are down
-    Rounds           rounds.py           asking replicas, time, giving up
+    Rounds           rounds.py           asking replicas, time, giving up, read repair
+    Hints            hints.py            copies that replicas missed
     Replica          replica.py          what a replica promises and answers; why it is safe
-    Transfer         transfer.py         partitions that change hands
-    Epochs           epochs.py           configurations, and who owns what
-    Gossip           gossip.py           who is up
-    State            state.py            registers, lives, the journal
+    Transfer         transfer.py         shards that change hands
+    Gossip           gossip.py           who is up, and in which epoch
+    Epochs           epochs.py           members, and who owns what
+    Registers        registers.py        copies and promises by key
+    Stamps           stamps.py           lives, tags, ballots, numbers of rounds
+    RingNode         base.py             the constants, and the way out
+
+What operations do, step by step (`steps.py`), is `linearizable.py`, reads and writes by ABD and
+changes by CASPaxos, and `dynamo.py`, the levels `one` and `quorum`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from systems_under_test.kv import equal, objection
 from systems_under_test.node import Json, Message, NodeId, Payload
 from systems_under_test.quorum import majority
 from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
-from systems_under_test.ring.dynamo import Level
+from systems_under_test.ring.base import RingNode
+from systems_under_test.ring.dynamo import Dynamo, Level
+from systems_under_test.ring.entropy import Entropy
+from systems_under_test.ring.epochs import Epochs
+from systems_under_test.ring.gossip import BEAT, Gossip
+from systems_under_test.ring.hints import Hints
 from systems_under_test.ring.invariants import Invariants
-from systems_under_test.ring.linearizable import UNCHANGED
+from systems_under_test.ring.linearizable import UNCHANGED, Linearizable
 from systems_under_test.ring.messages import (
     PAYLOADS,
+    Adopted,
     Alive,
     Announce,
     Answer,
     Ask,
     Digests,
     Fetch,
+    HandedOver,
+    Held,
+    Hinted,
+    Lived,
     Newer,
     Part,
+    Promised,
+    Ready,
+    Standing,
     Versions,
 )
 from systems_under_test.ring.reconfiguration import Reconfiguration
-from systems_under_test.ring.rounds import Operation, Steps
-from systems_under_test.ring.state import EPOCH_KEY
+from systems_under_test.ring.registers import EPOCH_KEY, Registers
+from systems_under_test.ring.replica import Replica
+from systems_under_test.ring.rounds import Rounds
+from systems_under_test.ring.stamps import Stamps
+from systems_under_test.ring.steps import Operation, Steps
+from systems_under_test.ring.transfer import Transfer
 
 _LEVELS = {level.value: level for level in Level}
 
 
-class Ring(Reconfiguration):
+class Parts(NamedTuple):
+    """The classes of the parts that a variant of the ring may replace."""
+
+    epochs: type[Epochs] = Epochs
+    gossip: type[Gossip] = Gossip
+    replica: type[Replica] = Replica
+    hints: type[Hints] = Hints
+    rounds: type[Rounds] = Rounds
+    linearizable: type[Linearizable] = Linearizable
+
+
+class Ring(RingNode):
     """A node of the ring; operations are linearizable where clients do not ask for less."""
 
     payloads: ClassVar[tuple[type[Payload], ...]] = PAYLOADS
@@ -67,47 +97,125 @@ class Ring(Reconfiguration):
     LEVEL = Level.LINEARIZABLE
     """The consistency of a request that names none. One that does says "read@quorum"."""
 
+    PARTS: ClassVar[Parts] = Parts()
+
     @classmethod
     def tolerated(cls, count: int) -> int:
         """Of any key's replicas all but a majority may fail, and those may be anywhere."""
         replicas = min(count, cls.REPLICAS)
         return replicas - majority(replicas)
 
+    def set_up(self) -> None:
+        super().set_up()
+        parts = self.PARTS
+        self.stamps = Stamps(self)
+        self.registers = Registers(self)
+        self.epochs = parts.epochs(self, self.registers)
+        self.gossip = parts.gossip(self, self.epochs)
+        self.transfer = Transfer(self, self.registers, self.epochs, self.gossip)
+        self.replica = parts.replica(self.registers, self.epochs, self.gossip)
+        self.hints = parts.hints(self, self.stamps, self.epochs, self.gossip)
+        self.rounds = parts.rounds(self, self.stamps, self.epochs, self.replica, self.hints)
+        self.entropy = Entropy(self, self.registers, self.epochs, self.gossip, self.replica)
+        self.linearizable = parts.linearizable(self, self.stamps)
+        self.dynamo = Dynamo(self, self.stamps)
+        self.reconfiguration = Reconfiguration(
+            self, self.gossip, self.transfer, self.rounds, self.linearizable
+        )
+
+    # --- the journal ------------------------------------------------------------------------------
+
+    def on_start(self, stored: tuple[Payload, ...]) -> None:
+        for record in stored:
+            self._replay(record)
+        self.recorded = len(stored)
+        self.stamps.begin_life()
+        self.set_timer(BEAT, self.BEAT_NS)
+
+    def _replay(self, record: Payload) -> None:
+        match record:
+            case Lived(life):
+                self.stamps.life = life
+            case Promised() | Held():
+                self.registers.replay(record)
+            case Adopted() | Ready() | Standing():
+                self.epochs.replay(record)
+            case Hinted() | HandedOver():
+                self.hints.replay(record)
+
+    def _compact_if_long(self) -> None:
+        """Replace the journal by what it comes to, once it is several times as long.
+
+        Called between steps of the protocols, when memory and journal say the same.
+        """
+        if self.recorded > max(self.COMPACT_RECORDS, self.COMPACT_FACTOR * self.registers.size):
+            # The epochs come first: entering one drops registers that are no longer owned.
+            self.compact(
+                [
+                    self.epochs.standing(),
+                    Lived(self.stamps.life),
+                    *self.registers.snapshot(),
+                    *self.hints.snapshot(),
+                ]
+            )
+
+    def compact(self, records: Iterable[Payload]) -> None:
+        records = tuple(records)
+        self.recorded = len(records)
+        super().compact(records)
+
+    # --- what comes in ----------------------------------------------------------------------------
+
+    def on_timer(self, name: str) -> None:
+        if name != BEAT:
+            self.rounds.on_timer(name)
+            return
+        self.gossip.beat()
+        self._compact_if_long()
+        self.transfer.beat()
+        self.hints.beat()
+        self.entropy.beat()
+
     def on_message(self, message: Message) -> None:
         source, payload = message.source, message.payload
         if isinstance(payload, Request):
             self.on_request(source, payload)
-        elif source in self.heard:
-            self.hear(source)
+        elif source in self.gossip.heard:
+            self.gossip.hear(source)
             self.on_peer_message(source, payload)
 
     def on_peer_message(self, peer: NodeId, payload: Payload) -> None:
         match payload:
             case Ask():
-                self.on_ask(peer, payload)
+                answer = self.replica.on_ask(peer, payload)
+                if answer is not None:
+                    self.send(peer, answer)
             case Answer():
-                self.on_answer(peer, payload)
+                if not self.hints.on_answer(payload):
+                    self.rounds.on_answer(peer, payload)
             case Alive():
-                self.on_alive(peer, payload)
+                self.gossip.on_alive(peer, payload)
             case Announce():
-                self.on_announce(payload)
+                self.reconfiguration.on_announce(payload)
             case Fetch():
-                self.on_fetch(peer, payload)
+                self.transfer.on_fetch(peer, payload)
             case Part():
-                self.on_part(peer, payload)
+                self.transfer.on_part(peer, payload)
             case Digests():
-                self.on_digests(peer, payload)
+                self.entropy.on_digests(peer, payload)
             case Versions():
-                self.on_versions(peer, payload)
+                self.entropy.on_versions(peer, payload)
             case Newer():
-                self.on_newer(peer, payload)
+                self.entropy.on_newer(peer, payload)
+
+    # --- clients ----------------------------------------------------------------------------------
 
     def on_request(self, client: NodeId, request: Request) -> None:
         function, _, word = request.function.partition("@")
         level = _LEVELS.get(word or self.LEVEL.value)
         request = replace(request, function=function)
         if function in ("members", "add", "remove"):
-            self.on_membership(client, request)
+            self.reconfiguration.on_request(client, request)
         elif level is None:
             reason = f"there is no consistency {word!r}: use one, quorum or linearizable"
             self.refuse(client, request, ErrorCode.BAD_REQUEST, reason)
@@ -117,13 +225,13 @@ class Ring(Reconfiguration):
             # There are no sessions. A write is blind: sent again through another node it would
             # draw another tag, and could take effect twice, with others' writes in between.
             self.send(client, Reply(request.sequence, 0))
-        elif len(self.operations) >= self.MAX_OPERATIONS:
+        elif len(self.rounds.operations) >= self.MAX_OPERATIONS:
             reason = f"{self.MAX_OPERATIONS} requests wait already: try again later"
             self.refuse(client, request, ErrorCode.OVERLOADED, reason)
         elif function == "cas" and level is Level.LINEARIZABLE and self.sends_on(client, request):
             pass
         else:
-            self.begin(
+            self.rounds.begin(
                 client, request.sequence, lambda operation: self.steps(operation, request, level)
             )
 
@@ -149,35 +257,40 @@ class Ring(Reconfiguration):
         self.send(client, Refusal(request.sequence, word, leader=coordinator))
         return True
 
+    def coordinator_of(self, key: str) -> NodeId:
+        """The first replica of the key that is up and can serve; this node where none seems to."""
+        if not self.FORWARDS:
+            return self.node_id
+        replicas = self.epochs.replicas_of(key)
+        able = (node for node in replicas if self.gossip.can_serve(node, replicas))
+        return next(able, self.node_id)
+
     def steps(self, operation: Operation, request: Request, level: Level) -> Steps:
         """What is done to carry out a request."""
         key, argument = request.key, request.argument
-        linearizable = level is Level.LINEARIZABLE
+        if level is not Level.LINEARIZABLE:
+            return self.dynamo.steps(operation, request, level)
         if request.function == "read":
-            return self.read(operation, key) if linearizable else self.weak_read(key, level)
+            return self.linearizable.read(operation, key)
         if request.function == "write":
-            if linearizable:
-                return self.write(operation, key, argument)
-            return self.weak_write(operation, key, argument, level)
+            return self.linearizable.write(operation, key, argument)
         expected, new = argument
-        if linearizable:
-            return self.change(
-                operation, key, lambda found: new if equal(found, expected) else UNCHANGED
-            )
-        return self.weak_cas(operation, key, expected, new, level)
+        return self.linearizable.change(
+            operation, key, lambda found: new if equal(found, expected) else UNCHANGED
+        )
 
     def facts(self) -> dict[str, Json]:
         return {
             "role": "replica",
-            "epoch": self.epoch,
-            "members": list(self.member_names),
-            "awaited": len(self.awaited),
-            "moved": self.moved,
-            "keys": len(self.copies),
-            "digest": f"{self.digest:x}",
-            "operations": len(self.operations),
-            "hints": sum(map(len, self.hints.values())),
-            "repaired": self.repaired,
+            "epoch": self.epochs.number,
+            "members": list(self.epochs.member_names),
+            "awaited": len(self.epochs.awaited),
+            "moved": self.transfer.moved,
+            "keys": len(self.registers.copies),
+            "digest": f"{self.registers.digest:x}",
+            "operations": len(self.rounds.operations),
+            "hints": sum(map(len, self.hints.kept.values())),
+            "repaired": self.entropy.repaired,
         }
 
 

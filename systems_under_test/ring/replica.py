@@ -32,6 +32,8 @@ told a client that it succeeded.
 """
 
 from systems_under_test.node import NodeId
+from systems_under_test.ring.epochs import Epochs
+from systems_under_test.ring.gossip import Gossip
 from systems_under_test.ring.messages import (
     ZERO,
     Answer,
@@ -43,23 +45,28 @@ from systems_under_test.ring.messages import (
     Refused,
     Taken,
 )
-from systems_under_test.ring.transfer import Transfer
+from systems_under_test.ring.registers import Registers
 
 
-class Replica(Transfer):
-    """Answers coordinators, itself included."""
+class Replica:
+    """Answers coordinators, those of its own node included.
 
-    def on_ask(self, coordinator: NodeId, ask: Ask) -> None:
+    What an answer depends on is persisted before the answer is returned.
+    """
+
+    def __init__(self, registers: Registers, epochs: Epochs, gossip: Gossip) -> None:
+        self.registers = registers
+        self.epochs = epochs
+        self.gossip = gossip
+
+    def on_ask(self, coordinator: NodeId, ask: Ask) -> Answer | None:
         """Answer what belongs to this epoch, about keys that this node owns and has.
 
-        A coordinator that is behind learns of the new configuration instead, and asks its owners.
+        A coordinator that is behind learns of the new epoch instead, and asks its owners.
         """
-        if self.is_of_this_epoch(coordinator, ask.epoch) and self.serves(ask.key):
-            self.answer(coordinator, self.answer_to(ask))
-
-    def answer(self, coordinator: NodeId, answer: Answer) -> None:
-        """Answer a coordinator. What it depends on stands before it as a record."""
-        self.send(coordinator, answer)
+        if self.gossip.is_of_this_epoch(coordinator, ask.epoch) and self.epochs.serves(ask.key):
+            return self.answer_to(ask)
+        return None
 
     def answer_to(self, ask: Ask) -> Answer:
         match ask:
@@ -76,15 +83,16 @@ class Replica(Transfer):
 
         A coordinator that asks twice in one round is answered twice: the ballot is its own alone.
         """
-        promised = self.promised_for(ask.key)
+        promised = self.registers.promised_for(ask.key)
         if ask.ballot < promised:
             return Refused(ask.round, promised)
         if ask.ballot > promised:
-            self.promise(ask.key, ask.ballot)
+            self.registers.promise(ask.key, ask.ballot)
         return self.holds(ask)
 
     def holds(self, ask: Ask) -> Holds:
-        return Holds(ask.round, self.copy_of(ask.key), ask.key in self.hearsay)
+        copy = self.registers.copy_of(ask.key)
+        return Holds(ask.round, copy, ask.key in self.registers.hearsay)
 
     def on_put(self, ask: Put) -> Answer:
         """Take a copy, unless it is that of a change and a higher ballot was promised.
@@ -92,10 +100,10 @@ class Replica(Transfer):
         A write's own value (ballot `ZERO`) is never refused: it competes with no change.
         """
         copy = ask.copy
-        promised = self.promised_for(ask.key)
+        promised = self.registers.promised_for(ask.key)
         if copy.ballot != ZERO and copy.ballot < promised:
             return Refused(ask.round, promised)
-        held = self.copy_of(ask.key)
-        if copy.version > held.version or (copy == held and ask.key in self.hearsay):
-            self.hold(ask.key, copy)
+        held = self.registers.copy_of(ask.key)
+        if copy.version > held.version or (copy == held and ask.key in self.registers.hearsay):
+            self.registers.hold(ask.key, copy)
         return Taken(ask.round)

@@ -224,7 +224,7 @@ class RingCluster:
         return check(self.history(), MODELS["cas-register"]()).verdict
 
     def value_at(self, name: str, key: str) -> Any:
-        return self.live[name].copy_of(key).value
+        return self.live[name].registers.copy_of(key).value
 
 
 def show(value: Any) -> str:

@@ -6,14 +6,14 @@ from collections import Counter
 import pytest
 
 from systems_under_test.ring.hashing import (
-    PARTITIONS,
+    SHARDS,
     HashRing,
     Members,
     equal_members,
-    partition_of,
     placement,
     point,
-    shared_partitions,
+    shard_of,
+    shared_shards,
 )
 
 POINT_OF_K = 12417210735682507875
@@ -32,7 +32,7 @@ def nodes(count: int) -> Members:
 
 def test_a_point_is_the_same_in_every_process() -> None:
     assert point("k") == POINT_OF_K
-    assert partition_of("k") == point("k") * PARTITIONS >> 64
+    assert shard_of("k") == point("k") * SHARDS >> 64
 
 
 def test_monotonicity_a_key_moves_only_to_the_new_node() -> None:
@@ -99,18 +99,18 @@ def test_a_change_of_one_node_changes_a_replica_set_by_one_node_at_most() -> Non
             assert len(set(after) - set(before)) <= 1
 
 
-def test_nodes_share_the_partitions_that_both_own() -> None:
+def test_nodes_share_the_shards_that_both_own() -> None:
     members = nodes(5)
-    shared = shared_partitions(members, 3, "n1", "n2")
+    shared = shared_shards(members, 3, "n1", "n2")
     assert shared == {
         number for number, owners in enumerate(placement(members, 3)) if {"n1", "n2"} <= set(owners)
     }
-    assert shared == shared_partitions(members, 3, "n2", "n1")
+    assert shared == shared_shards(members, 3, "n2", "n1")
 
 
 @pytest.mark.parametrize("count", [3, 5, 8])
-def test_a_joining_node_fetches_no_more_than_1_3_times_its_share_of_partitions(count: int) -> None:
+def test_a_joining_node_fetches_no_more_than_1_3_times_its_share_of_shards(count: int) -> None:
     before, after = placement(nodes(count), 3), placement(nodes(count + 1), 3)
     moved = sum(len(set(new) - set(old)) for old, new in zip(before, after, strict=True))
-    ideal = 3 * PARTITIONS / (count + 1)
+    ideal = 3 * SHARDS / (count + 1)
     assert moved <= 1.3 * ideal

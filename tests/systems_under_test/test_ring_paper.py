@@ -72,7 +72,7 @@ def test_a_life_never_draws_a_stamp_of_an_earlier_one(cluster: RingCluster) -> N
     cluster.stabilize("n1", "n2")
     cluster.crash("n1")
     cluster.start("n1")
-    assert cluster.live["n1"].draw(0)[1] == "n1.2"
+    assert cluster.live["n1"].stamps.draw(0)[1] == "n1.2"
 
 
 def test_a_replica_keeps_the_copy_of_the_highest_tag(cluster: RingCluster) -> None:
@@ -122,10 +122,12 @@ def test_a_late_answer_of_an_earlier_round_is_not_counted(cluster: RingCluster) 
 
 def test_an_answer_that_comes_twice_counts_once() -> None:
     cluster = RingCluster(5, AnyCoordinator)
-    key = next(f"k{i}" for i in range(99) if "n1" not in cluster.live["n1"].replicas_of(f"k{i}"))
+    key = next(
+        f"k{i}" for i in range(99) if "n1" not in cluster.live["n1"].epochs.replicas_of(f"k{i}")
+    )
     cluster.ask("n1", "read", key)
     query = sent(cluster, Query)[0]
-    replica = cluster.live["n1"].replicas_of(key)[0]
+    replica = cluster.live["n1"].epochs.replicas_of(key)[0]
     for _ in range(2):
         cluster.hand_over(Message(replica, "n1", Holds(query.round, NOTHING)))
     assert not cluster.answers

@@ -2,7 +2,7 @@
 
 from systems_under_test.requests import Refusal, Reply
 from systems_under_test.ring.hashing import equal_members
-from systems_under_test.ring.messages import Announce, Configuration, Prepare, Refused
+from systems_under_test.ring.messages import Announce, Epoch, Prepare, Refused
 from tests.systems_under_test.ring_cluster import AnyCoordinator, RingCluster
 
 
@@ -20,7 +20,7 @@ def test_an_operation_that_ends_when_another_is_given_up_is_not_given_up_too() -
         (prepare,) = [m.payload for m in cluster.take("n1", peer) if isinstance(m.payload, Prepare)]
         cluster.receive("n1", peer, Refused(prepare.round, (99, "n2")))
     assert any(timer.startswith("pause") for timer in cluster.timers["n1"])
-    decided = Configuration(2, equal_members(["n1", "n2", "n3", "n4"]))
+    decided = Epoch(2, equal_members(["n1", "n2", "n3", "n4"]))
     cluster.receive("n1", "n2", Announce((decided,)))
     for _ in range(AnyCoordinator.GIVE_UP_TICKS):
         cluster.fire("n1", "tick")
@@ -28,4 +28,4 @@ def test_an_operation_that_ends_when_another_is_given_up_is_not_given_up_too() -
     assert isinstance(answers[first], Refusal)
     assert isinstance(answers[second], Reply)
     assert answers[second].result == ["n1", "n2", "n3", "n4"]
-    assert cluster.live["n1"].operations == {}
+    assert cluster.live["n1"].rounds.operations == {}

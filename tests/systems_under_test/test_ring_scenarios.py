@@ -101,11 +101,13 @@ def carry_out(cluster: RingCluster, words: list[str], *, watched: bool = False) 
             cluster.start(name)
         case ["copies", key, *names]:
             for name in names or sorted(cluster.live):
-                cluster.trace.append(f"{name} holds {show(cluster.live[name].copy_of(key))}")
+                cluster.trace.append(
+                    f"{name} holds {show(cluster.live[name].registers.copy_of(key))}"
+                )
         case ["owners", key]:
             node = cluster.live["n1"]
-            owners = ", ".join(node.replicas_of(key))
-            cluster.trace.append(f"{key} is owned by {owners} in epoch {node.epoch}")
+            owners = ", ".join(node.epochs.replicas_of(key))
+            cluster.trace.append(f"{key} is owned by {owners} in epoch {node.epochs.number}")
         case ["verdict"]:
             cluster.trace.append(f"what the clients saw is {cluster.verdict().name}")
         case _:
@@ -155,7 +157,7 @@ def test_every_flaw_is_convicted_by_its_scenario() -> None:
     ("script", "words"),
     [
         ("flawed_old_epoch", "had left epoch 1 when"),
-        ("flawed_serves_early", "still awaits the partition"),
+        ("flawed_serves_early", "still awaits the shard"),
         ("flawed_trusts_hearsay", "which it only heard of"),
     ],
 )

@@ -1,4 +1,4 @@
-"""How a new owner asks for its partitions."""
+"""How a new owner asks for its shards."""
 
 from systems_under_test.ring.messages import Fetch, Part
 from tests.systems_under_test.ring_cluster import RingCluster
