@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,8 +20,9 @@ from harness.environments.local import LocalCluster
 from harness.errors import HarnessError
 from harness.recorder import Recorder
 from harness.run import Plan, Run, plan
+from harness.simulation.run import SimulatedRun, plan_of
 from harness.simulation.scenario import scenario_of
-from harness.simulation.simulate import cluster_of, plan_of
+from harness.simulation.simulate import cluster_of
 from harness.store import FORMAT_VERSION, RunDirectory, machine, run_name, versions
 
 Watch: TypeAlias = Callable[[RunConfig, Recorder], AbstractContextManager[None]]
@@ -49,19 +51,22 @@ def conduct(config: RunConfig, store: Path, watch: Watch) -> RunDirectory:
     directory = RunDirectory.create(store, label)
     if config.environment == "simulated":
         scenario = scenario_of(config)
-        cluster: Cluster = cluster_of(scenario)
+        simulated = cluster_of(scenario)
+        cluster: Cluster = simulated
         planned = plan_of(scenario)
+        make_run: Callable[..., Run] = partial(SimulatedRun, scenario, simulated)
         directory.write_json("scenario.json", scenario.to_json())
     else:
         cluster = _cluster(config, directory)
         planned = plan(config, cluster)
+        make_run = partial(Run, planned, cluster)
     directory.write("config.toml", config.to_toml())
     description = described(planned, cluster.clock.now_ns())
     directory.write_json("run.json", description)
     recorder = Recorder(directory.history, cluster.clock)
     try:
         with watch(config, recorder), _errors_kept(directory):
-            run = Run(planned, cluster, recorder, directory.logs)
+            run = make_run(recorder, directory.logs)
             observed = cluster.clock.run(run.perform())
     finally:
         recorder.close()

@@ -11,9 +11,8 @@
 What comes of it is judged afterwards, from the files (harness/judge.py).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -31,7 +30,7 @@ from harness.recorder import Recorder
 from harness.worker import Pace, Worker
 from systems_under_test.node import NodeId
 from systems_under_test.requests import Reply, Request
-from workloads.workload import Call, Calls, Workload
+from workloads.workload import Calls, Workload
 
 WARM_UP_NS = 15 * SECOND_NS
 """The longest wait for a first answer; a cluster that is silent even then is left to the gates."""
@@ -53,27 +52,6 @@ class Observations:
         return dict(vars(self))
 
 
-class Lasting(StrEnum):
-    """What goes on to be wrong with the nodes outside of the core."""
-
-    DEAD = "dead"
-    ISOLATED = "isolated"
-    DEAF = "deaf"
-    MUTE = "mute"
-
-
-@dataclass(frozen=True, slots=True)
-class Core:
-    """The nodes that are healed after the calls, while the others' failure becomes permanent.
-
-    That is how TigerBeetle's simulator tells a system that only waits from one that is stuck: the
-    core can form a quorum, so it must serve, whatever the others do.
-    """
-
-    nodes: tuple[NodeId, ...]
-    others: Lasting
-
-
 @dataclass(frozen=True)
 class Plan:
     """All that a run needs to know before it starts; together with the cluster it *is* the run."""
@@ -82,16 +60,6 @@ class Plan:
     workload: Workload
     schedule: Sequence[Planned]
     refused: Sequence[str] = ()
-    core: Core | None = None
-    only_calls: bool = False
-    """Whether the run ends with its calls: nothing is asked to recover or read at last."""
-
-    heal_ns: int | None = None
-    """When to heal while calls go on, from their beginning; else healing comes after them."""
-
-    script: Sequence[Sequence[tuple[int, Call, NodeId | None]]] | None = None
-    """The very calls that each client makes, with their moments and the nodes to ask first; else
-    the workload draws them."""
 
 
 def plan(config: RunConfig, cluster: Cluster) -> Plan:
@@ -142,7 +110,7 @@ class Run:
             await self._step("warm-up", self._warm_up)
             self._workers = [self._worker(number) for number in range(self._config.clients)]
             await self._step("calls", lambda: self._call_under_faults(calls))
-            if not (self._plan.only_calls or self._seen.stopped):
+            if not self.ends_with_calls:
                 await self._step("heal", self._heal)
                 await self._step("recovery", lambda: self._recover(calls))
                 await self._step("final reads", lambda: self._read_finally(calls))
@@ -152,6 +120,16 @@ class Run:
             await self._keep_logs()
             await self._cluster.close()
         return self._seen
+
+    @property
+    def ends_with_calls(self) -> bool:
+        """Whether nothing is asked to recover or read at last: a violation was seen by then."""
+        return bool(self._seen.stopped)
+
+    @property
+    def must_serve(self) -> tuple[NodeId, ...]:
+        """The nodes that must serve again once all is healed."""
+        return self._cluster.nodes
 
     def _require_capabilities(self) -> None:
         """Only a cluster that is open knows its rights; better no run than one without faults."""
@@ -191,26 +169,26 @@ class Run:
     async def _call_under_faults(self, calls: Calls) -> None:
         begin_ns = self._clock.now_ns()
         end_ns = begin_ns + self._config.time_limit_ns
-        pace = Pace(self._config.rate, self._clock, self._random("pace"))
-        if self._plan.script is not None:
-            scripts = zip(self._workers, self._plan.script, strict=True)
-            work = [worker.follow(script, begin_ns, calls) for worker, script in scripts]
-        else:
-            work = [
-                worker.work(calls, pace, lambda: self._clock.now_ns() < end_ns)
-                for worker in self._workers
-            ]
         try:
             await self._clock.together(
                 self._nemesis.perform(self._plan.schedule, begin_ns),
                 self._observer.watch(end_ns),
-                self._heal_later(begin_ns),
                 self._stop_at_violation(end_ns),
-                *work,
+                *self._clients_at_work(calls, begin_ns, end_ns),
             )
         except _Violated as violated:
             self._seen.stopped = str(violated)
             await self._nemesis.heal_everything()
+
+    def _clients_at_work(
+        self, calls: Calls, begin_ns: int, end_ns: int
+    ) -> list[Coroutine[Any, Any, None]]:
+        """What goes on while the nemesis strikes: each worker makes calls until they end."""
+        pace = Pace(self._config.rate, self._clock, self._random("pace"))
+        return [
+            worker.work(calls, pace, lambda: self._clock.now_ns() < end_ns)
+            for worker in self._workers
+        ]
 
     async def _stop_at_violation(self, end_ns: int) -> None:
         """Raise `_Violated`, which ends all that goes on, as soon as the calls show a violation."""
@@ -220,33 +198,8 @@ class Run:
                 raise _Violated(online.violation)
             await self._clock.sleep_until_ns(self._clock.now_ns() + 20 * MILLISECOND_NS)
 
-    async def _heal_later(self, begin_ns: int) -> None:
-        if self._plan.heal_ns is not None:
-            await self._clock.sleep_until_ns(begin_ns + self._plan.heal_ns)
-            await self._heal()
-
     async def _heal(self) -> None:
-        """Heal everything; or only the core, and leave the others with what lasts."""
         await self._nemesis.heal_everything()
-        core = self._plan.core
-        if core is None:
-            return
-        others = [node for node in self._cluster.nodes if node not in core.nodes]
-        inwards = [(inner, outer) for inner in core.nodes for outer in others]
-        outwards = [(outer, inner) for inner in core.nodes for outer in others]
-        since_ns = self._clock.now_ns()
-        match core.others:
-            case Lasting.DEAD:
-                await self._cluster.kill(others)
-            case Lasting.ISOLATED:
-                await self._cluster.cut(inwards + outwards)
-            case Lasting.DEAF:
-                await self._cluster.cut(inwards)
-            case Lasting.MUTE:
-                await self._cluster.cut(outwards)
-        number = max((planned.number for planned in self._plan.schedule), default=0) + 1
-        detail = f"{', '.join(others)} {'stays' if len(others) == 1 else 'stay'} {core.others}"
-        self._recorder.inject(number, f"lasting-{core.others}", detail, since_ns)
 
     async def _recover(self, calls: Calls) -> None:
         """Liveness: every node must serve every kind of call, within one bound for all of them."""
@@ -254,8 +207,7 @@ class Run:
         until_ns = began_ns + int(self._config.recovery_limit * SECOND_NS)
         missing: list[str] = []
         worker = self._workers[0]
-        core = self._plan.core
-        for node in core.nodes if core else self._cluster.nodes:
+        for node in self.must_serve:
             wanted = dict.fromkeys(self._plan.workload.kinds)
             while wanted and self._clock.now_ns() < until_ns:
                 call = calls.next()

@@ -12,10 +12,10 @@ from typing import Any
 from checker.history import History
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.judge import read_json
-from harness.run import Run
 from harness.simulation.clock import Runaway, Stopped
+from harness.simulation.run import SimulatedRun
 from harness.simulation.scenario import Scenario
-from harness.simulation.simulate import MOST_EVENTS, MemoryRecorder, cluster_of, plan_of
+from harness.simulation.simulate import MOST_EVENTS, MemoryRecorder, cluster_of
 from harness.simulation.tape import Tape, Taped
 from harness.store import FORMAT_VERSION, RunDirectory
 
@@ -85,7 +85,7 @@ def _carry_out(scenario: Scenario, tape: Tape, until_ns: int) -> None:
     scenario = replace(scenario, world=replace(scenario.world, wired=False))
     cluster = cluster_of(scenario, most_events=MOST_EVENTS * 100, tape=tape)
     cluster.clock.at(until_ns, cluster.clock.stop, None)
-    run = Run(plan_of(scenario), cluster, MemoryRecorder(cluster.clock))
+    run = SimulatedRun(scenario, cluster, MemoryRecorder(cluster.clock))
     with suppress(Runaway, Stopped):
         cluster.clock.run(run.perform())
 

@@ -7,6 +7,7 @@ that a run depends on.
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from random import Random
 from typing import Any, TypeAlias
@@ -17,11 +18,31 @@ from harness.config import RunConfig
 from harness.errors import UsageError
 from harness.nemesis.catalogue import FAMILIES
 from harness.nemesis.schedule import Planned, draw
-from harness.run import Core, Lasting
 from harness.simulation.world import World, draw_world
 from harness.store import FORMAT_VERSION
 from systems_under_test.node import NodeId
 from workloads.workload import Call
+
+
+class Lasting(StrEnum):
+    """What goes on to be wrong with the nodes outside of the core."""
+
+    DEAD = "dead"
+    ISOLATED = "isolated"
+    DEAF = "deaf"
+    MUTE = "mute"
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The nodes that are healed after the calls, while the others' failure becomes permanent.
+
+    That is how TigerBeetle's simulator tells a system that only waits from one that is stuck: the
+    core can form a quorum, so it must serve, whatever the others do.
+    """
+
+    nodes: tuple[NodeId, ...]
+    others: Lasting
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +62,13 @@ _Step: TypeAlias = tuple[int, int, NodeId | None, str, str, Any, bool]
 
 @dataclass(frozen=True)
 class Scenario:
-    """A simulated run. Without a `script` the workload draws the calls."""
+    """A simulated run.
+
+    `script` holds the very calls that clients make; without one the workload draws them. A run of
+    `only_calls` ends with them: nothing is asked to recover or read at last. `heal_ns` is when to
+    heal while calls go on, from their beginning; else healing comes after them. The nodes outside
+    of the `core` are left with what lasts.
+    """
 
     config: RunConfig
     world: World

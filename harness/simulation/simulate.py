@@ -7,13 +7,13 @@ from checker.history import History
 from checker.verdict import Result, Verdict
 from harness.clock import SECOND_NS, Clock
 from harness.recorder import Recorder
-from harness.run import Observations, Plan, Run
+from harness.run import Observations
 from harness.simulation.clock import Runaway
 from harness.simulation.cluster import SimulatedCluster
+from harness.simulation.run import SimulatedRun
 from harness.simulation.scenario import Scenario, Scripted
 from harness.simulation.tape import Tape
 from harness.simulation.trace import Step
-from systems_under_test.node import NodeId
 from workloads.workload import Call
 
 MEMORY_BYTES = 1 << 29
@@ -64,7 +64,7 @@ def simulate(
     """Carry out a scenario and judge it; without `most_events` it may take as many as it likes."""
     cluster = cluster_of(scenario, keep_trace=keep_trace, most_events=most_events)
     recorder = MemoryRecorder(cluster.clock)
-    run = Run(plan_of(scenario), cluster, recorder)
+    run = SimulatedRun(scenario, cluster, recorder)
     try:
         observed = cluster.clock.run(run.perform())
     except Runaway:
@@ -109,24 +109,6 @@ def cluster_of(
         keep_trace=keep_trace,
         most_events=most_events,
         tape=tape,
-    )
-
-
-def plan_of(scenario: Scenario) -> Plan:
-    """The run that a scenario asks for."""
-    script: list[list[tuple[int, Call, NodeId | None]]] | None = None
-    if scenario.script is not None:
-        script = [[] for _ in range(scenario.config.clients)]
-        for step in scenario.script:
-            script[step.client].append((step.at_ns, step.call, step.first))
-    return Plan(
-        config=scenario.config,
-        workload=scenario.config.named_workload,
-        schedule=scenario.schedule,
-        core=scenario.core,
-        only_calls=scenario.only_calls,
-        heal_ns=scenario.heal_ns,
-        script=script,
     )
 
 

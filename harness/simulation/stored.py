@@ -7,8 +7,9 @@ from typing import Any
 from harness.conduct import described
 from harness.errors import UsageError
 from harness.judge import read_json
+from harness.simulation.run import plan_of
 from harness.simulation.scenario import Scenario
-from harness.simulation.simulate import MOST_EVENTS, Simulated, plan_of, simulate
+from harness.simulation.simulate import MOST_EVENTS, Simulated, simulate
 from harness.store import FORMAT_VERSION, RunDirectory, versions
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from harness.commands.ended import store_and_render
 from harness.config import RunConfig
-from harness.run import Run
 from harness.simulation.messages import DRAWN_MAX, keep_messages
+from harness.simulation.run import SimulatedRun
 from harness.simulation.scenario import Scenario, swarm
-from harness.simulation.simulate import MemoryRecorder, Simulated, cluster_of, plan_of, simulate
+from harness.simulation.simulate import MemoryRecorder, Simulated, cluster_of, simulate
 from harness.simulation.tape import Tape
 from harness.store import RunDirectory
 
@@ -44,7 +44,7 @@ def test_a_tape_changes_nothing(system: str, seed: int) -> None:
     scenario = scenario_of(system, seed)
     cluster = cluster_of(scenario, tape=Tape())
     recorder = MemoryRecorder(cluster.clock)
-    cluster.clock.run(Run(plan_of(scenario), cluster, recorder).perform())
+    cluster.clock.run(SimulatedRun(scenario, cluster, recorder).perform())
     plain = simulate(scenario)
     assert cluster.trace.fingerprint() == plain.fingerprint
     assert recorder.lines == plain.lines
@@ -55,7 +55,7 @@ def test_every_message_arrives_or_is_lost_for_a_reason() -> None:
     world = replace(scenario.world, loss=0.05, duplication=0.05)
     tape = Tape()
     cluster = cluster_of(replace(scenario, world=world), tape=tape)
-    cluster.clock.run(Run(plan_of(scenario), cluster, MemoryRecorder(cluster.clock)).perform())
+    cluster.clock.run(SimulatedRun(scenario, cluster, MemoryRecorder(cluster.clock)).perform())
     fates = {taped.lost for taped in tape.messages}
     assert {"", "lost", "cut"} <= fates <= {"", "lost", "cut", "nobody there"}
     under_way = [t for t in tape.messages if t.arrived_ns is None and not t.lost]
