@@ -96,8 +96,8 @@ def edn_lines(history: History) -> Iterator[str]:
     keyed = len({canonical(o.key) for o in history.operations}) > 1
     events: list[tuple[float, int, str]] = []
     for o in _sequential(history.operations):
-        if o.outcome is Outcome.FAIL:
-            continue
+        if o.outcome is Outcome.FAIL or (o.function, o.outcome) == ("cas-mismatch", Outcome.INFO):
+            continue  # such a mismatch changed nothing and saw nothing
         call, end, function = o.argument, o.outcome.value, o.function
         answer = o.argument if o.result is None else o.result
         if function == "read":

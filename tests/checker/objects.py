@@ -9,10 +9,14 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
+from checker.columns import NEVER
 from checker.operation import Operation, Outcome
 
 Done = tuple[Hashable, Any]
 """A state and the answer on the way to it."""
+
+Call = Callable[[Random, int, bool], tuple[str, Any]]
+"""Draws a function and an argument: the number of the call, and whether values are repeated."""
 
 
 @dataclass(frozen=True)
@@ -22,24 +26,51 @@ class Object:
     Lies are told of states of the past, or of the `elsewhere`.
     """
 
-    call: Callable[[Random, int, bool], tuple[str, Any]]
+    call: Call
     do: Callable[[Any, str, Any], list[Done]]
     start: Hashable = ()
     elsewhere: tuple[Any, ...] = ()
 
 
-def linearizable(operations: Sequence[Operation], thing: Object) -> bool:
-    """Whether any order that real time allows is one of the object's."""
-    return order(operations, thing) is not None
+def linearizable(
+    operations: Sequence[Operation], thing: Object, optional: Sequence[Operation] = ()
+) -> bool:
+    """Whether any order that real time allows is one of the object's.
+
+    What is `optional` may have happened between its invocation and its completion, or never.
+    """
+    return order(operations, thing, optional) is not None
 
 
-def order(operations: Sequence[Operation], thing: Object) -> list[Operation] | None:
+def stands_alone(
+    shown: Sequence[Operation], operations: Sequence[Operation], thing: Object
+) -> bool:
+    """Whether some operations of a history are a violation by themselves, and of the whole.
+
+    By themselves no order explains them, nor does any that makes use of the other updates.
+    """
+    known = {(o.key, o.process, o.invoked) for o in shown}
+    others = [
+        o
+        for o in operations
+        if o.function not in OBSERVERS and (o.key, o.process, o.invoked) not in known
+    ]
+    return not linearizable(shown, thing) and not linearizable(shown, thing, others)
+
+
+OBSERVERS = frozenset({"read", "contains", "cas-mismatch"})
+
+
+def order(
+    operations: Sequence[Operation], thing: Object, optional: Sequence[Operation] = ()
+) -> list[Operation] | None:
     """A linearization, found by trying all; what crashed may never have happened."""
-    todo = [o for o in operations if o.outcome is not Outcome.FAIL]
+    todo = [o for o in (*operations, *optional) if o.outcome is not Outcome.FAIL]
+    demanded = sum(o.outcome is not Outcome.FAIL for o in operations)
     dead: set[tuple[frozenset[int], Hashable]] = set()
 
     def search(left: frozenset[int], state: Hashable) -> list[Operation] | None:
-        ends = [end for i in left if (end := todo[i].completed) is not None]
+        ends = [end for i in left if i < demanded and (end := todo[i].completed) is not None]
         if not ends:
             return []
         if (left, state) in dead:
@@ -50,9 +81,10 @@ def order(operations: Sequence[Operation], thing: Object) -> list[Operation] | N
             o = todo[i]
             if o.invoked > horizon:
                 continue
+            late = {i for i in left if i >= demanded and (todo[i].completed or NEVER) < o.invoked}
             for after, answer in thing.do(state, o.function, o.argument):
                 if o.completed is None or same(answer, o.result):
-                    rest = search(left - {i}, after)
+                    rest = search(left - late - {i}, after)
                     if rest is not None:
                         return [o, *rest]
         return None
@@ -136,12 +168,14 @@ def draw(random: Random, thing: Object, most: int = 7) -> list[Operation]:
     return sorted(done, key=lambda operation: operation.invoked)
 
 
-def either(update: str, read: str) -> Callable[[Random, int, bool], tuple[str, Any]]:
-    """Half updates with a value, half reads."""
+def either(update: str, read: str, nulls: float = 0) -> Call:
+    """Half updates with a value, half reads; a share of the values may be null."""
 
     def call(random: Random, number: int, repeat: bool) -> tuple[str, Any]:
         if random.random() < 0.5:
             return read, None
+        if random.random() < nulls:
+            return update, None
         return update, random.randint(1, 2) if repeat else number
 
     return call
@@ -155,7 +189,7 @@ def queue(state: tuple[Any, ...], function: str, argument: Any) -> list[Done]:
 
 def bag(state: tuple[Any, ...], function: str, argument: Any) -> list[Done]:
     if function == "enqueue":
-        return [(tuple(sorted((*state, argument))), None)]
+        return [(tuple(sorted((*state, argument), key=repr)), None)]
     taken = [(state[:i] + state[i + 1 :], item) for i, item in enumerate(state)]
     return taken or [(state, None)]
 
@@ -238,7 +272,7 @@ def register(state: Any, function: str, argument: Any) -> list[Done]:
     return [(state, state)]
 
 
-def _register_call(*functions: str) -> Callable[[Random, int, bool], tuple[str, Any]]:
+def _register_call(*functions: str) -> Call:
     def call(random: Random, number: int, repeat: bool) -> tuple[str, Any]:
         value = random.randint(1, 2) if repeat else number
         old = random.choice([None, *range(1, 3 if repeat else number + 1)])
@@ -266,10 +300,17 @@ OBJECTS = {
     "grow-only set": Object(_grow_only_call, plain_set, frozenset()),
     "queue": Object(either("enqueue", "dequeue"), queue),
     "unordered-queue": Object(either("enqueue", "dequeue"), bag),
+    "queue of nulls": Object(either("enqueue", "dequeue", 0.2), queue),
+    "unordered queue of nulls": Object(either("enqueue", "dequeue", 0.2), bag),
     "counter": Object(_counter_call, counter, 0),
     "list": Object(either("append", "read"), append_list),
     "unique-ids": Object(lambda r, n, _: ("generate", None), ids, frozenset()),
 }
 """Each object by the name of its model, or of a use of it."""
 
-MODEL_OF = {"set of elements": "set", "grow-only set": "set"}
+MODEL_OF = {
+    "set of elements": "set",
+    "grow-only set": "set",
+    "queue of nulls": "queue",
+    "unordered queue of nulls": "unordered-queue",
+}

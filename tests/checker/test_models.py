@@ -22,7 +22,7 @@ from checker.models.known import known_object
 from checker.models.model import Model
 from checker.operation import Operation
 from checker.verdict import Verdict
-from tests.checker.objects import MODEL_OF, OBJECTS, Object, draw, linearizable
+from tests.checker.objects import MODEL_OF, OBJECTS, Object, draw, linearizable, stands_alone
 from tests.deep import DEEP
 
 AT_ONCE = 100
@@ -78,7 +78,7 @@ def test_agrees_with_every_linearization(name: str) -> None:
     if name == "counter":
         assert seen["bounds"] > 0.5 * seen["invalid"]
     if has_rules(model) and name not in ("set", "counter"):
-        assert min(seen["rules"], seen["on columns"]) > 0.6 * 10_000 * DEEP, seen
+        assert min(seen["rules"], seen["on columns"]) > 0.4 * 10_000 * DEEP, seen
 
 
 def decide(operations: list[Operation], model: Model) -> tuple[str, bool | None]:
@@ -99,10 +99,8 @@ def judged_whole(operations: list[Operation], model: Model, thing: Object, truth
     assert (result.verdict is Verdict.VALID) == truth, operations
     searched = check(operations, model, engine="search")
     assert searched.verdict is result.verdict
-    shown = result.counterexample
-    alone = result.algorithm in ("rules", "bounds") or "cas-mismatch" in {o.function for o in shown}
-    if alone and not truth and result.algorithm != "search":
-        assert not linearizable(shown, thing), result
+    for judged in (result, searched) if not truth else ():
+        assert stands_alone(judged.counterexample, operations, thing), judged
     return result.algorithm
 
 

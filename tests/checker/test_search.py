@@ -15,7 +15,7 @@ import pytest
 from checker.columns import Columns
 from checker.history import History
 from checker.linearizability.check import check
-from checker.linearizability.search import machine
+from checker.linearizability.search import exhaust, machine
 from checker.linearizability.search import problem as problem_module
 from checker.linearizability.search import search as search_module
 from checker.linearizability.search.exhaust import dead_ends
@@ -23,8 +23,8 @@ from checker.linearizability.search.problem import Problem, of_operations, of_re
 from checker.linearizability.search.search import Found, Search
 from checker.linearizability.search.shrink import (
     Violation,
+    first_stuck,
     shrink,
-    violates,
     weaker,
     without_the_useless,
 )
@@ -32,7 +32,7 @@ from checker.models.catalogue import MODELS
 from checker.operation import Operation, Outcome
 from checker.verdict import Verdict
 from tests.checker import registers
-from tests.checker.objects import MODEL_OF, OBJECTS, draw, linearizable
+from tests.checker.objects import MODEL_OF, OBJECTS, draw, linearizable, stands_alone
 from tests.deep import DEEP
 
 REGISTERS = [name for name in OBJECTS if name in ("register", "cas-register", "etcd")]
@@ -214,10 +214,32 @@ def test_a_counterexample_is_minimal_and_told(name: str) -> None:
         assert not linearizable(result.counterexample, thing)
         assert dead_ends(result.counterexample, model)
         assert "a contradiction." in result.explanation[-1]
-        left = shrink(model, operations, until)
+        left = shrink(
+            Violation(tuple(o for o in operations if o.outcome is not Outcome.FAIL)), model, until
+        )
+        assert left.smallest
         assert dead_ends(left.operations, model, left.places)
         for one in left.demanded:
-            assert not violates(weaker(left, [one], observers), model, until), left
+            assert not first_stuck(weaker(left, [one], observers), model, until), left
+
+
+@pytest.mark.parametrize("name", ["cas-register", "mutex", "queue", "set", "multi-register"])
+def test_a_violation_whose_orders_are_too_many_is_explained(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exhaust, "MOST_STEPS", 0)
+    thing, model = OBJECTS[name], MODELS[name]()
+    random = Random(f"too many {name}")
+    for _ in range(200 * DEEP):
+        operations = draw(random, thing, 9)
+        result = check(operations, model, engine="search")
+        if result.verdict is Verdict.INVALID:
+            number = re.fullmatch(
+                r"No order of these operations includes (\d+)\.", result.explanation[0]
+            )
+            assert number is not None, result
+            assert 1 <= int(number[1]) <= len(result.counterexample)
+            assert stands_alone(result.counterexample, operations, thing), operations
 
 
 def test_what_is_left_out_of_a_register_did_not_matter() -> None:
@@ -232,8 +254,8 @@ def test_what_is_left_out_of_a_register_did_not_matter() -> None:
         some = random.sample(updates, random.randint(0, len(updates)))
         before = weaker(whole, some, frozenset({"read"}))
         after = without_the_useless(before)
-        same = violates(before, model, until) == violates(after, model, until)
-        assert same or not after.demanded, operations
+        stuck = first_stuck(before, model, until), first_stuck(after, model, until)
+        assert (stuck[0] is None) == (stuck[1] is None) or not after.demanded, operations
         seen["less" if len(after.operations) < len(before.operations) else "same"] += 1
     assert min(seen.values()) > 500
 

@@ -42,11 +42,33 @@ def refute_counter(operations: Sequence[Operation]) -> Violation | None:
         may_up, may_down = possible[id(read)]
         low, high = sure_up + may_down, may_up + sure_down
         if not low <= (read.result or 0) <= high:
-            counted = tuple(add for add in adds if began(add) <= ended(read))
-            shown = (read, *counted) if len(counted) <= SHOWN_UP_TO else (read,)
+            shown = (read, *_contradicting(read, adds, high < (read.result or 0)))
             reason = f"{{0}} read {read.result}, but what was added by its end"
             return Violation(shown, f"{reason} can only have made it {low} to {high}")
     return None
+
+
+def _contradicting(read: Operation, adds: Sequence[Operation], high: bool) -> tuple[Operation, ...]:
+    """The additions that show that a read is too high, or too low, as few as do.
+
+    Those that are certain and lead away from what was read, the largest first, until what may have
+    led towards it is not enough; and all of these, if they are not too many to be shown.
+    """
+    sign = 1 if high else -1
+    away = [a for a in adds if ended(a) < began(read) and sign * a.argument < 0]
+    towards = [a for a in adds if began(a) <= ended(read) and sign * a.argument > 0]
+    missing = sign * (read.result or 0) - sum(sign * a.argument for a in towards)
+    shown: list[Operation] = []
+    for add in sorted(away, key=lambda a: sign * a.argument):
+        if missing > 0:
+            break
+        missing -= sign * add.argument
+        shown.append(add)
+    if len(shown) > SHOWN_UP_TO:
+        # What is left must not happen to be what was read.
+        shown = shown[:SHOWN_UP_TO]
+        shown = shown[: len(shown) - (sum(a.argument for a in shown) == (read.result or 0))]
+    return (*shown, *(towards if len(towards) <= SHOWN_UP_TO else ()))
 
 
 def _sums(

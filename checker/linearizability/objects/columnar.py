@@ -46,7 +46,8 @@ def find_queue(columns: Columns, ordered: bool = True) -> Found:
     found = by_key(columns)
     rows = Rows.of(columns)
     key = columns.key
-    null = columns.result == columns.values.find(None)
+    nothing = columns.values.find(None)
+    null = columns.result == nothing
     enqueues = np.flatnonzero(rows.of_function("enqueue"))
     answered = rows.of_function("dequeue", OK)
     takes, empty = np.flatnonzero(answered & ~null), np.flatnonzero(answered & null)
@@ -82,6 +83,8 @@ def find_queue(columns: Columns, ordered: bool = True) -> Found:
     found.mark(np.setdiff1d(key[empty][covered], unclear), WRONG)
     found.mark(unclear, AMBIGUOUS)
     found.settle(slots[puts > 1] >> 32)
+    # Null is also what an empty queue answers.
+    found.settle(key[enqueues[columns.argument[enqueues] == nothing]])
     return found
 
 

@@ -10,16 +10,17 @@ Crashed updates that nobody saw are left out: nobody misses them.
 """
 
 from collections.abc import Hashable, Sequence
+from typing import TypeAlias
 
 from checker.columns import canonical
 from checker.linearizability.registers.facts import Ambiguous, began, ended
 from checker.linearizability.violation import Violation
 from checker.operation import Operation, Outcome
 
+Ranked: TypeAlias = tuple[int, Operation]
 
-def out_of_order(
-    ranked: Sequence[tuple[int, Operation]], more: Sequence[tuple[int, Operation]] = ()
-) -> Violation | None:
+
+def out_of_order(ranked: Sequence[Ranked], more: Sequence[Ranked] = ()) -> Violation | None:
     """An operation that ended before one of a lower rank began, with that one.
 
     What is in `more` must not end too early either, but may take effect at any later time.
@@ -74,7 +75,15 @@ def check_list(operations: Sequence[Operation]) -> Violation | None:
         if item not in appended:
             assert longest is not None
             return Violation((longest,), "{0} read an element that nothing appended")
-    return out_of_order(ranked)
+    return _with_read(out_of_order(ranked), longest)
+
+
+def _with_read(violation: Violation | None, read: Operation | None) -> Violation | None:
+    """The same with the read that tells of two updates which comes first."""
+    if violation is None or read is None or "read" in {o.function for o in violation.operations}:
+        return violation
+    reason = "{0} ended before {1} began, but what {2} read says that {1} comes first"
+    return Violation((*violation.operations, read), reason)
 
 
 def check_grow_only_set(operations: Sequence[Operation]) -> Violation | None:
@@ -112,7 +121,12 @@ def check_grow_only_set(operations: Sequence[Operation]) -> Violation | None:
         added.discard(item)
         if item in place or add.outcome is Outcome.OK:
             (ranked if first else more).append((place.get(item, last), add))
-    return out_of_order(ranked, more)
+    violation = out_of_order(ranked, more)
+    if violation is None:
+        return None
+    # Of two additions, the second one is in a read that does not have the first.
+    item = canonical(violation.operations[1].argument)
+    return _with_read(violation, next((read for read in reads if item in contents[id(read)]), None))
 
 
 def _completed(operations: Sequence[Operation], function: str) -> list[Operation]:

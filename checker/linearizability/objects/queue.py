@@ -60,7 +60,8 @@ def _sooner(one: _Value, other: _Value) -> _Value:
 def check_queue(operations: Sequence[Operation]) -> Violation | None:
     """Judge `enqueue` and `dequeue` of one queue; a dequeue of an empty one returns null.
 
-    Raises `Ambiguous` where a value is enqueued twice, or rules 2 and 3 meet unanswered dequeues.
+    Raises `Ambiguous` where a value is enqueued twice or is null, which is also what an empty queue
+    answers, or where rules 2 and 3 meet unanswered dequeues.
     """
     kept, empty, crashed = _values(operations)
     if isinstance(kept, Violation):
@@ -78,7 +79,8 @@ def check_queue(operations: Sequence[Operation]) -> Violation | None:
 def check_unordered_queue(operations: Sequence[Operation]) -> Violation | None:
     """Judge `enqueue` and `dequeue` of one unordered queue.
 
-    Raises `Ambiguous` where a value is enqueued twice, or rule 3 meets unanswered dequeues.
+    Raises `Ambiguous` where a value is enqueued twice or is null, or rule 3 meets unanswered
+    dequeues.
     """
     kept, empty, crashed = _values(operations)
     if isinstance(kept, Violation):
@@ -95,7 +97,7 @@ def _values(
     values: dict[object, _Value] = {}
     for operation in operations:
         if operation.function == "enqueue" and operation.outcome is not Outcome.FAIL:
-            if canonical(operation.argument) in values:
+            if operation.argument is None or canonical(operation.argument) in values:
                 raise Ambiguous
             values[canonical(operation.argument)] = _Value(operation)
     empty: list[Operation] = []

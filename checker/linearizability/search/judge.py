@@ -8,12 +8,10 @@ from functools import partial
 from typing import Any
 
 from checker.columns import Columns
-from checker.linearizability.registers.explain import describe, joined, value_text
-from checker.linearizability.registers.facts import Unsupported
-from checker.linearizability.search.exhaust import DeadEnd, TooLarge, dead_ends
+from checker.linearizability.search.explanation import explain
 from checker.linearizability.search.problem import Problem, of_operations, of_registers
 from checker.linearizability.search.search import Found, Search
-from checker.linearizability.search.shrink import Violation, shrink
+from checker.linearizability.search.shrink import shrink, violation_at
 from checker.models.model import Model
 from checker.operation import Operation
 from checker.verdict import Result, Verdict
@@ -23,9 +21,6 @@ SHRINKING_S = 10.0
 
 BATCHES = 16
 """Into how many batches of keys a history is split for an executor."""
-
-ENDS_TOLD = 6
-"""How many of the configurations that were left are told."""
 
 
 def judge_operations(
@@ -111,10 +106,9 @@ def _result(
             f"of key {key!r}{_window(operations, found)}",
             statistics=statistics,
         )
-    stuck = operations[found.stuck]
-    prefix = [o for o in operations if o.invoked <= _end(stuck)]
-    left = shrink(model, prefix, min(until, time.monotonic() + SHRINKING_S))
-    explanation, number = explain(left, model, stuck)
+    soon = min(until, time.monotonic() + SHRINKING_S)
+    left = shrink(violation_at(operations, operations[found.stuck], model), model, soon)
+    explanation, number = explain(left, model, soon)
     return Result(
         verdict=Verdict.INVALID,
         algorithm="search",
@@ -126,17 +120,12 @@ def _result(
     )
 
 
-def _end(operation: Operation) -> int:
-    assert operation.completed is not None
-    return operation.completed
-
-
 def _window(operations: Sequence[Operation], found: Found) -> str:
     """Which overlapping operations stopped the search."""
     if not 0 <= found.stuck < len(operations):
         return ""
     last = operations[found.stuck]
-    end = _end(last)
+    end = last.invoked if last.completed is None else last.completed
     crashed = sum(o.completed is None and o.invoked <= end for o in operations)
     pending = sum(o.completed is not None and o.invoked <= end <= o.completed for o in operations)
     also = f" and {crashed} crashed before" if crashed else ""
@@ -144,48 +133,3 @@ def _window(operations: Sequence[Operation], found: Found) -> str:
         f", at position {end} of the log, where {pending} operations overlapped{also}; "
         f"{found.largest} configurations were possible at once"
     )
-
-
-def explain(violation: Violation, model: Model, stuck: Operation) -> tuple[tuple[str, ...], int]:
-    """The argument in sentences, and the number of the first operation that no order includes."""
-    operations = violation.operations
-    try:
-        ends = dead_ends(operations, model, violation.places)
-    except TooLarge:
-        number = 1 + next(place for place, o in enumerate(operations) if o is stuck)
-        return (f"No order of these operations includes {number}.",), number
-    assert ends, "the search and the trial of all orders disagree"
-    number = ends[0].stuck + 1
-    told = [f"{n}: {clause(o)}." for n, o in enumerate(operations, 1)]
-    if violation.supposed:
-        numbers = [str(place + 1) for place in sorted(violation.places)]
-        told.append(
-            f"Of {joined(numbers)} it does not matter here whether they happened at all."
-            if len(numbers) > 1
-            else f"Of {numbers[0]} it does not matter here whether it happened at all."
-        )
-    told += [_told(end) for end in ends[:ENDS_TOLD]]
-    if len(ends) > ENDS_TOLD:
-        told.append(f"So it is with {len(ends) - ENDS_TOLD} more states that orders can lead to.")
-    told.append(f"No order is left that includes {number}: a contradiction.")
-    return tuple(told), number
-
-
-def clause(operation: Operation) -> str:
-    """What an operation did, for any model."""
-    try:
-        return describe(operation)
-    except Unsupported:
-        who = f"process {operation.process} called {operation.function}"
-        given = "" if operation.argument is None else f" with {value_text(operation.argument)}"
-        if operation.completed is None:
-            return f"{who}{given} and was never answered"
-        return f"{who}{given} and was answered {value_text(operation.result)}"
-
-
-def _told(end: DeadEnd) -> str:
-    number = end.stuck + 1
-    if not end.order:
-        return f"At the beginning {number} is not possible: {end.reason}."
-    order = joined([str(place + 1) for place in end.order])
-    return f"After {order}, in this order, {number} is not possible: {end.reason}."

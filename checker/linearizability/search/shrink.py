@@ -11,7 +11,7 @@ and a write after which another of the same value ended before anyone who saw th
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from checker.columns import canonical
 from checker.linearizability.registers.facts import NOT, Unsupported, ended, saw_and_wrote
@@ -28,10 +28,15 @@ MEMORY_BYTES = 1 << 28
 
 @dataclass(frozen=True)
 class Violation:
-    """Operations that no order explains, even if those in `supposed` need not have happened."""
+    """Operations that no order explains, even if those in `supposed` need not have happened.
+
+    `stuck` is one that no order includes. `smallest` says that nothing more can be left out.
+    """
 
     operations: tuple[Operation, ...]
     supposed: tuple[Operation, ...] = ()
+    stuck: Operation | None = None
+    smallest: bool = False
 
     @property
     def places(self) -> frozenset[int]:
@@ -46,28 +51,37 @@ class Violation:
         return tuple(o for o in self.operations if o.completed is not None and id(o) not in chosen)
 
 
-def shrink(model: Model, operations: Sequence[Operation], until: float) -> Violation:
-    """The violation of these operations, as small as can be made of it until that moment."""
+def violation_at(operations: Sequence[Operation], stuck: Operation, model: Model) -> Violation:
+    """The violation that shows when `stuck` ends, as no order includes it.
+
+    What began later does not matter, and what ended later may not have happened by then.
+    """
     observers: frozenset[str] = getattr(model, "observers", frozenset())
-    whole = Violation(
-        tuple(
-            o
-            for o in operations
-            if o.outcome is Outcome.OK
-            or (o.outcome is Outcome.INFO and o.function not in observers)
-        )
-    )
-    left = _window(whole, model, until)
+    moment = ended(stuck)
+    kept = [
+        o
+        for o in operations
+        if o.invoked <= moment
+        and o.outcome is not Outcome.FAIL
+        and (ended(o) <= moment or o.function not in observers)
+    ]
+    open_ = (o for o in kept if ended(o) > moment and o.completed is not None)
+    return Violation(tuple(kept), tuple(open_), stuck)
+
+
+def shrink(violation: Violation, model: Model, until: float) -> Violation:
+    """The violation as small as can be made of it until that moment."""
+    observers: frozenset[str] = getattr(model, "observers", frozenset())
+    left = _window(violation, model, until)
     size = max(1, len(left.demanded) // 2)
     while time.monotonic() < until:
         before = left
         demanded = left.demanded
         for start in range(0, len(demanded), size):
             rest = weaker(left, demanded[start : start + size], observers)
-            if violates(rest, model, until):
-                left = without_the_useless(rest)
+            left = _checked(rest, model, until) or left
         if size == 1 and len(left.demanded) == len(before.demanded):
-            break
+            return replace(left, smallest=time.monotonic() < until)
         size = max(1, size // 2)
     return left
 
@@ -77,12 +91,18 @@ def _window(whole: Violation, model: Model, until: float) -> Violation:
     observers: frozenset[str] = getattr(model, "observers", frozenset())
     last = sorted(whole.demanded, key=ended)
     for window in WINDOWS:
-        if window >= len(last):
+        if window >= len(last) or time.monotonic() > until:
             break
-        rest = weaker(whole, last[:-window], observers)
-        if violates(rest, model, until):
-            return without_the_useless(rest)
+        smaller = _checked(weaker(whole, last[:-window], observers), model, until)
+        if smaller is not None:
+            return smaller
     return without_the_useless(whole)
+
+
+def _checked(violation: Violation, model: Model, until: float) -> Violation | None:
+    """The violation without what cannot help, if it is one."""
+    stuck = first_stuck(violation, model, until)
+    return None if stuck is None else without_the_useless(replace(violation, stuck=stuck))
 
 
 def weaker(
@@ -91,18 +111,20 @@ def weaker(
     """Without these operations if they only observed, and with those that did not but supposed."""
     chosen = {id(o) for o in taken}
     gone = {id(o) for o in taken if o.function in observers}
-    return Violation(
-        tuple(o for o in violation.operations if id(o) not in gone),
-        (*violation.supposed, *(o for o in taken if id(o) in chosen - gone)),
+    return replace(
+        violation,
+        operations=tuple(o for o in violation.operations if id(o) not in gone),
+        supposed=(*violation.supposed, *(o for o in taken if id(o) in chosen - gone)),
     )
 
 
-def violates(violation: Violation, model: Model, until: float) -> bool:
-    """Whether the search finds no order."""
-    if not violation.demanded:
-        return False
+def first_stuck(violation: Violation, model: Model, until: float) -> Operation | None:
+    """The operation at which the search finds no order; None where it finds one, or no answer."""
+    if not violation.demanded or time.monotonic() > until:
+        return None
     problem = of_operations(model, violation.operations, violation.places)
-    return Search(problem, until, MEMORY_BYTES).part(0).verdict is False
+    found = Search(problem, until, MEMORY_BYTES).part(0)
+    return violation.operations[found.stuck] if found.verdict is False else None
 
 
 def without_the_useless(violation: Violation) -> Violation:
@@ -144,4 +166,5 @@ def without_the_useless(violation: Violation) -> Violation:
                 continue
         kept.append(o)
     stay = {id(o) for o in kept}
-    return Violation(tuple(kept), tuple(o for o in violation.supposed if id(o) in stay))
+    supposed = tuple(o for o in violation.supposed if id(o) in stay)
+    return replace(violation, operations=tuple(kept), supposed=supposed)

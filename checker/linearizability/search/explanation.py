@@ -1,0 +1,69 @@
+"""The argument in sentences why no order explains what the search found."""
+
+from checker.errors import InternalError
+from checker.linearizability.registers.explain import describe, joined, value_text
+from checker.linearizability.registers.facts import Unsupported
+from checker.linearizability.search.exhaust import DeadEnd, TooLarge, dead_ends
+from checker.linearizability.search.shrink import Violation
+from checker.models.model import Model
+from checker.operation import Operation
+
+ENDS_TOLD = 6
+"""How many of the configurations that were left are told."""
+
+
+def explain(violation: Violation, model: Model, until: float) -> tuple[tuple[str, ...], int]:
+    """The argument in sentences, and the number of the first operation that no order includes.
+
+    Where the moment `until` comes first, the sentences give no orders. Raises `InternalError` where
+    there is an order after all.
+    """
+    operations = violation.operations
+    size = () if violation.smallest else (
+        "Time ran out before all that does not matter was left out: fewer operations may do.",
+    )  # fmt: skip
+    try:
+        ends = dead_ends(operations, model, violation.places, until)
+    except TooLarge:
+        number = 1 + next(place for place, o in enumerate(operations) if o is violation.stuck)
+        return (f"No order of these operations includes {number}.", *size), number
+    if not ends:
+        raise InternalError(
+            f"the search found no order for the model {model.name}, the trial of all orders did; "
+            "see that the model's step always gives the same answer, or report this history"
+        )
+    number = ends[0].stuck + 1
+    sentences = [f"{n}: {clause(o)}." for n, o in enumerate(operations, 1)]
+    if violation.supposed:
+        numbers = [str(place + 1) for place in sorted(violation.places)]
+        sentences.append(
+            f"Of {joined(numbers)} it does not matter here whether they happened at all."
+            if len(numbers) > 1
+            else f"Of {numbers[0]} it does not matter here whether it happened at all."
+        )
+    sentences += [_sentence(end) for end in ends[:ENDS_TOLD]]
+    if len(ends) > ENDS_TOLD:
+        more = len(ends) - ENDS_TOLD
+        sentences.append(f"So it is with {more} more states that orders can lead to.")
+    sentences.append(f"No order is left that includes {number}: a contradiction.")
+    return (*sentences, *size), number
+
+
+def clause(operation: Operation) -> str:
+    """What an operation did, for any model."""
+    try:
+        return describe(operation)
+    except Unsupported:
+        who = f"process {operation.process} called {operation.function}"
+        given = "" if operation.argument is None else f" with {value_text(operation.argument)}"
+        if operation.completed is None:
+            return f"{who}{given} and was never answered"
+        return f"{who}{given} and was answered {value_text(operation.result)}"
+
+
+def _sentence(end: DeadEnd) -> str:
+    number = end.stuck + 1
+    if not end.order:
+        return f"At the beginning {number} is not possible: {end.reason}."
+    order = joined([str(place + 1) for place in end.order])
+    return f"After {order}, in this order, {number} is not possible: {end.reason}."
