@@ -91,6 +91,18 @@ def test_only_commands_import_reports() -> None:
             assert "reports" not in roots(path), path
 
 
+def test_what_the_checker_asserts_is_for_types_alone() -> None:
+    """`python -O` leaves assertions out: whatever guards a verdict has to raise."""
+    for path in files("checker"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Assert):
+                test = ast.unparse(node.test)
+                narrows = test.endswith(" is not None") or test.startswith("isinstance(")
+                where = f"{path.relative_to(ROOT)}:{node.lineno}"
+                assert narrows, f"{where} asserts {test}: raise InternalError"
+                assert node.msg is None, f"{where} asserts with a message: raise InternalError"
+
+
 def test_functions_and_files_are_short() -> None:
     too_long = []
     for path in (path for package in PACKAGES for path in files(package)):

@@ -77,7 +77,7 @@ class _Reader:
     def token(self) -> str:
         """The next token; "" at the end."""
         match = _TOKEN.match(self.text, self.place)
-        assert match is not None, "every text begins with a token or is at its end"
+        assert match is not None  # Every text begins with a token or is at its end.
         self.place = match.end()
         return match[1]
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from checker.errors import InternalError
 from checker.history import History
 from checker.linearizability.objects.rules import Group, judge_by, rule_for, split
 from checker.linearizability.registers.facts import Ambiguous
@@ -66,9 +67,11 @@ def check(
     if result is None and engine in ("graph", "zones"):
         result = _unknown(engine, "it judges only registers; choose another engine")
     if result is None:
-        groups, decided_by = split(history, model, engine == "auto")
+        left = split(history, model, engine == "auto")
         judge = partial(_one, task=task)
-        result = _worst((executor.map if executor else map)(judge, groups), decided_by)
+        result = _worst((executor.map if executor else map)(judge, left.groups), left.algorithm)
+        if left.wrong and result.verdict is Verdict.VALID:
+            raise InternalError("a rule found wrong on columns what it finds right by itself")
     if is_register(thing):
         if engine == "auto":
             result = _versions(history, result)

@@ -127,7 +127,7 @@ def _order(processes: Sequence[Sequence[_Node]]) -> list[_Node] | None:
             known = np.zeros(len(processes), np.int64)
             before = [processes[process][node.place - 1]] if node.place else []
             for other in (*before, *([] if node.saw is None else [node.saw])):
-                assert other.known is not None, "causes come first"
+                assert other.known is not None  # causes come first
                 known = np.maximum(known, other.known)
             known[process] = node.place + 1
             node.known = known

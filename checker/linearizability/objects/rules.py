@@ -100,8 +100,20 @@ def _beginning(thing: KnownObject, operations: Sequence[Operation]) -> tuple[Ope
     )  # fmt: skip
 
 
-def split(history: History, model: Model, by_rules: bool) -> tuple[Iterable[Group], str]:
+@dataclass(frozen=True)
+class Left:
     """What is left to be judged, group by group, and what decided all else.
+
+    `wrong` says that the groups are those which a rule found wrong.
+    """
+
+    groups: Iterable[Group]
+    algorithm: str = "trivial"
+    wrong: bool = False
+
+
+def split(history: History, model: Model, by_rules: bool) -> Left:
+    """What is left to be judged of a history.
 
     A history is taken apart by key, and further where the model tells the `part` of an operation.
     Of a long one only those groups are left that a rule found wrong or could not decide.
@@ -110,13 +122,11 @@ def split(history: History, model: Model, by_rules: bool) -> tuple[Iterable[Grou
     if by_rules and thing and not thing.initial and len(history) >= COLUMNS_FROM:
         rule = rule_for(thing, history.columns.functions)
         if rule is not None:
-            return _left_by(rule, history.columns), rule.algorithm
+            return _left_by(rule, history.columns)
     groups = history.by_key() if len(history) else {}
     if getattr(model, "part", None) is None:
-        return groups.items(), "trivial"
-    return [
-        one for key, several in groups.items() for one in _parts(key, several, model)
-    ], "trivial"
+        return Left(groups.items())
+    return Left([one for key, several in groups.items() for one in _parts(key, several, model)])
 
 
 def _parts(key: Any, operations: tuple[Operation, ...], model: Model) -> list[Group]:
@@ -129,7 +139,7 @@ def _parts(key: Any, operations: tuple[Operation, ...], model: Model) -> list[Gr
     return [(key, tuple(several)) for several in parts.values()]
 
 
-def _left_by(rule: Rule, columns: Columns) -> Iterable[Group]:
+def _left_by(rule: Rule, columns: Columns) -> Left:
     """The groups that a rule found wrong, else those that it could not decide."""
     # numpy takes a while to import, so only a long history needs it.
     import numpy as np
@@ -139,9 +149,16 @@ def _left_by(rule: Rule, columns: Columns) -> Iterable[Group]:
     found: codes.Found = getattr(columnar, rule.on_columns)(columns)
     wrong = np.flatnonzero(found.finding == codes.WRONG)
     chosen = wrong if len(wrong) else np.flatnonzero(found.finding == codes.AMBIGUOUS)
-    order = np.argsort(found.part, kind="stable")
-    starts = np.searchsorted(found.part[order], np.append(chosen, 0))
-    ends = np.searchsorted(found.part[order], chosen, side="right")
+    return Left(_groups(columns, found.part, chosen), rule.algorithm, bool(len(wrong)))
+
+
+def _groups(columns: Columns, part: Ints, chosen: Ints) -> Iterable[Group]:
+    """The operations of the chosen parts."""
+    import numpy as np
+
+    order = np.argsort(part, kind="stable")
+    starts = np.searchsorted(part[order], np.append(chosen, 0))
+    ends = np.searchsorted(part[order], chosen, side="right")
     for start, end in zip(starts[:-1].tolist(), ends.tolist(), strict=True):
         rows: Ints = order[start:end]
         yield canonical(columns.keys[int(columns.key[rows[0]])]), tuple(columns.operations(rows))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from checker.errors import InternalError
 from checker.linearizability.registers.facts import NOT, ended, saw_and_wrote
 from checker.linearizability.registers.graph import (
     Between,
@@ -54,7 +55,8 @@ def describe(operation: Operation) -> str:
 def explain(facts: Sequence[Fact], initial: Any) -> tuple[tuple[Edge, ...], tuple[str, ...]]:
     """The edges and the sentences for facts that contradict each other."""
     contradiction = decide([fact.counted for fact in facts], initial).contradiction
-    assert contradiction is not None, "these facts can be linearized"
+    if contradiction is None:
+        raise InternalError("the facts of a counterexample can be linearized")
     return _Teller(facts).tell(contradiction)
 
 
@@ -165,7 +167,8 @@ class _Teller:
         x, y = (0, 1) if ended(found.ends[0]) < ended(found.ends[1]) else (1, 0)
         first, begins = found.ends[x], found.begins[y]
         last, ends = found.begins[x], found.ends[y]
-        assert ends is not None, "both chains hold the initial value"
+        if ends is None:
+            raise InternalError("two chains both hold the initial value")
         a, b = self.number(last), self.number(ends)
         mine = _part(found.chains[x], first, last)
         theirs = _part(found.chains[y], begins, ends)

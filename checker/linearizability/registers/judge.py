@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from checker.columns import Columns
+from checker.errors import InternalError
 from checker.history import History
 from checker.linearizability.registers import chains, recheck
 from checker.linearizability.registers.certificate import rows
@@ -103,7 +104,8 @@ def _violation(columns: Columns, found: Findings, key: int, initial: Any, algori
     if len(facts) <= MINIMAL_UP_TO:
         facts = minimal(facts, initial)
         counted = [fact.counted for fact in facts]
-        assert not recheck.linearizable(counted, initial), "the engines disagree"
+        if recheck.linearizable(counted, initial):
+            raise InternalError("a counterexample can be linearized: the engines disagree")
     edges, sentences = explain(facts, initial)
     name = columns.keys[key]
     number = "this operation" if len(facts) == 1 else f"these {len(facts)} operations"

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from checker.columns import NEVER, OK, canonical
+from checker.errors import InternalError
 from checker.history import History
 from checker.linearizability.registers import judge as registers
 from checker.linearizability.registers.facts import began, ended
@@ -84,7 +85,8 @@ class _Around:
 
     def __init__(self, operations: Sequence[Operation], initial: Any) -> None:
         found = chains_of(operations, initial)
-        assert isinstance(found, list), "the values of a valid key do not contradict each other"
+        if not isinstance(found, list):
+            raise InternalError("the values of a valid key contradict each other")
         self.chains: list[Chain] = found
         kept = {id(cluster.writer) for chain in found for cluster in chain}
         # Something that crashed and would have written is in no chain.

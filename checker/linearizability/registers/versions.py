@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from checker.columns import NEVER, canonical
+from checker.errors import InternalError
 from checker.history import History
 from checker.linearizability.objects.ordered import out_of_order
 from checker.linearizability.registers.facts import NOT, began, ended, saw_and_wrote
@@ -40,7 +41,8 @@ def lie(history: History) -> tuple[Any, Violation] | None:
         rows = columns.rows_of(key)
         operations = list(columns.operations(rows[columns.version[rows] >= 0]))
         violation = check_versions(operations)
-        assert violation is not None, "the columns tell of a lie that the operations do not show"
+        if violation is None:
+            raise InternalError("the columns tell of a lie that the operations do not show")
         return columns.keys[key], violation
     return None
 
