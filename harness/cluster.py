@@ -19,6 +19,9 @@ from systems_under_test.requests import Refusal, Reply, Request, Status
 Link: TypeAlias = tuple[NodeId, NodeId]
 """One direction between two nodes: what the first sends to the second."""
 
+WARM_UP, OPERATOR = -1, -2
+"""Processes that are no client's: who asks before the calls, and the nemesis as an operator."""
+
 
 class Capability(StrEnum):
     """What a fault may need of a cluster."""

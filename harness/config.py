@@ -10,7 +10,7 @@ from typing import Any
 import tomli_w
 
 from harness import names
-from harness.catalogue import ENVIRONMENTS
+from harness.catalogue import ENVIRONMENTS, WORKLOADS
 from harness.clock import SECOND_NS
 from harness.errors import OptionError, UsageError
 from harness.nemesis.fault import Fault
@@ -76,7 +76,8 @@ class RunConfig:
         _within("check_time_limit", self.check_time_limit, 0.1, LONGEST_S)
         _within("check_memory_limit", self.check_memory_limit, 64, 1 << 20)
         _check_values(self.values)
-        node_class, families, _ = self.node_class, self.families, self.named_workload
+        node_class, families = self.node_class, self.families
+        _check_served(self.system, node_class, self.workload, self.named_workload)
         if (self.spares or "membership" in families) and not node_class.changes_members:
             raise UsageError(
                 f"the members of the system {self.system!r} never change; "
@@ -178,6 +179,19 @@ def _within(option: str, value: float, least: float, most: float) -> None:
     """An `OptionError` unless the value is in the range, which also keeps infinity and NaN out."""
     if not least <= value <= most:
         raise OptionError(option, f"cannot be {value:g}; give a number from {least:g} to {most:g}")
+
+
+def _check_served(system: str, node_class: type[Node], name: str, workload: Workload) -> None:
+    """An `OptionError` unless the system serves all that the workload calls."""
+    served = node_class.functions
+    missing = [function for function in workload.functions if function not in served]
+    if missing:
+        fitting = [name for name, row in WORKLOADS.items() if {*row.functions} <= {*served}]
+        raise OptionError(
+            "workload",
+            f"cannot be {name!r}, which calls {', '.join(missing)}: the system {system!r} serves "
+            f"{', '.join(served)}; workloads that fit: {', '.join(fitting) or 'none of ours'}",
+        )
 
 
 def _check_values(values: str) -> None:

@@ -53,7 +53,7 @@ def judge(directory: RunDirectory) -> dict[str, Any]:
     check_s = time.monotonic() - began
     instead = linearizability.weaker() if linearizability.weaker else None
     planned = ((fault["family"], fault["name"]) for fault in run["schedule"])
-    opened = gates_of(history, planned, work.kinds)
+    opened = gates_of(history, planned, work.functions)
     verdict, reason = _verdict(linearizability, opened, observed)
     result = {
         "labrys": "result",

@@ -21,7 +21,6 @@ from harness.nemesis.fault import Fault
 from systems_under_test.node import Node
 from workloads.workload import Workload
 
-_FAULT_PARTS = ("family", "name", "about", "needs", "least_nodes", "at_leader", "inject", "heal")
 _MODEL_PARTS = ("name", "initial", "step")
 
 
@@ -40,12 +39,7 @@ def system(name: str) -> System:
 def node_class(name: str) -> type[Node]:
     """The class of a system's nodes, imported; `UsageError` where the name leads to none."""
     path = system(name).path
-    found = _imported("system", path)
-    if not (isinstance(found, type) and issubclass(found, Node)):
-        raise UsageError(f"{path!r} is not a subclass of systems_under_test.node.Node")
-    if inspect.isabstract(found):
-        missing = ", ".join(f"{part}()" for part in sorted(found.__abstractmethods__))
-        raise UsageError(f"the system {path!r} is not finished; define its {missing}")
+    found: type[Node] = _subclass("system", path, Node)
     return found
 
 
@@ -58,11 +52,11 @@ def workload(name: str) -> Workload:
         raise UsageError(
             f"{name!r} is not a workload; make it an instance of workloads.workload.Workload"
         )
-    for part in ("calls", "check", "model"):
+    for part in ("calls", "model"):
         if not callable(getattr(found, part)):
             raise UsageError(f"the workload {name!r} has no {part}(); give it a function")
-    if not (isinstance(found.kinds, tuple) and found.kinds):
-        raise UsageError(f"the workload {name!r} has no kinds; name its functions in a tuple")
+    if not (isinstance(found.functions, tuple) and found.functions):
+        raise UsageError(f"the workload {name!r} has no functions; name them in a tuple")
     return found
 
 
@@ -70,10 +64,7 @@ def fault(name: str) -> Fault:
     """The single fault of that name, or a user's own: a class that is made without arguments."""
     if not is_foreign(name):
         return FAULTS[known("fault", name, FAULTS)]
-    found = _imported("fault", name)
-    if not isinstance(found, type):
-        raise UsageError(f"{name!r} is not a class; name the class of a fault, see docs/faults.md")
-    made: Fault = _made("fault", name, found, _FAULT_PARTS)
+    made: Fault = _made("fault", name, _subclass("fault", name, Fault), ())
     return made
 
 
@@ -102,6 +93,18 @@ def model(name: str) -> Callable[[], Model]:
     _made("model", name, found, _MODEL_PARTS)
     makes: Callable[[], Model] = found
     return makes
+
+
+def _subclass(kind: str, name: str, base: Any) -> Any:
+    """The user's class, imported; `UsageError` unless it is a whole one of that base."""
+    found: Any = _imported(kind, name)
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise UsageError(f"{name!r} is not a subclass of {base.__module__}.{base.__qualname__}")
+    if inspect.isabstract(found):
+        abstract: Iterable[str] = vars(found)["__abstractmethods__"]
+        missing = ", ".join(f"{part}()" for part in sorted(abstract))
+        raise UsageError(f"the {kind} {name!r} is not finished; define its {missing}")
+    return found
 
 
 def _made(kind: str, name: str, maker: Any, parts: Iterable[str]) -> Any:

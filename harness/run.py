@@ -20,7 +20,7 @@ from typing import Any
 from checker.online import Online
 from checker.operation import Outcome
 from harness.clock import MILLISECOND_NS, SECOND_NS
-from harness.cluster import Cluster, NoAnswer, Unreachable
+from harness.cluster import WARM_UP, Cluster, NoAnswer, Unreachable
 from harness.config import RunConfig
 from harness.errors import EnvironmentFailed, HarnessError
 from harness.nemesis.nemesis import Nemesis
@@ -150,13 +150,14 @@ class Run:
         self._seen.seconds[name] = (self._clock.now_ns() - began_ns) / SECOND_NS
 
     async def _warm_up(self) -> None:
-        channel = self._cluster.channel(-1)
+        channel = self._cluster.channel(WARM_UP)
+        call = self._plan.workload.warm_up
         until_ns = self._clock.now_ns() + WARM_UP_NS
         attempt = 0
         while self._clock.now_ns() < until_ns:
             node = self._cluster.nodes[attempt % len(self._cluster.nodes)]
             attempt += 1
-            request = Request(0, attempt, "read", "warm-up")
+            request = Request(0, attempt, call.function, call.key, call.argument)
             try:
                 answer = await channel.ask(node, request, self._clock.now_ns() + SECOND_NS)
             except (Unreachable, NoAnswer):
@@ -208,7 +209,7 @@ class Run:
         missing: list[str] = []
         worker = self._workers[0]
         for node in self.must_serve:
-            wanted = dict.fromkeys(self._plan.workload.kinds)
+            wanted = dict.fromkeys(self._plan.workload.functions)
             while wanted and self._clock.now_ns() < until_ns:
                 call = calls.next()
                 completion = await worker.make(call, calls, first=node)

@@ -281,7 +281,7 @@ def _without_label(arrow: Arrow) -> Arrow:
 
 
 def _is_client(name: str) -> bool:
-    return name == "warm-up" or name.startswith("process ")
+    return name in ("warm-up", "operator") or name.startswith("process ")
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -143,6 +143,9 @@ class Node(ABC):
     requests (`systems_under_test.requests`) are always known.
     """
 
+    functions: ClassVar[tuple[str, ...]] = ("read", "write", "cas")
+    """What clients may call: the functions of a key-value store, unless the system says others."""
+
     invariants: ClassVar[Callable[[], "Watcher"] | None] = None
     """Makes what watches the safety properties of a whole cluster, where the system has such."""
 

@@ -5,17 +5,15 @@ and checking fast. A CAS mostly expects the value last seen, so that a fair shar
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from random import Random
 from typing import Any
 
 from faker import Faker
 
-from checker.history import History
-from checker.linearizability.check import check
 from checker.models.catalogue import MODELS
-from checker.verdict import Result
-from workloads.workload import Call, Shape, Workload
+from workloads.workload import Call, Calls, Shape, Workload
 
 FINAL_READS = 2_000
 """At most so many keys are read at the end, the youngest ones, to bound the time that it takes."""
@@ -29,12 +27,11 @@ def _faker() -> Faker:
     return Faker()
 
 
-class RegisterCalls:
+class RegisterCalls(Calls):
     """Draws calls: the share of reads that was asked for, and as many writes as CAS."""
 
     def __init__(self, random: Random, shape: Shape) -> None:
-        self._random = random
-        self._shape = shape
+        super().__init__(random, shape)
         self._used: dict[str, int] = {}
         self._counters: dict[str, int] = {}
         self._seen: dict[str, Any] = {}
@@ -43,14 +40,14 @@ class RegisterCalls:
         self._documents = [self._document() for _ in range(_DOCUMENTS)] if documents else []
 
     def next(self) -> Call:
-        slot = self._random.randrange(len(self._active))
+        slot = self.random.randrange(len(self._active))
         key = self._active[slot]
         self._used[key] += 1
-        if self._used[key] >= self._shape.operations_per_key:
+        if self._used[key] >= self.shape.operations_per_key:
             self._active[slot] = self._fresh_key()
-        if self._random.randrange(100) < self._shape.reads:
+        if self.random.randrange(100) < self.shape.reads:
             return Call("read", key, pure=True)
-        if self._random.random() < 0.5:
+        if self.random.random() < 0.5:
             return Call("write", key, self._fresh_value(key))
         return Call("cas", key, [self._expected(key), self._fresh_value(key)])
 
@@ -66,30 +63,30 @@ class RegisterCalls:
 
     def _expected(self, key: str) -> Any:
         """The value last seen, and now and then a fresh one, which cannot be there."""
-        if self._random.randrange(8) == 0:
+        if self.random.randrange(8) == 0:
             return self._fresh_value(key)
         return self._seen.get(key)
 
     def _fresh_key(self) -> str:
         while True:
-            key = f"{self._fake().word()}:{self._random.randrange(1000, 10_000)}"
+            key = f"{self._fake().word()}:{self.random.randrange(1000, 10_000)}"
             if key not in self._used:
                 self._used[key] = 0
                 return key
 
     def _fresh_value(self, key: str) -> Any:
-        kind, _, count = self._shape.values.partition(":")
+        kind, _, count = self.shape.values.partition(":")
         if kind == "repeated":
-            return self._random.randrange(int(count))
+            return self.random.randrange(int(count))
         counter = self._counters[key] = self._counters.get(key, 0) + 1
         if kind == "documents":
-            return {"version": counter, **self._random.choice(self._documents)}
+            return {"version": counter, **self.random.choice(self._documents)}
         return counter
 
     def _fake(self) -> Faker:
         """A generator of words, seeded anew, since all runs of a process share it."""
         fake = _faker()
-        fake.seed_instance(self._random.getrandbits(64))
+        fake.seed_instance(self.random.getrandbits(64))
         return fake
 
     def _document(self) -> dict[str, Any]:
@@ -97,20 +94,20 @@ class RegisterCalls:
         return {"name": fake.name(), "city": fake.city(), "email": fake.email()}
 
 
-def _check(history: History, time_limit_s: float, memory_limit_bytes: int) -> Result:
-    return check(
-        history,
-        MODELS["cas-register"](),
-        time_limit_s=time_limit_s,
-        memory_limit_bytes=memory_limit_bytes,
+def _simpler(call: Call) -> Call | None:
+    """A plain write in the place of a compare-and-set, which then needs no call before it."""
+    return (
+        replace(call, function="write", argument=call.argument[1])
+        if call.function == "cas"
+        else None
     )
 
 
 REGISTER = Workload(
     name="register",
     about="read, write and cas on several keys; each key is linearizable on its own",
-    kinds=("read", "write", "cas"),
+    functions=("read", "write", "cas"),
     calls=RegisterCalls,
-    check=_check,
     model=MODELS["cas-register"],
+    simpler=_simpler,
 )

@@ -1,11 +1,13 @@
 """What a workload is: the calls that clients make, and the judge of the history they leave."""
 
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 from checker.history import History
+from checker.linearizability.check import check
 from checker.models.model import Model
 from checker.verdict import Result
 
@@ -24,20 +26,23 @@ class Call:
     pure: bool = False
 
 
-class Calls(Protocol):
+class Calls(ABC):
     """The calls of one run: one object serves all clients, and every draw comes from its random."""
 
+    def __init__(self, random: Random, shape: "Shape") -> None:
+        self.random = random
+        self.shape = shape
+
+    @abstractmethod
     def next(self) -> Call:
         """The next call to make, by whichever process is free."""
-        ...
 
-    def saw(self, call: Call, result: Any) -> None:
+    def saw(self, call: Call, result: Any) -> None:  # noqa: B027
         """Learn what an `ok` completion returned, so that a CAS may expect the value last seen."""
-        ...
 
-    def final(self) -> Iterator[Call]:
+    def final(self) -> Iterable[Call]:
         """The reads to make once every fault has been healed."""
-        ...
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +60,30 @@ class Shape:
     reads: int = 33
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Workload:
-    """Calls and their judge. It names no system, so that each workload runs against every system.
+    """What clients call, and the model that judges what came of it.
 
-    `kinds` are the functions that must each succeed during faults for a run to count. `check`
-    judges a history within a number of seconds and of bytes, by the `model`, which is also what a
-    run is judged by while it goes on.
+    It names no system, so that each workload runs against every system that serves its `functions`;
+    each of these must succeed during faults for a run to count. `observers` are those that change
+    nothing. `warm_up` is an observer's call, on a key of its own, that is made until the cluster
+    answers. `simpler` gives a call that may stand in for another one while a failure is shrunk.
     """
 
     name: str
     about: str
-    kinds: tuple[str, ...]
+    functions: tuple[str, ...]
     calls: Callable[[Random, Shape], Calls]
-    check: Callable[[History, float, int], Result]
     model: Callable[[], Model]
+    observers: tuple[str, ...] = ("read",)
+    warm_up: Call = Call("read", "warm-up", pure=True)
+    simpler: Callable[[Call], Call | None] = lambda call: None
+
+    def check(self, history: History, time_limit_s: float, memory_limit_bytes: int) -> Result:
+        """Judge a history within a number of seconds and of bytes."""
+        return check(
+            history,
+            self.model(),
+            time_limit_s=time_limit_s,
+            memory_limit_bytes=memory_limit_bytes,
+        )

@@ -13,7 +13,7 @@ from random import Random
 from typing import ClassVar, NamedTuple
 
 from harness.clock import MILLISECOND_NS, SECOND_NS
-from harness.cluster import Capability, Cluster, NoAnswer, Unreachable
+from harness.cluster import OPERATOR, Capability, Cluster, NoAnswer, Unreachable
 from harness.nemesis.fault import Fault, Target, choose, told
 from harness.nemesis.partition import between
 from systems_under_test.node import NodeId
@@ -24,8 +24,6 @@ PATIENCE_NS = 5 * SECOND_NS
 """How long a request is repeated until it counts as not done."""
 
 PAUSE_NS = 50 * MILLISECOND_NS
-PROCESS = -2
-"""The nemesis as a client: no worker has this number."""
 
 
 class Change(StrEnum):
@@ -170,7 +168,7 @@ class Operator:
         self._cluster = cluster
         self._nodes = nodes or cluster.nodes
         self._patience_ns = patience_ns
-        self._channel = cluster.channel(PROCESS)
+        self._channel = cluster.channel(OPERATOR)
         self._sequence = 0
 
     async def members(self) -> list[NodeId] | None:

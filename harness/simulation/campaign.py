@@ -98,8 +98,8 @@ def try_seed(draw: Draw, seed: int) -> Seed:
     differs = _difference(first, simulate(scenario, keep_trace=True)) if twice else ""
     faults = Counter(fault.name for fault in first.history.faults)
     planned = ((one.fault.family, one.fault.name) for one in scenario.schedule)
-    kinds = scenario.config.named_workload.kinds
-    strong = all(gate.passed for gate in gates_of(first.history, planned, kinds))
+    functions = scenario.config.named_workload.functions
+    strong = all(gate.passed for gate in gates_of(first.history, planned, functions))
     return Seed(seed, first.kind, first.reason, first.virtual_ns, faults, differs, strong)
 
 

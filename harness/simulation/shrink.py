@@ -19,6 +19,7 @@ from harness.nemesis.schedule import Planned
 from harness.simulation.scenario import Scenario, Scripted
 from harness.simulation.simulate import Simulated, script_of, simulate
 from harness.simulation.world import CALM
+from workloads.workload import Call
 
 T = TypeVar("T")
 
@@ -49,8 +50,8 @@ class Shrinker:
                 self._write_down()  # A calmer world may follow the whole script by now.
             for step in (
                 self._end, self._faults, self._core, self._clients, self._keys, self._calls,
-                self._writes, self._pairs, self._merge, self._calm, self._events, self._one_fault,
-                self._few,
+                self._calls_simpler, self._pairs, self._merge, self._calm, self._events,
+                self._one_fault, self._few,
             ):  # fmt: skip
                 step()
             if self._size() == size:
@@ -90,9 +91,9 @@ class Shrinker:
         noise = sum(getattr(scenario.world, f.name) != getattr(CALM, f.name) for f in fields(CALM))
         script = scenario.script or ()
         clients = len({step.client for step in script})
-        cas = sum(step.call.function == "cas" for step in script)
+        simplifiable = sum(self._simpler(step.call) is not None for step in script)
         events = sum(len(getattr(scenario.world, name)) for name in EVENTS)
-        return (len(scenario.schedule), len(script), cas, clients, noise, events,
+        return (len(scenario.schedule), len(script), simplifiable, clients, noise, events,
                 scenario.config.nodes, scenario.config.clients,
                 int(scenario.config.time_limit * 1000))  # fmt: skip
 
@@ -191,13 +192,13 @@ class Shrinker:
     def _calls(self) -> None:
         self._reduce(self._script(), lambda left: replace(self.best.scenario, script=tuple(left)))
 
-    def _writes(self) -> None:
-        """Let a compare-and-set be a plain write: then it does not need the one before it."""
+    def _calls_simpler(self) -> None:
+        """Let simpler calls stand in: a plain write for a compare-and-set, say."""
         for place, step in enumerate(self._script()):
-            if step.call.function == "cas":
-                plain = replace(step.call, function="write", argument=step.call.argument[1])
+            simpler = self._simpler(step.call)
+            if simpler is not None:
                 script = list(self._script())
-                script[place] = replace(step, call=plain)
+                script[place] = replace(step, call=simpler)
                 self._accept(replace(self.best.scenario, script=tuple(script)))
 
     def _pairs(self) -> None:
@@ -286,6 +287,9 @@ class Shrinker:
             )
             if self._accept(replace(self.best.scenario, config=smaller, script=script)):
                 return
+
+    def _simpler(self, call: Call) -> Call | None:
+        return self.best.scenario.config.named_workload.simpler(call)
 
     def _script(self) -> tuple[Scripted, ...]:
         return self.best.scenario.script or ()

@@ -123,11 +123,12 @@ def script_of(simulated: Simulated, *, whole: bool) -> tuple[Scripted, ...]:
     begins = phases["calls"]
     ends = phases["heal"].begins if "heal" in phases and not whole else None
     clients = simulated.scenario.config.clients
+    observers = simulated.scenario.config.named_workload.observers
     return tuple(
         Scripted(
             o.process % clients,
             o.invoked_ns - begins.begins_ns,
-            Call(o.function, o.key, o.argument, pure=o.function == "read"),
+            Call(o.function, o.key, o.argument, pure=o.function in observers),
             o.node,
         )
         for o in simulated.history.operations

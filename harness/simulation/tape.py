@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
+from harness.cluster import OPERATOR, WARM_UP
 from harness.simulation.clock import VirtualClock
 from harness.simulation.network import DirectedLink
 from harness.simulation.node import SimulatedNode
@@ -113,7 +114,7 @@ class Tape:
 
 
 def _caller(process: int) -> str:
-    return f"process {process}" if process >= 0 else "warm-up"
+    return {WARM_UP: "warm-up", OPERATOR: "operator"}.get(process, f"process {process}")
 
 
 class TapedLink(DirectedLink):

@@ -39,7 +39,7 @@ class Stack:
 MINE = '''
 from dataclasses import replace
 from harness.nemesis.crash import Kill
-from harness.nemesis.fault import Target
+from harness.nemesis.fault import Fault, Target
 from systems_under_test.node import Node
 from systems_under_test.single import Single
 from workloads.register import REGISTER
@@ -57,9 +57,18 @@ class Restart(Kill):
     def __init__(self):
         super().__init__(Target.ONE)
 
+class HealsNot(Fault):
+    async def inject(self, cluster, random):
+        return "nothing"
+
+class NeedsMore(Restart):
+    def __init__(self, target):
+        """It cannot be made without."""
+
 READS = replace(REGISTER, name="my:READS")
 NO_CALLS = replace(REGISTER, calls=None)
-NO_KINDS = replace(REGISTER, kinds=())
+NO_FUNCTIONS = replace(REGISTER, functions=())
+ADDS = replace(REGISTER, functions=("read", "add"))
 '''
 
 BROKEN = {
@@ -179,10 +188,12 @@ REFUSED = [
     ("system", "my:Unfinished", "define its on_message(), on_start(), on_timer()"),
     ("workload", "my:Mine", "is not a workload"),
     ("workload", "my:NO_CALLS", "has no calls()"),
-    ("workload", "my:NO_KINDS", "has no kinds"),
-    ("fault", "my:READS", "is not a class"),
-    ("fault", "my:Mine", "cannot be made"),
-    ("fault", "stacks:Stack", "has no family"),
+    ("workload", "my:NO_FUNCTIONS", "has no functions"),
+    ("fault", "my:READS", "is not a subclass of harness.nemesis.fault.Fault"),
+    ("fault", "my:Mine", "is not a subclass of harness.nemesis.fault.Fault"),
+    ("fault", "my:NeedsMore", "cannot be made"),
+    ("fault", "stacks:Stack", "is not a subclass of harness.nemesis.fault.Fault"),
+    ("fault", "my:HealsNot", "define its heal()"),
     ("model", "my:READS", "is not a class"),
     ("model", "my:Mine", "cannot be made"),
     ("model", "my:Restart", "has no initial"),
@@ -200,6 +211,16 @@ def test_what_is_not_there_or_is_something_else(kind: str, name: str, words: str
         resolve(name)
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_workload_that_calls_what_the_system_does_not_serve_is_refused() -> None:
+    with pytest.raises(UsageError) as refused:
+        RunConfig(system="raft", workload="my:ADDS")
+    assert str(refused.value) == (
+        "workload cannot be 'my:ADDS', which calls add: the system 'raft' serves read, write, cas; "
+        "workloads that fit: register"
+    )
 
 
 @pytest.mark.parametrize("line", [line for lines in KINDS.values() for line in lines])
