@@ -1,37 +1,18 @@
-"""A ring in a test's hands: nothing moves unless the test says so.
-
-Messages wait on their links, timers wait to be fired, and disks keep what was persisted before a
-crash. After every step the invariants are checked on all live nodes, and what the step did is
-written to `trace`, one line each.
-"""
+"""A ring in a test's hands (`held_cluster.py`), with what its clients asked and were answered."""
 
 import json
 from dataclasses import dataclass, fields
-from random import Random
 from typing import Any
 
 from checker.linearizability.check import check
 from checker.models.catalogue import MODELS
 from checker.operation import Operation, Outcome
 from checker.verdict import Verdict
-from systems_under_test.node import (
-    CancelTimer,
-    Compact,
-    Effect,
-    Event,
-    Message,
-    Payload,
-    Persist,
-    Received,
-    Send,
-    SetTimer,
-    Started,
-    TimerFired,
-)
+from systems_under_test.node import Effect, Message, Payload, Send
 from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
-from systems_under_test.ring.invariants import Invariants
 from systems_under_test.ring.messages import Copy
 from systems_under_test.ring.node import Ring
+from tests.systems_under_test.held_cluster import HeldCluster, shown
 
 
 @dataclass(slots=True)
@@ -55,7 +36,7 @@ class Asked:
         )  # fmt: skip
 
 
-class RingCluster:
+class RingCluster(HeldCluster[Ring]):
     def __init__(
         self,
         size: int = 3,
@@ -64,116 +45,18 @@ class RingCluster:
         spares: int = 0,
         watched: bool = True,
     ) -> None:
-        """`spares` are further nodes, which are no members at first. `watched`: whether a broken
-        invariant ends the test."""
-        self.system = system
-        self.watched = watched
-        self.seed = seed
-        self.names = [f"n{number}" for number in range(1, size + spares + 1)]
-        self.members = self.names[:size]
-        self.live: dict[str, Ring] = {}
-        self.disks: dict[str, list[Payload]] = {name: [] for name in self.names}
-        self.timers: dict[str, dict[str, int]] = {name: {} for name in self.names}
-        self.clocks: dict[str, int] = dict.fromkeys(self.names, 0)
-        self.in_flight: list[Message] = []
-        self.answers: list[tuple[str, Reply | Refusal]] = []
-        self.invariants = Invariants()
-        self.trace: list[str] = []
         self.asked: list[Asked] = []
         self.moment = 0
-        self.starts = 0
-        for name in self.names:
-            self.start(name)
+        super().__init__(size, system, seed, spares, watched)
         self.trace.clear()
 
-    # --- what a test does to it -------------------------------------------------------------------
-
-    def start(self, name: str) -> Ring:
-        self.starts += 1
-        random = Random(f"{self.seed}:{name}:{self.starts}")
-        peers = [other for other in self.names if other != name]
-        self.live[name] = self.system(name, peers, random, self.members)
-        self.timers[name] = {}
-        self.step(name, Started(tuple(self.disks[name])))
-        return self.live[name]
-
-    def crash(self, name: str) -> None:
-        """Lose all that is not on the disk; messages that were sent stay on their way."""
-        del self.live[name]
-        self.timers[name] = {}
-        self.trace.append(f"{name} crashes")
-
-    def step(self, name: str, event: Event, effects_performed: int | None = None) -> None:
-        """Step a node; with a number, it crashes after that many effects were performed."""
-        effects = self.live[name].step(event, self.clocks[name])
-        for effect in effects[:effects_performed]:
-            self.perform(name, effect)
-        if effects_performed is not None:
-            self.crash(name)
-        if self.watched:
-            self.invariants.check(self.live.values())
+    def show(self, value: Any) -> str:
+        return show(value)
 
     def perform(self, name: str, effect: Effect) -> None:
-        match effect:
-            case Persist(record):
-                self.disks[name].append(record)
-                self.trace.append(f"{name} persists {show(record)}")
-            case Compact(records):
-                self.disks[name] = list(records)
-                self.trace.append(f"{name} compacts its journal to {len(records)} records")
-            case SetTimer(timer, after_ns):
-                self.timers[name][timer] = after_ns
-            case CancelTimer(timer):
-                self.timers[name].pop(timer, None)
-            case Send(message) if message.target in self.disks:
-                self.in_flight.append(message)
-                self.trace.append(f"{name} sends {message.target} {show(message.payload)}")
-            case Send(message):
-                assert isinstance(message.payload, (Reply, Refusal))
-                self.answers.append((message.target, message.payload))
-                self.note_answer(message.target, message.payload)
-                self.trace.append(f"{name} answers {message.target} {show(message.payload)}")
-
-    def fire(self, name: str, timer: str) -> None:
-        """Fire a timer that runs, by its name or the first word of it."""
-        running = self.timers[name]
-        found = [known for known in running if known == timer or known.split(" ")[0] == timer]
-        assert found, f"{name} runs {sorted(running)}, not {timer}"
-        del running[found[0]]
-        self.step(name, TimerFired(found[0]))
-
-    def deliver(self, source: str, target: str) -> int:
-        """Deliver what is on its way now on that link, in order; return how much it was."""
-        arriving = self.take(source, target)
-        for message in arriving:
-            self.hand_over(message)
-        return len(arriving)
-
-    def take(self, source: str, target: str) -> list[Message]:
-        """Take what is on its way on that link off it: dropped, unless it is handed over."""
-        taken = [m for m in self.in_flight if m.source == source and m.target == target]
-        self.in_flight = [m for m in self.in_flight if m not in taken]
-        return taken
-
-    def hand_over(self, message: Message) -> None:
-        """Deliver a message, which may be one that a test made up; a dead node hears nothing."""
-        if message.target in self.live:
-            self.step(message.target, Received(message))
-
-    def receive(self, target: str, source: str, payload: Payload) -> list[Payload]:
-        """Deliver that payload, and return what the target sent to the source, not delivered."""
-        self.take(target, source)
-        self.hand_over(Message(source, target, payload))
-        return [message.payload for message in self.take(target, source)]
-
-    def stabilize(self, *among: str) -> None:
-        """Deliver everything between these nodes (all, if none is named) until nothing moves."""
-        for _ in range(1_000):
-            links = {(m.source, m.target): None for m in self.in_flight}
-            names = among or self.names
-            if not sum(self.deliver(*link) for link in links if set(link) <= set(names)):
-                return
-        raise AssertionError("the cluster does not come to rest")
+        super().perform(name, effect)
+        if isinstance(effect, Send) and isinstance(effect.message.payload, (Reply, Refusal)):
+            self.note_answer(effect.message.target, effect.message.payload)
 
     def ask(
         self, name: str, function: str, key: str = "", argument: Any = None, client: str = ""
@@ -236,8 +119,6 @@ def show(value: Any) -> str:
             return text + (f" with {dict(changes)}" if changes else "")
         case (int(), str()):
             return stamp(value)
-        case tuple():
-            return "[" + ", ".join(map(show, value)) + "]"
         case Payload():
             words = []
             for field in fields(value):  # type: ignore[arg-type]
@@ -250,7 +131,7 @@ def show(value: Any) -> str:
         case str():
             return value.replace("\0", "~")
         case _:
-            return json.dumps(value)
+            return shown(value, show)
 
 
 def stamp(value: tuple[int, str]) -> str:

@@ -1,18 +1,11 @@
-"""Scripts of the ring with golden output: `tests/scenarios/ring/*.txt`.
-
-A script is blocks of commands, each followed by `----` and by what then happened. `pytest
---rewrite` writes what happens now into the files; review the difference before you keep it.
+"""Scripts of the ring with golden output: `tests/scenarios/ring/*.txt`, as `scripts.py` has them.
 
     cluster 3 [SYSTEM] [spares=1]  start three nodes; SYSTEM is one of `SYSTEMS` below
     request n1 write k 1 [client=c]
-    deliver n1->n2 ...             deliver what is on its way on these links, in order; * is any
-    drop n1->n2 ...                lose it
-    duplicate n1->n2 ...           deliver it and leave it on its way
-    stabilize [n1 n2 ...]          deliver everything among these nodes until nothing moves
     quietly COMMAND                carry it out and show answers to clients alone
     beat n1 ..., tick n1, pause n1 fire a timer; beats of several nodes are fired one by one
     clock n1 5                     set a node's clock, in seconds
-    crash n1, restart n1
+    restart n1
     copies k [n1 ...]              what these nodes hold of a key
     owners k                       the key's replica set, as n1 sees it
     verdict                        what the checker says of all that the clients saw so far
@@ -21,15 +14,16 @@ In a flawed system the invariants are not watched, so that a script goes on to w
 """
 
 import json
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from systems_under_test.ring import flawed
 from systems_under_test.ring.node import Ring, RingOne, RingQuorum
 from tests.systems_under_test.ring_cluster import AnyCoordinator, RingCluster, show
-
-FOLDER = Path(__file__).parents[1] / "scenarios" / "ring"
+from tests.systems_under_test.scripts import FOLDER, common, compare, run, scripts
 
 SYSTEMS: dict[str, type[Ring]] = {
     "ring": Ring,
@@ -47,28 +41,8 @@ SYSTEMS: dict[str, type[Ring]] = {
 }
 
 
-def run(script: str, *, watched: bool = False) -> str:
-    """Carry out the commands of a script and return it with the output that they have now.
-
-    `watched`: whether the invariants are watched in a flawed system, too.
-    """
-    cluster = RingCluster(0)
-    written: list[str] = []
-    lines = iter(script.splitlines())
-    for line in lines:
-        if line != "----":
-            written.append(line)
-            if line and not line.startswith("#"):
-                cluster = carry_out(cluster, line.split(), watched=watched)
-            continue
-        written += ["----", *(cluster.trace or ["nothing"]), ""]
-        cluster.trace.clear()
-        while next(lines, ""):  # What it said before, up to the blank line.
-            pass
-    return "\n".join(written).rstrip("\n") + "\n"
-
-
-def carry_out(cluster: RingCluster, words: list[str], *, watched: bool = False) -> RingCluster:
+def carry_out(cluster: Any, words: list[str], *, watched: bool = False) -> RingCluster:
+    """`watched`: whether the invariants are watched in a flawed system, too."""
     match words:
         case ["cluster", size, *rest]:
             spares = sum(int(word.removeprefix("spares=")) for word in rest if "=" in word)
@@ -85,18 +59,11 @@ def carry_out(cluster: RingCluster, words: list[str], *, watched: bool = False) 
             client = "".join(word.removeprefix("client=") for word in rest if "=" in word)
             key, value, *_ = [*(word for word in rest if "=" not in word), "", "null"]
             cluster.ask(name, function, key, json.loads(value or "null"), client)
-        case ["deliver" | "drop" | "duplicate" as verb, *links]:
-            for link in links:
-                handle(cluster, verb, *link.split("->"))
-        case ["stabilize", *names]:
-            cluster.stabilize(*names)
         case ["beat" | "tick" | "pause" as timer, *names]:
             for name in names:
                 cluster.fire(name, timer)
         case ["clock", name, seconds]:
             cluster.clocks[name] = int(float(seconds) * 1e9)
-        case ["crash", name]:
-            cluster.crash(name)
         case ["restart", name]:
             cluster.start(name)
         case ["copies", key, *names]:
@@ -111,46 +78,23 @@ def carry_out(cluster: RingCluster, words: list[str], *, watched: bool = False) 
         case ["verdict"]:
             cluster.trace.append(f"what the clients saw is {cluster.verdict().name}")
         case _:
-            raise ValueError(f"no such command: {' '.join(words)}; see this module's docstring")
+            common(cluster, words)
     return cluster
 
 
-def handle(cluster: RingCluster, verb: str, source: str, target: str) -> None:
-    links = {
-        (message.source, message.target): None
-        for message in cluster.in_flight
-        if source in ("*", message.source) and target in ("*", message.target)
-    }
-    for link in links:
-        messages = cluster.take(*link)
-        if verb != "drop":
-            for message in messages:
-                cluster.hand_over(message)
-        if verb == "duplicate":
-            cluster.in_flight += messages
-
-
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.txt")), ids=lambda path: path.stem)
+@scripts("ring")
 def test_scenario(path: Path, request: pytest.FixtureRequest) -> None:
-    script = path.read_text()
-    output = run(script)
-    if request.config.getoption("--rewrite"):
-        path.write_text(output)
-    assert output == path.read_text(), "if this change is meant: pytest --rewrite, then review"
-
-
-def test_there_are_scenarios() -> None:
-    assert len(list(FOLDER.glob("*.txt"))) >= 15
+    compare(path, carry_out, request)
 
 
 def test_every_flaw_is_convicted_by_its_scenario() -> None:
     for name in SYSTEMS:
         if name.startswith("ring-"):
-            told = (
-                FOLDER / f"flawed_{name.removeprefix('ring-').replace('-', '_')}.txt"
+            text = (
+                FOLDER / "ring" / f"flawed_{name.removeprefix('ring-').replace('-', '_')}.txt"
             ).read_text()
-            assert f" {name}" in told, name
-            assert told.rstrip().endswith("what the clients saw is INVALID"), name
+            assert f" {name}" in text, name
+            assert text.rstrip().endswith("what the clients saw is INVALID"), name
 
 
 @pytest.mark.parametrize(
@@ -163,4 +107,4 @@ def test_every_flaw_is_convicted_by_its_scenario() -> None:
 )
 def test_the_invariants_see_what_few_clients_would(script: str, words: str) -> None:
     with pytest.raises(AssertionError, match=words):
-        run((FOLDER / f"{script}.txt").read_text(), watched=True)
+        run((FOLDER / "ring" / f"{script}.txt").read_text(), partial(carry_out, watched=True))
