@@ -5,7 +5,9 @@ from importlib.metadata import entry_points
 import pytest
 from hypothesis import settings
 
-from harness.environments.docker import engine_answers
+from harness.environments.docker import DockerCluster, engine_answers
+from harness.environments.local import LocalCluster
+from harness.environments.tcp_cluster import TcpCluster
 
 # An installed Labrys brings its plugin along; a bare checkout names it here.
 pytest_plugins = (
@@ -29,3 +31,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write what the scenarios print into their files, to be reviewed as a diff",
     )
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("local", marks=pytest.mark.local),
+        pytest.param("docker", marks=pytest.mark.docker),
+    ]
+)
+def environment(request: pytest.FixtureRequest) -> str:
+    """Each environment of real processes, where it can be had."""
+    name: str = request.param
+    if name == "docker" and not engine_answers():
+        pytest.skip("no Docker engine answers")
+    return name
+
+
+@pytest.fixture
+def kind(environment: str) -> type[TcpCluster]:
+    """The clusters of each environment of real processes."""
+    return DockerCluster if environment == "docker" else LocalCluster

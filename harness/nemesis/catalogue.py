@@ -1,10 +1,9 @@
 """The faults that Labrys brings along, by name and by family."""
 
-from harness.nemesis.crash import Kill
 from harness.nemesis.fault import Fault, Target
 from harness.nemesis.membership import Change, Membership
+from harness.nemesis.nodes import Kill, Pause
 from harness.nemesis.partition import Partition, Shape
-from harness.nemesis.pause import Pause
 
 _ALL: tuple[Fault, ...] = (
     *(Partition(shape) for shape in Shape),

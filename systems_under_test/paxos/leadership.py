@@ -9,10 +9,11 @@ Pre-Vote, dissertation 9.6, avoids it in this way.) A leader that hears no quoru
 its clients go elsewhere.
 """
 
+from systems_under_test.led import HEARTBEAT, QUORUM
 from systems_under_test.node import NodeId
 from systems_under_test.paxos.messages import Canvass, CanvassAnswer
 from systems_under_test.paxos.proposer import Proposer
-from systems_under_test.paxos.state import HEARTBEAT, QUORUM, Role
+from systems_under_test.paxos.state import Role
 
 
 class Leadership(Proposer):

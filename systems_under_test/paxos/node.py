@@ -15,6 +15,7 @@ layer calls those below it:
     Snapshots    snapshots.py      what takes the place of old slots
     Learner      learner.py        what is chosen; catching up
     State        state.py          what a node knows; roles and timers
+    Led          led.py            waiting for a leader, as both protocols do
 
     single_decree.py               the rules for one slot, which all of it rests on
     membership.py                  who the acceptors of a slot are
@@ -42,8 +43,8 @@ from systems_under_test.paxos.messages import (
     Reject,
     SnapshotPart,
 )
-from systems_under_test.paxos.state import ELECTION, HEARTBEAT, QUORUM, SILENCE, Role
-from systems_under_test.requests import ErrorCode, Refusal, Request
+from systems_under_test.paxos.state import Role
+from systems_under_test.requests import ErrorCode, Request
 
 
 class Paxos(Leadership):
@@ -95,26 +96,16 @@ class Paxos(Leadership):
             case Reject():
                 self.on_reject(payload)
 
-    def on_timer(self, name: str) -> None:
-        if name == SILENCE:
-            self.on_silence()
-        elif name == ELECTION:
-            self.on_election_due()
-        elif name == HEARTBEAT:
-            self.on_heartbeat_due()
-        elif name == QUORUM:
-            self.on_quorum_due()
-
     def on_request(self, client: NodeId, request: Request) -> None:
         """Serve a client if we lead; else send it on at once, with the leader's name if known."""
         waiting = len(self.queue) + len(self.reads_asked) + len(self.reads_waiting)
         if self.role is not Role.LEADER:
             self.refuse_for_leader(client, request, self.leader)
         elif reason := self.objection(request):
-            self.send(client, Refusal(request.sequence, ErrorCode.BAD_REQUEST.word, reason=reason))
+            self.refuse(client, request, ErrorCode.BAD_REQUEST, reason)
         elif waiting + len(self.pending) >= self.MAX_PENDING:
             reason = f"{self.MAX_PENDING} requests wait already: try again later"
-            self.send(client, Refusal(request.sequence, ErrorCode.OVERLOADED.word, reason=reason))
+            self.refuse(client, request, ErrorCode.OVERLOADED, reason)
         elif request.function in ("read", "members"):
             self.on_read(client, request)
         else:

@@ -8,6 +8,7 @@ no-ops. Everything after that is free for clients' commands, each of which takes
 A proposer need not be an acceptor, nor know which other proposers there are.
 """
 
+from systems_under_test.led import ELECTION, HEARTBEAT, QUORUM
 from systems_under_test.node import NodeId
 from systems_under_test.paxos.messages import (
     Accept,
@@ -22,7 +23,7 @@ from systems_under_test.paxos.messages import (
 )
 from systems_under_test.paxos.reads import Reads
 from systems_under_test.paxos.single_decree import value_to_propose
-from systems_under_test.paxos.state import ELECTION, HEARTBEAT, QUORUM, Batch, Role
+from systems_under_test.paxos.state import Batch, Role
 from systems_under_test.requests import Refusal, Reply, Request
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from systems_under_test.kv import KeyValueMachine
-from systems_under_test.node import Node, NodeId
+from systems_under_test.led import ELECTION, HEARTBEAT, QUORUM, SILENCE, Led
+from systems_under_test.node import NodeId
 from systems_under_test.paxos.membership import Membership
 from systems_under_test.paxos.messages import (
     NO_BALLOT,
@@ -41,16 +42,6 @@ LEGAL: dict[Role, frozenset[Role]] = {
 }
 """The roles that may follow each role; preparing is phase 1, and leading is phase 2."""
 
-SILENCE = "silence"
-"""Runs in a follower of a known leader: fires when that has not been heard for too long."""
-
-ELECTION = "election"
-"""Runs in everybody who knows no leader: fires when it is time to propose."""
-
-HEARTBEAT = "heartbeat"
-QUORUM = "quorum"
-"""Run in the leader alone."""
-
 
 @dataclass(slots=True)
 class Batch:
@@ -67,13 +58,9 @@ class Batch:
         return self.accept.first_slot + len(self.accept.values) - 1
 
 
-class State(Node):
+class State(Led):
     """The state of one node, and the way back to being a follower."""
 
-    ELECTION_TIMEOUT_NS = 400_000_000
-    """The least time without a leader before a node proposes; the rest is drawn at random."""
-
-    HEARTBEAT_NS = 100_000_000
     MAX_BATCH = 64
     """Values in one message."""
 
@@ -91,9 +78,6 @@ class State(Node):
 
     MAX_LEARNED = 512
     """Values in one answer to a learner."""
-
-    MAX_PENDING = 1_000
-    """Requests that wait for an answer; a leader refuses those beyond."""
 
     MAX_BACKOFF = 4
     """How much wider the random part of the timeout becomes with failed attempts."""
@@ -129,7 +113,6 @@ class State(Node):
     def _set_up_proposer(self) -> None:
         # While it seeks to lead.
         self.role = Role.FOLLOWER
-        self.leader: NodeId | None = None
         self.ballot = NO_BALLOT
         self.highest_round = 0
         """The highest round heard of; nothing but speed depends on it."""
@@ -220,31 +203,12 @@ class State(Node):
         self.batches.clear()
         self.reads_asked, self.reads_waiting = [], []
 
-    def refuse_for_leader(self, client: NodeId, request: Request, leader: NodeId | None) -> None:
-        """Send the client on: this request was not proposed, and never will be."""
-        error = ErrorCode.NO_LEADER if leader is None else ErrorCode.NOT_LEADER
-        self.send(client, Refusal(request.sequence, error.word, leader))
-
     def hear_of(self, ballot: Ballot) -> None:
         self.highest_round = max(self.highest_round, ballot.round)
 
-    # --- waiting for a leader ---------------------------------------------------------------------
-
-    # Whoever is no leader has exactly one of two timers running: `SILENCE` where a leader is known,
-    # `ELECTION` where none is. Two proposers that always outbid each other would let nothing be
-    # chosen ("Paxos Made Simple", 2.4), so each waits for a time drawn anew, and drawn from a wider
-    # range after each attempt that failed.
-
-    def await_leader(self) -> None:
-        """Nobody leads that we know of: give others time, then propose."""
-        self.set_timer(ELECTION, self.ELECTION_TIMEOUT_NS + self._random_part_ns())
-
-    def on_silence(self) -> None:
-        """The leader was not heard for the fixed part of the timeout."""
-        self.leader = None
-        self.set_timer(ELECTION, self._random_part_ns())
-
-    def _random_part_ns(self) -> int:
+    def random_part_ns(self) -> int:
+        """Drawn from a wider range after each attempt that failed: two proposers that always outbid
+        each other would let nothing be chosen ("Paxos Made Simple", 2.4)."""
         widening = 1 + min(self.attempts, self.MAX_BACKOFF)
         return round(self.ELECTION_TIMEOUT_NS * widening * self.random.random())
 

@@ -5,6 +5,7 @@ that was cut off cannot depose a working leader when it returns. Check-Quorum (d
 a leader that does not hear a majority steps down, so that its clients go elsewhere.
 """
 
+from systems_under_test.led import ELECTION, HEARTBEAT, QUORUM
 from systems_under_test.node import NodeId
 from systems_under_test.raft.messages import (
     PreVoteAnswer,
@@ -13,7 +14,7 @@ from systems_under_test.raft.messages import (
     VoteAnswer,
 )
 from systems_under_test.raft.replication import Replication
-from systems_under_test.raft.state import ELECTION, HEARTBEAT, QUORUM, Role
+from systems_under_test.raft.state import Role
 
 
 class Election(Replication):

@@ -15,6 +15,7 @@ The class is written in layers, a file each, and each layer calls those below it
     Snapshots    snapshot.py      §7: log compaction
     Reads        reads.py         ReadIndex
     State        state.py         Figure 2: terms, votes, roles, persistence
+    Led          led.py           waiting for a leader, as both protocols do
 """
 
 from collections.abc import Mapping
@@ -38,7 +39,7 @@ from systems_under_test.raft.messages import (
     TimeoutNow,
     VoteAnswer,
 )
-from systems_under_test.raft.state import ELECTION, HEARTBEAT, QUORUM, SILENCE, Role
+from systems_under_test.raft.state import Role
 from systems_under_test.requests import ErrorCode, Request
 
 
@@ -88,16 +89,6 @@ class Raft(Membership):
                 self.on_snapshot_answer(peer, payload)
             case TimeoutNow():
                 self.on_timeout_now(payload)
-
-    def on_timer(self, name: str) -> None:
-        if name == SILENCE:
-            self.on_silence()
-        elif name == ELECTION:
-            self.on_election_due()
-        elif name == HEARTBEAT:
-            self.on_heartbeat_due()
-        elif name == QUORUM:
-            self.on_quorum_due()
 
     def on_request(self, client: NodeId, request: Request) -> None:
         """Serve a client if we lead; else send it on at once, with the leader's name if known."""

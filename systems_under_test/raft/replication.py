@@ -7,6 +7,7 @@ does not answer, the leader goes back and sends again. To receive entries twice 
 
 from collections.abc import Iterable
 
+from systems_under_test.led import HEARTBEAT, SILENCE
 from systems_under_test.node import NodeId
 from systems_under_test.raft.members import Members
 from systems_under_test.raft.messages import (
@@ -18,7 +19,7 @@ from systems_under_test.raft.messages import (
     Truncated,
 )
 from systems_under_test.raft.snapshot import Snapshots
-from systems_under_test.raft.state import HEARTBEAT, SILENCE, Progress, Role
+from systems_under_test.raft.state import Progress, Role
 from systems_under_test.requests import Request
 
 

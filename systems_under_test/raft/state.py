@@ -12,7 +12,8 @@ from enum import StrEnum
 from typing import ClassVar
 
 from systems_under_test.kv import KeyValueMachine, joined
-from systems_under_test.node import Json, Node, NodeId, Payload
+from systems_under_test.led import ELECTION, HEARTBEAT, QUORUM, SILENCE, Led
+from systems_under_test.node import Json, NodeId, Payload
 from systems_under_test.raft.log import Log
 from systems_under_test.raft.members import Members
 from systems_under_test.raft.messages import (
@@ -41,16 +42,6 @@ LEGAL: dict[Role, frozenset[Role]] = {
     Role.LEADER: frozenset({Role.FOLLOWER}),
 }
 """The roles that may follow each role: Figure 4, with Pre-Vote before a candidacy."""
-
-SILENCE = "silence"
-"""Runs in a follower of a known leader: fires when that has not been heard for too long."""
-
-ELECTION = "election"
-"""Runs in everybody who knows no leader: fires when it is time to stand for election."""
-
-HEARTBEAT = "heartbeat"
-QUORUM = "quorum"
-"""Run in the leader alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,21 +84,14 @@ class Progress:
     next_part: int = 0
 
 
-class State(Node):
+class State(Led):
     """The state of one node, its persistence, and the way back to being a follower."""
 
-    ELECTION_TIMEOUT_NS = 400_000_000
-    """The least time without a leader before an election; each is drawn from here to twice this."""
-
-    HEARTBEAT_NS = 100_000_000
     MAX_BATCH = 128
     """Entries in one message."""
 
     MAX_IN_FLIGHT = 4
     """Batches on their way to one peer; what arrives meanwhile forms the next, larger batch."""
-
-    MAX_PENDING = 1_000
-    """Requests that wait for an answer; a leader refuses those beyond."""
 
     MACHINE: ClassVar[type[KeyValueMachine]] = KeyValueMachine
 
@@ -122,7 +106,6 @@ class State(Node):
         self.changes: list[tuple[int, Members]] = [(0, Members(self.first_members))]
         # Volatile on all nodes. Every committed entry is applied at once.
         self.role = Role.FOLLOWER
-        self.leader: NodeId | None = None
         self.commit_index = 0
         self.applied = 0
         self.machine = self.MACHINE()
@@ -262,31 +245,3 @@ class State(Node):
         for client, request in self.reads_asked + self.reads_waiting:
             self.refuse_for_leader(client, request, leader)
         self.reads_asked, self.reads_waiting = [], []
-
-    def refuse(self, client: NodeId, request: Request, error: ErrorCode, reason: str) -> None:
-        self.send(client, Refusal(request.sequence, error.word, reason=reason))
-
-    def refuse_for_leader(self, client: NodeId, request: Request, leader: NodeId | None) -> None:
-        """Send the client on: this request was not put into the log, and never will be."""
-        error = ErrorCode.NO_LEADER if leader is None else ErrorCode.NOT_LEADER
-        self.send(client, Refusal(request.sequence, error.word, leader))
-
-    # --- the election timeout ---------------------------------------------------------------------
-
-    # Whoever is no leader has exactly one of two timers running: `SILENCE` where a leader is known,
-    # `ELECTION` where none is. So an election timeout has two parts. For its fixed first part, a
-    # follower that has heard its leader believes in it and grants no pre-vote. Then it forgets the
-    # leader, and the second part, drawn anew each time so that votes seldom split (§5.2), passes
-    # before it stands for election itself.
-
-    def await_leader(self) -> None:
-        """Nobody leads that we know of: wait for a whole election timeout."""
-        self.set_timer(ELECTION, self.ELECTION_TIMEOUT_NS + self._random_part_ns())
-
-    def on_silence(self) -> None:
-        """The leader was not heard for the fixed part of the timeout."""
-        self.leader = None
-        self.set_timer(ELECTION, self._random_part_ns())
-
-    def _random_part_ns(self) -> int:
-        return round(self.ELECTION_TIMEOUT_NS * self.random.random())

@@ -7,10 +7,11 @@ matters to safety: it is an election like any other. If it has not happened with
 timeout, the leader gives up and takes writes again.
 """
 
+from systems_under_test.led import SILENCE
 from systems_under_test.node import NodeId
 from systems_under_test.raft.election import Election
 from systems_under_test.raft.messages import AppendAnswer, TimeoutNow
-from systems_under_test.raft.state import SILENCE, Role
+from systems_under_test.raft.state import Role
 
 
 class Transfer(Election):

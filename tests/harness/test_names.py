@@ -38,8 +38,8 @@ class Stack:
 
 MINE = '''
 from dataclasses import replace
-from harness.nemesis.crash import Kill
 from harness.nemesis.fault import Fault, Target
+from harness.nemesis.nodes import Kill
 from systems_under_test.node import Node
 from systems_under_test.single import Single
 from workloads.register import REGISTER

@@ -32,19 +32,6 @@ def tiny_system_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(TESTS / "nodes"))
 
 
-@pytest.fixture(
-    params=[
-        pytest.param(LocalCluster, marks=pytest.mark.local, id="local"),
-        pytest.param(DockerCluster, marks=pytest.mark.docker, id="docker"),
-    ]
-)
-def kind(request: pytest.FixtureRequest) -> type[TcpCluster]:
-    if request.param is DockerCluster and not engine_answers():
-        pytest.skip("no Docker engine answers")
-    found: type[TcpCluster] = request.param
-    return found
-
-
 def cluster_of(
     kind: type[TcpCluster], folder: Path, system: str = "tiny_system:Tiny"
 ) -> TcpCluster:

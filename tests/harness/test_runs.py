@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from checker.history import History
-from harness.environments.docker import engine_answers
 from harness.environments.owner import Owner, process_began, this_process
 from tests.harness.marks import things_of
 from tests.processes import start
@@ -22,19 +21,6 @@ from tests.processes import start
 ROOT = Path(__file__).parents[2]
 LABRYS = [sys.executable, "-m", "harness"]
 SMALL = "--nodes 5 --clients 4 --time-limit 8 --seed 7"
-
-
-@pytest.fixture(
-    params=[
-        pytest.param("local", marks=pytest.mark.local),
-        pytest.param("docker", marks=pytest.mark.docker),
-    ]
-)
-def environment(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    if name == "docker" and not engine_answers():
-        pytest.skip("no Docker engine answers")
-    return name
 
 
 def labrys(line: str, folder: Path, status: int = 0) -> tuple[str, str]:

@@ -12,13 +12,13 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
 
+from systems_under_test.led import ELECTION, QUORUM, SILENCE
 from systems_under_test.requests import ErrorCode, Refusal, Reply
 from tests.systems_under_test.held_cluster import LedCluster
 from tests.systems_under_test.held_machine import ANY, HeldMachine
 
 KEY = "k"
 OPERATOR = "operator"
-ELECTION, SILENCE, QUORUM = "election", "silence", "quorum"
 
 
 @dataclass(slots=True)

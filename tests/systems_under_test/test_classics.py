@@ -1,6 +1,5 @@
 """The controls: each works as long as nothing fails, and shows its anomaly when something does."""
 
-from random import Random
 from typing import Any
 
 import pytest
@@ -8,75 +7,37 @@ import pytest
 from systems_under_test.classics.overwriting import Overwriting, OverwritingIfNotHigher
 from systems_under_test.classics.primary_backup import PrimaryBackup
 from systems_under_test.classics.two_phase_commit import TwoPhaseCommit
-from systems_under_test.node import (
-    CancelTimer,
-    Event,
-    Message,
-    Node,
-    Payload,
-    Persist,
-    Received,
-    Send,
-    SetTimer,
-    Started,
-    TimerFired,
-)
-from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
+from systems_under_test.node import Node, Received, TimerFired
+from systems_under_test.requests import ErrorCode, Refusal, Reply
+from tests.systems_under_test.held_cluster import HeldCluster
 
 NAMES = ("n1", "n2", "n3")
 
 
-class Trio:
-    """Three nodes whose messages wait until the test delivers them."""
+class Trio(HeldCluster[Node]):
+    """Three nodes."""
 
     def __init__(self, system: type[Node]) -> None:
-        self.system = system
-        self.disks: dict[str, list[Payload]] = {name: [] for name in NAMES}
-        self.timers: dict[str, list[str]] = {name: [] for name in NAMES}
-        self.in_flight: list[Message] = []
-        self.answers: list[Any] = []
-        self.nodes: dict[str, Node] = {}
-        for name in NAMES:
-            self.start(name)
-
-    def start(self, name: str) -> None:
-        """Start or restart a node on what it has persisted."""
-        peers = [peer for peer in NAMES if peer != name]
-        self.nodes[name] = self.system(name, peers, Random(name))
-        self.timers[name] = []
-        self.step(name, Started(tuple(self.disks[name])))
-
-    def step(self, name: str, event: Event) -> None:
-        for effect in self.nodes[name].step(event, 0):
-            match effect:
-                case Persist(record):
-                    self.disks[name].append(record)
-                case SetTimer(timer, _):
-                    self.timers[name].append(timer)
-                case CancelTimer(timer):
-                    self.timers[name] = [other for other in self.timers[name] if other != timer]
-                case Send(message) if message.target in NAMES:
-                    self.in_flight.append(message)
-                case Send(message):
-                    self.answers.append(message.payload)
+        super().__init__(3, system)
 
     def fire_all(self, name: str) -> None:
-        due, self.timers[name] = self.timers[name], []
+        due = [*self.timers[name]]
+        self.timers[name].clear()
         for timer in due:
             self.step(name, TimerFired(timer))
 
-    def deliver(self, *among: str) -> None:
+    def settle(self, *among: str) -> None:
         """Deliver all that is on its way among these nodes, and what follows; lose the rest."""
-        while self.in_flight:
-            message = self.in_flight.pop(0)
-            if message.source in (among or NAMES) and message.target in (among or NAMES):
-                self.step(message.target, Received(message))
+        self.stabilize(*among)
+        self.in_flight.clear()
 
     def ask(self, name: str, function: str, key: str = "k", argument: Any = None) -> Any:
         """Ask a node; the answer, if it comes before anything is delivered."""
-        before = len(self.answers)
-        self.step(name, Received(Message("client", name, Request(0, 1, function, key, argument))))
-        return self.answers[-1] if len(self.answers) > before else None
+        return self.request(name, function, key, argument)
+
+    @property
+    def last(self) -> Reply | Refusal:
+        return self.answers[-1][1]
 
 
 @pytest.mark.parametrize(
@@ -94,8 +55,8 @@ def test_without_failures_one_after_the_other_all_is_well(system: type[Node]) ->
         for name in NAMES:
             trio.fire_all(name)
         trio.ask("n1", function, argument=argument)
-        trio.deliver()
-        assert trio.answers[-1] == Reply(1, result)
+        trio.settle()
+        assert trio.last == Reply(1, result)
     trio.start("n1")
     assert trio.ask("n1", "read") == Reply(1, 2)
     refusal = trio.ask("n1", "jump")
@@ -117,7 +78,7 @@ def test_two_primaries_serve_on_both_sides_of_a_partition() -> None:
     for _ in range(PrimaryBackup.MISSED_TICKS):
         for name in NAMES:
             trio.fire_all(name)
-        trio.deliver("n2", "n3")
+        trio.settle("n2", "n3")
     assert trio.ask("n1", "write", argument=1) == Reply(1, 1)
     assert trio.ask("n2", "write", argument=2) == Reply(1, 2)
     assert trio.ask("n1", "read") == Reply(1, 1)
@@ -131,14 +92,14 @@ def test_a_participant_that_restarts_has_forgotten_its_vote() -> None:
         trio.step(vote.target, Received(vote))
     assert trio.ask("n2", "read").error == ErrorCode.OVERLOADED.word, "it is locked"
     trio.start("n2")
-    trio.deliver("n1")  # The votes are lost, so let them come again by hand.
+    trio.settle("n1")  # The votes are lost, so let them come again by hand.
     for vote in votes:
         trio.step(vote.target, Received(vote))
     trio.start("n2")
     yes, trio.in_flight = trio.in_flight, []
     for message in yes:
         trio.step("n1", Received(message))
-    assert trio.answers[-1] == Reply(1, 1), "committed on n1"
+    assert trio.last == Reply(1, 1), "committed on n1"
     assert trio.ask("n2", "read") == Reply(1, None), "and not on n2, which serves it"
 
 
@@ -159,15 +120,15 @@ def test_a_transaction_aborts_where_somebody_does_not_agree() -> None:
     trio = Trio(TwoPhaseCommit)
     trio.ask("n1", "write", argument=1)
     trio.ask("n2", "write", argument=2)
-    trio.deliver()
-    refused = [answer for answer in trio.answers if isinstance(answer, Refusal)]
+    trio.settle()
+    refused = [answer for _, answer in trio.answers if isinstance(answer, Refusal)]
     assert {answer.error for answer in refused} == {ErrorCode.OVERLOADED.word}
     trio.answers.clear()
     trio.ask("n1", "write", argument=3)
     trio.in_flight.clear()
     trio.fire_all("n1")
-    assert trio.answers[-1].error == ErrorCode.OVERLOADED.word, "nobody voted in time"
-    trio.deliver()
+    assert trio.last.error == ErrorCode.OVERLOADED.word, "nobody voted in time"
+    trio.settle()
     assert trio.ask("n3", "read") == Reply(1, None)
 
 
@@ -176,7 +137,7 @@ def test_two_proposers_both_succeed_in_changing_the_same_value(system: type[Node
     trio = Trio(system)
     assert trio.ask("n1", "cas", argument=[None, 1]) == Reply(1, None)
     assert trio.ask("n2", "cas", argument=[None, 2]) == Reply(1, None)
-    trio.deliver()
+    trio.settle()
     assert isinstance(trio.ask("n3", "read"), Reply)
 
 
@@ -193,7 +154,7 @@ def test_a_proposer_overwrites_what_came_after_it_asked() -> None:
     trio.in_flight.clear()
     for message in told:
         trio.step("n1", Received(message))
-    trio.deliver()
+    trio.settle()
     assert trio.ask("n2", "read") == Reply(1, "old")
 
 
@@ -204,6 +165,6 @@ def test_comparing_the_ballots_at_the_node_changes_nothing() -> None:
         assert trio.ask("n1", "write", argument=value) == Reply(1, value)
     trio.in_flight.clear()
     assert trio.ask("n2", "write", argument=3) == Reply(1, 3)
-    trio.deliver()
+    trio.settle()
     assert trio.ask("n1", "read") == Reply(1, 2), "3 came after 2, and n1 refuses it"
     assert trio.ask("n3", "read") == Reply(1, 3)

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
 
+from systems_under_test.led import ELECTION
 from systems_under_test.paxos.node import Paxos
 from systems_under_test.paxos.state import Role
 from systems_under_test.quorum import majority
 from systems_under_test.requests import ErrorCode, Refusal, Reply
 from tests.systems_under_test.held_machine import ANY, quick
-from tests.systems_under_test.led_machine import ELECTION, Asked, LedMachine
+from tests.systems_under_test.led_machine import Asked, LedMachine
 from tests.systems_under_test.paxos_cluster import PaxosCluster
 
 pytestmark = pytest.mark.slow

@@ -286,7 +286,7 @@ def test_proposers_wait_longer_after_each_failure() -> None:
         for seed in range(200):
             node = PaxosCluster(seed=seed).live["n1"]
             node.attempts = attempts
-            drawn.append(node._random_part_ns())
+            drawn.append(node.random_part_ns())
         assert len(set(drawn)) > 190
         widest.append(max(drawn) / Paxos.ELECTION_TIMEOUT_NS)
     assert [round(most) for most in widest] == [1, 2, 3, 4, 5, 5]

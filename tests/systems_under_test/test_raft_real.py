@@ -12,8 +12,6 @@ from checker.models.catalogue import MODELS
 from checker.operation import Outcome
 from checker.verdict import Verdict
 from harness.clock import SECOND_NS, RealClock
-from harness.environments.docker import DockerCluster, engine_answers
-from harness.environments.local import LocalCluster
 from harness.environments.tcp_cluster import TcpCluster
 from harness.nemesis.membership import Operator
 from harness.recorder import Recorder
@@ -23,19 +21,6 @@ from workloads.workload import Shape
 
 MEMBERS = ("n1", "n2", "n3", "n4", "n5")
 NODES = (*MEMBERS, "n6")
-
-
-@pytest.fixture(
-    params=[
-        pytest.param(LocalCluster, marks=pytest.mark.local, id="local"),
-        pytest.param(DockerCluster, marks=pytest.mark.docker, id="docker"),
-    ]
-)
-def kind(request: pytest.FixtureRequest) -> type[TcpCluster]:
-    if request.param is DockerCluster and not engine_answers():
-        pytest.skip("no Docker engine answers")
-    found: type[TcpCluster] = request.param
-    return found
 
 
 @pytest.mark.parametrize("system", ["Raft", "RaftCompactsOften"])

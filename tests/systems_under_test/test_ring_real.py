@@ -5,8 +5,6 @@ import time
 from pathlib import Path
 from random import Random
 
-import pytest
-
 from checker.history import History
 from checker.linearizability.check import check
 from checker.models.catalogue import MODELS
@@ -14,8 +12,6 @@ from checker.operation import Operation, Outcome
 from checker.verdict import Verdict
 from harness.clock import SECOND_NS, RealClock
 from harness.cluster import NoAnswer, Unreachable
-from harness.environments.docker import DockerCluster, engine_answers
-from harness.environments.local import LocalCluster
 from harness.environments.tcp_cluster import TcpCluster
 from harness.recorder import Recorder
 from harness.worker import Worker
@@ -25,19 +21,6 @@ from workloads.workload import Shape
 
 NODES = ("n1", "n2", "n3", "n4", "n5")
 SYSTEM = "systems_under_test.ring.node:Ring"
-
-
-@pytest.fixture(
-    params=[
-        pytest.param(LocalCluster, marks=pytest.mark.local, id="local"),
-        pytest.param(DockerCluster, marks=pytest.mark.docker, id="docker"),
-    ]
-)
-def kind(request: pytest.FixtureRequest) -> type[TcpCluster]:
-    if request.param is DockerCluster and not engine_answers():
-        pytest.skip("no Docker engine answers")
-    found: type[TcpCluster] = request.param
-    return found
 
 
 async def change_members(cluster: TcpCluster, function: str, node: str) -> list[str]:

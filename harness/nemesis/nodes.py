@@ -1,0 +1,68 @@
+"""Nodes killed or paused: a killed one keeps its journal alone, a paused one forgets nothing."""
+
+from dataclasses import dataclass
+from random import Random
+from typing import ClassVar
+
+from harness.cluster import Capability, Cluster
+from harness.nemesis.fault import Fault, Target, choose, told
+
+
+@dataclass(frozen=True, slots=True)
+class _AtNodes(Fault):
+    """A fault of nodes, which are drawn at each injection."""
+
+    target: Target
+    usual: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        return f"{self.family}-{self.target}"
+
+    @property
+    def least_nodes(self) -> int:
+        return self.target.least_nodes
+
+    @property
+    def at_leader(self) -> bool:
+        return self.target is Target.LEADER
+
+
+@dataclass(frozen=True, slots=True)
+class Kill(_AtNodes):
+    """Kill nodes as by SIGKILL; healing starts every node that is down."""
+
+    family: ClassVar[str] = "kill"
+    needs: ClassVar[frozenset[Capability]] = frozenset({Capability.KILL})
+
+    @property
+    def about(self) -> str:
+        return f"{self.target.about} killed, as by SIGKILL, and started again"
+
+    async def inject(self, cluster: Cluster, random: Random) -> str:
+        nodes = await choose(self.target, cluster, random)
+        await cluster.kill(nodes)
+        return f"killed {told(nodes)}"
+
+    async def heal(self, cluster: Cluster) -> None:
+        await cluster.start(cluster.nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class Pause(_AtNodes):
+    """Stop nodes for a while as by SIGSTOP; healing lets every stopped node go on."""
+
+    family: ClassVar[str] = "pause"
+    needs: ClassVar[frozenset[Capability]] = frozenset({Capability.PAUSE})
+
+    @property
+    def about(self) -> str:
+        return f"{self.target.about} stopped for a while, as by SIGSTOP"
+
+    async def inject(self, cluster: Cluster, random: Random) -> str:
+        nodes = await choose(self.target, cluster, random)
+        await cluster.pause(nodes)
+        return f"paused {told(nodes)}"
+
+    async def heal(self, cluster: Cluster) -> None:
+        await cluster.resume(cluster.nodes)
