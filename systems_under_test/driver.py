@@ -1,11 +1,8 @@
 """The driver for real sockets, clocks and files: feeds one node and performs its effects.
 
 Everything runs in one asyncio loop; only the journal's writes run in a thread. While an fsync is
-under way further events are stepped, the records that they persist are collected for the next
-group, and what they send waits behind the group that it may depend on. So one fsync serves many
-steps, and no message overtakes a record. A compaction is such a group as well: one that replaces
-the file, and with it all records that wait to be written. Timers are invisible outside the node and
-are set at once: a timer that was set anew must not fire because the disk is slow.
+under way further events are stepped, and what they persist and send waits in the outbox
+(outbox.py): one fsync serves many steps, and no message overtakes a record.
 """
 
 import asyncio
@@ -15,26 +12,24 @@ import traceback
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from enum import IntEnum
-from itertools import chain
 from typing import Any
 
 from systems_under_test.connections import Address, Connection, Link, log
 from systems_under_test.journal import Journal
 from systems_under_test.node import (
     CancelTimer,
-    Compact,
     Event,
     Message,
     Node,
     NodeId,
     Payload,
-    Persist,
     Received,
     Send,
     SetTimer,
     Started,
     TimerFired,
 )
+from systems_under_test.outbox import Outbox
 from systems_under_test.requests import Status
 from systems_under_test.wire import Codec, Hello
 
@@ -80,13 +75,7 @@ class Server:
         self._disk = ThreadPoolExecutor(1, "journal")
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._turn_due = False
-        self._records: list[bytes] = []
-        self._instead: tuple[Payload, ...] | None = None
-        """What the next group puts in the place of all records, before its own."""
-
-        self._after_records: list[Message] = []
-        self._syncing = False
-        self._after_sync: list[Message] = []
+        self._outbox = Outbox()
         self._written: tuple[Payload | None, bytes] = (None, b"")
         self._facts: tuple[Any, ...] = ()
         self._clients_named = 0
@@ -135,15 +124,10 @@ class Server:
             traceback.print_exc()
             self.stop(Exit.NODE_FAILED, f"an error of the node at {_show(event)}")
             return
-        for effect in effects:
+        for effect in self._outbox.take(effects)[0]:
             match effect:
                 case Send(message):
-                    self._send_in_order(message)
-                case Persist(record):
-                    self._records.append(self.codec.encode(record))
-                case Compact(records):
-                    self._instead = records
-                    self._records = []
+                    self._send(message)
                 case SetTimer(name, after_ns):
                     self._cancel(name)
                     self._timers[name] = self._loop.call_later(after_ns / 1e9, self._fire, name)
@@ -159,15 +143,6 @@ class Server:
     def client_name(self) -> NodeId:
         self._clients_named += 1
         return f"client-{self._clients_named}"
-
-    def _send_in_order(self, message: Message) -> None:
-        """Send now, or once the records are durable that were persisted before this message."""
-        if self._records or self._instead is not None:
-            self._after_records.append(message)
-        elif self._syncing:
-            self._after_sync.append(message)
-        else:
-            self._send(message)
 
     def _send(self, message: Message) -> None:
         target = message.target
@@ -199,33 +174,28 @@ class Server:
             log(" ".join(f"{name}={facts[name]}" for name in _LOGGED if name in facts))
 
     def _start_sync(self) -> None:
-        if self._syncing or not (self._records or self._instead is not None):
+        group = self._outbox.begin_sync()
+        if group is None:
             return
-        self._syncing = True
-        records, self._records = self._records, []
-        instead, self._instead = self._instead, None
-        self._after_sync, self._after_records = self._after_records, []
-        self.counters["records"] += len(records)
-        if instead is None:
-            self.counters["fsyncs"] += 1
-            writing = self._loop.run_in_executor(self._disk, self.journal.append, records)
-        else:
-            self.counters["records"] += len(instead)
+        self.counters["records"] += len(group.records)
+        # Payloads are immutable, so the thread may encode a whole state while the node goes on.
+        lines = map(self.codec.encode, group.records)
+        if group.replaces:
             self.counters["fsyncs"] += 2  # The file, and the folder that names it.
-            # Payloads are immutable, so the thread may encode them while the node goes on.
-            lines = chain(map(self.codec.encode, instead), records)
             writing = self._loop.run_in_executor(self._disk, self.journal.replace, lines)
+        else:
+            self.counters["fsyncs"] += 1
+            writing = self._loop.run_in_executor(self._disk, self.journal.append, list(lines))
         writing.add_done_callback(self._synced)
 
     def _synced(self, writing: "asyncio.Future[None]") -> None:
-        self._syncing = False
         if writing.cancelled() or self._stopped.done():
             return
         error = writing.exception()
         if error is not None:
             self.stop(Exit.JOURNAL_FAILED, str(error))
             return
-        ready, self._after_sync = self._after_sync, []
+        ready = self._outbox.synced()
         self._start_sync()
         for message in ready:
             self._send(message)

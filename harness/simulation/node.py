@@ -1,8 +1,9 @@
 """The driver for virtual time: feeds one node and performs its effects, as `serve` does for real.
 
-Records that one turn persists are synced as a group, what may depend on them waits for that, and
-further steps go on meanwhile, exactly as in systems_under_test/driver.py. A crash may come between
-any two effects of a step.
+What a step persists and sends goes through the same outbox as in systems_under_test/driver.py, so
+that the rule which systems rely on is the one that is simulated. Records that one turn persists are
+synced as a group, and further steps go on meanwhile. A crash may come between any two effects of a
+step.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,20 +15,17 @@ from harness.simulation.disk import Disk
 from harness.simulation.trace import Trace
 from harness.simulation.world import World
 from systems_under_test.node import (
-    CancelTimer,
-    Compact,
     Event,
     Message,
     Node,
     NodeId,
-    Payload,
-    Persist,
     Received,
     Send,
     SetTimer,
     Started,
     TimerFired,
 )
+from systems_under_test.outbox import Outbox
 
 SLOW_SYNC = 100
 """A slow sync takes so many times as long as others."""
@@ -78,11 +76,7 @@ class SimulatedNode:
         self._forget()
 
     def _forget(self) -> None:
-        self._records: list[Payload] = []
-        self._compacts = False
-        self._after_records: list[Message] = []
-        self._after_sync: list[Message] = []
-        self._syncing = False
+        self.outbox = Outbox()
         self._turn_due = False
         self.disk_fails = False
         self._sent = self._received = self._recorded = self._fsyncs = 0
@@ -178,27 +172,16 @@ class SimulatedNode:
             return
         if self.dies_after is not None:
             effects = effects[: self.dies_after]
-        persists = False
-        for effect in effects:
+        now, persists = self.outbox.take(effects)
+        for effect in now:
             kind = type(effect)
             if kind is Send:
                 message = effect.message  # type: ignore[union-attr]
-                if self._records or self._compacts:
-                    self._after_records.append(message)
-                elif self._syncing:
-                    self._after_sync.append(message)
-                else:
-                    self._sent += 1
-                    self.ways.get(message.target, self.elsewhere)(message)
+                self._sent += 1
+                self.ways.get(message.target, self.elsewhere)(message)
             elif kind is SetTimer:
                 self._set_timer(effect.name, effect.after_ns)  # type: ignore[union-attr]
-            elif kind is Persist:
-                self._records.append(effect.record)  # type: ignore[union-attr]
-                persists = True
-            elif kind is Compact:
-                self._records = list(effect.records)  # type: ignore[union-attr]
-                self._compacts = persists = True
-            elif kind is CancelTimer:
+            else:
                 self._timers.pop(effect.name, None)  # type: ignore[union-attr]
         self._steps.append((moment_ns, self.name, about, source))
         if persists:
@@ -250,15 +233,12 @@ class SimulatedNode:
             self._start_sync()
 
     def _start_sync(self) -> None:
-        if self._syncing or not (self._records or self._compacts):
+        group = self.outbox.begin_sync()
+        if group is None:
             return
-        self._syncing = True
-        records, self._records = self._records, []
-        self._after_sync, self._after_records = self._after_records, []
-        self._recorded += len(records)
+        self._recorded += len(group.records)
         self._fsyncs += 1
-        self.disk.write(records, replaces=self._compacts)
-        self._compacts = False
+        self.disk.write(group.records, replaces=group.replaces)
         takes_ns = self._world.sync_ns
         if self._world.slow_syncs and self._random.random() < self._world.slow_syncs:
             takes_ns *= SLOW_SYNC
@@ -271,9 +251,8 @@ class SimulatedNode:
             # As in the real driver: a node whose journal fails stops at once and sends nothing.
             self.kill()
             return
-        self._syncing = False
         self.disk.synced()
-        ready, self._after_sync = self._after_sync, []
+        ready = self.outbox.synced()
         self._start_sync()
         self._sent += len(ready)
         for message in ready:

@@ -153,14 +153,14 @@ class TapedNode(SimulatedNode):
         if self.node is None or self.paused:
             super().step(event)
             return
-        before, done = self.facts(), (self.tape.answers, len(self._records))
+        before, done = self.facts(), (self.tape.answers, self.outbox.waiting)
         super().step(event)
         after = self.facts()
         role = [str(after[name]) for name in _ROLE if name in after]
         if role != [str(before[name]) for name in _ROLE if name in before]:
             self.tape.mark(self.name, " ".join(role))
         if type(event) is Received:
-            now_done = (self.tape.answers, len(self._records))
+            now_done = (self.tape.answers, self.outbox.waiting)
             self.tape.find(event.message).matters |= after != before or now_done != done
         if self.failed and self.tape.stops_at_finding:
             self.tape.clock.stop()

@@ -142,5 +142,5 @@ def test_spares_are_for_systems_whose_members_change() -> None:
     for options in ({"spares": 1}, {"faults": ("membership",)}, {"faults": ("add-node",)}):
         with pytest.raises(UsageError, match="members of the system 'single' never change"):
             RunConfig(system="single", **options)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="--spares cannot be 23"):
+    with pytest.raises(UsageError, match="spares cannot be 23"):
         RunConfig(system="raft", nodes=3, spares=23)
