@@ -18,8 +18,8 @@ A history that was read from a file keeps columns of numbers (`checker.columns`)
 `Operation` only where one is asked for.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,12 +58,36 @@ class Phase:
     begins_ns: int
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where a history comes from, for people to find its operations again.
+
+    `format` is what it was read as, `notes` what should be known of the reading. `lines` holds for
+    each position of an event its line in the file; None where positions are lines. Where the file
+    has no times, `timed` is false. `names` are those of processes that had one instead of a number,
+    and `valid` is the verdict of the tool that recorded it, if it is known.
+    """
+
+    format: str
+    notes: tuple[str, ...] = ()
+    lines: Sequence[int] | None = None
+    timed: bool = True
+    names: dict[int, str] = field(default_factory=dict)
+    valid: bool | str | None = None
+
+    def line(self, position: int) -> int | None:
+        """The line of the event at a position."""
+        if self.lines is None:
+            return position
+        return self.lines[position] if 0 <= position < len(self.lines) else None
+
+
 class History:
     """All operations in order of invocation, with the spans of faults and the run's phases.
 
-    `cut` says what was lost at the end of a file that breaks off in mid-line, else "". A history
-    never changes. `operations` and `columns` say the same in two ways; whichever was not given is
-    made from the other when it is first asked for.
+    `cut` says what was lost at the end of a file that breaks off in mid-line, else "". `source`
+    says where it was read from, if it was. A history never changes. `operations` and `columns` say
+    the same in two ways; whichever was not given is made from the other when it is first asked for.
     """
 
     def __init__(
@@ -74,6 +98,7 @@ class History:
         cut: str = "",
         *,
         columns: "Columns | None" = None,
+        source: Source | None = None,
     ) -> None:
         if columns is None:
             self.operations = tuple(operations)
@@ -82,6 +107,7 @@ class History:
         self.faults = faults
         self.phases = phases
         self.cut = cut
+        self.source = source
 
     def __len__(self) -> int:
         return len(self.columns if "columns" in self.__dict__ else self.operations)

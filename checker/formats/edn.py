@@ -1,8 +1,10 @@
-"""Reads EDN, the notation of Clojure's data: as much of it as histories use, and some more.
+"""Reads EDN, the notation of Clojure's data, and what Clojure prints beside it.
 
-https://github.com/edn-format/edn is the specification. Keywords and symbols become `Keyword`,
-lists, vectors and sets become lists, a tagged value (`#tag value`) becomes the value. What is
-mistyped raises `MalformedHistory` with the number of its line.
+https://github.com/edn-format/edn is the specification; numbers follow Clojure's reader, which knows
+more of them. Keywords and symbols become `Keyword`, lists, vectors and sets become lists, a tagged
+value (`#tag value`) and a record become the value. Ratios, infinities and what Clojure could not
+print readably (`#<...>`) become text, so that every value has its like in JSON. What is mistyped
+raises `MalformedHistory` with the number of its line.
 """
 
 import re
@@ -11,13 +13,19 @@ from typing import Any
 
 from checker.history import MalformedHistory
 
-DEEPEST = 100
-"""Nesting beyond this is refused: no history needs it, and Python's stack would not bear it."""
+DEEPEST = 500
+"""Nesting beyond this is refused: no history needs it, and what is deep is slow to compare."""
+
+LONGEST_NUMBER = 1000
+"""Digits of a number; longer ones are no numbers of a history, and take long to convert."""
 
 _TOKEN = re.compile(
-    r"""[\s,]*(?:;[^\n]*[\s,]*)*(
-        "(?:[^"\\]|\\.)*"            # a string
+    r"""(?:[\s,]|;[^\n]*)*+(
+        "(?:[^"\\]|\\.)*+"           # a string
+        | \#"(?:[^"\\]|\\.)*+"       # a regular expression
+        | \#<[^>]*+>                 # what could not be printed
         | \#_ | \#\{ | [\[\](){}]    # discard, sets, brackets
+        | \#\#\w+                    # an infinity
         | \#[^\s,()\[\]{}";]+        # a tag
         | \\(?:\w+|.)                # a character
         | [^\s,()\[\]{}";]+          # a number, a keyword, a symbol
@@ -25,11 +33,17 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
-_INTEGER = re.compile(r"([+-]?\d+)N?")
-_DECIMAL = re.compile(r"([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)M?")
+_INTEGER = re.compile(
+    r"([+-]?)(?:0[xX]([0-9a-fA-F]+)|([1-9]\d?)[rR]([0-9a-zA-Z]+)|0([0-7]+)|(0|[1-9]\d*))N?"
+)
+_RATIO = re.compile(r"[+-]?\d+/\d+")
+_DECIMAL = re.compile(r"([+-]?\d+(?:\.\d*(?:[eE][+-]?\d+)?|[eE][+-]?\d+|(?=M)))M?")
+_NUMERIC = re.compile(r"[+-]?\d")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _WORDS = {"nil": None, "true": True, "false": False}
-_CHARACTERS = {"newline": "\n", "space": " ", "tab": "\t", "return": "\r"}
+_CHARACTERS = {
+    "newline": "\n", "space": " ", "tab": "\t", "return": "\r", "formfeed": "\f", "backspace": "\b",
+}  # fmt: skip
 _CLOSING = {"[": "]", "(": ")", "{": "}", "#{": "}"}
 
 
@@ -39,29 +53,24 @@ class Keyword(str):
     __slots__ = ()
 
 
-class _Nothing:
-    """What `#_` leaves."""
+_TAG, _DISCARD = "tag", "#_"
+"""What takes one form: a tag, which leaves it as it is, and a discard, which leaves nothing."""
 
 
 def forms(text: str) -> Iterator[tuple[int, Any]]:
     """Every form of a text, with the number of the line on which it begins."""
-    reader = _Reader(text)
-    while True:
-        token = reader.token()
-        if token == "":
-            return
+    reader = Reader(text)
+    while reader.more():
         line = reader.line()
-        form = reader.form(token, 0)
-        if not isinstance(form, _Nothing):
-            yield line, form
+        yield line, reader.form()
 
 
-class _Reader:
-    """A place in a text."""
+class Reader:
+    """A place in a text, from which forms are read one after the other."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, place: int = 0) -> None:
         self.text = text
-        self.place = 0
+        self.place = place
         self._counted = 0
         self._lines = 1
 
@@ -74,6 +83,13 @@ class _Reader:
     def complain(self, reason: str) -> MalformedHistory:
         return MalformedHistory(f"line {self.line()}: {reason}")
 
+    def peek(self) -> str:
+        """The next token, which is not taken; "" at the end. What is skipped before it is."""
+        match = _TOKEN.match(self.text, self.place)
+        assert match is not None, "every text begins with a token or is at its end"
+        self.place = match.start(1)
+        return match[1]
+
     def token(self) -> str:
         """The next token; "" at the end."""
         match = _TOKEN.match(self.text, self.place)
@@ -81,38 +97,69 @@ class _Reader:
         self.place = match.end()
         return match[1]
 
-    def form(self, token: str, depth: int) -> Any:
-        """The form that begins with this token."""
-        if depth > DEEPEST:
-            raise self.complain(f"the value is nested more than {DEEPEST} deep")
-        if token == "":
-            raise self.complain("the text ends in the middle of a value")
-        if token in _CLOSING:
-            return self._collection(token, depth)
-        if token in ")]}":
-            raise self.complain(f"{token!r} closes nothing")
-        if token == "#_":
-            self._tagged(depth)
-            return _Nothing()
-        if token.startswith("#"):
-            return self._tagged(depth)
-        return self._atom(token)
+    def more(self) -> bool:
+        """Whether there is another form; passes over all that is discarded (`#_`) before it."""
+        while (token := self.peek()) == "#_":
+            self.token()
+            self.form()
+        return token != ""
 
-    def _tagged(self, depth: int) -> Any:
-        form = self.form(self.token(), depth + 1)
-        while isinstance(form, _Nothing):
-            form = self.form(self.token(), depth + 1)
-        return form
+    def form(self) -> Any:
+        """The form that begins here, without recursion, since a text may be nested deeply."""
+        # Each level: what closes it, or what becomes of the one form it takes; and its items.
+        stack: list[tuple[str, list[Any]]] = []
+        while True:
+            token = self.token()
+            if token == "":
+                raise self.complain("the text ends in the middle of a value")
+            if token in _CLOSING or token == "#_" or token[0] == "#":
+                if token[0] != "#" or token in ("#{", "#_"):
+                    stack.append((token, []))
+                elif (plain := self._hash(token)) is not None:
+                    if self._put(stack, plain):
+                        return plain
+                    continue
+                else:
+                    stack.append((_TAG, []))
+                if len(stack) > DEEPEST:
+                    raise self.complain(f"the value is nested more than {DEEPEST} deep")
+                continue
+            if token in ")]}":
+                if not stack or _CLOSING.get(stack[-1][0]) != token:
+                    raise self.complain(f"{token!r} closes nothing")
+                opening, items = stack.pop()
+                value = self._map(items) if opening == "{" else items
+            else:
+                value = self._atom(token)
+            if self._put(stack, value):
+                return self.result
 
-    def _collection(self, opening: str, depth: int) -> Any:
-        closing = _CLOSING[opening]
-        items = []
-        while (token := self.token()) != closing:
-            form = self.form(token, depth + 1)
-            if not isinstance(form, _Nothing):
-                items.append(form)
-        if opening != "{":
-            return items
+    def _put(self, stack: list[tuple[str, list[Any]]], value: Any) -> bool:
+        """Give a value to what waits for it; whether nothing does, so that it is the `result`."""
+        while stack:
+            opening, items = stack[-1]
+            if opening == _TAG:
+                stack.pop()
+            elif opening == _DISCARD:
+                stack.pop()
+                return False
+            else:
+                items.append(value)
+                return False
+        self.result = value
+        return True
+
+    def _hash(self, token: str) -> str | None:
+        """The text that stands for a token with a hash; None for a tag."""
+        if token.startswith("##"):
+            return token
+        if token.startswith("#<"):
+            return token
+        if token.startswith('#"'):
+            return token[2:-1]
+        return None
+
+    def _map(self, items: list[Any]) -> dict[str, Any]:
         if len(items) % 2:
             raise self.complain("a map has a key without a value")
         return {_name(key): value for key, value in zip(items[::2], items[1::2], strict=True)}
@@ -125,16 +172,36 @@ class _Reader:
         if token in _WORDS:
             return _WORDS[token]
         if token[0] == "\\":
-            return _CHARACTERS.get(token[1:], token[1:])
+            return self._character(token[1:])
+        if _NUMERIC.match(token):
+            return self._number(token)
+        return Keyword(token.removeprefix(":"))
+
+    def _character(self, name: str) -> str:
+        if re.fullmatch("u[0-9a-fA-F]{4}", name):
+            return chr(int(name[1:], 16))
+        return _CHARACTERS.get(name, name)
+
+    def _number(self, token: str) -> Any:
+        if len(token) > LONGEST_NUMBER:
+            raise self.complain("a number has more than a thousand digits")
         if match := _INTEGER.fullmatch(token):
-            if len(token) > 1000:
-                raise self.complain("a number has more than a thousand digits")
-            return int(match[1])
+            sign, hexadecimal, radix, digits, octal, decimal = match.groups()
+            try:
+                number = (
+                    int(decimal) if decimal
+                    else int(hexadecimal, 16) if hexadecimal
+                    else int(octal, 8) if octal
+                    else int(digits, int(radix))
+                )  # fmt: skip
+            except ValueError:
+                raise self.complain(f"{token[:40]!r} is no number") from None
+            return -number if sign == "-" else number
         if match := _DECIMAL.fullmatch(token):
             return float(match[1])
-        if token[0].isdigit():
-            raise self.complain(f"{token[:40]!r} is no number")
-        return Keyword(token.removeprefix(":"))
+        if _RATIO.fullmatch(token):
+            return token
+        raise self.complain(f"{token[:40]!r} is no number")
 
 
 def _unescape(match: re.Match[str]) -> str:
@@ -147,3 +214,15 @@ def _unescape(match: re.Match[str]) -> str:
 def _name(key: Any) -> Any:
     """The key of a map: text, as in JSON."""
     return str(key) if isinstance(key, str) else repr(key)
+
+
+def plain(form: Any) -> Any:
+    """A form as JSON has it: keywords are text."""
+    kind = type(form)
+    if kind is Keyword:
+        return str(form)
+    if kind is list:
+        return [plain(item) for item in form]
+    if kind is dict:
+        return {name: plain(item) for name, item in form.items()}
+    return form

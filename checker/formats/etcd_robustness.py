@@ -1,0 +1,145 @@
+"""Operations as etcd's robustness tests record them, one JSON object a line.
+
+    {"ClientId":1,"Input":{"Type":"range","Range":{"Start":"key0"}},"Call":1,"Output":{...},"Return":2}
+
+Ranges of one key are reads, transactions that only put or delete one key are writes of it. A
+transaction whose conditions were not met did nothing, or read. That its conditions held is not
+judged, nor are revisions, leases and ranges of several keys: how many there are is said.
+"""
+
+from collections import Counter
+from typing import Any
+
+from checker.formats.event import shown
+from checker.formats.meaning import Meaning
+from checker.formats.timed import Timed, timed_history
+from checker.history import History, MalformedHistory
+
+NAME = "operations of etcd's robustness tests"
+EXAMPLE = (
+    '{"ClientId":1,"Input":{"Type":"range","Range":{"Start":"key0"}},"Call":1,'
+    '"Output":{"Range":{"KVs":[]}},"Return":2}'
+)
+
+_TYPES = {"range", "txn", "leaseGrant", "leaseRevoke", "defragment", "compact"}
+_UNJUDGED = {
+    "leaseGrant": "grants of leases",
+    "leaseRevoke": "revocations of leases",
+    "defragment": "defragmentations",
+    "compact": "compactions",
+}
+
+Part = tuple[str, Any, Any, Any]
+"""A function, a key, an argument and a result."""
+
+
+def recognises(asked: Any) -> bool:
+    """Whether an operation's input is a request to etcd."""
+    return isinstance(asked, dict) and asked.get("Type") in _TYPES
+
+
+def history(items: list[tuple[int, dict[str, Any]]], meaning: Meaning) -> History:
+    """The history of these operations with their lines; raises `MalformedHistory`."""
+    unjudged: Counter[str] = Counter()
+    operations: list[Timed] = []
+    for line, item in items:
+        asked = item.get("input")
+        if not isinstance(asked, dict) or not recognises(asked):
+            raise MalformedHistory(f"line {line}: this is no request to etcd: {shown(asked)}")
+        output = item.get("output")
+        if not isinstance(output, dict):
+            raise MalformedHistory(f"line {line}: the Output must be an object: {shown(output)}")
+        parts = _parts(asked, output, unjudged, line, meaning)
+        error = output.get("Error") or output.get("ClientError")
+        operations.extend(_timed(item, line, part, error) for part in parts)
+    if not operations and items:
+        raise MalformedHistory(
+            f"none of the {len(items)} operations reads or writes a single key; "
+            "nothing in it can be judged"
+        )
+    notes = tuple(f"{count:,} {what} are not judged" for what, count in sorted(unjudged.items()))
+    return timed_history(operations, NAME, notes)
+
+
+def _timed(item: dict[str, Any], line: int, part: Part, error: Any) -> Timed:
+    from checker.formats.porcupine import timed
+
+    function, key, argument, result = part
+    call = function, key, argument, "info" if error else "ok", None if error else result
+    return timed(item, line, call, str(error) if error else None)
+
+
+def _parts(
+    asked: dict[str, Any], output: dict[str, Any], unjudged: Counter[str], line: int,
+    meaning: Meaning,
+) -> list[Part]:  # fmt: skip
+    """What a request did to single keys."""
+    kind = asked["Type"]
+    absent = "" if meaning.model == "kv" else None
+    failed = bool(output.get("Error") or output.get("ClientError"))
+    partial = bool(output.get("PartialResponse") or output.get("Persisted"))
+    if kind in _UNJUDGED:
+        if kind == "leaseRevoke":
+            unjudged["writes by the end of a lease"] += 1
+        unjudged[_UNJUDGED[kind]] += 1
+        return []
+    if kind == "range":
+        return _range(asked.get("Range"), output.get("Range"), failed or partial, unjudged, absent)
+    request = asked.get("Txn")
+    answer = output.get("Txn")
+    if not isinstance(request, dict):
+        raise MalformedHistory(f"line {line}: a txn needs its Txn: {shown(asked)}")
+    if request.get("Conditions"):
+        unjudged["conditions of transactions"] += 1
+    told = isinstance(answer, dict)
+    answer = answer if isinstance(answer, dict) else {}
+    branch = "OperationsOnFailure" if answer.get("Failure") else "OperationsOnSuccess"
+    done = request.get(branch) or []
+    if failed and request.get("Conditions") and not told:
+        done = [*done, *(request.get("OperationsOnFailure") or [])]
+    return _steps(done, answer.get("Results") or [], told, unjudged, absent)
+
+
+def _range(
+    asked: Any, answer: Any, unanswered: bool, unjudged: Counter[str], absent: Any
+) -> list[Part]:
+    options = asked if isinstance(asked, dict) else {}
+    if options.get("End") or options.get("Revision") or not options.get("Start"):
+        unjudged["reads of several keys or of old revisions"] += 1
+        return []
+    if unanswered or not isinstance(answer, dict):
+        return []
+    return [("read", options["Start"], None, _value(answer, absent))]
+
+
+def _steps(
+    done: list[Any], results: list[Any], told: bool, unjudged: Counter[str], absent: Any
+) -> list[Part]:
+    """The steps of a transaction that changes one key, as one operation on it."""
+    writes: list[Part] = []
+    reads: list[Part] = []
+    for place, step in enumerate(done):
+        kind = step.get("Type") if isinstance(step, dict) else None
+        if kind in ("put-operation", "put"):
+            body = step.get("Put") or step
+            writes.append(("write", body.get("Key"), _text(body.get("Value")), None))
+        elif kind in ("delete-operation", "delete"):
+            body = step.get("Delete") or step
+            writes.append(("write", body.get("Key"), absent, None))
+        elif kind in ("range-operation", "range") and told and place < len(results):
+            reads += _range(step.get("Range") or step, results[place], False, unjudged, absent)
+    if len(writes) + len(reads) > 1:
+        unjudged["transactions of several steps, taken apart,"] += 1
+    return [*reads, *writes]
+
+
+def _value(answer: dict[str, Any], absent: Any) -> Any:
+    found = answer.get("KVs") or []
+    return _text(found[0].get("Value")) if found and isinstance(found[0], dict) else absent
+
+
+def _text(value: Any) -> Any:
+    """A value, or its hash where it was too long to be recorded."""
+    if isinstance(value, dict):
+        return f"hash {value['Hash']}" if value.get("Hash") else value.get("Value", "")
+    return value

@@ -1,0 +1,39 @@
+"""Jepsen's `history.txt`: one event a line, its fields separated by tabs, whatever the file is
+called."""
+
+import re
+
+from checker.formats.event import Recorded
+from checker.formats.event_lines import EVENT, Lines, looks_like_event
+from checker.history import MalformedHistory
+
+NAME = "Jepsen's history.txt"
+EXAMPLE = "0\t:invoke\t:write\t4"
+
+_LINE = re.compile(rf"\s*{EVENT}")
+
+
+def recognises(text: str) -> bool:
+    """Whether the first line that is not blank is an event."""
+    return bool(_LINE.match(text))
+
+
+def read(text: str) -> Recorded:
+    """The events of a text; raises `MalformedHistory`."""
+    recorded, lines = Recorded(), Lines()
+    match = _LINE.match
+    for number, line in enumerate(text.split("\n"), start=1):
+        found = match(line)
+        if found is not None:
+            event = lines.event(found, number, None)
+            if event is None:
+                recorded.faults += 1
+            else:
+                recorded.events.append(event)
+        elif looks_like_event(line):
+            raise MalformedHistory(
+                f"line {number} looks like an event, but cannot be read: {line.strip()[:80]}"
+            )
+        elif line.strip():
+            recorded.pass_over(number, line)
+    return recorded
