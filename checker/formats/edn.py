@@ -25,7 +25,7 @@ _TOKEN = re.compile(
         | \#"(?:[^"\\]|\\.)*+"       # a regular expression
         | \#<[^>]*+>                 # what could not be printed
         | \#_ | \#\{ | [\[\](){}]    # discard, sets, brackets
-        | \#\#\w+                    # an infinity
+        | \#\#-?\w+                  # an infinity
         | \#[^\s,()\[\]{}";]+        # a tag
         | \\(?:\w+|.)                # a character
         | [^\s,()\[\]{}";]+          # a number, a keyword, a symbol

@@ -62,8 +62,9 @@ def _operation(item: Any, line: int, meaning: Meaning) -> Timed:
             f"line {line}: an operation of outcome {outcome} needs completed_ns: {shown(item)}"
         )
     function, argument, result = meaning.function(name), item.get("argument"), item.get("result")
-    # What a compare-and-set found may be said; where it is not, it found what it expected.
-    if not (function == "cas" and "result" in item and outcome == "ok"):
+    # What a compare-and-set found may be said; where it is not, it found what it expected. One that
+    # failed did not happen.
+    if not (function == "cas" and ("result" in item or outcome == "fail")):
         function, argument, outcome, result = operation(
             meaning, function, argument, outcome, result, line
         )

@@ -1,24 +1,19 @@
-"""Writes histories: as Labrys' own JSON lines, or as EDN for tools of Jepsen's kind.
+"""Writes histories: as Labrys' own JSON lines, as events for tools of Jepsen's kind, in EDN or in
+JSON, or as operations in JSON.
 
-EDN knows less than a history of ours. Where there are several keys, each event has a `:key`, as in
-the logs of Porcupine's tests. What failed is left out, since it never happened. A
-compare-and-set that did not apply but returned the value that it found is written as the read that
-it amounts to, and one that only observed a difference as a failed one, which means just that for
-the model `etcd` and nothing for others. Versions, nodes, faults and phases are left out.
+Only the first keeps everything. The others leave out versions, nodes, faults and phases.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from checker.columns import canonical
+from checker.formats.writing_events import edn_lines, json_lines
 from checker.history import VERSION, History
 from checker.operation import Operation, Outcome
-
-WRITABLE = {".jsonl": "labrys", ".edn": "edn"}
-"""The formats that can be written, by the end of a file's name."""
 
 
 def write(history: History, path: Path) -> None:
@@ -26,18 +21,18 @@ def write(history: History, path: Path) -> None:
 
     Raises `ValueError` for another ending than those of `WRITABLE`, and `OSError`.
     """
-    form = WRITABLE.get(path.suffix)
-    if form is None:
-        raise ValueError(f"{path} must end in {' or '.join(WRITABLE)}")
-    lines = labrys_lines(history) if form == "labrys" else edn_lines(history)
+    lines = next((w for ending, w in WRITABLE.items() if path.name.endswith(ending)), None)
+    if lines is None:
+        *some, last = WRITABLE
+        raise ValueError(f"{path} must end in {', '.join(some)} or {last}")
     with path.open("w", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in lines)
+        file.writelines(f"{line}\n" for line in lines(history))
 
 
-def _sequential(operations: Iterable[Operation]) -> Iterator[Operation]:
+def sequential(operations: Iterable[Operation]) -> Iterator[Operation]:
     """The operations, with a new process for each that begins before its process's last one ended.
 
-    No file can say such a thing of one process.
+    No file of events can say such a thing of one process.
     """
     several = sorted(operations, key=lambda o: o.invoked)
     free = max((o.process for o in several), default=0) + 1
@@ -55,7 +50,7 @@ def labrys_lines(history: History) -> Iterator[str]:
     yield json.dumps({"labrys": "history", "version": VERSION})
     # At equal positions an invocation comes first, so that the two operations still overlap.
     events: list[tuple[float, int, dict[str, Any]]] = []
-    for o in _sequential(history.operations):
+    for o in sequential(history.operations):
         events.append((o.invoked, 0, _invocation(o)))
         if o.outcome is not Outcome.INFO or o.completed_ns is not None:
             end = float("inf") if o.completed is None else o.completed
@@ -90,53 +85,44 @@ def _completion(o: Operation) -> dict[str, Any]:
     return {**event, **{name: value for name, value in more.items() if value is not None}}
 
 
-def edn_lines(history: History) -> Iterator[str]:
-    """A map a line, in order of the events."""
-    yield "; a history of Labrys"
-    keyed = len({canonical(o.key) for o in history.operations}) > 1
-    events: list[tuple[float, int, str]] = []
-    for o in _sequential(history.operations):
-        if o.outcome is Outcome.FAIL or (o.function, o.outcome) == ("cas-mismatch", Outcome.INFO):
-            continue  # such a mismatch changed nothing and saw nothing
-        call, end, function = o.argument, o.outcome.value, o.function
-        answer = o.argument if o.result is None else o.result
-        if function == "read":
-            answer = o.result
-        elif function == "cas-mismatch":
-            function, end, answer = "cas", "fail", [o.argument, None]
-            call = answer
-        elif function == "cas" and o.outcome is Outcome.OK:
-            if canonical(o.result) == canonical(o.argument[0]):
-                answer = o.argument
-            else:
-                function, call, answer = "read", None, o.result
-        events.append((o.invoked, 0, _map(o, "invoke", function, call, o.invoked_ns, keyed)))
-        if o.outcome is not Outcome.INFO or o.completed_ns is not None:
-            end_ns = o.invoked_ns if o.completed_ns is None else o.completed_ns
-            place = float("inf") if o.completed is None else o.completed
-            events.append((place, 1, _map(o, end, function, answer, end_ns, keyed)))
-    events.sort(key=lambda event: event[:2])
-    yield from (line for _, _, line in events)
+def operation_lines(history: History) -> Iterator[str]:
+    """One operation a line. Times are those of the history if they order it, else positions."""
+    timed = _ordered_by_time(history)
+    for o in history.operations:
+        item: dict[str, Any] = {"process": o.process, "function": o.function}
+        if o.key is not None:
+            item["key"] = o.key
+        item["argument"] = o.argument
+        if o.outcome is Outcome.OK:
+            item["result"] = o.result
+        item["outcome"] = o.outcome.value
+        item["invoked_ns"] = o.invoked_ns if timed else o.invoked
+        if o.completed is not None:
+            item["completed_ns"] = o.completed_ns if timed else o.completed
+        if o.error is not None:
+            item["error"] = o.error
+        yield json.dumps(item, ensure_ascii=False)
 
 
-def _map(o: Operation, kind: str, function: str, value: Any, time_ns: int, keyed: bool) -> str:
-    where = f":key {_edn(o.key)}, " if keyed else ""
-    return (
-        f"{{:process {o.process}, :type :{kind}, :f :{function}, {where}:value {_edn(value)}, "
-        f":time {time_ns}}}"
-    )
+def _ordered_by_time(history: History) -> bool:
+    """Whether times say the same of the order as positions: no two alike, and all ascending."""
+    if history.source is not None and not history.source.timed:
+        return False
+    moments = [(o.invoked, o.invoked_ns) for o in history.operations]
+    moments += [
+        (o.completed, -1 if o.completed_ns is None else o.completed_ns)
+        for o in history.operations
+        if o.completed is not None
+    ]
+    moments.sort()
+    times = [time_ns for _, time_ns in moments]
+    return all(a < b for a, b in pairwise(times))
 
 
-def _edn(value: Any) -> str:
-    """A JSON value in EDN; numbers, strings and truth values look alike in both."""
-    if value is None:
-        return "nil"
-    if isinstance(value, list | tuple):
-        return f"[{_spaced(map(_edn, value))}]"
-    if isinstance(value, dict):
-        return f"{{{_spaced(f'{_edn(name)} {_edn(item)}' for name, item in value.items())}}}"
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _spaced(words: Iterable[str]) -> str:
-    return " ".join(words)
+WRITABLE: dict[str, Callable[[History], Iterator[str]]] = {
+    ".jsonl": labrys_lines,
+    ".edn": lambda history: edn_lines(list(sequential(history.operations))),
+    ".operations.json": operation_lines,
+    ".json": lambda history: json_lines(list(sequential(history.operations))),
+}
+"""The formats that can be written, by the end of a file's name; the first that fits is taken."""

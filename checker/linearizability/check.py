@@ -26,6 +26,9 @@ from checker.verdict import Result, Verdict
 
 ENGINES = ("auto", "graph", "zones", "search")
 
+NOTHING = "there is no operation to judge"
+"""Why a history without operations is neither valid nor invalid."""
+
 
 @dataclass(frozen=True)
 class _Task:
@@ -59,6 +62,8 @@ def check(
         raise ValueError(f"{engine!r} is no engine; choose one of {', '.join(ENGINES)}")
     if not isinstance(history, History):
         history = History(history)
+    if not len(history):
+        return Result(verdict=Verdict.UNKNOWN, algorithm="trivial", reason=NOTHING)
     fit(model, history.columns)
     started = time.monotonic()
     thing = known_object(model)

@@ -7,8 +7,9 @@ from random import Random
 
 import pytest
 
-from checker.formats import edn, jepsen, read
-from checker.history import MalformedHistory
+from checker.formats import Taking, edn, read, read_content
+from checker.formats.meaning import Meaning
+from checker.history import History, MalformedHistory
 from checker.linearizability.check import check
 from checker.models.catalogue import MODELS
 from checker.operation import Outcome
@@ -23,6 +24,10 @@ CASES = [
     for line in (folder / "verdicts.tsv").read_text().splitlines()
     for name, model, verdict in [line.split("\t")]
 ]
+
+
+def content(text: str, form: str = "auto", model: str | None = None) -> History:
+    return read_content(text.encode(), form, Taking(Meaning(model)))
 
 
 @pytest.mark.parametrize(("path", "model", "verdict"), CASES, ids=[c[0].name for c in CASES])
@@ -49,6 +54,8 @@ def test_edn() -> None:
         ("\n\n]", "line 3: ']' closes nothing"),
         ('"abc', "a string never ends"),
         ("12ab", "'12ab' is no number"),
+        ("2r7", "'2r7' is no number"),
+        ("09", "'09' is no number"),
         ("[" * 10_000, "nested more than"),
         ("#_ " * 10_000, "nested more than"),
     ],
@@ -59,7 +66,7 @@ def test_malformed_edn(text: str, reason: str) -> None:
 
 
 def test_independent_keys_and_outcomes() -> None:
-    history = jepsen.read_edn(
+    history = content(
         """{:process 0, :type :invoke, :f :read, :value [3 nil], :time 10}
         {:process :nemesis, :type :info, :f :start, :value nil}
         {:process 1, :type :invoke, :f :cas, :value [3 [1 2]]}
@@ -76,11 +83,11 @@ def test_what_a_failed_compare_and_set_means() -> None:
     log = (
         "INFO  jepsen.util - 1\t:invoke\t:cas\t[1 2]\nnoise\nINFO jepsen.util - 1 :fail :cas [1 2]"
     )
-    (observed,) = jepsen.read_console(log, "etcd").operations
+    (observed,) = content(log, "jepsen-log", "etcd").operations
     assert (observed.function, observed.argument, observed.outcome) == (
         "cas-mismatch", 1, Outcome.OK,
     )  # fmt: skip
-    (nothing,) = jepsen.read_console(log, "cas-register").operations
+    (nothing,) = content(log, "jepsen-log", "cas-register").operations
     assert (nothing.function, nothing.outcome) == ("cas", Outcome.FAIL)
 
 
@@ -89,7 +96,7 @@ def test_console_logs_of_newer_versions() -> None:
         f"2024-02-01 10:00:00,12{n}{{GMT}}\tINFO\t[jepsen worker 1] jepsen.util: {event}"
         for n, event in enumerate(("1\t:invoke\t:read\tnil", "1\t:ok\t:read\t3"))
     )
-    (operation,) = jepsen.read_console(log).operations
+    (operation,) = content(log).operations
     assert (operation.function, operation.result, operation.outcome) == ("read", 3, Outcome.OK)
 
 
@@ -98,15 +105,17 @@ def test_console_logs_of_newer_versions() -> None:
     [
         ("7", "line 1: an event must be a map"),
         ("{:process 0 :type :ok :f :read}", "line 1 completes a call of process 0"),
-        ("{:process [0] :type :ok :f :read}", "must be a number"),
-        ("{:process 0 :type :huh :f :read}", "lacks a :type or an :f"),
-        ("{:process 0 :type :invoke :f :cas :value 3}", ":cas needs a pair"),
+        ("{:process [0] :type :ok :f :read}", "must be a number or a name"),
+        ("{:process 0 :type :huh :f :read}", "must be invoke, ok, fail or info"),
+        ("{:process 0 :type :invoke :f 3}", "function must be a name"),
+        ("{:process 0 :type :invoke :value 3}", "names no function"),
+        ("{:process 0 :type :invoke :f :cas :value 3}", "cas needs a pair"),
         ("{:process 0 :type :invoke :f :read}" * 2, "calls again before"),
     ],
 )
 def test_malformed_events(text: str, reason: str) -> None:
     with pytest.raises(MalformedHistory, match=re.escape(reason)):
-        jepsen.read_edn(text)
+        content(text, "edn")
 
 
 def test_damaged_files_never_end_in_another_exception(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_history_written_anew(tmp_path: Path) -> None:
     assert "is there already" in errors
     status, _, errors = labrys("check", "--model", "etcd", good, "--write", tmp_path / "x.txt")
     assert status == 254
-    assert "must end in .jsonl or .edn" in errors
+    assert "must end in .jsonl, .edn" in errors
 
 
 def test_a_wrong_model_is_no_verdict(tmp_path: Path) -> None:

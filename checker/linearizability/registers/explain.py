@@ -4,7 +4,6 @@ The manner is that of Elle: operations go by their number in the counterexample,
 precedes what is said with its reason, and the last sentence closes the circle.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,14 +24,10 @@ from checker.linearizability.registers.graph import (
 from checker.linearizability.registers.minimise import Fact
 from checker.operation import Operation
 from checker.verdict import Edge
+from checker.wording import value_text
 
 REAL_TIME = "real time"
 BOTH = "Both cannot be: a contradiction."
-
-
-def value_text(value: Any) -> str:
-    """A value as it stands in a file of JSON."""
-    return json.dumps(value, ensure_ascii=False, default=repr)
 
 
 def describe(operation: Operation) -> str:

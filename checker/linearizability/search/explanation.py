@@ -1,12 +1,11 @@
 """The argument in sentences why no order explains what the search found."""
 
 from checker.errors import InternalError
-from checker.linearizability.registers.explain import describe, joined, value_text
-from checker.linearizability.registers.facts import Unsupported
+from checker.linearizability.registers.explain import joined
 from checker.linearizability.search.exhaust import DeadEnd, TooLarge, dead_ends
 from checker.linearizability.search.shrink import Violation
 from checker.models.model import Model
-from checker.operation import Operation
+from checker.wording import clause
 
 ENDS_TOLD = 6
 """How many of the configurations that were left are told."""
@@ -47,18 +46,6 @@ def explain(violation: Violation, model: Model, until: float) -> tuple[tuple[str
         sentences.append(f"So it is with {more} more states that orders can lead to.")
     sentences.append(f"No order is left that includes {number}: a contradiction.")
     return (*sentences, *size), number
-
-
-def clause(operation: Operation) -> str:
-    """What an operation did, for any model."""
-    try:
-        return describe(operation)
-    except Unsupported:
-        who = f"process {operation.process} called {operation.function}"
-        given = "" if operation.argument is None else f" with {value_text(operation.argument)}"
-        if operation.completed is None:
-            return f"{who}{given} and was never answered"
-        return f"{who}{given} and was answered {value_text(operation.result)}"
 
 
 def _sentence(end: DeadEnd) -> str:

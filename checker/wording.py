@@ -1,0 +1,93 @@
+"""What an operation did, as a clause in the words of its object: "process 4 enqueued 17"."""
+
+import json
+from typing import Any
+
+from checker.operation import Operation, Outcome
+
+
+def value_text(value: Any) -> str:
+    """A value as it stands in a file of JSON."""
+    return json.dumps(value, ensure_ascii=False, default=repr)
+
+
+_TRIED = {
+    "read": "tried to read",
+    "write": "tried to write {argument}",
+    "append": "tried to append {argument}",
+    "add": "tried to add {argument}",
+    "remove": "tried to remove {argument}",
+    "contains": "asked for {argument}",
+    "enqueue": "tried to enqueue {argument}",
+    "dequeue": "tried to dequeue",
+    "drain": "tried to drain the queue",
+    "push": "tried to push {argument}",
+    "pop": "tried to pop",
+    "acquire": "tried to acquire the lock",
+    "release": "tried to release the lock",
+    "generate": "asked for an id",
+    "transfer": "tried to transfer {argument}",
+    "inspect": "asked who leads",
+}
+_DID = {
+    "read": "read {result}",
+    "write": "wrote {argument}",
+    "append": "appended {argument}",
+    "add": "added {argument}",
+    "remove": "removed {argument}",
+    "enqueue": "enqueued {argument}",
+    "dequeue": "dequeued {result}",
+    "drain": "drained {result} out of the queue",
+    "push": "pushed {argument}",
+    "pop": "popped {result}",
+    "acquire": "acquired the lock",
+    "release": "released the lock",
+    "generate": "was given the id {result}",
+    "transfer": "transferred {argument}",
+    "inspect": "was told of the leader {result}",
+}
+_NOTHING = {"dequeue": "found the queue empty", "pop": "found the stack empty"}
+
+
+def clause(operation: Operation) -> str:
+    """What an operation did, for any model."""
+    who = f"process {operation.process}"
+    function = operation.function
+    given, answer = value_text(operation.argument), value_text(operation.result)
+    if function == "cas":
+        return f"{who} {_swap(operation)}"
+    if operation.outcome is Outcome.FAIL:
+        asked = "" if operation.argument is None else f" with {given}"
+        return f"{who} called {function}{asked}, which had no effect"
+    if operation.outcome is Outcome.INFO:
+        tried = _TRIED.get(function)
+        if tried is not None:
+            return f"{who} {tried.format(argument=given)} and was never answered"
+        asked = "" if operation.argument is None else f" with {given}"
+        return f"{who} called {function}{asked} and was never answered"
+    if function == "contains":
+        found = "found" if operation.result else "did not find"
+        return f"{who} {found} {given} in the set"
+    if operation.result is None and function in _NOTHING:
+        return f"{who} {_NOTHING[function]}"
+    did = _DID.get(function)
+    if did is not None:
+        said = did.format(argument=given, result=answer)
+        told = function in ("acquire", "release") and isinstance(operation.result, dict)
+        return f"{who} {said}" + (f" and was answered {answer}" if told else "")
+    asked = "" if operation.argument is None else f" with {given}"
+    return f"{who} called {function}{asked} and was answered {answer}"
+
+
+def _swap(operation: Operation) -> str:
+    pair = operation.argument
+    if not isinstance(pair, list | tuple) or len(pair) != 2:
+        return f"called cas with {value_text(pair)}"
+    expected, new = map(value_text, pair)
+    if operation.outcome is Outcome.INFO:
+        return f"tried to replace {expected} by {new} and was never answered"
+    if operation.outcome is Outcome.FAIL:
+        return f"did not replace {expected} by {new}"
+    if value_text(operation.result) != expected and not isinstance(pair[1], list | tuple):
+        return f"found {value_text(operation.result)} where it expected {expected}"
+    return f"replaced {expected} by {new}"
