@@ -86,7 +86,7 @@ class Reader:
     def peek(self) -> str:
         """The next token, which is not taken; "" at the end. What is skipped before it is."""
         match = _TOKEN.match(self.text, self.place)
-        assert match is not None, "every text begins with a token or is at its end"
+        assert match is not None
         self.place = match.start(1)
         return match[1]
 

@@ -15,9 +15,9 @@ from checker.history import MalformedHistory
 DEEPEST = 200
 """Nesting beyond this is refused: Python's stack would not bear it."""
 
-_PACKED = ((0x40, 0x60, 0x50, 1), (0x60, 0x70, 0x68, 2), (0x70, 0x74, 0x72, 3),
-           (0x74, 0x78, 0x76, 4), (0x78, 0x7C, 0x7A, 5), (0x7C, 0x80, 0x7E, 6))  # fmt: skip
-"""First code, the one after the last, the code of zero, and how many bytes follow."""
+_PACKED = ((0x60, 0x50, 1), (0x70, 0x68, 2), (0x74, 0x72, 3), (0x78, 0x76, 4), (0x7C, 0x7A, 5),
+           (0x80, 0x7E, 6))  # fmt: skip
+"""The code after the last, the code of zero, and how many bytes follow."""
 
 _CONSTANTS = {0xF7: None, 0xF5: True, 0xF6: False, 0xFB: 0.0, 0xFC: 1.0, 0xFF: -1}
 _TAGS = {
@@ -91,10 +91,8 @@ class Fressian:
         return value
 
     def _packed(self, code: int) -> int:
-        for first, end, zero, size in _PACKED:
-            if first <= code < end:
-                return (code - zero) << 8 * size | int.from_bytes(self._take(size), "big")
-        raise AssertionError("every code below 0x80 is packed")
+        zero, size = next((zero, size) for end, zero, size in _PACKED if code < end)
+        return (code - zero) << 8 * size | int.from_bytes(self._take(size), "big")
 
     def _compound(self, code: int) -> Any:
         if code < 0xB0:
