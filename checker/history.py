@@ -38,7 +38,10 @@ class MalformedHistory(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class FaultSpan:
-    """A fault from its injection to its healing; None where the file ends before it was healed."""
+    """A fault from its injection to its healing; None where the file ends before it was healed.
+
+    `applied` says whether its effect was seen, where whoever recorded it looked.
+    """
 
     number: int
     name: str
@@ -47,6 +50,7 @@ class FaultSpan:
     healed: int | None
     injected_ns: int
     healed_ns: int | None
+    applied: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,8 +58,10 @@ def _kinds_answered(history: History, kinds: Sequence[str], faulty: bool) -> Ite
 
 
 def _applied(spans: Sequence[FaultSpan], family: str, names: Sequence[str]) -> Gate:
-    count = sum(span.name in names for span in spans)
-    return Gate(f"{family} applied", count > 0, f"{count} times")
+    struck = [span.applied is not False for span in spans if span.name in names]
+    count = sum(struck)
+    without = f", and {len(struck) - count} times without an effect" if count < len(struck) else ""
+    return Gate(f"{family} applied", count > 0, f"{count} times{without}")
 
 
 def _concurrent(columns: Columns) -> Gate:

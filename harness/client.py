@@ -10,6 +10,7 @@ applies it once (systems_under_test/requests.py). To a system without sessions, 
 
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from checker.operation import Outcome
 from harness.clock import MILLISECOND_NS, Clock
@@ -41,7 +42,9 @@ class _Attempts:
     until_ns: int
     uncertain: bool = False
     error: str = "timeout"
+    asked: list[NodeId] = field(default_factory=list)
     heard: list[NodeId] = field(default_factory=list)
+    answered_ns: int | None = None
 
 
 class Client:
@@ -77,7 +80,7 @@ class Client:
         reply = await self._try(request, attempts, repeatable=call.pure or self._session > 0)
         if reply is None:
             return self._gave_up(call, attempts)
-        return Completion(Outcome.OK, reply.result, self._preferred, None, tuple(attempts.heard))
+        return _completion(Outcome.OK, attempts, result=reply.result, node=self._preferred)
 
     async def close(self) -> None:
         await self._channel.close()
@@ -113,8 +116,10 @@ class Client:
     async def _ask(self, request: Request, attempts: _Attempts) -> Reply | Refusal | None:
         """Send a request once; None where no answer came."""
         until_ns = min(self._clock.now_ns() + ATTEMPT_NS, attempts.until_ns)
+        attempts.asked.append(self._preferred)
         try:
             answer = await self._channel.ask(self._preferred, request, until_ns)
+            attempts.answered_ns = self._clock.now_ns()
         except Unreachable:
             attempts.error = "unreachable"
             return None
@@ -154,4 +159,10 @@ class Client:
     def _gave_up(self, call: Call, attempts: _Attempts) -> Completion:
         uncertain = attempts.uncertain and not call.pure
         outcome = Outcome.INFO if uncertain else Outcome.FAIL
-        return Completion(outcome, error=attempts.error, heard=tuple(attempts.heard))
+        attempts.answered_ns = self._clock.now_ns()
+        return _completion(outcome, attempts, error=attempts.error)
+
+
+def _completion(outcome: Outcome, attempts: _Attempts, **more: Any) -> Completion:
+    heard, asked = tuple(attempts.heard), tuple(attempts.asked)
+    return Completion(outcome, heard=heard, asked=asked, answered_ns=attempts.answered_ns, **more)

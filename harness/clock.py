@@ -9,7 +9,8 @@ import asyncio
 import signal
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -17,9 +18,34 @@ T = TypeVar("T")
 SECOND_NS = 1_000_000_000
 MILLISECOND_NS = 1_000_000
 
+STALL_NS = SECOND_NS
+"""A clock's coroutines that nobody runs for so long have stalled."""
+
+_LOOK_NS = 100 * MILLISECOND_NS
+_STALLS_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """A time in which the harness itself stood still, and neither sent nor read anything."""
+
+    at_ns: int
+    for_ns: int
+
 
 class Clock(ABC):
     """One monotonic clock for a whole run: all times in a history are read from it."""
+
+    stalls: Sequence[Stall] = ()
+    """When its coroutines stood still, as far as was noticed. Virtual time never does."""
+
+    def stalled_ns(self, since_ns: int) -> int:
+        """How much of the time since that moment it stood still."""
+        return sum(
+            stall.at_ns + stall.for_ns - max(stall.at_ns, since_ns)
+            for stall in self.stalls
+            if stall.at_ns + stall.for_ns > since_ns
+        )
 
     @abstractmethod
     def now_ns(self) -> int:
@@ -43,6 +69,7 @@ class RealClock(Clock):
 
     def __init__(self) -> None:
         self._began_ns = time.monotonic_ns()
+        self.stalls: list[Stall] = []
 
     def now_ns(self) -> int:
         return time.monotonic_ns() - self._began_ns
@@ -63,9 +90,21 @@ class RealClock(Clock):
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """As above; SIGTERM ends it as SIGINT does, by `KeyboardInterrupt` after it cleaned up."""
         try:
-            return asyncio.run(_until_terminated(coroutine))
+            return asyncio.run(self._watched(coroutine))
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
+
+    async def _watched(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        self._look(self.now_ns())
+        return await _until_terminated(coroutine)
+
+    def _look(self, due_ns: int) -> None:
+        """Note a stall if this look comes late, and look again a tenth of a second from now."""
+        now_ns = self.now_ns()
+        if now_ns - due_ns > STALL_NS and len(self.stalls) < _STALLS_MAX:
+            self.stalls.append(Stall(due_ns, now_ns - due_ns))
+        loop = asyncio.get_running_loop()
+        loop.call_later(_LOOK_NS / SECOND_NS, self._look, now_ns + _LOOK_NS)
 
 
 async def _until_terminated(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -5,6 +5,7 @@ that cannot do something leaves the capability out of `capabilities`, and the sc
 """
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
-from harness.clock import Clock
+from harness.clock import MILLISECOND_NS, SECOND_NS, Clock
+from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 from systems_under_test.requests import Refusal, Reply, Request, Status
 
@@ -29,6 +31,10 @@ class Capability(StrEnum):
     KILL = "kill"
     PAUSE = "pause"
     CUT = "cut"
+
+
+STOPS_WITHIN_NS = 5 * SECOND_NS
+"""A process that waits for its disk stops only when the disk has answered."""
 
 
 class Unreachable(Exception):
@@ -63,7 +69,12 @@ class NodeState:
 
 
 class Cluster(ABC):
-    """The nodes of one run: started by `async with cluster`, and nothing left behind after it."""
+    """The nodes of one run: started by `async with cluster`, and nothing left behind after it.
+
+    What the harness asked for is not what happened. `kill`, `pause` and `cut` therefore look, by
+    `life`, `stopped` and `is_cut`, whether the environment shows the effect; where it shows that
+    there was none they raise `EnvironmentFailed`. `effects` counts what was shown.
+    """
 
     environment: str
     """The environment's name: "simulated", "local" or "docker"."""
@@ -76,6 +87,10 @@ class Cluster(ABC):
     clock: Clock
     findings: Sequence[str] = ()
     """What the cluster itself found wrong with the system, in sentences."""
+
+    def __init__(self) -> None:
+        self.effects: Counter[Capability] = Counter()
+        self._mendings = 0
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -105,25 +120,94 @@ class Cluster(ABC):
     async def start(self, nodes: Iterable[NodeId]) -> None:
         """Start nodes that were killed, on the journals that they left; others are left alone."""
 
-    @abstractmethod
     async def kill(self, nodes: Iterable[NodeId]) -> None:
         """End nodes as SIGKILL does, paused ones too: what was not persisted is gone."""
+        lives = {node: await self.life(node) for node in nodes}
+        await self._kill(tuple(lives))
+        for node, life in lives.items():
+            if life and await self.life(node) == life:
+                raise EnvironmentFailed(
+                    f"{node} was killed and goes on living ({life}): see what keeps the harness "
+                    f"from ending processes of the {self.environment} environment"
+                )
+            self.effects[Capability.KILL] += bool(life)
 
-    @abstractmethod
     async def pause(self, nodes: Iterable[NodeId]) -> None:
         """Stop nodes as SIGSTOP does: they forget nothing and answer nothing. Skips dead nodes."""
+        lives = {node: await self.life(node) for node in nodes}
+        await self._pause(tuple(lives))
+        for node, life in lives.items():
+            if life and await self._stops(node, life):
+                self.effects[Capability.PAUSE] += 1
+
+    async def _stops(self, node: NodeId, life: str) -> bool:
+        """Wait until the node has stopped; False if another fault ended or resumed it first."""
+        until_ns = self.clock.now_ns() + STOPS_WITHIN_NS
+        while not await self.stopped(node):
+            if await self.life(node) != life or not self.state(node).paused:
+                return False
+            if self.clock.now_ns() > until_ns:
+                raise EnvironmentFailed(
+                    f"{node} was paused and runs on ({life}): see what keeps the harness from "
+                    f"stopping processes of the {self.environment} environment"
+                )
+            await self.clock.sleep_until_ns(self.clock.now_ns() + MILLISECOND_NS)
+        return True
 
     @abstractmethod
     async def resume(self, nodes: Iterable[NodeId]) -> None:
         """Let paused nodes go on; others are left alone."""
 
-    @abstractmethod
     async def cut(self, links: Iterable[Link]) -> None:
         """Let nothing more through these links, beside those that are cut already."""
+        links, before = sorted(links), self._mendings
+        await self._cut(links)
+        seen = await self.is_cut(links)
+        if seen is False and self._mendings == before:
+            raise EnvironmentFailed(
+                f"{len(links)} links were cut and messages still get through: see what became of "
+                f"the rules or the proxy of the {self.environment} environment"
+            )
+        self.effects[Capability.CUT] += bool(seen)
 
-    @abstractmethod
     async def mend(self, but: Iterable[Link] = ()) -> None:
         """Let everything through every link again, but for some, which are then the ones cut."""
+        self._mendings += 1
+        await self._mend(sorted(but))
+
+    @abstractmethod
+    async def _kill(self, nodes: Sequence[NodeId]) -> None:
+        """Kill, and return when the environment knows that they ended."""
+
+    @abstractmethod
+    async def _pause(self, nodes: Sequence[NodeId]) -> None:
+        """Stop those that live."""
+
+    @abstractmethod
+    async def _cut(self, links: Sequence[Link]) -> None:
+        """Cut; in force at the return."""
+
+    @abstractmethod
+    async def _mend(self, but: Sequence[Link]) -> None:
+        """Mend; in force at the return."""
+
+    @abstractmethod
+    async def life(self, node: NodeId) -> str:
+        """The node's present process, told apart from all before it; "" where none lives.
+
+        The kernel or the engine is asked, not what this object remembers.
+        """
+
+    @abstractmethod
+    async def stopped(self, node: NodeId) -> bool:
+        """Whether the kernel or the engine holds the node's process stopped."""
+
+    @abstractmethod
+    async def is_cut(self, links: Sequence[Link]) -> bool | None:
+        """Whether nothing gets through these links, found out by sending something over them.
+
+        None where nothing could be tried, as with links to nodes that are all dead.
+        """
 
     async def calm(self) -> None:  # noqa: B027
         """Let trouble end that is the world's own and no fault's, where the environment has any."""

@@ -18,8 +18,10 @@ from harness.config import RunConfig
 from harness.environments.docker import DockerCluster, engine_answers
 from harness.environments.local import LocalCluster
 from harness.errors import HarnessError
+from harness.preflight import make_room
 from harness.recorder import Recorder
 from harness.run import Plan, Run, plan
+from harness.shortage import shortage
 from harness.simulation.run import SimulatedRun, plan_of
 from harness.simulation.scenario import scenario_of
 from harness.simulation.simulate import cluster_of
@@ -47,6 +49,8 @@ def conduct(config: RunConfig, store: Path, watch: Watch) -> RunDirectory:
     Raises `HarnessError` where the environment failed; what there is stays in the directory. A
     `KeyboardInterrupt` passes through once the cluster is gone.
     """
+    if config.environment != "simulated":
+        make_room(config)
     label = f"{config.system}-{config.workload}".replace(":", ".").replace("/", ".")
     directory = RunDirectory.create(store, label)
     if config.environment == "simulated":
@@ -117,7 +121,10 @@ def described(planned: Plan, passed_ns: int = 0) -> dict[str, Any]:
 def _errors_kept(directory: RunDirectory) -> Iterator[None]:
     """Leave the reason of a failed run in its directory, for whoever finds it there."""
     try:
-        yield
+        try:
+            yield
+        except (OSError, MemoryError) as error:
+            raise shortage(error) or HarnessError(f"the harness failed: {error}") from error
     except (HarnessError, KeyboardInterrupt, asyncio.CancelledError) as error:
         reason = str(error) or "interrupted"
         with contextlib.suppress(HarnessError):

@@ -12,7 +12,7 @@ What comes of it is judged afterwards, from the files (harness/judge.py).
 """
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -46,6 +46,8 @@ class Observations:
     counters: dict[NodeId, Any] = field(default_factory=dict)
     leaders: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    recorded: dict[str, Any] = field(default_factory=dict)
+    stalls: list[dict[str, int]] = field(default_factory=list)
     stopped: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -116,9 +118,11 @@ class Run:
                 await self._step("final reads", lambda: self._read_finally(calls))
             await self._collect()
         finally:
-            self._recorder.phase("end")
-            await self._keep_logs()
-            await self._cluster.close()
+            try:
+                self._recorder.phase("end")
+                await self._keep_logs()
+            finally:
+                await self._cluster.close()
         return self._seen
 
     @property
@@ -205,12 +209,12 @@ class Run:
     async def _recover(self, calls: Calls) -> None:
         """Liveness: every node must serve every kind of call, within one bound for all of them."""
         began_ns = self._clock.now_ns()
-        until_ns = began_ns + int(self._config.recovery_limit * SECOND_NS)
+        limit_ns = int(self._config.recovery_limit * SECOND_NS)
         missing: list[str] = []
         worker = self._workers[0]
         for node in self.must_serve:
             wanted = dict.fromkeys(self._plan.workload.functions)
-            while wanted and self._clock.now_ns() < until_ns:
+            while wanted and self._awake_ns(began_ns) < limit_ns:
                 call = calls.next()
                 completion = await worker.make(call, calls, first=node)
                 if completion.outcome is Outcome.OK and node in completion.heard:
@@ -226,7 +230,12 @@ class Run:
             "passed": not missing,
             "detail": told if missing else f"every node served again after {took_ns / 1e9:.2f} s",
             "recovery_ns": None if missing else took_ns,
+            "stalled_ns": self._clock.stalled_ns(began_ns),
         }
+
+    def _awake_ns(self, since_ns: int) -> int:
+        """How much time has passed in which the harness did not itself stand still."""
+        return self._clock.now_ns() - since_ns - self._clock.stalled_ns(since_ns)
 
     async def _read_finally(self, calls: Calls) -> None:
         """Share the final reads among the workers; a cluster that does not serve is not asked."""
@@ -248,6 +257,13 @@ class Run:
         self._seen.leaders = self._observer.leaders
         self._seen.findings = [*_told(self._cluster.crashes()), *self._cluster.findings]
         self._seen.cluster = self._cluster.describe()
+        counted = self._recorder.counted()
+        self._seen.recorded = {
+            **counted,
+            "nodes": list(self._cluster.nodes),
+            "serving": list(self.must_serve),
+        }
+        self._seen.stalls = [asdict(stall) for stall in self._clock.stalls]
         for worker in self._workers:
             await worker.close()
 

@@ -8,7 +8,7 @@ the last line may be cut, as a harness that is killed leaves it.
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, NoReturn
 
 import msgspec
@@ -60,6 +60,7 @@ class _Inject(_Event, tag="inject"):
     fault: Number
     name: str
     detail: str = ""
+    applied: bool | None = None
 
 
 class _Heal(_Event, tag="heal"):
@@ -237,18 +238,15 @@ class _Reader:
         match event:
             case _Phase(name=name):
                 self.phases.append(Phase(name, line, event.time_ns))
-            case _Inject(fault=number, name=name, detail=detail):
+            case _Inject(fault=number, name=name, detail=detail, applied=applied):
                 self.faults[number] = FaultSpan(
-                    number, name, detail, line, None, event.time_ns, None
+                    number, name, detail, line, None, event.time_ns, None, applied
                 )
             case _Heal(fault=number):
                 span = self.faults.get(number)
                 if span is None:
                     raise MalformedHistory(f"line {line} heals fault {number}, never injected")
-                self.faults[number] = FaultSpan(
-                    number, span.name, span.detail, span.injected, line,
-                    span.injected_ns, event.time_ns,
-                )  # fmt: skip
+                self.faults[number] = replace(span, healed=line, healed_ns=event.time_ns)
 
     def history(self) -> History:
         calls = _joined(self.invocations)

@@ -58,6 +58,7 @@ def labrys_lines(history: History) -> Iterator[str]:
     for fault in history.faults:
         about = {"process": "nemesis", "fault": fault.number}
         inject = {"name": fault.name, "detail": fault.detail, "time_ns": fault.injected_ns}
+        inject |= {} if fault.applied is None else {"applied": fault.applied}
         events.append((fault.injected, 0, {"type": "inject", **about, **inject}))
         if fault.healed is not None:
             heal = {"type": "heal", **about, "time_ns": fault.healed_ns}

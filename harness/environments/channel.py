@@ -3,6 +3,7 @@
 A request that gets no answer takes its connection with it, so that a late answer cannot be taken
 for that of a later request (each session begins its sequences anew). Only a request for which no
 connection could be made was certainly never handed over: `Unreachable`. All else is `NoAnswer`.
+Where this process has run out of something, that is neither: it ends the run (`harness.shortage`).
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import msgspec
 
 from harness.clock import SECOND_NS, Clock
 from harness.cluster import Channel, NoAnswer, Unreachable
+from harness.shortage import shortage
 from systems_under_test.node import NodeId
 from systems_under_test.requests import Refusal, Reply, Request, Status
 
@@ -86,6 +88,8 @@ class TcpChannel(Channel):
         except TimeoutError:
             raise Unreachable(f"{node} took no connection in time") from None
         except OSError as error:
+            if (own := shortage(error)) is not None:
+                raise own from error
             raise Unreachable(f"{node}: {error.strerror or error}") from None
         self._connections[node] = connection
         return connection

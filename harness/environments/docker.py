@@ -1,9 +1,7 @@
 """Nodes as containers on a network of their own, each with a fixed address and a volume.
 
-Clients and nodes reach nodes by the containers' addresses. Partitions are rules of nftables on the
-engine's bridge (`firewall`), set by the host's nft where the harness has the rights, else by nft
-in a helper container that shares the host's network; where neither works, links cannot be cut and
-the capability lacks. All that is made carries the owner's mark (`leftovers`).
+Clients and nodes reach nodes by the containers' addresses. Links are cut by `links`, where it finds
+a way; else the capability is missing. All that is made carries the owner's mark (`leftovers`).
 
 Limits: the engine must run on this host and not rootless, since elsewhere its containers cannot be
 reached by address. Not tried with engines in a virtual machine (macOS, Windows).
@@ -11,6 +9,7 @@ reached by address. Not tried with engines in a virtual machine (macOS, Windows)
 
 import asyncio
 import contextlib
+import signal
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,29 +20,24 @@ from typing import Any
 import docker
 from docker.errors import APIError, DockerException, NotFound
 
-from harness.clock import Clock
+from harness.clock import MILLISECOND_NS, Clock
 from harness.cluster import Capability, Link, NodeState
 from harness.environments.engine import connect, engine_errors, reason_of
-from harness.environments.firewall import (
-    Firewall,
-    Nft,
-    NftFailed,
-    host_nft,
-    remove_table,
-    tables_of_dead_runs,
-)
-from harness.environments.image import Image, node_image, shares_usr
+from harness.environments.image import Image, node_image
 from harness.environments.leftovers import (
     OWNER_LABEL,
     remove_from_engine,
     remove_leftovers,
 )
+from harness.environments.links import ContainerLinks
 from harness.environments.owner import this_process
-from harness.environments.tcp_cluster import TcpCluster, in_thread, last_words
+from harness.environments.tcp_cluster import TcpCluster, crash, in_thread, last_words
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 
 PORT = 7000
+SILENT_NS = 300 * MILLISECOND_NS
+"""How long nodes may send nothing over links that are cut until somebody else tries them."""
 _FIRST_HOST = 11
 """The last part of the first node's address; the network's gateway has a low one."""
 
@@ -80,11 +74,9 @@ class DockerCluster(TcpCluster):
         self._client: docker.DockerClient | None = None
         self._network = f"labrys-{self._owner.run}"
         self._containers: dict[NodeId, str] = {}
-        self._helper: str | None = None
         self._volumes: list[str] = []
         self._image: Image | None = None
-        self._firewall: Firewall | None = None
-        self._partitions = "none"
+        self._links_between: ContainerLinks | None = None
         self._engine: dict[str, Any] = {}
         # Faults of several families happen side by side, and the engine takes its time. Without
         # this a pause could find a node that is just being killed, and be noted after the kill.
@@ -113,14 +105,14 @@ class DockerCluster(TcpCluster):
         for node in started:
             await self._accepts(node)
 
-    async def kill(self, nodes: Iterable[NodeId]) -> None:
+    async def _kill(self, nodes: Sequence[NodeId]) -> None:
         async with self._changing:
             killed = [n for n in nodes if self._states[n].running and not self._ended(n)]
             await self._each(killed, "kill", _kill)
             for node in killed:
                 self._states[node] = NodeState(running=False)
 
-    async def pause(self, nodes: Iterable[NodeId]) -> None:
+    async def _pause(self, nodes: Sequence[NodeId]) -> None:
         async with self._changing:
             paused = [node for node in nodes if self._states[node] == NodeState()]
             await self._each(paused, "pause", lambda api, container: api.pause(container))
@@ -134,12 +126,38 @@ class DockerCluster(TcpCluster):
             for node in resumed:
                 self._states[node] = NodeState()
 
-    async def cut(self, links: Iterable[Link]) -> None:
-        await self._with_firewall(lambda firewall: firewall.cut(sorted(links)))
+    async def _cut(self, links: Sequence[Link]) -> None:
+        await in_thread(self._opened_links().cut, links)
 
-    async def mend(self, but: Iterable[Link] = ()) -> None:
-        if self._firewall is not None:
-            await self._with_firewall(lambda firewall: firewall.mend(sorted(but)))
+    async def _mend(self, but: Sequence[Link]) -> None:
+        if self._links_between is not None:
+            await in_thread(self._links_between.mend, but)
+
+    async def life(self, node: NodeId) -> str:
+        if node not in self._containers:
+            return ""
+        state = await in_thread(self._inspect, node)
+        return f"process {state['Pid']} of {state['StartedAt']}" if state["Running"] else ""
+
+    async def stopped(self, node: NodeId) -> bool:
+        return bool((await in_thread(self._inspect, node))["Paused"])
+
+    async def is_cut(self, links: Sequence[Link]) -> bool | None:
+        """Whether the rule has dropped something since it was asked to: what the nodes send to each
+        other, or, where they are silent, an attempt to connect that is made in a container."""
+        between = self._opened_links()
+        before = await in_thread(between.dropped)
+        until_ns = self.clock.now_ns() + SILENT_NS
+        while self.clock.now_ns() < until_ns:
+            await asyncio.sleep(0.02)
+            if await in_thread(between.dropped) > before:
+                return True
+        for source, target in links:
+            if self._states[source] == NodeState() and self._states[target].running:
+                connected = await in_thread(between.connects, self._containers[source], target)
+                if connected or await in_thread(between.dropped) > before:
+                    return not connected
+        return None
 
     async def collect_logs(self, folder: Path) -> Sequence[Path]:
         folder.mkdir(parents=True, exist_ok=True)
@@ -157,8 +175,9 @@ class DockerCluster(TcpCluster):
         for node in self._containers:
             state = self._inspect(node) if self._states[node].running else {"Running": True}
             if not state["Running"]:
+                status, killed = int(state.get("ExitCode", 0)), bool(state.get("OOMKilled"))
                 words = last_words(self._log(node))
-                found[node] = f"exit status {state.get('ExitCode')}: {words}"
+                found[node] = crash(node, -signal.SIGKILL if killed else status, words)
         return found
 
     def describe(self) -> dict[str, Any]:
@@ -168,7 +187,7 @@ class DockerCluster(TcpCluster):
             "system": self._engine.get("OperatingSystem"),
             "image": self._image.tag if self._image else None,
             "base": self._image.base if self._image else None,
-            "partitions": self._partitions,
+            "partitions": self._links_between.way if self._links_between else "none",
             "addresses": {node: f"{host}:{port}" for node, (host, port) in self.addresses.items()},
         }
 
@@ -186,7 +205,10 @@ class DockerCluster(TcpCluster):
             self.addresses[node] = (str(base + _FIRST_HOST + number), PORT)
         for node in self.nodes:
             self._make_node(client, node, self._image)
-        self._make_firewall(client, self._image)
+        self._links_between = ContainerLinks(client, self._owner, self.addresses)
+        self._links_between.open(self._image, f"{self._network}-helper", self._labels)
+        if not self._links_between.can_cut:
+            self.capabilities = frozenset(Capability) - {Capability.CUT}
         with ThreadPoolExecutor(len(self.nodes)) as pool:
             list(pool.map(client.api.start, self._containers.values()))
         self._states = {node: NodeState() for node in self.nodes}
@@ -248,64 +270,15 @@ class DockerCluster(TcpCluster):
         )
         self._containers[node] = made["Id"]
 
-    def _make_firewall(self, client: docker.DockerClient, image: Image) -> None:
-        """Find a way to cut links: the host's nft, or nft in a helper container, or none."""
-        refusals = []
-        ways: list[tuple[str, Callable[[], Nft]]] = [("nftables on the host", lambda: host_nft)]
-        if shares_usr(client):
-            ways.append(("nftables in a helper container", lambda: self._helper_nft(client, image)))
-        for name, way in ways:
-            firewall = None
-            try:
-                nft = way()
-                firewall = Firewall(nft, self._owner, self.addresses)
-                firewall.create()
-                for table, _ in tables_of_dead_runs(nft):
-                    remove_table(nft, table)
-            except (NftFailed, DockerException) as error:
-                refusals.append(f"{name}: {reason_of(error)}")
-            else:
-                self._firewall, self._partitions = firewall, name
-                return
-        self.capabilities = frozenset(Capability) - {Capability.CUT}
-        self._partitions = "none (" + "; ".join(refusals) + ")"
-
-    def _helper_nft(self, client: docker.DockerClient, image: Image) -> Nft:
-        """An nft that runs in a container with the host's network and the right to change it."""
-        made = client.api.create_container(
-            image.tag,
-            ["sleep", "infinity"],
-            name=f"{self._network}-helper",
-            labels=self._labels,
-            host_config=client.api.create_host_config(
-                binds=["/usr:/usr:ro"],
-                network_mode="host",
-                cap_drop=["ALL"],
-                cap_add=["NET_ADMIN"],
-                init=False,
-            ),
-        )
-        self._helper = made["Id"]
-        client.api.start(self._helper)
-
-        def nft(commands: str) -> str:
-            call = client.api.exec_create(self._helper, ["/usr/sbin/nft", commands])
-            output = client.api.exec_start(call["Id"]).decode(errors="replace")
-            if client.api.exec_inspect(call["Id"])["ExitCode"] != 0:
-                raise NftFailed(output.strip()[:300])
-            return output
-
-        return nft
-
     def _remove(self) -> None:
         client, self._client = self._client, None
         if client is None:
             return
-        if self._firewall is not None:
-            with contextlib.suppress(NftFailed, DockerException):
-                self._firewall.remove()
-        helper = [] if self._helper is None else [self._helper]
-        containers = [*self._containers.values(), *helper]
+        containers = list(self._containers.values())
+        if self._links_between is not None:
+            self._links_between.close()
+            if self._links_between.helper is not None:
+                containers.append(self._links_between.helper)
 
         failures: list[str] = []
 
@@ -323,7 +296,7 @@ class DockerCluster(TcpCluster):
                 remove("network", network)
             for volume in self._volumes:
                 remove("volume", volume)
-        self._firewall = self._helper = None
+        self._links_between = None
         self._containers.clear()
         self._volumes.clear()
         self._states = {node: NodeState(running=False) for node in self.nodes}
@@ -351,19 +324,10 @@ class DockerCluster(TcpCluster):
         with engine_errors(f"{what} {', '.join(nodes)}"):
             await asyncio.gather(*(in_thread(act, node) for node in nodes))
 
-    async def _with_firewall(self, action: Callable[[Firewall], None]) -> None:
-        if self._firewall is None:
-            raise EnvironmentFailed(
-                f"links cannot be cut here, {self._partitions}: "
-                "run with the rights for nftables, or use the environment local"
-            )
-        try:
-            await in_thread(action, self._firewall)
-        except (NftFailed, DockerException) as error:
-            raise EnvironmentFailed(
-                f"the links could not be changed ({reason_of(error)}): run again, "
-                "and leave the nftables of a run alone while it goes on"
-            ) from error
+    def _opened_links(self) -> ContainerLinks:
+        if self._links_between is None:
+            raise EnvironmentFailed("the cluster is not open: open it before cutting its links")
+        return self._links_between
 
     def _open_client(self) -> docker.DockerClient:
         if self._client is None:

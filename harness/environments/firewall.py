@@ -10,6 +10,7 @@ send is not forwarded, and so does not pass this table.
 The table's name holds its owner's mark, so that one of a dead run is known for what it is.
 """
 
+import re
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
@@ -72,6 +73,14 @@ class Firewall:
     def mend(self, but: Iterable[Link] = ()) -> None:
         """Mend all links, `but` for some, at once."""
         self._nft(f"flush set {self._table} cut\n{self._adding(but)}")
+
+    def dropped(self) -> int:
+        """How many packets the rule has dropped so far."""
+        shown = self._nft(f"list chain {self._table} links\n")
+        found = re.search(r"counter packets (\d+)", shown)
+        if found is None:
+            raise NftFailed(f"the rule that cuts links is gone from the table {self._table}")
+        return int(found[1])
 
     def _adding(self, links: Iterable[Link]) -> str:
         pairs = []

@@ -24,12 +24,15 @@ from typing import Any
 from harness.clock import Clock
 from harness.cluster import Capability, Link, NodeState
 from harness.environments.leftovers import OWNER_VARIABLE, remove_leftovers
-from harness.environments.owner import this_process
-from harness.environments.tcp_cluster import TcpCluster, in_thread, last_words
+from harness.environments.owner import process_began, process_stopped, this_process
+from harness.environments.tcp_cluster import TcpCluster, crash, in_thread, last_words
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 
 HOST = "127.0.0.1"
+
+PROBE_S = 0.5
+"""How long a connection over a link may last to be taken for one that was not refused."""
 
 
 class LocalCluster(TcpCluster):
@@ -101,7 +104,7 @@ class LocalCluster(TcpCluster):
         for node in started:
             await self._accepts(node)
 
-    async def kill(self, nodes: Iterable[NodeId]) -> None:
+    async def _kill(self, nodes: Sequence[NodeId]) -> None:
         killed = [node for node in nodes if self._states[node].running and not self._ended(node)]
         for node in killed:
             self._processes[node].kill()
@@ -109,7 +112,7 @@ class LocalCluster(TcpCluster):
             _reap(self._processes[node])
             self._states[node] = NodeState(running=False)
 
-    async def pause(self, nodes: Iterable[NodeId]) -> None:
+    async def _pause(self, nodes: Sequence[NodeId]) -> None:
         for node in nodes:
             if self._states[node].running:
                 self._processes[node].send_signal(signal.SIGSTOP)
@@ -121,11 +124,38 @@ class LocalCluster(TcpCluster):
                 self._processes[node].send_signal(signal.SIGCONT)
                 self._states[node] = NodeState()
 
-    async def cut(self, links: Iterable[Link]) -> None:
-        await self._tell_proxy({"cut": sorted(links)})
+    async def _cut(self, links: Sequence[Link]) -> None:
+        await self._tell_proxy({"cut": links})
 
-    async def mend(self, but: Iterable[Link] = ()) -> None:
-        await self._tell_proxy({"mend": True, "cut": sorted(but)})
+    async def _mend(self, but: Sequence[Link]) -> None:
+        await self._tell_proxy({"mend": True, "cut": but})
+
+    async def life(self, node: NodeId) -> str:
+        process = self._processes.get(node)
+        began = process_began(process.pid) if process is not None else ""
+        return f"process {process.pid} of {began}" if process is not None and began else ""
+
+    async def stopped(self, node: NodeId) -> bool:
+        return process_stopped(self._processes[node].pid)
+
+    async def is_cut(self, links: Sequence[Link]) -> bool | None:
+        """Connect over each link whose target lives: the proxy gives up what it may not pass on."""
+        tried = [link for link in links if await self.life(link[1])]
+        refused = await asyncio.gather(*map(self._refuses, tried))
+        return all(refused) if tried else None
+
+    async def _refuses(self, link: Link) -> bool:
+        """Whether a connection over the link ends at once, rather than lead to the target."""
+        reader, writer = await asyncio.open_connection(HOST, self._routes[link])
+        try:
+            async with asyncio.timeout(PROBE_S):
+                return not await reader.read(1)
+        except TimeoutError:
+            return False
+        except ConnectionError:
+            return True
+        finally:
+            writer.transport.abort()
 
     async def collect_logs(self, folder: Path) -> Sequence[Path]:
         folder.mkdir(parents=True, exist_ok=True)
@@ -139,7 +169,7 @@ class LocalCluster(TcpCluster):
 
     def crashes(self) -> Mapping[NodeId, str]:
         return {
-            node: f"exit status {process.returncode}: {last_words(self._log(node))}"
+            node: crash(node, process.returncode, last_words(self._log(node)))
             for node, process in self._processes.items()
             if self._states[node].running and self._ended(node)
         }

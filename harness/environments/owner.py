@@ -65,6 +65,18 @@ def boot() -> str:
     return word.strip().replace("-", "")[:12]
 
 
+def process_stopped(pid: int) -> bool:
+    """Whether that process is stopped, as by SIGSTOP."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        command = ["ps", "-o", "state=", "-p", str(pid)]
+        return (
+            subprocess.run(command, capture_output=True, text=True, check=False).stdout[:1] == "T"
+        )
+    return stat.rpartition(")")[2].split()[0] in "Tt"
+
+
 def process_began(pid: int) -> str:
     """When that process began, in the system's own words; empty if there is none."""
     try:

@@ -67,7 +67,8 @@ class Inlet(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._source = transport
-        transport.pause_reading()
+        # Paused a moment later: Python 3.11.2 begins to read after this method, whatever it says.
+        self._loop.call_soon(self._flow)
         if self._link.is_cut:
             transport.abort()
             return

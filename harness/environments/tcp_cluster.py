@@ -1,6 +1,7 @@
 """What clusters of real processes have in common, wherever these run: addresses and states."""
 
 import asyncio
+import signal
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,6 +11,8 @@ from harness.clock import MILLISECOND_NS, Clock
 from harness.cluster import Channel, Cluster, NoAnswer, NodeState, Unreachable
 from harness.environments.channel import Address, TcpChannel
 from harness.errors import EnvironmentFailed
+from harness.shortage import shortage
+from systems_under_test.driver import Exit
 from systems_under_test.node import NodeId
 from systems_under_test.requests import Status
 
@@ -37,6 +40,7 @@ class TcpCluster(Cluster):
 
         `members` are the nodes that the system begins with: all, unless they are given.
         """
+        super().__init__()
         self.system = system
         self.nodes = tuple(nodes)
         self.members = self.nodes if members is None else tuple(members)
@@ -85,7 +89,9 @@ class TcpCluster(Cluster):
                 while not self._ended(node):
                     try:
                         _, writer = await asyncio.open_connection(*self.addresses[node])
-                    except OSError:
+                    except OSError as error:
+                        if (own := shortage(error)) is not None:
+                            raise own from error
                         await asyncio.sleep(0.02)
                     else:
                         writer.transport.abort()
@@ -116,6 +122,22 @@ async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
     except asyncio.CancelledError:
         await asyncio.wait([work])
         raise
+
+
+def crash(node: NodeId, status: int, words: str) -> str:
+    """What is said of a node that ended though the harness did not kill it.
+
+    Raises `EnvironmentFailed` where that was not the system's doing: its disk failed, or somebody
+    else killed it, as the kernel does when memory runs out.
+    """
+    if status == Exit.JOURNAL_FAILED:
+        raise EnvironmentFailed(f"the disk of {node} failed: {words}: make room, then run again")
+    if status == -signal.SIGKILL:
+        raise EnvironmentFailed(
+            f"{node} was killed, and not by the harness: see whether this machine ran out of "
+            "memory, then run again"
+        )
+    return f"exit status {status}: {words}"
 
 
 def last_words(log: str) -> str:

@@ -18,6 +18,13 @@ from systems_under_test.node import NodeId
 from systems_under_test.quorum import majority
 
 
+class NotApplied(Exception):
+    """The fault found nothing to do, or was refused; the message says why, for the history.
+
+    It is healed all the same, but does not count as having struck.
+    """
+
+
 class Fault(ABC):
     """One kind of trouble. A fault of your own says how it strikes and how it is healed; all else
     has a default."""
@@ -62,7 +69,7 @@ class Fault(ABC):
 
     @abstractmethod
     async def inject(self, cluster: Cluster, random: Random) -> str:
-        """Do it, and return what was done to whom, for the history."""
+        """Do it, and return what was done to whom, for the history; else raise `NotApplied`."""
 
     @abstractmethod
     async def heal(self, cluster: Cluster) -> None:

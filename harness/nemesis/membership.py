@@ -14,7 +14,7 @@ from typing import ClassVar, NamedTuple
 
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import OPERATOR, Capability, Cluster, NoAnswer, Unreachable
-from harness.nemesis.fault import Fault, Target, choose, told
+from harness.nemesis.fault import Fault, NotApplied, Target, choose, told
 from harness.nemesis.partition import between
 from systems_under_test.node import NodeId
 from systems_under_test.quorum import majority
@@ -84,21 +84,21 @@ class Membership(Fault):
         try:
             members = await operator.members()
             if members is None:
-                return "nothing: nobody told who the members are"
+                raise NotApplied("nothing: no node said who the members are")
             if self.change is Change.REPLACE_EACH:
                 return await replace_each(operator, random.sample(members, len(members)))
             if self.change is Change.ADD:
                 others = [node for node in cluster.nodes if node not in members]
                 if not others:
-                    return "nothing: every node is a member already"
-                return (await operator.change("add", random.choice(others))).told
+                    raise NotApplied("nothing: every node is a member already")
+                return await operator.make("add", random.choice(others))
             if len(members) < 3:
-                return f"nothing: only {told(members)} are left"
+                raise NotApplied(f"nothing: only {told(members)} are left")
             node = random.choice(members)
             if self.change is Change.REMOVE_LEADER:
                 (leader,) = await choose(Target.LEADER, cluster, random)
                 node = leader if leader in members else node
-            return (await operator.change("remove", node)).told
+            return await operator.make("remove", node)
         finally:
             await operator.close()
 
@@ -145,7 +145,10 @@ async def replace_each(operator: "Operator", members: Sequence[NodeId]) -> str:
         for function in ("remove", "add"):
             changed = await operator.change(function, node)
             if not changed.done:
-                return f"renewing {told(members)} in turn, {changed.told}"
+                sentence = f"renewing {told(members)} in turn, {changed.told}"
+                if node == members[0] and function == "remove":
+                    raise NotApplied(sentence)
+                return sentence
     return f"renewed {told(members)} in turn"
 
 
@@ -184,6 +187,13 @@ class Operator:
             return Changed(True, f"{verb} {node}: the members are {told(answer.result)}")
         why = answer.reason or answer.error if answer is not None else "no answer"
         return Changed(False, f"asked to {function} {node}, in vain: {why}")
+
+    async def make(self, function: str, node: NodeId) -> str:
+        """As `change`, told in a sentence; `NotApplied` where it was not made."""
+        changed = await self.change(function, node)
+        if not changed.done:
+            raise NotApplied(changed.told)
+        return changed.told
 
     async def close(self) -> None:
         await self._channel.close()

@@ -5,7 +5,7 @@ from random import Random
 
 from harness.clock import Clock
 from harness.cluster import Cluster
-from harness.nemesis.fault import Fault
+from harness.nemesis.fault import Fault, NotApplied
 from harness.nemesis.schedule import Planned
 from harness.recorder import Recorder
 
@@ -49,12 +49,25 @@ class Nemesis:
             await self._clock.sleep_until_ns(begin_ns + planned.at_ns)
             self._active[planned.number] = self._struck[planned.fault.family] = planned.fault
             since_ns = self._clock.now_ns()
-            detail = await planned.fault.inject(self._cluster, Random(planned.seed))
-            self._recorder.inject(planned.number, planned.fault.name, detail, since_ns)
+            detail, applied = await self._inject(planned)
+            self._recorder.inject(planned.number, planned.fault.name, detail, since_ns, applied)
             self._injected.add(planned.number)
             if planned.number in self._active:
                 await self._clock.sleep_until_ns(begin_ns + planned.until_ns)
             await self._heal(planned.number, planned.fault)
+
+    async def _inject(self, planned: Planned) -> tuple[str, bool]:
+        """Inject a fault; what was done, and whether the environment showed an effect of it.
+
+        A fault that needs nothing of the environment says itself whether it found anything to do.
+        """
+        needs, effects = planned.fault.needs, self._cluster.effects
+        before = sum(effects[need] for need in needs)
+        try:
+            detail = await planned.fault.inject(self._cluster, Random(planned.seed))
+        except NotApplied as nothing:
+            return str(nothing), False
+        return detail, not needs or sum(effects[need] for need in needs) > before
 
     async def _heal(self, number: int, fault: Fault) -> None:
         """Heal a fault. One that is still being injected is healed now, and once more afterwards;

@@ -42,6 +42,7 @@ class SimulatedCluster(Cluster):
         tape: Tape | None = None,
         members: Iterable[NodeId] | None = None,
     ) -> None:
+        super().__init__()
         self.nodes = tuple(nodes)
         self.members = self.nodes if members is None else tuple(members)
         self.clock: VirtualClock = VirtualClock(most_events)
@@ -171,7 +172,7 @@ class SimulatedCluster(Cluster):
                 place.kill()
             place.start()
 
-    async def kill(self, nodes: Iterable[NodeId]) -> None:
+    async def _kill(self, nodes: Sequence[NodeId]) -> None:
         """Now, or in the middle of the next step, between two of its effects."""
         for name in nodes:
             place = self.places[name]
@@ -185,7 +186,7 @@ class SimulatedCluster(Cluster):
             else:
                 place.kill()
 
-    async def pause(self, nodes: Iterable[NodeId]) -> None:
+    async def _pause(self, nodes: Sequence[NodeId]) -> None:
         for name in nodes:
             self.places[name].pause()
 
@@ -193,11 +194,23 @@ class SimulatedCluster(Cluster):
         for name in nodes:
             self.places[name].resume()
 
-    async def cut(self, links: Iterable[Link]) -> None:
+    async def _cut(self, links: Sequence[Link]) -> None:
         self._network.cut_links(links)
 
-    async def mend(self, but: Iterable[Link] = ()) -> None:
+    async def _mend(self, but: Sequence[Link]) -> None:
         self._network.mend(but)
+
+    async def life(self, node: NodeId) -> str:
+        """One that is to die in the middle of its next step counts as dead."""
+        place = self.places[node]
+        lives = place.running and place.dies_after is None
+        return f"life {self._lives[node]}" if lives else ""
+
+    async def stopped(self, node: NodeId) -> bool:
+        return self.places[node].paused
+
+    async def is_cut(self, links: Sequence[Link]) -> bool | None:
+        return all(self._network.links[link].cut for link in links) if links else None
 
     async def calm(self) -> None:
         self._network.calm()

@@ -1,5 +1,6 @@
 """A cluster and a clock in memory, for tests of clients, workers and the nemesis."""
 
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -71,6 +72,10 @@ class FakeCluster(Cluster):
     def __init__(
         self, count: int = 5, leader: NodeId | None = "n1", serve: Serve | None = None
     ) -> None:
+        super().__init__()
+        self.lives = Counter[NodeId]()
+        self.held: set[NodeId] = set()
+        self.cut_links: set[Link] = set()
         self.nodes = tuple(f"n{number}" for number in range(1, count + 1))
         self.members = self.nodes
         self.clock: FakeClock = FakeClock()
@@ -95,27 +100,41 @@ class FakeCluster(Cluster):
     async def start(self, nodes: Iterable[NodeId]) -> None:
         self._note("start", nodes)
 
-    async def kill(self, nodes: Iterable[NodeId]) -> None:
+    async def _kill(self, nodes: Sequence[NodeId]) -> None:
+        self.lives.update(nodes)
         self._note("kill", nodes)
 
-    async def pause(self, nodes: Iterable[NodeId]) -> None:
+    async def _pause(self, nodes: Sequence[NodeId]) -> None:
+        self.held.update(nodes)
         self._note("pause", nodes)
 
     async def resume(self, nodes: Iterable[NodeId]) -> None:
+        self.held.difference_update(nodes)
         self._note("resume", nodes)
 
-    async def cut(self, links: Iterable[Link]) -> None:
+    async def _cut(self, links: Sequence[Link]) -> None:
+        self.cut_links.update(links)
         self._note("cut", links)
 
-    async def mend(self, but: Iterable[Link] = ()) -> None:
+    async def _mend(self, but: Sequence[Link]) -> None:
+        self.cut_links = set(but)
         self._note("mend", but)
+
+    async def life(self, node: NodeId) -> str:
+        return f"life {self.lives[node]}"
+
+    async def stopped(self, node: NodeId) -> bool:
+        return node in self.held
+
+    async def is_cut(self, links: Sequence[Link]) -> bool | None:
+        return self.cut_links >= set(links) if links else None
 
     async def status(self, node: NodeId) -> Status | None:
         role = "leader" if node == self.leading else "follower"
         return Status(node, {"role": role, "term": 1}, {})
 
     def state(self, node: NodeId) -> NodeState:
-        return NodeState()
+        return NodeState(paused=node in self.held)
 
     async def collect_logs(self, folder: Path) -> Sequence[Path]:
         return ()

@@ -44,6 +44,14 @@ def test_a_node_that_did_not_serve_again_convicts(stored: RunDirectory) -> None:
     assert judged(stored) == ("invalid", told["detail"])
 
 
+def test_silence_while_the_harness_stood_still_convicts_nobody(stored: RunDirectory) -> None:
+    told = {"passed": False, "detail": "not served within 30 s of healing: read at n3"}
+    change(stored, "observations.json", liveness={**told, "stalled_ns": 4_200_000_000}, findings=[])
+    verdict, reason = judged(stored)
+    assert verdict == "unknown"
+    assert "the harness itself stood still for 4.2 s" in reason
+
+
 def test_a_node_that_ended_of_itself_convicts(stored: RunDirectory) -> None:
     words = "n2 ended though nobody killed it: AssertionError"
     change(stored, "observations.json", liveness=SERVED, findings=[words])

@@ -9,6 +9,7 @@ from harness.clock import SECOND_NS
 from harness.cluster import Capability, NoAnswer, Unreachable
 from harness.config import RunConfig
 from harness.errors import UsageError
+from harness.nemesis.fault import NotApplied
 from harness.nemesis.membership import PATIENCE_NS, Change, Membership
 from systems_under_test.node import NodeId
 from systems_under_test.requests import Refusal, Reply, Request
@@ -46,14 +47,17 @@ FIRST = ("n1", "n2", "n3", "n4", "n5")
 
 
 def inject(cluster: FakeCluster, change: Change) -> str:
-    return cluster.clock.run(Membership(change).inject(cluster, Random(1)))
+    try:
+        return cluster.clock.run(Membership(change).inject(cluster, Random(1)))
+    except NotApplied as nothing:
+        return f"not applied: {nothing}"
 
 
 def test_a_spare_is_added_and_removed_again() -> None:
     system = Members(*FIRST)
     cluster = system.cluster()
     assert inject(cluster, Change.ADD) == "added n6: the members are n1, n2, n3, n4, n5, n6"
-    assert inject(cluster, Change.ADD) == "nothing: every node is a member already"
+    assert inject(cluster, Change.ADD) == "not applied: nothing: every node is a member already"
     cluster.clock.run(Membership(Change.ADD).heal(cluster))
     assert system.asked == [("add", "n6"), ("remove", "n6")]
     assert all(channel.closed for channel in cluster.channels)
@@ -111,14 +115,16 @@ def test_a_side_without_a_majority_is_asked_to_remove_the_others() -> None:
 
 def test_two_members_are_left_alone() -> None:
     cluster = Members("n1", "n2").cluster()
-    assert inject(cluster, Change.REMOVE) == "nothing: only n1, n2 are left"
+    assert inject(cluster, Change.REMOVE) == "not applied: nothing: only n1, n2 are left"
 
 
 def test_a_cluster_that_does_not_answer_is_given_up() -> None:
     system = Members(*FIRST)
     system.down = set(FIRST) | {"n6"}
     cluster = system.cluster()
-    assert inject(cluster, Change.REMOVE) == "nothing: nobody told who the members are"
+    assert (
+        inject(cluster, Change.REMOVE) == "not applied: nothing: no node said who the members are"
+    )
     assert PATIENCE_NS <= cluster.clock.now_ns() < PATIENCE_NS + SECOND_NS
 
 
@@ -129,9 +135,9 @@ def test_a_change_that_is_refused_is_asked_for_again_and_told() -> None:
         return Refusal(request.sequence, "change-under-way", reason="n5 is being added")
 
     told = inject(FakeCluster(6, "n2", serve), Change.ADD)
-    assert told == "asked to add n6, in vain: n5 is being added"
+    assert told == "not applied: asked to add n6, in vain: n5 is being added"
     told = inject(FakeCluster(6, "n2", lambda node, request: NoAnswer()), Change.ADD)
-    assert told == "nothing: nobody told who the members are"
+    assert told == "not applied: nothing: no node said who the members are"
 
 
 def test_spares_are_for_systems_whose_members_change() -> None:

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -93,8 +93,8 @@ def test_isolated_and_one_way() -> None:
 
 def test_estranged_leaders_are_cut_off_from_each_other_alone() -> None:
     class Elects(FakeCluster):
-        async def cut(self, links: Iterable[Link]) -> None:
-            await super().cut(links)
+        async def _cut(self, links: Sequence[Link]) -> None:
+            await super()._cut(links)
             self.leading = "n3"
 
     cluster = Elects()

@@ -14,7 +14,7 @@ from checker.operation import Outcome
 from harness.clock import SECOND_NS
 from harness.cluster import NoAnswer
 from harness.errors import HarnessError
-from harness.recorder import Completion, Recorder
+from harness.recorder import LATE_NS, Completion, Recorder
 from harness.worker import Pace, Worker
 from systems_under_test.node import NodeId
 from systems_under_test.requests import Reply, Request
@@ -155,3 +155,46 @@ def test_values_are_distinct_within_a_key_and_keys_retire() -> None:
             written.setdefault(call.key, []).append(call.argument[1])
     assert all(len(values) == len(set(values)) for values in written.values())
     assert max(counts.values()) == 10
+
+
+def recorder_in(folder: Path) -> tuple[Recorder, FakeClock]:
+    clock = FakeClock()
+    return Recorder(folder / "history.jsonl", clock), clock
+
+
+def test_the_recorder_refuses_processes_that_call_out_of_turn(tmp_path: Path) -> None:
+    recorder, _ = recorder_in(tmp_path)
+    with pytest.raises(HarnessError, match="completed an operation that it never began"):
+        recorder.complete(1, Completion(Outcome.OK))
+    recorder.invoke(1, Call("read", "x"))
+    with pytest.raises(HarnessError, match="while it has one open"):
+        recorder.invoke(1, Call("read", "x"))
+    recorder.complete(1, Completion(Outcome.FAIL))
+    recorder.invoke(1, Call("read", "x"))
+    recorder.complete(1, Completion(Outcome.INFO))
+    with pytest.raises(HarnessError, match="does not know how its last ended"):
+        recorder.invoke(1, Call("read", "x"))
+    assert len(History.read(tmp_path / "history.jsonl").operations) == 2
+
+
+def test_the_recorder_refuses_a_clock_that_goes_back(tmp_path: Path) -> None:
+    recorder, clock = recorder_in(tmp_path)
+    clock.moment_ns = 1_000
+    recorder.invoke(1, Call("read", "x"))
+    clock.moment_ns = 999
+    with pytest.raises(HarnessError, match="clock went back by 1 ns"):
+        recorder.complete(1, Completion(Outcome.OK))
+
+
+def test_the_recorder_counts_what_came_late_and_who_was_asked(tmp_path: Path) -> None:
+    recorder, clock = recorder_in(tmp_path)
+    recorder.phase("calls")
+    for process, late_ns in enumerate((0, LATE_NS, LATE_NS + 1)):
+        recorder.invoke(process, Call("read", "x"))
+        answered_ns = clock.moment_ns
+        clock.moment_ns += late_ns
+        completion = Completion(Outcome.OK, asked=("n1", "n2"), answered_ns=answered_ns)
+        recorder.complete(process, completion)
+    assert recorder.counted() == {
+        "operations": 3, "completions": 3, "late": 1, "asked": {"calls": {"n1": 3, "n2": 3}},
+    }  # fmt: skip

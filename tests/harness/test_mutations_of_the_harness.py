@@ -1,0 +1,283 @@
+"""A harness that errs must never call a system valid: nine ways to err, each found by name.
+
+Each test breaks one thing in the harness and carries out a run of a sound system, which ends as
+`valid` while nothing is broken. What a mutation breaks in the real environments is broken there.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from checker.history import History
+from checker.verdict import Result
+from harness.catalogue import WORKLOADS
+from harness.client import Client
+from harness.clock import MILLISECOND_NS, SECOND_NS, Clock, RealClock
+from harness.cluster import Link, NodeState
+from harness.conduct import conduct
+from harness.config import RunConfig
+from harness.environments.docker import DockerCluster, engine_answers
+from harness.environments.firewall import Firewall
+from harness.environments.local import LocalCluster
+from harness.errors import EnvironmentFailed, HarnessError
+from harness.judge import judge
+from harness.nemesis.nodes import Kill
+from harness.nemesis.partition import Partition
+from harness.recorder import Completion, Recorder
+from harness.run import Run
+from harness.simulation.cluster import SimulatedCluster
+from harness.store import RunDirectory
+from harness.worker import Worker
+from systems_under_test.node import NodeId
+from workloads.register import REGISTER
+
+NODES = ("n1", "n2", "n3")
+
+Patch = pytest.MonkeyPatch
+
+
+def outcome(tmp_path: Path, **options: Any) -> tuple[str, str]:
+    """Carry out a run in the simulator; its verdict and reason, or "failed" and the sentence."""
+
+    def unseen(config: RunConfig, recorder: Recorder) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    config = RunConfig(
+        **{
+            "system": "raft", "environment": "simulated", "nodes": 3, "clients": 5,
+            "faults": ("partition", "kill"), "fault_interval": 1.0, "time_limit": 5.0,
+            "rate": 200.0, "seed": 4,
+            **options,
+        }
+    )  # fmt: skip
+    try:
+        directory = conduct(config, tmp_path, unseen)
+    except HarnessError as error:
+        return "failed", str(error)
+    result = judge(RunDirectory(directory.path))
+    return result["verdict"], result["reason"]
+
+
+@pytest.mark.parametrize("options", [{}, {"system": "ring"}, {"operation_timeout": 0.2}])
+def test_without_a_mutation_the_runs_are_valid(tmp_path: Path, options: dict[str, Any]) -> None:
+    assert outcome(tmp_path, **options)[0] == "valid"
+
+
+@pytest.mark.parametrize("fault", [Kill, Partition])
+def test_faults_that_are_recorded_but_not_applied(
+    tmp_path: Path, monkeypatch: Patch, fault: type
+) -> None:
+    async def inject(self: Any, cluster: Any, random: Any) -> str:
+        return "killed n1, as the history says"
+
+    monkeypatch.setattr(fault, "inject", inject)
+    verdict, reason = outcome(tmp_path)
+    assert verdict == "unknown"
+    assert f"{fault.family} applied: 0 times, and 5 times without an effect" in reason
+
+
+def test_cuts_that_cut_nothing(tmp_path: Path, monkeypatch: Patch) -> None:
+    async def cut(self: Any, links: Sequence[Link]) -> None:
+        pass
+
+    monkeypatch.setattr(SimulatedCluster, "_cut", cut)
+    verdict, reason = outcome(tmp_path)
+    assert verdict == "failed"
+    assert "were cut and messages still get through" in reason
+
+
+def test_kills_that_kill_nothing(tmp_path: Path, monkeypatch: Patch) -> None:
+    async def kill(self: Any, nodes: Sequence[NodeId]) -> None:
+        pass
+
+    monkeypatch.setattr(SimulatedCluster, "_kill", kill)
+    verdict, reason = outcome(tmp_path)
+    assert verdict == "failed"
+    assert "was killed and goes on living" in reason
+
+
+def test_completions_that_are_written_late(tmp_path: Path, monkeypatch: Patch) -> None:
+    invoke = Client.invoke
+
+    async def invoke_late(self: Client, *arguments: Any) -> Completion:
+        completion = await invoke(self, *arguments)
+        await self._clock.sleep_until_ns(self._clock.now_ns() + 50 * MILLISECOND_NS)
+        return completion
+
+    monkeypatch.setattr(Client, "invoke", invoke_late)
+    verdict, reason = outcome(tmp_path)
+    assert verdict == "unknown"
+    assert "completions recorded on time" in reason
+
+
+def test_a_process_that_is_used_again_after_info(tmp_path: Path, monkeypatch: Patch) -> None:
+    make = Worker.make
+
+    async def make_as_before(self: Worker, *arguments: Any, **more: Any) -> Completion:
+        process = self._process
+        completion = await make(self, *arguments, **more)
+        self._process = process
+        return completion
+
+    monkeypatch.setattr(Worker, "make", make_as_before)
+    verdict, reason = outcome(tmp_path, operation_timeout=0.2)
+    assert verdict == "failed"
+    assert "does not know how its last ended" in reason
+
+
+def test_a_clock_that_goes_backwards(tmp_path: Path, monkeypatch: Patch) -> None:
+    begin = Recorder._begin
+
+    class Earlier:
+        """What the recorder reads; the simulator itself could not go on with such a clock."""
+
+        def __init__(self, clock: Clock) -> None:
+            self.clock = clock
+
+        def now_ns(self) -> int:
+            now_ns = self.clock.now_ns()
+            return now_ns - (SECOND_NS if now_ns > 2 * SECOND_NS else 0)
+
+    monkeypatch.setattr(Recorder, "_begin", lambda self, clock: begin(self, Earlier(clock)))  # type: ignore[arg-type]
+    verdict, reason = outcome(tmp_path)
+    assert verdict == "failed"
+    assert "clock went back" in reason
+
+
+def half_of(history: History) -> History:
+    columns = history.columns
+    kept = columns.rows(columns.key < len(columns.keys) // 2)
+    return History(faults=history.faults, phases=history.phases, columns=kept)
+
+
+def test_half_the_keys_checked(tmp_path: Path, monkeypatch: Patch) -> None:
+    def check(history: History, *limits: Any) -> Result:
+        return REGISTER.check(half_of(history), *limits)
+
+    monkeypatch.setitem(WORKLOADS, "register", replace(REGISTER, check=check))
+    verdict, reason = outcome(tmp_path)
+    assert verdict == "unknown"
+    assert "all operations judged" in reason
+
+
+def test_half_the_keys_read(tmp_path: Path, monkeypatch: Patch) -> None:
+    read = History.read
+    monkeypatch.setattr(History, "read", lambda path: half_of(read(path)))
+    verdict, reason = outcome(tmp_path)
+    assert verdict == "unknown"
+    assert "all operations kept" in reason
+
+
+def test_all_clients_at_one_node(tmp_path: Path, monkeypatch: Patch) -> None:
+    """But for those that ask in the end whether every node serves again."""
+    begin: Callable[..., None] = Client.__init__
+
+    def begin_with_one(self: Client, nodes: Sequence[NodeId], *others: Any) -> None:
+        begin(self, nodes[:1], *others)
+
+    monkeypatch.setattr(Client, "__init__", begin_with_one)
+    monkeypatch.setattr(Client, "_next_node", lambda self: self._preferred)
+    verdict, reason = outcome(tmp_path, system="ring")
+    assert verdict == "unknown"
+    assert "every node asked: never asked: n2, n3" in reason
+
+
+def test_recovery_that_is_skipped(tmp_path: Path, monkeypatch: Patch) -> None:
+    async def recover(self: Run, calls: Any) -> None:
+        self._seen.liveness = {"passed": True, "detail": "served at once", "recovery_ns": 1}
+
+    monkeypatch.setattr(Run, "_recover", recover)
+    verdict, reason = outcome(tmp_path)
+    assert verdict == "unknown"
+    assert "every node served again" in reason
+
+
+# --- the same in the real environments ------------------------------------------------------------
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(LocalCluster, marks=pytest.mark.local, id="local"),
+        pytest.param(DockerCluster, marks=pytest.mark.docker, id="docker"),
+    ]
+)
+def kind(request: pytest.FixtureRequest, monkeypatch: Patch) -> type[LocalCluster | DockerCluster]:
+    if request.param is DockerCluster and not engine_answers():
+        pytest.skip("no Docker engine answers")
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "nodes"))
+    found: type[LocalCluster | DockerCluster] = request.param
+    return found
+
+
+def test_real_controls_that_control_nothing(
+    kind: type[LocalCluster | DockerCluster], tmp_path: Path, monkeypatch: Patch
+) -> None:
+    async def nothing(self: Any, hit: Sequence[Any]) -> None:
+        pass
+
+    async def said_only(self: Any, nodes: Sequence[NodeId]) -> None:
+        self._states.update(dict.fromkeys(nodes, NodeState(paused=True)))
+
+    monkeypatch.setattr(kind, "_kill", nothing)
+    monkeypatch.setattr(kind, "_pause", said_only)
+    if kind is DockerCluster:
+        monkeypatch.setattr(Firewall, "_adding", lambda self, links: "")
+    else:
+        monkeypatch.setattr(kind, "_cut", nothing)
+    monkeypatch.setattr("harness.cluster.STOPS_WITHIN_NS", 100 * MILLISECOND_NS)
+
+    async def scenario() -> None:
+        cluster = kind(
+            system="tiny_system:Tiny", nodes=NODES, seed=7, folder=tmp_path, clock=RealClock()
+        )
+        async with cluster:
+            with pytest.raises(EnvironmentFailed, match="n1 was killed and goes on living"):
+                await cluster.kill(["n1"])
+            with pytest.raises(EnvironmentFailed, match="n2 was paused and runs on"):
+                await cluster.pause(["n2"])
+            with pytest.raises(EnvironmentFailed, match="2 links were cut and messages still get"):
+                await cluster.cut([("n1", "n3"), ("n3", "n1")])
+
+    asyncio.run(scenario())
+
+
+def test_real_controls_that_control(
+    kind: type[LocalCluster | DockerCluster], tmp_path: Path
+) -> None:
+    """A cut link is seen although the nodes of this store have nothing to say to each other."""
+
+    async def scenario() -> None:
+        cluster = kind(
+            system="systems_under_test.single:Single",
+            nodes=NODES, seed=7, folder=tmp_path, clock=RealClock(),
+        )  # fmt: skip
+        async with cluster:
+            await cluster.cut([("n2", "n3")])
+            await cluster.pause(["n2"])
+            await cluster.kill(["n2", "n3"])
+            await cluster.pause(["n3"])
+            await cluster.kill(["n3"])
+        assert dict(cluster.effects) == {"cut": 1, "pause": 1, "kill": 2}
+
+    asyncio.run(scenario())
+
+
+def test_the_mutations_leave_the_columns_alone() -> None:
+    """`half_of` keeps whole keys, or it would show something else than what it is meant to."""
+    columns = half_of(_two_keys()).columns
+    assert np.unique(columns.key).tolist() == [0]
+    assert len(columns) == 2
+
+
+def _two_keys() -> History:
+    lines = [b'{"labrys":"history","version":1}\n']
+    for process, key in enumerate("abab"):
+        begin = f'{{"type":"invoke","process":{process},"function":"read","key":"{key}",'
+        lines.append(f'{begin}"time_ns":{process}}}\n'.encode())
+    return History.from_lines(lines)
