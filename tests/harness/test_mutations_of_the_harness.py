@@ -7,7 +7,6 @@ Each test breaks one thing in the harness and carries out a run of a sound syste
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import pytest
 
 from checker.history import History
 from checker.verdict import Result
-from harness.catalogue import WORKLOADS
 from harness.client import Client
 from harness.clock import MILLISECOND_NS, SECOND_NS, Clock, RealClock
 from harness.cluster import Link, NodeState
@@ -35,7 +33,7 @@ from harness.simulation.cluster import SimulatedCluster
 from harness.store import RunDirectory
 from harness.worker import Worker
 from systems_under_test.node import NodeId
-from workloads.register import REGISTER
+from workloads.workload import Workload
 
 NODES = ("n1", "n2", "n3")
 
@@ -157,10 +155,12 @@ def half_of(history: History) -> History:
 
 
 def test_half_the_keys_checked(tmp_path: Path, monkeypatch: Patch) -> None:
-    def check(history: History, *limits: Any) -> Result:
-        return REGISTER.check(half_of(history), *limits)
+    check = Workload.check
 
-    monkeypatch.setitem(WORKLOADS, "register", replace(REGISTER, check=check))
+    def check_half(self: Workload, history: History, *limits: Any) -> Result:
+        return check(self, half_of(history), *limits)
+
+    monkeypatch.setattr(Workload, "check", check_half)
     verdict, reason = outcome(tmp_path)
     assert verdict == "unknown"
     assert "all operations judged" in reason
