@@ -5,7 +5,7 @@ node replied. Otherwise it is `fail` if no sending of its request can have had a
 refused definitely, or never left), or if the call is pure; and `info` if any may have had one.
 Sending again is safe because a request keeps its session and its sequence, under which a system
 applies it once (systems_under_test/requests.py). To a system without sessions, which opens session
-0, nothing is sent again that may have had an effect.
+0 or refuses to open one, nothing is sent again that may have had an effect.
 """
 
 from dataclasses import dataclass, field
@@ -72,9 +72,12 @@ class Client:
             opened = await self._try(Request(0, self._next_sequence(), "open"), attempts)
             # Whatever is uncertain here is a session that nobody will use, not the call itself.
             attempts.uncertain = False
-            if opened is None:
+            if opened is not None:
+                self._session = self._session_of(opened)
+            elif attempts.error == ErrorCode.BAD_REQUEST.word:
+                self._session = 0  # A system that does not know `open` has no sessions.
+            else:
                 return self._gave_up(call, attempts)
-            self._session = self._session_of(opened)
         sequence = self._next_sequence()
         request = Request(self._session, sequence, call.function, call.key, call.argument)
         reply = await self._try(request, attempts, repeatable=call.pure or self._session > 0)

@@ -5,8 +5,8 @@ A client that wants a write to take effect once, however often it is sent, opens
 session's number, and gives its later requests that number and ever higher sequences. A request that
 is sent again carries the same session and sequence, and is answered as it was the first time.
 Session 0 stands for "no session": such a request takes effect each time that it is received. A
-system without sessions answers `open` with 0, and its clients must not send a request again that
-may have had an effect.
+system without sessions answers `open` with 0, or refuses it as a bad request, and its clients must
+not send a request again that may have had an effect.
 """
 
 from dataclasses import dataclass

@@ -176,12 +176,17 @@ def test_sequences_rise_from_call_to_call() -> None:
     assert sequences == sorted(set(sequences))
 
 
+WITHOUT_SESSIONS = [Reply(0, 0), Refusal(0, ErrorCode.BAD_REQUEST.word)]
+"""How a system answers `open` that has no sessions."""
+
+
+@pytest.mark.parametrize("opened", WITHOUT_SESSIONS)
 @pytest.mark.parametrize("unanswered", [NoAnswer(), Refusal(0, ErrorCode.UNDECIDED.word)])
 def test_without_sessions_nothing_is_sent_again_that_may_have_had_an_effect(
-    unanswered: Answer,
+    opened: Answer, unanswered: Answer
 ) -> None:
     def serve(node: NodeId, request: Request) -> Answer:
-        return Reply(request.sequence, 0) if request.function == "open" else unanswered
+        return opened if request.function == "open" else unanswered
 
     completion, channel = invoke(WRITE, serve)
     assert completion.outcome is Outcome.INFO
@@ -189,12 +194,13 @@ def test_without_sessions_nothing_is_sent_again_that_may_have_had_an_effect(
     assert invoke(READ, serve)[0].outcome is Outcome.FAIL
 
 
-def test_without_sessions_what_was_refused_definitely_is_sent_again() -> None:
+@pytest.mark.parametrize("opened", WITHOUT_SESSIONS)
+def test_without_sessions_what_was_refused_definitely_is_sent_again(opened: Answer) -> None:
     refusals = iter([ErrorCode.NO_QUORUM, ErrorCode.NOT_COORDINATOR])
 
     def serve(node: NodeId, request: Request) -> Answer:
         if request.function == "open":
-            return Reply(request.sequence, 0)
+            return opened
         code = next(refusals, None)
         return Reply(request.sequence, 1) if code is None else refusal(code)
 
