@@ -43,6 +43,9 @@ class ObjectKind(StrEnum):
     COUNTER = "counter"
     """`add` of an amount, `read`; it begins with an integer."""
 
+    LOCK = "lock"
+    """`acquire`, `release` by anyone; it begins held or not."""
+
     UNIQUE_IDS = "unique-ids"
     """`generate`; it begins with a list of the ids that are taken."""
 
@@ -66,7 +69,10 @@ class KnownObject:
             raise ValueError(f"{self.kind!r} is no known object; choose one of {kinds}") from None
         if self.initial is None or self.kind is ObjectKind.REGISTER:
             return
-        if self.kind is ObjectKind.COUNTER:
+        if self.kind is ObjectKind.LOCK:
+            if type(self.initial) is not bool:
+                raise ValueError(f"a lock begins held or not, not with {self.initial!r:.60}")
+        elif self.kind is ObjectKind.COUNTER:
             if type(self.initial) is not int:
                 raise ValueError(f"a counter begins with an integer, not with {self.initial!r:.60}")
         elif not isinstance(self.initial, list | tuple):

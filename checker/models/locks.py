@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from checker.models.known import KnownObject, ObjectKind
 from checker.models.model import ANY, Inconsistent, State
 from checker.models.wording import unknown
 from checker.operation import Operation
@@ -15,6 +16,10 @@ class Mutex:
     name: str = "mutex"
     held: bool = False
     functions: ClassVar = {"acquire": ANY, "release": ANY}
+
+    @property
+    def behaves_as(self) -> KnownObject:
+        return KnownObject(ObjectKind.LOCK, self.held)
 
     def initial(self) -> State:
         return self.held

@@ -26,6 +26,7 @@ from checker.linearizability.objects.codes import (
     lowest_after,
     out_of_order,
 )
+from checker.linearizability.objects.lock_loop import find_lock as find_lock
 from checker.linearizability.registers.chains import LATE
 
 LARGEST_AMOUNT = 2**40

@@ -12,6 +12,7 @@ from checker.columns import Columns, Ints, canonical
 from checker.history import History
 from checker.linearizability.objects.bounds import check_unique_ids, refute_counter
 from checker.linearizability.objects.elements import check_elements
+from checker.linearizability.objects.locks import check_lock
 from checker.linearizability.objects.ordered import check_grow_only_set, check_list
 from checker.linearizability.objects.queue import check_queue, check_unordered_queue
 from checker.linearizability.violation import Violation
@@ -53,6 +54,7 @@ RULES: dict[ObjectKind, tuple[Rule, ...]] = {
         Rule(frozenset({"add", "read"}), check_grow_only_set, "find_grow_only_set"),
         Rule(frozenset({"add", "remove", "contains"}), check_elements, "find_elements"),
     ),
+    ObjectKind.LOCK: (Rule(frozenset({"acquire", "release"}), check_lock, "find_lock"),),
     ObjectKind.UNIQUE_IDS: (Rule(frozenset({"generate"}), check_unique_ids, "find_unique_ids"),),
     ObjectKind.COUNTER: (
         Rule(frozenset({"add", "read"}), refute_counter, "find_counter", "bounds", True),
@@ -66,6 +68,7 @@ _BUILT_BY = {
     ObjectKind.LIST: "append",
     ObjectKind.SET: "add",
     ObjectKind.COUNTER: "add",
+    ObjectKind.LOCK: "acquire",
 }
 """The function that brings an object to its beginning, one value after the other."""
 
@@ -86,7 +89,8 @@ def judge_by(rule: Rule, thing: KnownObject, operations: Sequence[Operation]) ->
 
 def _beginning(thing: KnownObject, operations: Sequence[Operation]) -> tuple[Operation, ...]:
     """Operations that bring an empty object to its beginning, done before all others began."""
-    values = [thing.initial] if thing.kind is ObjectKind.COUNTER else thing.initial
+    alone = thing.kind in (ObjectKind.COUNTER, ObjectKind.LOCK)
+    values = [thing.initial] if alone else thing.initial
     if not thing.initial or not operations:
         return ()
     first = min(o.invoked for o in operations) - 2 * len(values)
