@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -221,7 +222,7 @@ def _write(history: "History", path: Path) -> None:
     """Write the history in the format that the name asks for; an existing file is not touched."""
     from checker.formats.writing import write
 
-    if path.exists():
+    if os.path.lexists(path):
         raise UsageError(f"{path} is there already; name a file that is not")
     try:
         write(history, path)

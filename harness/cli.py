@@ -8,11 +8,15 @@ mistakes are answered at once.
 import os
 import signal
 import sys
+import traceback
+from importlib import metadata
+from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
+from harness.commands import options, output
 from harness.commands.check import check
 from harness.commands.clean import clean
 from harness.commands.compare import compare
@@ -31,43 +35,79 @@ INTERRUPTED = 130
 
 app = typer.Typer(
     name="labrys",
-    help="Test replicated stores for linearizability, under faults.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
-for command in (run, check, explore, compare, replay, nightly, serve, report):
-    app.command()(command)
-app.command("list")(list_names)
-app.command()(clean)
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"labrys {metadata.version('labrys')}")
+        raise typer.Exit
+
+
+@app.callback()
+def labrys(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_version, help="Print the version and end."
+        ),
+    ] = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Test replicated stores for linearizability, under faults."""
+
+
+for command in (run, check, explore, compare, replay, nightly, serve, report, clean):
+    app.command()(options.verbose(command))
+app.command("list")(options.verbose(list_names))
 
 
 def main() -> NoReturn:
     """Run the command and exit with its status; every failure is a sentence, none a traceback."""
+    if "_LABRYS_COMPLETE" in os.environ:
+        app()  # A shell asks what may follow on its line.
+    output.prepare()
+    try:
+        Path.home()
+    except RuntimeError:
+        # Libraries ask for it on import; nothing can be written below this one.
+        os.environ["HOME"] = os.devnull
+    sys.exit(output.finish(_status()))
+
+
+def _status() -> int:
+    """The exit status of the command."""
     signal.signal(signal.SIGTERM, _interrupt)
-    status = FAILED
     try:
         answered = int(app(standalone_mode=False) or 0)
         if answered == INTERRUPTED:
             raise KeyboardInterrupt
-        status = answered
-    except typer.TyperException as error:
-        say(error.format_message())
-        status = USAGE
-    except UsageError as error:
-        say(str(error))
-        status = USAGE
-    except HarnessError as error:
-        say(str(error))
+        return answered
     except (KeyboardInterrupt, typer.Abort):
         say("interrupted; nothing is left running, and `labrys check` judges what was recorded")
-    except BrokenPipeError:
-        # Whoever read the output has gone; Python must not try to flush into the pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
-    sys.exit(status)
+        return FAILED
+    except typer.TyperException as error:
+        return _failed(error, error.format_message(), USAGE)
+    except UsageError as error:
+        return _failed(error, str(error), USAGE)
+    except HarnessError as error:
+        return _failed(error, str(error), FAILED)
+    except (Exception, SystemExit) as error:
+        # A mistake of ours, or of code that the user gave, which must never pass for a verdict.
+        told = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+        sentence = f"an error that was not foreseen, {told}; -v shows where it comes from"
+        return _failed(error, sentence, FAILED)
+
+
+def _failed(error: BaseException, sentence: str, status: int) -> int:
+    """Tell what went wrong, and with -v where."""
+    if not {"-v", "--verbose"}.isdisjoint(sys.argv[1:]):
+        traceback.print_exception(error)
+    say(sentence)
+    return status
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

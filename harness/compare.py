@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from checker.files import is_regular
 from harness.catalogue import SYSTEMS
 from harness.config import RunConfig
 from harness.errors import HarnessError, OptionError, UsageError
@@ -125,7 +126,7 @@ def stored(paths: Sequence[Path]) -> list[Path]:
             "all runs are of one system and one commit; give runs of two systems, or of two commits"
         )
     for path in unique:
-        if not (path / "history.jsonl").is_file():
+        if not is_regular(path / "history.jsonl"):
             raise UsageError(f"{path} holds no history.jsonl to take figures from; leave it out")
         if not (path / "result.json").exists():
             judge(RunDirectory(path))

@@ -26,6 +26,14 @@ class UsageError(Exception):
     """What the user asked for makes no sense or does not exist."""
 
 
+def require_assertions() -> None:
+    """`UsageError` where Python was told to leave assertions out: violations are found by them."""
+    if not __debug__:
+        raise UsageError(
+            "without assertions Labrys would miss violations; run it without -O and PYTHONOPTIMIZE"
+        )
+
+
 class OptionError(UsageError):
     """An option of a run has a value that it cannot have.
 

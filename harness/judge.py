@@ -5,11 +5,13 @@ again after healing, and none ended of itself; and whether the run could have fa
 """
 
 import json
+import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from checker.files import regular
 from checker.history import History
 from checker.statistics import summarize
 from checker.strength import Gate, gates
@@ -40,6 +42,16 @@ _OBSERVED: dict[str, type] = {
 def judge(directory: RunDirectory) -> dict[str, Any]:
     """Check a run, write its result.json, and return what was written.
 
+    Raises what `judged` raises, and `HarnessError` where the file cannot be written.
+    """
+    result = judged(directory)
+    directory.write_json("result.json", result)
+    return result
+
+
+def judged(directory: RunDirectory) -> dict[str, Any]:
+    """Check a run and return what its result.json should say.
+
     Raises `MalformedHistory` where the history is none, and `UsageError` where the directory holds
     no run.
     """
@@ -61,7 +73,7 @@ def judge(directory: RunDirectory) -> dict[str, Any]:
     except ValueError as error:
         raise _damaged(directory.path / "observations.json", "recorded or liveness") from error
     verdict, reason = _verdict(linearizability, opened, observed)
-    result = {
+    return {
         "labrys": "result",
         "version": FORMAT_VERSION,
         "verdict": verdict.word,
@@ -78,13 +90,11 @@ def judge(directory: RunDirectory) -> dict[str, Any]:
         "statistics": summarize(history).to_json(),
         "seconds": {**observed.get("seconds", {}), "check": round(check_s, 3)},
     }
-    directory.write_json("result.json", result)
-    return result
 
 
 def _history(path: Path) -> History:
     try:
-        return History.read(path)
+        return History.read(regular(path))
     except (OSError, ArithmeticError) as error:
         why = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot read {path}: {why}; name another run") from error
@@ -93,7 +103,7 @@ def _history(path: Path) -> History:
 def read_json(path: Path) -> dict[str, Any]:
     """Read one of a run's files; `UsageError` where it is missing, damaged or too new."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(regular(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(
             f"{path.parent} holds no {path.name}, so it is no run's directory; name another"
@@ -133,7 +143,7 @@ def _described(directory: RunDirectory) -> dict[str, Any]:
 def _observations(directory: RunDirectory) -> dict[str, Any]:
     """What the run noted beside its history; nothing for a run that was killed."""
     path = directory.path / "observations.json"
-    observed = read_json(path) if path.exists() else {}
+    observed = read_json(path) if os.path.lexists(path) else {}
     for name, kind in _OBSERVED.items():
         if not isinstance(observed.get(name, kind()), kind):
             raise _damaged(path, name)

@@ -22,7 +22,7 @@ from checker.operation import Outcome
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import WARM_UP, Cluster, NoAnswer, Unreachable
 from harness.config import RunConfig
-from harness.errors import EnvironmentFailed, HarnessError
+from harness.errors import EnvironmentFailed, HarnessError, require_assertions
 from harness.nemesis.nemesis import Nemesis
 from harness.nemesis.schedule import Planned, draw
 from harness.observer import Observer
@@ -90,6 +90,7 @@ class Run:
         self, plan: Plan, cluster: Cluster, recorder: Recorder, logs: Path | None = None
     ) -> None:
         """`logs` is the folder for the nodes' logs, if they are wanted."""
+        require_assertions()
         self._plan = plan
         self._config = plan.config
         self._cluster = cluster

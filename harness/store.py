@@ -23,6 +23,7 @@ from typing import Any
 
 from faker import Faker
 
+from checker.files import write_whole
 from harness.errors import HarnessError
 
 FORMAT_VERSION = 1
@@ -70,15 +71,12 @@ class RunDirectory:
     def write(self, name: str, text: str) -> None:
         """Write a file whole or not at all."""
         target = self.path / name
-        scratch = target.with_name(f".{target.name}.{os.getpid()}")
         try:
             # JSON that was damaged may hold half of a surrogate pair, for which UTF-8 has no bytes.
             # Written with a backslash, it is again what JSON has for it.
-            scratch.write_bytes(text.encode("utf-8", "backslashreplace"))
-            scratch.replace(target)
+            write_whole(target, text.encode("utf-8", "backslashreplace"))
         except OSError as error:
-            scratch.unlink(missing_ok=True)
-            raise HarnessError(f"cannot write {target}: {_why(error)}") from error
+            raise unwritten(target, error) from error
 
     def write_json(self, name: str, values: dict[str, Any]) -> None:
         self.write(name, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
@@ -123,6 +121,11 @@ def _commit() -> str:
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
     return answer.stdout.strip() or "unknown"
+
+
+def unwritten(path: Path, error: OSError) -> HarnessError:
+    """What is raised where a file could not be written."""
+    return HarnessError(f"cannot write {path}: {_why(error)}")
 
 
 def _why(error: OSError) -> str:

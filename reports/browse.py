@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from checker.files import is_regular
 from reports.stored import VERSION, find, read_object
 
 DEEPEST = 4
@@ -150,7 +151,7 @@ class Store:
     def _row(self, path: str) -> Row:
         folder = self.root / path
         stamps = tuple(map(_stamp, (folder / "run.json", folder / "result.json")))
-        has_page = (folder / "report.html").is_file()
+        has_page = is_regular(folder / "report.html")
         known = self._known.get(path)
         if known is not None and known[0] == (*stamps, has_page) and stamps[1]:
             return known[1]
@@ -215,4 +216,4 @@ def _stamp(path: Path) -> int:
 def _document(path: Path, kind: str) -> dict[str, Any] | None:
     """The object of that kind in a file, an empty one where there is no file, None for all else."""
     data, problem = read_object(path, kind)
-    return None if problem and path.exists() else data
+    return None if problem and os.path.lexists(path) else data

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from checker.files import is_regular, write_whole
 from reports.assets import environment, policy, source, vega
 from reports.comparison import (
     DECIDED,
@@ -56,9 +57,9 @@ class Occasion:
 
 def render_comparison(comparison: Comparison, occasion: Occasion, directory: Path) -> Path:
     """Write `comparison.html` and `comparison.json` into a directory; the path of the page."""
-    _write(directory / "comparison.json", comparison_json(comparison, occasion, directory))
+    write_whole(directory / "comparison.json", comparison_json(comparison, occasion, directory))
     path = directory / "comparison.html"
-    _write(path, _page(comparison, occasion, directory))
+    write_whole(path, _page(comparison, occasion, directory))
     return path
 
 
@@ -226,7 +227,7 @@ def _verdict(comparison: Comparison, run: Run, directory: Path) -> dict[str, Any
         "word": measured.verdict + (", not promised" if allowed else ""),
         "reason": "" if measured.verdict == "valid" else measured.reason,
         "operations": plural(measured.operations, "operation"),
-        "href": quote(page) if (measured.directory / "report.html").is_file() else "",
+        "href": quote(page) if is_regular(measured.directory / "report.html") else "",
     }
 
 
@@ -332,14 +333,3 @@ def _tables(comparison: Comparison) -> list[tuple[str, list[tuple[str, str]]]]:
         for name, items in named
         if items
     ]
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Written beside and moved into place, so that a reader never sees half a file."""
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise

@@ -15,6 +15,7 @@ from math import log10
 from pathlib import Path
 from typing import Any
 
+from checker.files import regular
 from checker.history import History
 from reports.stored import find, objects
 from reports.wording import did, duration, moment, plain
@@ -81,7 +82,7 @@ def lamport(directory: Path, history: History) -> Lamport | None:
     try:
         if path.stat().st_size > BYTES_MAX:
             return None
-        data = json.loads(path.read_bytes())
+        data = json.loads(regular(path).read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
     begins_ns, ends_ns = find(data, int, "begins_ns"), find(data, int, "ends_ns")

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
+from checker.files import regular
 from reports.stored import StoredRun, find
 from reports.wording import count, duration, moment, plain, size
 
@@ -96,7 +97,7 @@ def _time_of_day(stored: StoredRun) -> int | None:
 def _timed(path: Path, began_ns: int) -> Iterator[tuple[int, str]]:
     """The lines of a log that tell their time, with their moments in the run."""
     try:
-        with path.open("rb") as file:
+        with regular(path).open("rb") as file:
             for line in file.readlines(READ_BYTES_MAX):
                 text = line.decode("utf-8", "replace").rstrip("\n")
                 told = _TIME.match(text)
@@ -116,7 +117,7 @@ def _ns(hours: int, minutes: int, seconds: int, milliseconds: float) -> int:
 def last_lines(path: Path, most: int = 20, width: int = 300) -> list[str]:
     """The last lines of a log, each cut to a width, read from the file's last 64 KiB only."""
     try:
-        with path.open("rb") as file:
+        with regular(path).open("rb") as file:
             file.seek(0, 2)
             file.seek(max(file.tell() - 65_536, 0))
             text = file.read().decode("utf-8", "replace")

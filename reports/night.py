@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from checker.files import regular, write_whole
 from reports.assets import environment, policy, source
 from reports.diagram import counterexample
 from reports.outcomes import (
@@ -40,9 +41,12 @@ RUNS_MAX = 12
 
 
 def rewrite(directory: Path) -> Path:
-    """Write a stored night's page anew and return its path; `NotARun` where there is no night."""
+    """Write a stored night's page again and return its path.
+
+    Raises `NotARun` where there is no night, and `OSError` where the page cannot be written.
+    """
     path = directory / "index.html"
-    path.write_bytes(render_night(directory))
+    write_whole(path, render_night(directory))
     return path
 
 
@@ -162,7 +166,7 @@ def _argument(directory: Path, run: str | None) -> dict[str, Any]:
     shown = None
     if run is not None:
         with contextlib.suppress(OSError, ValueError, RecursionError):
-            result = json.loads((directory / run / "result.json").read_bytes())
+            result = json.loads(regular(directory / run / "result.json").read_bytes())
             shown = counterexample(find(result, dict, "linearizability") or {})
     if shown is None:
         return {"steps": [], "sentences": []}

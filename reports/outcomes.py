@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from checker.files import regular
 from reports.stored import NotARun, find, objects
 from reports.wording import plain
 
@@ -58,7 +59,7 @@ def bad_first(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def read_night(directory: Path) -> dict[str, Any]:
     """The night.json of a directory; raises `NotARun` where there is none."""
     try:
-        night = json.loads((directory / "night.json").read_bytes())
+        night = json.loads(regular(directory / "night.json").read_bytes())
     except (OSError, ValueError) as error:
         raise NotARun(f"{directory} holds no night.json that can be read: {error}") from error
     if not isinstance(night, dict) or night.get("labrys") != "night":

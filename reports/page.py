@@ -5,12 +5,12 @@ policy forbids everything else. Texts from histories, logs and configurations ar
 Jinja escapes them, and the scripts show them as text only.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
+from checker.files import write_whole
 from checker.linearizability.registers.points import Points, points
 from checker.statistics import summarize
 from reports import sections, wording
@@ -40,14 +40,7 @@ def render(run_directory: Path) -> Path:
         drawn_max //= 2
         page = _fill(stored, context, drawn_max, witness)
     path = run_directory / "report.html"
-    # Written beside and moved into place, so that a reader never sees half a page.
-    part = run_directory / "report.html.part"
-    try:
-        part.write_bytes(page)
-        os.replace(part, path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+    write_whole(path, page)
     return path
 
 

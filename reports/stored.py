@@ -6,6 +6,7 @@ read into plain values; `find` takes from them what has the right type and ignor
 """
 
 import json
+import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+from checker.files import is_regular, regular
 from checker.history import History, MalformedHistory
 from reports.wording import plain, plural
 
@@ -48,27 +50,32 @@ class StoredRun:
         return find(self.run, dict, "config") or {}
 
 
-def read_run(directory: Path) -> StoredRun:
-    """Read a run directory; raises `NotARun` where it holds none of a run's files."""
+def read_run(directory: Path, result: dict[str, Any] | None = None) -> StoredRun:
+    """Read a run directory; raises `NotARun` where it holds none of a run's files.
+
+    A `result` takes the place of the one that is stored.
+    """
     names = ("run.json", "history.jsonl", "result.json")
-    if not any((directory / name).is_file() for name in names):
+    if not any(is_regular(directory / name) for name in names):
         raise NotARun(
             f"{directory} holds no run: give a directory that holds run.json and history.jsonl"
         )
     problems: list[str] = []
     run = _document(directory / "run.json", "run", problems)
     history = _history(directory / "history.jsonl", problems)
-    result: dict[str, Any] = {}
-    if (directory / "result.json").is_file():
+    if result is not None:
+        pass
+    elif os.path.lexists(directory / "result.json"):
         result = _document(directory / "result.json", "result", problems)
     else:
+        result = {}
         problems.append(
             "The run ended before it was judged: there is no result.json. "
             f"This judges the history that it left: labrys check {directory}"
         )
     problems += _beside(directory)
     folder = directory / "nodes"
-    logs = {path.stem: path for path in sorted(folder.glob("*.log"))} if folder.is_dir() else {}
+    logs = {path.stem: path for path in sorted(folder.glob("*.log")) if is_regular(path)}
     return StoredRun(directory, run, result, history, tuple(problems), logs)
 
 
@@ -99,7 +106,7 @@ def objects(data: Any, *path: str) -> Iterator[dict[str, Any]]:
 def read_object(path: Path, kind: str) -> tuple[dict[str, Any], str]:
     """The JSON object in a file and nothing, or an empty one and the sentence that says why."""
     try:
-        data = json.loads(path.read_bytes())
+        data = json.loads(regular(path).read_bytes())
     except FileNotFoundError:
         return {}, f"{path.name} is missing: what it would tell is left out."
     except (OSError, ValueError, RecursionError) as error:
@@ -113,19 +120,20 @@ def _beside(directory: Path) -> Iterator[str]:
     """What is wrong with the files that the page itself does without."""
     for kind in ("observations", "scenario", "messages"):
         path = directory / f"{kind}.json"
-        problem = read_object(path, kind)[1] if path.exists() else ""
+        problem = read_object(path, kind)[1] if os.path.lexists(path) else ""
         if problem:
             yield problem
     config = directory / "config.toml"
-    if config.exists():
+    if os.path.lexists(config):
         try:
-            tomllib.loads(config.read_text(encoding="utf-8"))
+            tomllib.loads(regular(config).read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
             yield f"config.toml cannot be read: {_why(error)}."
     failed = directory / "failed.txt"
-    if failed.exists():
+    if os.path.lexists(failed):
         try:
-            yield f"The run failed: {plain(failed.read_text('utf-8', 'replace').strip(), 1000)}"
+            reason = regular(failed).read_text("utf-8", "replace").strip()
+            yield f"The run failed: {plain(reason, 1000)}"
         except OSError as error:
             yield f"failed.txt cannot be read: {_why(error)}."
 
@@ -146,7 +154,7 @@ def _document(path: Path, kind: str, problems: list[str]) -> dict[str, Any]:
 def _history(path: Path, problems: list[str]) -> History:
     """The history as far as it can be read; every problem with it is added to the problems."""
     try:
-        history = History.read(path)
+        history = History.read(regular(path))
     except FileNotFoundError:
         problems.append("history.jsonl is missing: no operation can be shown.")
     except MalformedHistory as error:
@@ -177,7 +185,7 @@ def _whole_lines(path: Path, error: MalformedHistory) -> History:
             break
         last = int(named[1]) - 1 if named[1] != "1" else None
         try:
-            with path.open("rb") as file:
+            with regular(path).open("rb") as file:
                 if b'"labrys"' not in file.readline():
                     break
                 lines = islice(file, None if last is None else last - 1)

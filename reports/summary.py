@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from checker.files import is_regular
 from checker.statistics import summarize
 from reports import sections
 from reports.diagram import Counterexample, Step, counterexample
@@ -17,9 +18,12 @@ WORD = 13
 """The width of the first column: a glyph or two blanks, and a word."""
 
 
-def summarize_run(run_directory: Path) -> str:
-    """The last words of a run, without a newline at the end; raises `reports.stored.NotARun`."""
-    stored = read_run(run_directory)
+def summarize_run(run_directory: Path, result: dict[str, Any] | None = None) -> str:
+    """The last words of a run, without a newline at the end; raises `reports.stored.NotARun`.
+
+    A `result` takes the place of the one that is stored.
+    """
+    stored = read_run(run_directory, result)
     statistics = find(stored.result, dict, "statistics")
     if statistics is None:
         statistics = summarize(stored.history).to_json()
@@ -30,7 +34,7 @@ def summarize_run(run_directory: Path) -> str:
     faults = _faults(stored, statistics)
     lines += [_line("", "faults", faults)] if faults else []
     report = run_directory / "report.html"
-    lines += [_line("", "report", str(report))] if report.is_file() else []
+    lines += [_line("", "report", str(report))] if is_regular(report) else []
     again = find(stored.run, str, "reproduce")
     lines += [_line("", "again", plain(again, 2000))] if again else []
     return "\n".join(map(_printable, lines))

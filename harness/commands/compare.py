@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from checker.files import regular
 from harness.commands import options
-from harness.errors import FAILED, STATUS, HarnessError, UsageError
+from harness.errors import FAILED, STATUS, HarnessError, UsageError, require_assertions
 
 if TYPE_CHECKING:
     from harness.compare import Planned
@@ -35,6 +36,7 @@ def compare(
     from harness.conduct import new_seed
     from harness.config import RunConfig
 
+    require_assertions()
     if are_runs(targets):
         raise typer.Exit(_compare_stored([Path(target) for target in targets], store, as_json))
     base = {"seed": new_seed(), **(RunConfig.read_toml(config) if config else {}), **given}
@@ -186,7 +188,7 @@ class _Teller:
 def _ending(path: Path | None, reason: str) -> str:
     if path is None:
         return f"– left out: {reason}"
-    result = json.loads((path / "result.json").read_bytes())
+    result = json.loads(regular(path / "result.json").read_bytes())
     glyph = {"valid": "✔", "invalid": "✘"}.get(result["verdict"], "?")
     rate = result["statistics"]["throughput"]["per_second"] or 0.0
     return f"{glyph} {result['verdict']:<8} {rate:7,.0f} ok/s   {path}"

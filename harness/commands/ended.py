@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import STATUS, UsageError
+from harness.commands.output import say
+from harness.errors import STATUS, HarnessError, UsageError
 
 if TYPE_CHECKING:
     from harness.simulation.simulate import Simulated
@@ -15,17 +16,28 @@ def judge_and_render(directory: "RunDirectory", *, fresh: bool) -> dict[str, Any
     """Judge a run, write its page, and return what result.json says now.
 
     Of a `fresh` run that was simulated the messages around the violation are kept as well. Raises
-    what `judge` and `render` raise.
+    what `judged` raises, and `HarnessError` where something cannot be written.
     """
-    from harness.judge import judge
+    from harness.judge import judged
+
+    result = judged(directory)
+    _keep(directory, result, fresh)
+    return result
+
+
+def _keep(directory: "RunDirectory", result: dict[str, Any], fresh: bool) -> None:
+    """Write what was found into a run's directory, and its page."""
     from harness.simulation.messages import keep_messages
+    from harness.store import unwritten
     from reports.page import render
 
-    result = judge(directory)
+    directory.write_json("result.json", result)
     if fresh:
         keep_messages(directory)
-    render(directory.path)
-    return result
+    try:
+        render(directory.path)
+    except OSError as error:
+        raise unwritten(directory.report, error) from error
 
 
 def store_and_render(
@@ -42,18 +54,27 @@ def store_and_render(
 
 
 def judge_and_tell(path: Path, as_json: bool, *, fresh: bool = False) -> int:
-    """Judge a stored run, write its page, print the outcome, and return the exit status."""
+    """Judge a stored run, write its page, print the outcome, and return the exit status.
+
+    The verdict stands where it cannot be written down, which is a warning.
+    """
     from checker.history import MalformedHistory
+    from harness.judge import judged
     from harness.store import RunDirectory
 
+    directory = RunDirectory(path)
     try:
-        result = judge_and_render(RunDirectory(path), fresh=fresh)
+        result = judged(directory)
     except MalformedHistory as error:
         raise UsageError(f"{path / 'history.jsonl'}: {error}") from error
+    try:
+        _keep(directory, result, fresh)
+    except HarnessError as error:
+        say(f"the verdict stands, and is not kept: {error}")
     if as_json:
         print(json.dumps(_outcome(path, result)))
     else:
-        _tell(path)
+        _tell(path, result)
     return STATUS[result["verdict"]]
 
 
@@ -82,7 +103,7 @@ def _outcome(path: Path, result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _tell(path: Path) -> None:
+def _tell(path: Path, result: dict[str, Any]) -> None:
     """Print what a run says last, in colour on a terminal."""
     from rich.console import Console
     from rich.text import Text
@@ -91,5 +112,5 @@ def _tell(path: Path) -> None:
 
     colours = {"✔": "green", "✘": "red", "?": "yellow"}
     console = Console(highlight=False, soft_wrap=True)
-    for line in summarize_run(path).splitlines():
+    for line in summarize_run(path, result).splitlines():
         console.print(Text(line, style=colours.get(line[:1], "")))

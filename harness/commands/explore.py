@@ -14,7 +14,7 @@ import typer
 
 from harness.commands import options
 from harness.commands.ended import store_and_render
-from harness.errors import HarnessError, UsageError
+from harness.errors import HarnessError, UsageError, require_assertions
 
 if TYPE_CHECKING:
     from harness.config import RunConfig
@@ -50,6 +50,7 @@ def explore(
     from harness.executors import known_executor
     from harness.simulation.scenario import swarm
 
+    require_assertions()
     if not (seeds >= 1 and 0 <= first_seed < 2**62 and 0 <= jobs <= 256 and seconds > 0):
         raise UsageError("--seeds and --seconds must be above 0, --jobs from 0 to 256")
     if not 0 <= keep <= 1_000:

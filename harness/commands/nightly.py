@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.commands import options
-from harness.errors import HarnessError, UsageError
+from harness.errors import HarnessError, UsageError, require_assertions
 
 if TYPE_CHECKING:
     from harness.nightly.night import Night
@@ -48,6 +48,7 @@ def nightly(
     from harness.nightly.schedule import Schedule
     from harness.store import RunDirectory
 
+    require_assertions()
     if print_plan:
         print(DEFAULT.read_text("utf-8"), end="")
         return
@@ -88,6 +89,7 @@ def _tonight(once_failed: list["Job"], environments: Sequence[str]) -> list["Job
 def _close(night: "Night") -> None:
     """Write the night's last pages and record, whatever ended it."""
     from harness.nightly.corpus import append
+    from harness.store import RunDirectory
     from reports.markdown import markdown
     from reports.trend import render_trend
 
@@ -97,7 +99,7 @@ def _close(night: "Night") -> None:
     append(night.setting.results, {**summary, "canaries": _canaries(night)})
     _write(night, told)
     _render_left(folder)
-    (folder / "trend.html").write_bytes(render_trend(night.setting.results))
+    RunDirectory(folder).write("trend.html", render_trend(night.setting.results).decode())
     place = os.environ.get("GITHUB_STEP_SUMMARY")
     if place:
         with contextlib.suppress(OSError), Path(place).open("a", encoding="utf-8") as file:

@@ -52,6 +52,31 @@ Executor: TypeAlias = Annotated[
 ]
 
 
+Verbose: TypeAlias = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Show the traceback of an error.")
+]
+
+
+def verbose(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take `-v` after its name as well as before it; what it does is `cli`'s."""
+
+    @functools.wraps(command)
+    def taking(**arguments: Any) -> None:
+        del arguments["verbose"]
+        command(**arguments)
+
+    kind = inspect.Parameter.KEYWORD_ONLY
+    own = inspect.signature(command).parameters.values()
+    _declare(
+        taking,
+        [
+            *(parameter.replace(kind=kind) for parameter in own),
+            inspect.Parameter("verbose", kind, default=False, annotation=Verbose),
+        ],
+    )
+    return taking
+
+
 def of_a_run(
     *names: str, drawn: Collection[str] = ()
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -72,12 +97,16 @@ def of_a_run(
                 parameters += [_parameter(name, name in drawn) for name in names]
             else:
                 parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
-        # What Typer reads to find a command's options.
-        taking.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        taking.__annotations__ = {one.name: one.annotation for one in parameters}
+        _declare(taking, parameters)
         return taking
 
     return decorated
+
+
+def _declare(command: Callable[..., None], parameters: list[inspect.Parameter]) -> None:
+    """Give a command the parameters in which Typer finds its options."""
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {one.name: one.annotation for one in parameters}
 
 
 def _parameter(name: str, drawn: bool) -> inspect.Parameter:

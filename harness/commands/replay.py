@@ -9,7 +9,7 @@ import typer
 
 from harness.commands import options
 from harness.commands.explore import Explored
-from harness.errors import FAILED
+from harness.errors import FAILED, require_assertions
 
 if TYPE_CHECKING:
     from harness.simulation.scenario import Scenario
@@ -25,6 +25,7 @@ def replay(
     """Carry out a stored simulated run again, exactly; or a scenario, and keep it if it fails."""
     from harness.simulation.stored import replay as again
 
+    require_assertions()
     if path.is_file():
         raise typer.Exit(_carry_out(path, store, as_json))
     found = again(path)

@@ -8,6 +8,7 @@ import typer
 from harness.commands import options
 from harness.commands.ended import judge_and_tell
 from harness.commands.output import say
+from harness.errors import require_assertions
 
 _SETTLED = {
     "docker": "a Docker engine answers, so nodes run in containers",
@@ -28,6 +29,7 @@ def run(
     from harness.config import RunConfig
     from harness.progress import shown
 
+    require_assertions()
     base = RunConfig.read_toml(config) if config is not None else {}
     named = {} if system is None else {"system": system}
     with options.named_as_written(given, config):

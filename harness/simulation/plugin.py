@@ -44,11 +44,16 @@ def simulate_seeds(request: pytest.FixtureRequest) -> SimulateSeeds:
     def simulate_seeds(system: str, **options: Any) -> None:
         # Imported here, since every pytest run of whoever has Labrys installed loads this module.
         from harness.config import RunConfig
+        from harness.errors import UsageError, require_assertions
         from harness.simulation.scenario import swarm
         from harness.simulation.simulate import simulate
 
         __tracebackhide__ = True
-        base = RunConfig.from_values({"system": system, "environment": "simulated", **options})
+        try:
+            require_assertions()
+            base = RunConfig.from_values({"system": system, "environment": "simulated", **options})
+        except UsageError as error:
+            pytest.fail(str(error), pytrace=False)
         for seed in range(1, seeds + 1):
             found = simulate(swarm(base, frozenset(options), seed))
             if found.failed:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from checker.files import regular
 from harness.conduct import described
 from harness.errors import UsageError
 from harness.judge import read_json
@@ -75,7 +76,7 @@ def replay(directory: Path) -> Replay:
     cluster = run.get("cluster")
     fingerprint = cluster.get("fingerprint") if isinstance(cluster, dict) else None
     try:
-        history = (directory / "history.jsonl").read_bytes()
+        history = regular(directory / "history.jsonl").read_bytes()
     except OSError as error:
         path = directory / "history.jsonl"
         raise UsageError(f"cannot read {path}: {error.strerror}; name another run") from error

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from checker.columns import FAIL, NEVER, NOTHING, OK, Columns
+from checker.linearizability.machine_code import machine_code
 from checker.linearizability.registers import chains
 from checker.linearizability.registers.chains import LATE, NONE
 
@@ -244,8 +245,4 @@ def _listed(count: int, filling: int, _kind: Any) -> list[int]:
 
 @cache
 def _compiled() -> tuple[Any, ...]:
-    # numba takes half a second to import, so only a history long enough to win it back does.
-    import numba
-
-    compile_ = numba.njit(cache=True, nogil=True)
-    return tuple(compile_(function) for function in (chains.link, chains.walk, chains.sweep))
+    return tuple(machine_code(function) for function in (chains.link, chains.walk, chains.sweep))

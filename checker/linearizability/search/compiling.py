@@ -5,6 +5,8 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
+from checker.linearizability.machine_code import machine_code
+
 
 def compiled(functions: Sequence[str], *modules: ModuleType) -> dict[str, Any]:
     """These functions of these modules, compiled, each after those that it calls.
@@ -13,9 +15,6 @@ def compiled(functions: Sequence[str], *modules: ModuleType) -> dict[str, Any]:
     one: handing on a dozen arrays costs as much as a small step of a search. Arrays are not counted
     as they are handed on, since the caller holds them all; so none may be made here.
     """
-    # numba takes half a second to import, so only a history long enough to win it back does.
-    import numba
-
     newest = _newest(*modules)
     for index in (index for module in modules for index in _indices(module)):
         # numba looks only at the file of a function, not at those of the functions that it calls.
@@ -25,8 +24,7 @@ def compiled(functions: Sequence[str], *modules: ModuleType) -> dict[str, Any]:
     for name in functions:
         plain: Any = namespace[name]
         bound = FunctionType(plain.__code__, namespace, name)
-        options: dict[str, Any] = {"forceinline": name != functions[-1], "_nrt": False}
-        namespace[name] = numba.njit(cache=True, nogil=True, **options)(bound)
+        namespace[name] = machine_code(bound, forceinline=name != functions[-1], _nrt=False)
     return namespace
 
 
