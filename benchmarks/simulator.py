@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from harness.clock import SECOND_NS
 from harness.config import RunConfig
 from harness.nemesis.catalogue import FAULTS
-from harness.nemesis.schedule import Planned
+from harness.nemesis.schedule import PlannedFault
 from harness.simulation.clock import VirtualClock
 from harness.simulation.scenario import Scenario
 from harness.simulation.simulate import simulate
@@ -42,7 +42,7 @@ def scenario(seed: int) -> Scenario:
     for number, name in enumerate(names, start=1):
         at_ns = int((number - 1 + random.uniform(0.2, 0.5)) * 6 * SECOND_NS)
         until_ns = at_ns + int(random.uniform(1, 2.5) * SECOND_NS)
-        schedule.append(Planned(number, FAULTS[name], at_ns, until_ns, random.getrandbits(32)))
+        schedule.append(PlannedFault(number, FAULTS[name], at_ns, until_ns, random.getrandbits(32)))
     world = World(latency=Latency.UNIFORM, loss=0.02, duplication=0.02, late_kills=0.5)
     return Scenario(config, world, tuple(schedule))
 

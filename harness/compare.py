@@ -24,7 +24,7 @@ MOST_REPEATS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedRun:
     """One run of a comparison."""
 
     repeat: int
@@ -40,7 +40,7 @@ class Carried:
     interrupted: bool = False
 
 
-def planned(systems: Sequence[str], base: dict[str, Any], repeats: int) -> list[Planned]:
+def planned(systems: Sequence[str], base: dict[str, Any], repeats: int) -> list[PlannedRun]:
     """The runs in their order; `UsageError` where a system cannot be run so, or repeats make none.
 
     `base` are the options of all runs but the system, with the first repeat's seed.
@@ -52,7 +52,7 @@ def planned(systems: Sequence[str], base: dict[str, Any], repeats: int) -> list[
             raise UsageError(f"the system {system!r} is named twice; name each once")
     first = [RunConfig.from_values({**base, "system": system}) for system in systems]
     return [
-        Planned(repeat + 1, replace(config, seed=config.seed + repeat))
+        PlannedRun(repeat + 1, replace(config, seed=config.seed + repeat))
         for repeat in range(repeats)
         for config in rotated(first, repeat)
     ]
@@ -65,9 +65,9 @@ def rotated(configs: Sequence[RunConfig], by: int) -> Iterator[RunConfig]:
 
 
 def carry_out(
-    runs: Sequence[Planned],
+    runs: Sequence[PlannedRun],
     conduct: Callable[[RunConfig], Path],
-    tell: Callable[[Planned, Path | None, str], None],
+    tell: Callable[[PlannedRun, Path | None, str], None],
 ) -> Carried:
     """Carry out run after run; one that fails is told and left out, an interruption ends them all.
 
@@ -99,7 +99,7 @@ def carry_out(
     return carried
 
 
-def command(runs: Sequence[Planned]) -> str:
+def command(runs: Sequence[PlannedRun]) -> str:
     """The line that asks for the same comparison again."""
     first = [run.config for run in runs if run.repeat == 1]
     # What follows the one system's name in the line of its run are the options that all share.

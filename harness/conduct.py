@@ -20,7 +20,7 @@ from harness.environments.local import LocalCluster
 from harness.errors import HarnessError
 from harness.preflight import make_room
 from harness.recorder import Recorder
-from harness.run import Plan, Run, plan
+from harness.run import Run, RunPlan, plan
 from harness.shortage import shortage
 from harness.simulation.run import SimulatedRun, plan_of
 from harness.simulation.scenario import scenario_of
@@ -94,7 +94,7 @@ def _cluster(config: RunConfig, directory: RunDirectory) -> Cluster:
     )
 
 
-def described(planned: Plan, passed_ns: int = 0) -> dict[str, Any]:
+def described(planned: RunPlan, passed_ns: int = 0) -> dict[str, Any]:
     """What run.json says of a run before it begins; its clock began `passed_ns` ago."""
     began = datetime.now(UTC) - timedelta(microseconds=passed_ns / 1000)
     config = planned.config

@@ -24,7 +24,7 @@ from harness.cluster import WARM_UP, Cluster, NoAnswer, Unreachable
 from harness.config import RunConfig
 from harness.errors import EnvironmentFailed, HarnessError, require_assertions
 from harness.nemesis.nemesis import Nemesis
-from harness.nemesis.schedule import Planned, draw
+from harness.nemesis.schedule import PlannedFault, draw
 from harness.observer import Observer
 from harness.recorder import Recorder
 from harness.worker import Pace, Worker
@@ -55,16 +55,16 @@ class Observations:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """All that a run needs to know before it starts; together with the cluster it *is* the run."""
 
     config: RunConfig
     workload: Workload
-    schedule: Sequence[Planned]
+    schedule: Sequence[PlannedFault]
     refused: Sequence[str] = ()
 
 
-def plan(config: RunConfig, cluster: Cluster) -> Plan:
+def plan(config: RunConfig, cluster: Cluster) -> RunPlan:
     """Draw the schedule from the seed, without the faults that this environment cannot do."""
     refused: list[str] = []
     families = {}
@@ -76,7 +76,7 @@ def plan(config: RunConfig, cluster: Cluster) -> Plan:
             refused.append(f"the {cluster.environment} environment cannot do {family} faults")
     cycles_ns = dict.fromkeys(families, config.fault_interval_ns)
     schedule = draw(families, config.time_limit_ns, config.seed, cycles_ns)
-    return Plan(config, config.named_workload, schedule, refused)
+    return RunPlan(config, config.named_workload, schedule, refused)
 
 
 class _Violated(Exception):
@@ -87,7 +87,7 @@ class Run:
     """Carries out a plan on a cluster."""
 
     def __init__(
-        self, plan: Plan, cluster: Cluster, recorder: Recorder, logs: Path | None = None
+        self, plan: RunPlan, cluster: Cluster, recorder: Recorder, logs: Path | None = None
     ) -> None:
         """`logs` is the folder for the nodes' logs, if they are wanted."""
         require_assertions()

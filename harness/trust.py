@@ -21,7 +21,7 @@ LATE_SHARE = 0.05
 """The share of completions that may be recorded late: a busy machine holds up a few."""
 
 
-class Recorded(msgspec.Struct):
+class Counts(msgspec.Struct):
     """What the recorder counted, by phase in `asked`; the nodes, and which of them must serve in
     the end."""
 
@@ -43,7 +43,7 @@ def trust_gates(
     """
     found = [_in_order(history), *_all_judged(history, judged)]
     if "recorded" in observed:
-        recorded = msgspec.convert(observed["recorded"], Recorded)
+        recorded = msgspec.convert(observed["recorded"], Counts)
         found += [_all_recorded(history, recorded), _on_time(recorded), _all_asked(recorded)]
         if observed.get("liveness"):
             found.append(_recovered(history, len(recorded.serving), kinds))
@@ -70,18 +70,18 @@ def _all_judged(history: History, judged: Result) -> Iterable[Gate]:
             yield Gate(f"all {name} judged", count == recorded, f"{count} of {recorded}")
 
 
-def _all_recorded(history: History, recorded: Recorded) -> Gate:
+def _all_recorded(history: History, recorded: Counts) -> Gate:
     count = f"{len(history)} of {recorded.operations}"
     return Gate("all operations kept", len(history) == recorded.operations, count)
 
 
-def _on_time(recorded: Recorded) -> Gate:
+def _on_time(recorded: Counts) -> Gate:
     passed = recorded.late <= LATE_SHARE * recorded.completions
     detail = f"{recorded.late} of {recorded.completions} were late"
     return Gate("completions recorded on time", passed, detail)
 
 
-def _all_asked(recorded: Recorded) -> Gate:
+def _all_asked(recorded: Counts) -> Gate:
     """Every node was sent requests while clients called: one that is never asked cannot err."""
     asked = recorded.asked.get("calls", {})
     never = [node for node in recorded.nodes if not asked.get(node)]

@@ -46,7 +46,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class RowQuery:
     """Which rows are wanted, and in which order; empty words leave nothing out.
 
     `words` must all stand somewhere in a row. `since` and `until` are dates, both included.
@@ -63,7 +63,7 @@ class Query:
     descending: bool = True
 
     @classmethod
-    def of(cls, given: Mapping[str, str]) -> "Query":
+    def of(cls, given: Mapping[str, str]) -> "RowQuery":
         """The query of a form; what makes no sense in it is left out."""
         sort = given.get("sort", "began")
         return cls(
@@ -93,7 +93,7 @@ class Query:
         )
 
 
-def select(rows: Iterable[Row], query: Query) -> list[Row]:
+def select(rows: Iterable[Row], query: RowQuery) -> list[Row]:
     """The rows wanted, in the order wanted; those that lack what is sorted by come last."""
     wanted = [row for row in rows if query.takes(row)]
     with_it = [row for row in wanted if getattr(row, query.sort) not in ("", None)]

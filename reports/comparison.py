@@ -32,7 +32,7 @@ DECIDED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ComparedRun:
     """A measured run, by the name under which it is compared and the repeat it belongs to."""
 
     label: str
@@ -114,7 +114,7 @@ class Comparison:
     """All that a comparison found. `promises` says which systems promise to be linearizable."""
 
     labels: tuple[str, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[ComparedRun, ...]
     compared: tuple[Compared, ...]
     promises: dict[str, bool]
 
@@ -122,10 +122,10 @@ class Comparison:
     def repeats(self) -> list[int]:
         return sorted({run.repeat for run in self.runs})
 
-    def of(self, label: str) -> list[Run]:
+    def of(self, label: str) -> list[ComparedRun]:
         return [run for run in self.runs if run.label == label]
 
-    def counts_against(self, run: Run) -> bool:
+    def counts_against(self, run: ComparedRun) -> bool:
         """Whether a run is a violation: what was never promised cannot be broken."""
         promised = self.promises.get(run.label, True)
         return run.measured.verdict == "invalid" and (
@@ -158,7 +158,7 @@ def compare(measured: Sequence[Measured], random: Random, promises: dict[str, bo
     return Comparison(labels, runs, compared, by_label)
 
 
-def _labelled(measured: Sequence[Measured]) -> tuple[Run, ...]:
+def _labelled(measured: Sequence[Measured]) -> tuple[ComparedRun, ...]:
     """Runs by system; or, where there is only one, by the commit that they ran from.
 
     Runs of one seed belong to one repeat. If a system has several of a seed, the first of them goes
@@ -174,12 +174,12 @@ def _labelled(measured: Sequence[Measured]) -> tuple[Run, ...]:
         label = f"{one.system} @ {commit}" if by_commit else one.system
         nth = seen[label, one.seed] = seen.get((label, one.seed), 0) + 1
         repeat = repeats.setdefault((one.seed, nth), len(repeats) + 1)
-        runs.append(Run(label, repeat, one))
+        runs.append(ComparedRun(label, repeat, one))
     return tuple(runs)
 
 
 def _compared(
-    figure: Figure, labels: Sequence[str], runs: Sequence[Run], bootstrap: Bootstrap
+    figure: Figure, labels: Sequence[str], runs: Sequence[ComparedRun], bootstrap: Bootstrap
 ) -> Compared:
     spreads: dict[str, Spread] = {}
     for label in labels:

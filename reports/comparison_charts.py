@@ -10,7 +10,7 @@ from typing import Any
 import altair as alt
 
 from reports.charts import finish
-from reports.comparison import Comparison, Run
+from reports.comparison import ComparedRun, Comparison
 
 REPEATS_MAX = 10
 """So many repeats are drawn; the figures are of all."""
@@ -52,7 +52,7 @@ def comparison_charts(comparison: Comparison) -> dict[str, Spec]:
     return charts | ({"recovery": recovery} if recovery else {})
 
 
-def _lines(runs: list[Run], time: alt.X, y: alt.Y, labels: list[str], name: str) -> Spec:
+def _lines(runs: list[ComparedRun], time: alt.X, y: alt.Y, labels: list[str], name: str) -> Spec:
     rows = []
     for run in runs:
         series = run.measured.throughput if name == "rate" else run.measured.latency_ms
@@ -77,7 +77,7 @@ def _lines(runs: list[Run], time: alt.X, y: alt.Y, labels: list[str], name: str)
     return finish([_bands(runs[0]), lines], 150)
 
 
-def _bands(run: Run) -> alt.Chart:
+def _bands(run: ComparedRun) -> alt.Chart:
     """The planned spans; they are the same for all runs of a repeat."""
     rows = [
         {"t": at, "until": until, "fault": name} for name, at, until in run.measured.schedule[:300]

@@ -18,8 +18,8 @@ from reports.assets import environment, policy, source, vega
 from reports.comparison import (
     DECIDED,
     Compared,
+    ComparedRun,
     Comparison,
-    Run,
     Spread,
     caveats,
     chance,
@@ -93,7 +93,7 @@ def to_json(comparison: Comparison, occasion: Occasion, directory: Path) -> dict
     }
 
 
-def _run_json(run: Run, directory: Path) -> dict[str, Any]:
+def _run_json(run: ComparedRun, directory: Path) -> dict[str, Any]:
     measured = run.measured
     return {
         "system": run.label,
@@ -216,7 +216,7 @@ def _verdicts(comparison: Comparison, directory: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _verdict(comparison: Comparison, run: Run, directory: Path) -> dict[str, Any]:
+def _verdict(comparison: Comparison, run: ComparedRun, directory: Path) -> dict[str, Any]:
     measured = run.measured
     bad = comparison.counts_against(run)
     allowed = measured.verdict == "invalid" and not bad

@@ -42,7 +42,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class DrawnEdge:
     """Operation `source` must come before `target`, by their numbers."""
 
     source: int
@@ -69,7 +69,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrow:
+class EdgePath:
     edge: int
     path: str
     label: str
@@ -85,7 +85,7 @@ class Diagram:
     height: float
     rows: tuple[tuple[str, float], ...]
     bars: tuple[Bar, ...]
-    arrows: tuple[Arrow, ...]
+    arrows: tuple[EdgePath, ...]
     ticks: tuple[tuple[float, str], ...]
     bar_height: float = BAR
 
@@ -96,7 +96,7 @@ class Counterexample:
 
     key: str
     steps: tuple[Step, ...]
-    edges: tuple[Edge, ...]
+    edges: tuple[DrawnEdge, ...]
     sentences: tuple[Sentence, ...]
     diagram: Diagram | None
     left_out: int
@@ -138,7 +138,7 @@ def _step(number: int, item: dict[str, Any]) -> Step:
     )
 
 
-def _edges(linearizability: dict[str, Any], count: int) -> list[Edge]:
+def _edges(linearizability: dict[str, Any], count: int) -> list[DrawnEdge]:
     """The edges between shown operations."""
     edges = []
     for item in objects(linearizability, "cycle"):
@@ -146,11 +146,11 @@ def _edges(linearizability: dict[str, Any], count: int) -> list[Edge]:
         target = find(item, int, "to") or find(item, int, "target") or 0
         if 1 <= source <= count and 1 <= target <= count and source != target:
             label = plain(item.get("label", ""), 40)
-            edges.append(Edge(source, target, label, plain(item.get("sentence", ""), 1000)))
+            edges.append(DrawnEdge(source, target, label, plain(item.get("sentence", ""), 1000)))
     return edges[:100]
 
 
-def _sentence(text: str, edges: Sequence[Edge]) -> Sentence:
+def _sentence(text: str, edges: Sequence[DrawnEdge]) -> Sentence:
     """Find the edge that a sentence tells: its own sentence, else one whose numbers it names."""
     for number, edge in enumerate(edges):
         if edge.sentence and edge.sentence == text:
@@ -163,7 +163,7 @@ def _sentence(text: str, edges: Sequence[Edge]) -> Sentence:
     return Sentence(text, None)
 
 
-def draw(steps: Sequence[Step], edges: Sequence[Edge]) -> Diagram:
+def draw(steps: Sequence[Step], edges: Sequence[DrawnEdge]) -> Diagram:
     """Lay out bars and arrows."""
     texts = [f"{step.number}  {_cut(step.predicate)}" for step in steps]
     columns = _columns(steps, texts)
@@ -213,7 +213,7 @@ def _columns(steps: Sequence[Step], texts: Sequence[str]) -> dict[int, float]:
     return columns
 
 
-def _arrow(number: int, edge: Edge, source: Bar, target: Bar) -> Arrow:
+def _arrow(number: int, edge: DrawnEdge, source: Bar, target: Bar) -> EdgePath:
     """A curve from one bar to another: forwards in time from end to beginning, else around."""
     half = BAR / 2
     x0, x3 = (source.left + source.right) / 2, (target.left + target.right) / 2
@@ -239,6 +239,6 @@ def _arrow(number: int, edge: Edge, source: Bar, target: Bar) -> Arrow:
                   (x3, target.y - down * (half + 3)))  # fmt: skip
     (ax, ay), (bx, by), (cx, cy), (dx, dy) = points
     path = f"M{ax:.1f},{ay:.1f} C{bx:.1f},{by:.1f} {cx:.1f},{cy:.1f} {dx:.1f},{dy:.1f}"
-    return Arrow(
+    return EdgePath(
         number, path, edge.label, (ax + 3 * bx + 3 * cx + dx) / 8, (ay + 3 * by + 3 * cy + dy) / 8
     )

@@ -36,7 +36,7 @@ _UP, _DOWN, _PAUSED = "up", "down", "paused"
 
 
 @dataclass(frozen=True, slots=True)
-class Arrow:
+class MessageArrow:
     """A message. `kind` is "peer", "client" or "lost"."""
 
     x1: float
@@ -68,7 +68,7 @@ class Lamport:
     height: float
     columns: tuple[tuple[str, float], ...]
     ticks: tuple[tuple[float, str], ...]
-    arrows: tuple[Arrow, ...]
+    arrows: tuple[MessageArrow, ...]
     operations: tuple[Box, ...]
     stretches: tuple[Box, ...]
     faults: tuple[Box, ...]
@@ -172,7 +172,7 @@ class _Drawing:
     def _y(self, moment_ns: int) -> float:
         return self._axis[min(max(moment_ns, self._begins_ns), self._ends_ns)]
 
-    def _arrow(self, message: dict[str, Any]) -> Arrow | None:
+    def _arrow(self, message: dict[str, Any]) -> MessageArrow | None:
         source, target = message["source"], message["target"]
         if source not in self._columns or target not in self._columns:
             return None
@@ -194,7 +194,7 @@ class _Drawing:
             y2 = self._y(arrived_ns)
         by_client = _is_client(source) or _is_client(target)
         kind = "lost" if lost or arrived_ns is None else "client" if by_client else "peer"
-        return Arrow(x1, y1, x2, y2, kind, word, title)
+        return MessageArrow(x1, y1, x2, y2, kind, word, title)
 
     def _operation_boxes(self) -> Iterable[Box]:
         for o in self._operations:
@@ -277,8 +277,8 @@ def _axis(moments: Iterable[int], begins_ns: int, ends_ns: int) -> dict[int, flo
     return {m: TOP + height * scale for m, height in heights.items()}
 
 
-def _without_label(arrow: Arrow) -> Arrow:
-    return Arrow(arrow.x1, arrow.y1, arrow.x2, arrow.y2, arrow.kind, "", arrow.title)
+def _without_label(arrow: MessageArrow) -> MessageArrow:
+    return MessageArrow(arrow.x1, arrow.y1, arrow.x2, arrow.y2, arrow.kind, "", arrow.title)
 
 
 def _is_client(name: str) -> bool:

@@ -28,7 +28,7 @@ _TIME = re.compile(r"(\d\d):(\d\d):(\d\d)\.(\d{3}) ")
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class NodeLog:
     """A node's log. `lines` are its last ones; `crashed` says that the node ended by itself."""
 
     node: str
@@ -47,11 +47,11 @@ class Around:
     left_out: str
 
 
-def logs(stored: StoredRun, crashed: Iterable[str], most: int) -> list[Log]:
+def logs(stored: StoredRun, crashed: Iterable[str], most: int) -> list[NodeLog]:
     """The first so many logs; the last lines of those whose nodes ended by themselves."""
     ended = {*crashed}
     return [
-        Log(
+        NodeLog(
             node=plain(node, 60),
             href=f"nodes/{quote(path.name)}",
             size=size(path.stat().st_size),

@@ -28,7 +28,7 @@ GLYPHS = {"valid": "✔", "invalid": "✘", "unknown": "?", "": "–"}
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Headline:
     """The page's first words: a glyph and a word, a sentence, and the facts behind it."""
 
     word: str
@@ -39,7 +39,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Tile:
     label: str
     value: str
     note: str
@@ -90,7 +90,7 @@ def began(stored: StoredRun) -> str:
     return re.sub(r"\.\d+", "", _text(stored.run, "began", 40)).replace("T", " ")
 
 
-def verdict(stored: StoredRun, statistics: Statistics) -> Verdict:
+def verdict(stored: StoredRun, statistics: Statistics) -> Headline:
     word = stored.verdict
     judged = find(stored.result, dict, "linearizability") or {}
     violated = find(judged, str, "verdict") == "invalid"
@@ -103,7 +103,7 @@ def verdict(stored: StoredRun, statistics: Statistics) -> Verdict:
     }[word]
     if not word and not reason:
         reason = "This run ended before it was judged; what it left is shown below."
-    return Verdict(word, GLYPHS[word], headline, reason, basis(stored, statistics))
+    return Headline(word, GLYPHS[word], headline, reason, basis(stored, statistics))
 
 
 def basis(stored: StoredRun, statistics: Statistics) -> str:
@@ -127,7 +127,7 @@ def instead(stored: StoredRun) -> list[str]:
     return [plain(sentence, 1000) for sentence in found[:10] if isinstance(sentence, str)]
 
 
-def figures(stored: StoredRun, statistics: Statistics) -> list[Figure]:
+def figures(stored: StoredRun, statistics: Statistics) -> list[Tile]:
     """The key figures."""
     served = statistics.availability
     latency = statistics.overall_latency_ns
@@ -135,26 +135,26 @@ def figures(stored: StoredRun, statistics: Statistics) -> list[Figure]:
     inside = f"{_rate(statistics.throughput_inside)} during faults" if faulted else "ok operations"
     healing = number(stored.result, "liveness", "recovery_ns")
     shown = [
-        Figure("Operations", count(statistics.operations), f"on {plural(statistics.keys, 'key')}"),
-        Figure("Answered", percent(served.overall.share),
+        Tile("Operations", count(statistics.operations), f"on {plural(statistics.keys, 'key')}"),
+        Tile("Answered", percent(served.overall.share),
                f"{percent(served.inside.share)} during faults" if faulted else "no faults"),
-        Figure("Throughput outside faults", _rate(statistics.throughput_outside),
+        Tile("Throughput outside faults", _rate(statistics.throughput_outside),
                inside),
-        Figure("Latency, median", _latency(latency, "p50"),
+        Tile("Latency, median", _latency(latency, "p50"),
                f"99 % within {_latency(latency, 'p99')}"),
-        Figure("Longest time without an answer", _time(served.failover_ns), "inside one fault"),
-        Figure("Slowest recovery", _time(served.recovery_ns), "from healing to an answer"),
-        Figure("Operations at once", digits(statistics.concurrency),
+        Tile("Longest time without an answer", _time(served.failover_ns), "inside one fault"),
+        Tile("Slowest recovery", _time(served.recovery_ns), "from healing to an answer"),
+        Tile("Operations at once", digits(statistics.concurrency),
                f"at most {count(statistics.concurrency_max)}"),
     ]  # fmt: skip
     if healing is not None:
-        shown.append(Figure("Every node serving", duration(healing), "after the last healing"))
+        shown.append(Tile("Every node serving", duration(healing), "after the last healing"))
     cost = costs(stored, statistics)
     if "cost.messages_sent" in cost:
         rest = [f"{digits(cost['cost.fsyncs'])} fsyncs"] if "cost.fsyncs" in cost else []
         rest += [size(cost["cost.bytes_sent"])] if "cost.bytes_sent" in cost else []
         told = f"{digits(cost['cost.messages_sent'])} messages"
-        shown.append(Figure("Cost of an ok operation", told, ", ".join(rest)))
+        shown.append(Tile("Cost of an ok operation", told, ", ".join(rest)))
     return shown
 
 

@@ -23,7 +23,7 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from reports.assets import environment, source
-from reports.browse import COLUMNS, VERDICTS, Query, Row, Store, select
+from reports.browse import COLUMNS, VERDICTS, Row, RowQuery, Store, select
 
 PAGE = 50
 """Rows on a page."""
@@ -110,7 +110,7 @@ class _Site:
 
     async def index(self, request: Request) -> Response:
         """The list of runs."""
-        query = Query.of(request.query_params)
+        query = RowQuery.of(request.query_params)
         rows = await run_in_threadpool(self._store.rows)
         wanted = select(rows, query)
         pages = max(1, -(-len(wanted) // PAGE))
@@ -141,7 +141,7 @@ class _Site:
             if not path.endswith("/"):
                 return RedirectResponse("/files/" + quote(path) + "/", 307)
             names = sorted(entry.name + "/" * entry.is_dir() for entry in found.iterdir())
-            return self._page({"folder": path, "names": names, **self._common(Query())})
+            return self._page({"folder": path, "names": names, **self._common(RowQuery())})
         if not found.is_file():
             raise HTTPException(404, "There is nothing at this address.")
         headers = {"Content-Security-Policy": STORED_POLICY}
@@ -172,7 +172,7 @@ class _Site:
         if row.verdict == "running":
             raise HTTPException(409, "This run goes on: wait until it has ended.")
         if form.get("sure") != "yes":
-            return self._page({"doomed": row, **self._common(Query())})
+            return self._page({"doomed": row, **self._common(RowQuery())})
         await run_in_threadpool(shutil.rmtree, folder, True)
         self._store.forget()
         return RedirectResponse("/", 303)
@@ -180,7 +180,7 @@ class _Site:
     async def refused(self, request: Request, error: Exception) -> Response:
         """The page of an error, with its sentence."""
         assert isinstance(error, HTTPException)
-        context = {"problem": error.detail, **self._common(Query())}
+        context = {"problem": error.detail, **self._common(RowQuery())}
         return self._page(context, error.status_code)
 
     async def _named(self, request: Request) -> tuple[Row, Path, dict[str, str]]:
@@ -203,7 +203,7 @@ class _Site:
             raise HTTPException(404, "There is no such run any more.")
         return row, folder, form
 
-    def _common(self, query: Query) -> dict[str, Any]:
+    def _common(self, query: RowQuery) -> dict[str, Any]:
         return {
             "query": query,
             "token": self._token,
@@ -231,13 +231,13 @@ def _choices(rows: Sequence[Row]) -> dict[str, list[str]]:
     }
 
 
-def _link(query: Query, column: str) -> str:
+def _link(query: RowQuery, column: str) -> str:
     """Where a click on a column's head leads: sorted by it, or the other way round."""
     turned = not query.descending if query.sort == column else column in ("began", "operations")
     return _address(replace(query, sort=column, descending=turned), 1)
 
 
-def _address(query: Query, page: int) -> str:
+def _address(query: RowQuery, page: int) -> str:
     values = {name: value for name, value in asdict(query).items() if isinstance(value, str)}
     values["order"] = "down" if query.descending else "up"
     values["page"] = str(page)

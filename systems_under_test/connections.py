@@ -37,7 +37,7 @@ HALF_OPEN_S = 10.0
 Address: TypeAlias = tuple[str, int]
 
 
-class Link(asyncio.Protocol):
+class PeerLink(asyncio.Protocol):
     """The connection that carries this node's messages to one peer, and what waits for it."""
 
     def __init__(self, hello: bytes, peer: NodeId, address: Address) -> None:

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from enum import IntEnum
 from typing import Any
 
-from systems_under_test.connections import Address, Connection, Link, log
+from systems_under_test.connections import Address, Connection, PeerLink, log
 from systems_under_test.journal import Journal
 from systems_under_test.node import (
     CancelTimer,
@@ -66,7 +66,7 @@ class Server:
         self.codec = codec
         self.journal = journal
         hello = codec.encode(Hello(node.node_id))
-        self.links = {peer: Link(hello, peer, address) for peer, address in peers.items()}
+        self.links = {peer: PeerLink(hello, peer, address) for peer, address in peers.items()}
         self.clients: dict[NodeId, Connection] = {}
         self.inbound: dict[NodeId, Connection] = {}
         self.counters = dict.fromkeys(_COUNTERS, 0)

@@ -1,6 +1,7 @@
 """The layout is a promise: imports point down, and what must be pure has no way to the world."""
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,3 +116,31 @@ def test_functions_and_files_are_short() -> None:
                 if length > LONGEST_FUNCTION:
                     too_long.append(f"{path.relative_to(ROOT)}: {node.name} has {length} lines")
     assert not too_long
+
+
+def test_no_two_classes_share_a_name() -> None:
+    """A protocol has the words of its papers: two protocols may use the same one, nobody else.
+
+    Names that begin with an underscore are their file's own.
+    """
+    places: dict[str, list[Path]] = defaultdict(list)
+    for path in (path for package in PACKAGES for path in files(package)):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(path.relative_to(ROOT))
+    shared = {
+        name: paths
+        for name, paths in places.items()
+        if len(paths) > 1 and (None in (worlds := [*map(protocol, paths)]) or repeats(worlds))
+    }
+    assert not shared
+
+
+def protocol(path: Path) -> str | None:
+    """The protocol whose folder a file stands in, if any."""
+    parts = path.parts
+    return parts[1] if parts[0] == "systems_under_test" and len(parts) > 2 else None
+
+
+def repeats(items: list[str | None]) -> bool:
+    return len(set(items)) < len(items)

@@ -24,7 +24,7 @@ from checker.linearizability.registers.explain import describe
 from checker.linearizability.registers.facts import began, ended
 from checker.linearizability.registers.graph import (
     Chain,
-    Cluster,
+    Written,
 )
 from checker.operation import Operation
 from checker.verdict import Result, Verdict
@@ -54,7 +54,7 @@ class Key:
     def __init__(self, name: Any, chains: Sequence[Chain]) -> None:
         self.name = name
         self.chains = chains
-        self.clusters: list[Cluster] = [cluster for chain in chains for cluster in chain]
+        self.clusters: list[Written] = [cluster for chain in chains for cluster in chain]
         self.processes = self._processes()
 
     def _processes(self) -> list[list[_Step]]:

@@ -16,7 +16,7 @@ from harness.commands import options
 from harness.errors import FAILED, STATUS, HarnessError, UsageError, require_assertions
 
 if TYPE_CHECKING:
-    from harness.compare import Planned
+    from harness.compare import PlannedRun
     from harness.config import RunConfig
     from reports.comparison_page import Occasion
 
@@ -58,7 +58,7 @@ def are_runs(targets: Sequence[str]) -> bool:
     return bool(paths)
 
 
-def _plan(systems: Sequence[str], base: dict[str, Any], repeat: int) -> list["Planned"]:
+def _plan(systems: Sequence[str], base: dict[str, Any], repeat: int) -> list["PlannedRun"]:
     from harness.compare import planned
     from harness.conduct import settle
     from harness.config import RunConfig
@@ -67,7 +67,7 @@ def _plan(systems: Sequence[str], base: dict[str, Any], repeat: int) -> list["Pl
     return planned(systems, {**base, "environment": settled.environment}, repeat)
 
 
-def _compare_systems(runs: Sequence["Planned"], store: Path, as_json: bool) -> int:
+def _compare_systems(runs: Sequence["PlannedRun"], store: Path, as_json: bool) -> int:
     from harness.compare import carry_out, command
     from harness.store import RunDirectory
     from reports.comparison_page import Occasion
@@ -175,7 +175,7 @@ class _Teller:
         self._done = 0
         self._began = time.monotonic()
 
-    def tell(self, run: "Planned", path: Path | None, reason: str) -> None:
+    def tell(self, run: "PlannedRun", path: Path | None, reason: str) -> None:
         self._done += 1
         if self._silent:
             return

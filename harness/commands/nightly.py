@@ -116,14 +116,14 @@ def _canaries(night: "Night") -> dict[str, str]:
 
 def _watch(night: "Night", record: dict[str, Any]) -> None:
     """Tell of a run that ended, and bring the pages up to date: a night may be killed too."""
-    from harness.nightly.outcome import STATUS, Outcome
+    from harness.nightly.outcome import STATUS, Ending
 
-    outcome = Outcome(record["outcome"])
+    outcome = Ending(record["outcome"])
     moment = datetime.fromisoformat(record["began"]).strftime("%H:%M:%S")
     said = f"{moment}  {outcome.value:<18} {record['cell']}  {record['seconds']:.1f} s"
     if record["facts"].get("runs", 1) > 1:
         said += f", {record['facts']['runs']:,} seeds"
-    if record["reason"] and outcome is not Outcome.CAUGHT:
+    if record["reason"] and outcome is not Ending.CAUGHT:
         said += f": {record['reason']}"
     _say(said, STATUS[outcome])
     _write(night, night.to_json())

@@ -1,15 +1,15 @@
 """The faults that Labrys brings along, by name and by family."""
 
 from harness.nemesis.fault import Fault, Target
-from harness.nemesis.membership import Change, Membership
+from harness.nemesis.membership import Change, MemberChange
 from harness.nemesis.nodes import Kill, Pause
-from harness.nemesis.partition import Partition, Shape
+from harness.nemesis.partition import Partition, PartitionShape
 
 _ALL: tuple[Fault, ...] = (
-    *(Partition(shape) for shape in Shape),
+    *(Partition(shape) for shape in PartitionShape),
     *(Kill(target) for target in Target),
     *(Pause(target) for target in Target),
-    *(Membership(change) for change in Change),
+    *(MemberChange(change) for change in Change),
 )
 
 FAULTS: dict[str, Fault] = {fault.name: fault for fault in _ALL}

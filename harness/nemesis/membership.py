@@ -49,7 +49,7 @@ _ABOUT = {
 
 
 @dataclass(frozen=True, slots=True)
-class Membership(Fault):
+class MemberChange(Fault):
     """Ask for a change of members; healing asks for the members of the beginning."""
 
     change: Change

@@ -6,7 +6,7 @@ from random import Random
 from harness.clock import Clock
 from harness.cluster import Cluster
 from harness.nemesis.fault import Fault, NotApplied
-from harness.nemesis.schedule import Planned
+from harness.nemesis.schedule import PlannedFault
 from harness.recorder import Recorder
 
 
@@ -24,9 +24,9 @@ class Nemesis:
         self._struck: dict[str, Fault] = {}
         """The last fault of each family."""
 
-    async def perform(self, schedule: Sequence[Planned], begin_ns: int) -> None:
+    async def perform(self, schedule: Sequence[PlannedFault], begin_ns: int) -> None:
         """Perform a schedule whose times count from `begin_ns`; the families side by side."""
-        families: dict[str, list[Planned]] = {}
+        families: dict[str, list[PlannedFault]] = {}
         for planned in schedule:
             families.setdefault(planned.fault.family, []).append(planned)
         await self._clock.together(
@@ -44,7 +44,7 @@ class Nemesis:
         for fault in self._struck.values():
             await fault.heal(self._cluster)
 
-    async def _perform_family(self, schedule: Iterable[Planned], begin_ns: int) -> None:
+    async def _perform_family(self, schedule: Iterable[PlannedFault], begin_ns: int) -> None:
         for planned in schedule:
             await self._clock.sleep_until_ns(begin_ns + planned.at_ns)
             self._active[planned.number] = self._struck[planned.fault.family] = planned.fault
@@ -56,7 +56,7 @@ class Nemesis:
                 await self._clock.sleep_until_ns(begin_ns + planned.until_ns)
             await self._heal(planned.number, planned.fault)
 
-    async def _inject(self, planned: Planned) -> tuple[str, bool]:
+    async def _inject(self, planned: PlannedFault) -> tuple[str, bool]:
         """Inject a fault; what was done, and whether the environment showed an effect of it.
 
         A fault that needs nothing of the environment says itself whether it found anything to do.

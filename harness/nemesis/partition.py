@@ -13,7 +13,7 @@ from systems_under_test.node import NodeId
 from systems_under_test.quorum import majority
 
 
-class Shape(StrEnum):
+class PartitionShape(StrEnum):
     """The pattern of links that stay."""
 
     HALVES = "partition-halves"
@@ -26,16 +26,20 @@ class Shape(StrEnum):
 
 
 _ABOUT = {
-    Shape.HALVES: "two halves, and nothing passes between them",
-    Shape.ISOLATE_ONE: "one node on its own",
-    Shape.ISOLATE_LEADER: "the leader on its own",
-    Shape.MAJORITIES_RING: "each node sees a majority, and no two the same one",
-    Shape.BRIDGE: "two groups that meet in one node alone",
-    Shape.ONE_WAY: "one node that is not heard, or hears nothing",
-    Shape.ESTRANGE_LEADERS: "a leader and its successor cut off from each other alone",
+    PartitionShape.HALVES: "two halves, and nothing passes between them",
+    PartitionShape.ISOLATE_ONE: "one node on its own",
+    PartitionShape.ISOLATE_LEADER: "the leader on its own",
+    PartitionShape.MAJORITIES_RING: "each node sees a majority, and no two the same one",
+    PartitionShape.BRIDGE: "two groups that meet in one node alone",
+    PartitionShape.ONE_WAY: "one node that is not heard, or hears nothing",
+    PartitionShape.ESTRANGE_LEADERS: "a leader and its successor cut off from each other alone",
 }
 
-_LEAST_NODES = {Shape.MAJORITIES_RING: 4, Shape.BRIDGE: 3, Shape.ESTRANGE_LEADERS: 3}
+_LEAST_NODES = {
+    PartitionShape.MAJORITIES_RING: 4,
+    PartitionShape.BRIDGE: 3,
+    PartitionShape.ESTRANGE_LEADERS: 3,
+}
 """With three nodes a ring of majorities leaves every link whole; a bridge needs both its banks, and
 two leaders somebody to lead."""
 
@@ -49,7 +53,7 @@ LOOK_NS = 20 * MILLISECOND_NS
 class Partition(Fault):
     """Cut the links that `shape` leaves out, in groups drawn at each injection."""
 
-    shape: Shape
+    shape: PartitionShape
     usual: ClassVar[bool] = True
     family: ClassVar[str] = "partition"
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.CUT})
@@ -70,25 +74,25 @@ class Partition(Fault):
     def at_leader(self) -> bool:
         # An estranged leader hears the new term from the others at once, so short runs, which
         # may begin with one fault at the leader only, begin with the one that stays cut off.
-        return self.shape is Shape.ISOLATE_LEADER
+        return self.shape is PartitionShape.ISOLATE_LEADER
 
     async def inject(self, cluster: Cluster, random: Random) -> str:
-        if self.shape is Shape.ESTRANGE_LEADERS:
+        if self.shape is PartitionShape.ESTRANGE_LEADERS:
             return await estrange_leaders(cluster, random)
         shuffled = await _shuffled(cluster, random)
         match self.shape:
-            case Shape.HALVES:
+            case PartitionShape.HALVES:
                 links, what = halves(shuffled)
-            case Shape.ISOLATE_ONE:
+            case PartitionShape.ISOLATE_ONE:
                 links, what = isolated(shuffled[0], shuffled)
-            case Shape.ISOLATE_LEADER:
+            case PartitionShape.ISOLATE_LEADER:
                 (leader,) = await choose(Target.LEADER, cluster, random)
                 links, what = isolated(leader, shuffled)
-            case Shape.MAJORITIES_RING:
+            case PartitionShape.MAJORITIES_RING:
                 links, what = majorities_ring(shuffled)
-            case Shape.BRIDGE:
+            case PartitionShape.BRIDGE:
                 links, what = bridge(shuffled)
-            case Shape.ONE_WAY:
+            case PartitionShape.ONE_WAY:
                 links, what = one_way(shuffled[0], shuffled, outwards=random.random() < 0.5)
         await cluster.cut(links)
         return what

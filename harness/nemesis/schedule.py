@@ -21,7 +21,7 @@ SHORTEST_NS = 500 * MILLISECOND_NS
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedFault:
     """One fault of a schedule, in nanoseconds from the beginning of the calls."""
 
     number: int
@@ -43,7 +43,7 @@ class Planned:
         }
 
     @classmethod
-    def from_json(cls, values: Any) -> "Planned":
+    def from_json(cls, values: Any) -> "PlannedFault":
         """The fault that `to_json` told of; `ValueError` or `KeyError` where it is none."""
         told = msgspec.convert(values, _Told)
         fault = names.fault(told.found_by or told.name)
@@ -91,7 +91,7 @@ def draw(
     length_ns: int,
     seed: int,
     cycles_ns: Mapping[str, int],
-) -> list[Planned]:
+) -> list[PlannedFault]:
     """Draw a schedule for a run whose calls last `length_ns`; every fault is healed before its end.
 
     A family strikes once in about as long as `cycles_ns` says of it, and at least once. It begins
@@ -99,20 +99,20 @@ def draw(
     faults comes once before any comes again. Each family has dice of its own, derived from `seed`
     by its name, so what strikes beside it changes nothing of when and how it strikes.
     """
-    drawn: list[Planned] = []
+    drawn: list[PlannedFault] = []
     for family, faults in families.items():
         own = Random(f"{seed}:schedule:{family}")
         drawn += _draw_family(faults, length_ns, cycles_ns[family], own)
     drawn.sort(key=lambda planned: (planned.at_ns, planned.fault.family))
     return [
-        Planned(number, planned.fault, planned.at_ns, planned.until_ns, planned.seed)
+        PlannedFault(number, planned.fault, planned.at_ns, planned.until_ns, planned.seed)
         for number, planned in enumerate(drawn, start=1)
     ]
 
 
 def _draw_family(
     faults: Sequence[Fault], length_ns: int, cycle_ns: int, random: Random
-) -> Iterable[Planned]:
+) -> Iterable[PlannedFault]:
     cycles = max(1, round(length_ns / cycle_ns))
     cycle_ns = length_ns // cycles
     deck = sorted(random.sample(faults, len(faults)), key=lambda fault: fault.at_leader)
@@ -122,4 +122,4 @@ def _draw_family(
         longest_ns = cycle_ns - quiet_ns
         active_ns = max(min(SHORTEST_NS, longest_ns), int(longest_ns * random.uniform(0.4, 1)))
         at_ns = cycle * cycle_ns + quiet_ns
-        yield Planned(0, deck.pop(), at_ns, at_ns + active_ns, random.getrandbits(32))
+        yield PlannedFault(0, deck.pop(), at_ns, at_ns + active_ns, random.getrandbits(32))

@@ -9,7 +9,7 @@ from typing import Any
 from harness.errors import FAILED
 from harness.executors import WORKERS_DIED
 from harness.nightly.job import SCENARIO, Ended, again
-from harness.nightly.outcome import Outcome
+from harness.nightly.outcome import Ending
 from harness.nightly.schedule import Job
 
 STRONG_SHARE = 0.1
@@ -20,7 +20,7 @@ STRONG_SHARE = 0.1
 class Finding:
     """What came of one run. `run` is its directory, where one is left; `facts` are its figures."""
 
-    outcome: Outcome
+    outcome: Ending
     reason: str
     seed: int
     again: str
@@ -52,23 +52,23 @@ def _answer(ended: Ended) -> dict[str, Any] | None:
     return answer if isinstance(answer, dict) and "verdict" in answer else None
 
 
-def _no_answer(ended: Ended) -> tuple[Outcome, str]:
+def _no_answer(ended: Ended) -> tuple[Ending, str]:
     """Why there is no verdict, in a sentence."""
     lines = [line for line in ended.errors.splitlines() if line.strip()]
     last = lines[-1].removeprefix("labrys: ") if lines else "it said nothing"
     if ended.timed_out:
-        return Outcome.KILLED, f"did not end by itself, and was ended after {ended.took_s:.0f} s"
+        return Ending.KILLED, f"did not end by itself, and was ended after {ended.took_s:.0f} s"
     if ended.status < 0:
         name = signal.Signals(-ended.status).name
         if ended.out_of_memory or "MemoryError" in last:
-            return Outcome.KILLED, f"killed by {name}: the machine was out of memory"
-        return Outcome.KILLED, f"killed by {name} after {ended.took_s:.0f} s"
+            return Ending.KILLED, f"killed by {name}: the machine was out of memory"
+        return Ending.KILLED, f"killed by {name} after {ended.took_s:.0f} s"
     if last.startswith(WORKERS_DIED):
-        return Outcome.KILLED, last
+        return Ending.KILLED, last
     if ended.status == FAILED:
-        return Outcome.ENVIRONMENT, last
+        return Ending.ENVIRONMENT, last
     memory = "out of memory: " if "MemoryError" in last else ""
-    return Outcome.KILLED, f"{memory}ended without a verdict, with status {ended.status}: {last}"
+    return Ending.KILLED, f"{memory}ended without a verdict, with status {ended.status}: {last}"
 
 
 def _single(job: Job, answer: dict[str, Any]) -> Finding:
@@ -77,13 +77,13 @@ def _single(job: Job, answer: dict[str, Any]) -> Finding:
     statistics = answer["statistics"]
     liveness = answer["liveness"]
     reason = answer["reason"]
-    outcome = {"valid": Outcome.PASS, "unknown": Outcome.UNKNOWN}.get(answer["verdict"])
+    outcome = {"valid": Ending.PASS, "unknown": Ending.UNKNOWN}.get(answer["verdict"])
     if outcome is None:
         stuck = liveness and not liveness["passed"] and reason == liveness["detail"]
-        outcome = Outcome.LIVENESS if stuck else Outcome.VIOLATION
+        outcome = Ending.LIVENESS if stuck else Ending.VIOLATION
     facts = {
         "runs": 1,
-        "unknown": int(outcome is Outcome.UNKNOWN),
+        "unknown": int(outcome is Ending.UNKNOWN),
         "operations": statistics["operations"],
         "latency_ns": {name: statistics["overall_latency_ns"].get(name) for name in ("p50", "p99")},
         "calls_s": answer["seconds"].get("calls"),
@@ -105,7 +105,7 @@ def _campaign(job: Job, answer: dict[str, Any]) -> Finding:
     }
     if answer["failed"]:
         first = answer["failed"][0]
-        outcome = Outcome.LIVENESS if first["kind"] == "not live" else Outcome.VIOLATION
+        outcome = Ending.LIVENESS if first["kind"] == "not live" else Ending.VIOLATION
         run = _kept(answer["kept"], first["seed"])
         line = again(job.cell, first["seed"])
         shown = _canary(job, outcome)
@@ -114,23 +114,23 @@ def _campaign(job: Job, answer: dict[str, Any]) -> Finding:
         first = answer["differs"][0]
         reason = f"seed {first['seed']} did not repeat itself: {first['reason']}"
         line = again(job.cell, first["seed"])
-        return Finding(Outcome.VIOLATION, reason, first["seed"], line, facts=facts)
-    outcome, reason = Outcome.PASS, ""
+        return Finding(Ending.VIOLATION, reason, first["seed"], line, facts=facts)
+    outcome, reason = Ending.PASS, ""
     if not seeds:
-        outcome, reason = Outcome.UNKNOWN, f"no seed ended within {job.seconds:g} s"
+        outcome, reason = Ending.UNKNOWN, f"no seed ended within {job.seconds:g} s"
     elif strong < STRONG_SHARE * seeds and not job.corpus:
-        outcome = Outcome.UNKNOWN
+        outcome = Ending.UNKNOWN
         reason = f"only {strong} of {seeds} seeds could have shown a violation"
     elif unknown:
-        outcome, reason = Outcome.UNKNOWN, f"{unknown} of {seeds} undecided; {answer['unknown']}"
+        outcome, reason = Ending.UNKNOWN, f"{unknown} of {seeds} undecided; {answer['unknown']}"
     line = again(job.cell, job.seed, max(seeds, 1))
     return Finding(outcome, reason, job.seed, line, facts=facts)
 
 
-def _canary(job: Job, outcome: Outcome) -> Outcome:
+def _canary(job: Job, outcome: Ending) -> Ending:
     """What a failure means: of a canary, that it was caught."""
-    failed = outcome in (Outcome.VIOLATION, Outcome.LIVENESS)
-    return Outcome.CAUGHT if job.cell.canary and failed else outcome
+    failed = outcome in (Ending.VIOLATION, Ending.LIVENESS)
+    return Ending.CAUGHT if job.cell.canary and failed else outcome
 
 
 def _kept(kept: list[dict[str, Any]], seed: int) -> Path | None:

@@ -15,7 +15,7 @@ from harness.clock import RealClock
 from harness.nightly.corpus import add_to_corpus, append
 from harness.nightly.finding import Finding, finding
 from harness.nightly.job import SCENARIO, arguments, carry_out, limit_s
-from harness.nightly.outcome import STATUS, Outcome, of_cell, of_night
+from harness.nightly.outcome import STATUS, Ending, of_cell, of_night
 from harness.nightly.plan import Cell, Plan
 from harness.nightly.schedule import Job, Schedule
 from harness.nightly.telling import again_of, sentence
@@ -50,7 +50,7 @@ class Night:
     setting: Setting
     watch: Callable[["Night", dict[str, Any]], None]
     records: list[dict[str, Any]] = field(default_factory=list)
-    cells: dict[Cell, list[Outcome]] = field(default_factory=dict)
+    cells: dict[Cell, list[Ending]] = field(default_factory=dict)
     ended: str = ""
     """ "" while it goes on, then "whole" or "interrupted"."""
 
@@ -87,33 +87,33 @@ class Night:
         began = _now()
         ended = carry_out(words, folder, limit_s(job))
         found = finding(job, ended, folder)
-        settled = found.outcome not in (Outcome.PASS, Outcome.UNKNOWN)
+        settled = found.outcome not in (Ending.PASS, Ending.UNKNOWN)
         self.schedule.ended(job, ended.took_s, settled=settled)
         record = self._record(number, job, found, began, ended.took_s)
         passed = STATUS[found.outcome] == 0
-        if passed and not (job.cell.canary and found.outcome is Outcome.PASS):
+        if passed and not (job.cell.canary and found.outcome is Ending.PASS):
             shutil.rmtree(folder, ignore_errors=True)
             record["run"] = None
         if not job.corpus:
             self.cells[job.cell].append(found.outcome)
         self.records.append(record)
         append(self.setting.results, record)
-        if found.outcome in (Outcome.VIOLATION, Outcome.LIVENESS):
+        if found.outcome in (Ending.VIOLATION, Ending.LIVENESS):
             beside = {"outcome": found.outcome.value, "failed": began, "commit": record["commit"]}
             add_to_corpus(self.setting.corpus, job.cell, found.seed, beside, job.scenario)
         self.watch(self, record)
 
     @property
-    def outcomes(self) -> dict[Cell, Outcome]:
+    def outcomes(self) -> dict[Cell, Ending]:
         """What came of each cell of the plan; a canary is missed only when the night is over."""
         found = {cell: of_cell(runs, canary=cell.canary) for cell, runs in self.cells.items()}
-        early = {Outcome.MISSED: Outcome.UNKNOWN} if self.ended != "whole" else {}
+        early = {Ending.MISSED: Ending.UNKNOWN} if self.ended != "whole" else {}
         return {cell: early.get(outcome, outcome) for cell, outcome in found.items()}
 
     @property
     def status(self) -> int:
         """The exit status; what the corpus showed counts as the cells do."""
-        before = [Outcome(record["outcome"]) for record in self.records if record["corpus"]]
+        before = [Ending(record["outcome"]) for record in self.records if record["corpus"]]
         return of_night([*self.outcomes.values(), *before])
 
     def to_json(self) -> dict[str, Any]:
@@ -180,7 +180,7 @@ class Night:
 
     def _found_s(self, job: Job, found: Finding) -> float | None:
         """How long the night ran a canary until it was caught."""
-        if found.outcome is not Outcome.CAUGHT:
+        if found.outcome is not Ending.CAUGHT:
             return None
         spent = [record for record in self.records if record["cell"] == job.cell.name]
         times = [record["facts"].get("calls_s") or 0.0 for record in spent]
@@ -194,9 +194,9 @@ class Night:
     def _forget_canaries(self) -> None:
         """Remove runs in which a canary passed, if another run caught it."""
         for record in self.records:
-            if record["canary"] and record["run"] and record["outcome"] == Outcome.PASS:
+            if record["canary"] and record["run"] and record["outcome"] == Ending.PASS:
                 cell = next(cell for cell in self.cells if cell.name == record["cell"])
-                if self.outcomes[cell] is Outcome.CAUGHT:
+                if self.outcomes[cell] is Ending.CAUGHT:
                     shutil.rmtree(self.setting.folder / record["run"], ignore_errors=True)
                     record["run"] = None
 

@@ -12,7 +12,7 @@ from harness.errors import FAILED
 from harness.errors import STATUS as VERDICT
 
 
-class Outcome(StrEnum):
+class Ending(StrEnum):
     """Of a run or a cell. `CAUGHT` and `MISSED` are for canaries."""
 
     PASS = "pass"
@@ -30,39 +30,39 @@ GREEN, RED, UNKNOWN = VERDICT["valid"], VERDICT["invalid"], VERDICT["unknown"]
 """Exit statuses of a night, as those of a run; `FAILED` is the fourth."""
 
 STATUS = {
-    Outcome.PASS: GREEN,
-    Outcome.CAUGHT: GREEN,
-    Outcome.VIOLATION: RED,
-    Outcome.LIVENESS: RED,
-    Outcome.MISSED: RED,
-    Outcome.ENVIRONMENT: FAILED,
-    Outcome.KILLED: FAILED,
-    Outcome.UNKNOWN: UNKNOWN,
-    Outcome.NOT_RUN: UNKNOWN,
+    Ending.PASS: GREEN,
+    Ending.CAUGHT: GREEN,
+    Ending.VIOLATION: RED,
+    Ending.LIVENESS: RED,
+    Ending.MISSED: RED,
+    Ending.ENVIRONMENT: FAILED,
+    Ending.KILLED: FAILED,
+    Ending.UNKNOWN: UNKNOWN,
+    Ending.NOT_RUN: UNKNOWN,
 }
 
 _WORST = (RED, FAILED, UNKNOWN, GREEN)
 WORD = {GREEN: "green", RED: "red", FAILED: "failed", UNKNOWN: "unknown"}
 
 
-def of_cell(outcomes: Sequence[Outcome], *, canary: bool) -> Outcome:
+def of_cell(outcomes: Sequence[Ending], *, canary: bool) -> Ending:
     """What came of a cell, from its runs in their order.
 
     Runs that decided nothing do not hide one that did, but a failed or killed run is never passed
     over: nobody knows what it would have shown. A canary is missed if it was run and never caught.
     """
-    if canary and Outcome.CAUGHT in outcomes:
-        return Outcome.CAUGHT
+    if canary and Ending.CAUGHT in outcomes:
+        return Ending.CAUGHT
     for outcome in (
-        Outcome.VIOLATION, Outcome.LIVENESS, Outcome.ENVIRONMENT, Outcome.KILLED,
+        Ending.VIOLATION, Ending.LIVENESS, Ending.ENVIRONMENT, Ending.KILLED,
     ):  # fmt: skip
         if outcome in outcomes:
             return outcome
-    if Outcome.PASS in outcomes:
-        return Outcome.MISSED if canary else Outcome.PASS
-    return Outcome.UNKNOWN if outcomes else Outcome.NOT_RUN
+    if Ending.PASS in outcomes:
+        return Ending.MISSED if canary else Ending.PASS
+    return Ending.UNKNOWN if outcomes else Ending.NOT_RUN
 
 
-def of_night(cells: Iterable[Outcome]) -> int:
+def of_night(cells: Iterable[Ending]) -> int:
     """The exit status of a night: red before failed, failed before unknown, green if all are."""
     return min((STATUS[outcome] for outcome in cells), key=_WORST.index, default=UNKNOWN)

@@ -2,20 +2,20 @@
 
 from typing import TYPE_CHECKING, Any
 
-from harness.nightly.outcome import STATUS, WORD, Outcome
+from harness.nightly.outcome import STATUS, WORD, Ending
 from harness.nightly.plan import Cell
 
 if TYPE_CHECKING:
     from harness.nightly.night import Night
 
 _DID = {
-    Outcome.VIOLATION: "{system} failed in {where}",
-    Outcome.LIVENESS: "{system} did not serve again after healing in {where}",
-    Outcome.MISSED: "the canary {system} was not caught in {where}",
-    Outcome.ENVIRONMENT: "{system} could not be run in {where}",
-    Outcome.KILLED: "a run of {system} ended without a verdict in {where}",
-    Outcome.UNKNOWN: "{system} stayed undecided in {where}",
-    Outcome.NOT_RUN: "{system} was not run in {where}",
+    Ending.VIOLATION: "{system} failed in {where}",
+    Ending.LIVENESS: "{system} did not serve again after healing in {where}",
+    Ending.MISSED: "the canary {system} was not caught in {where}",
+    Ending.ENVIRONMENT: "{system} could not be run in {where}",
+    Ending.KILLED: "a run of {system} ended without a verdict in {where}",
+    Ending.UNKNOWN: "{system} stayed undecided in {where}",
+    Ending.NOT_RUN: "{system} was not run in {where}",
 }
 
 REASON_MAX = 160
@@ -31,7 +31,7 @@ def sentence(night: "Night") -> str:
         how = "Interrupted" if night.ended else "Still running"
         ran = sum(bool(runs) for runs in night.cells.values())
         said = f"{how} after {ran} of {len(night.cells)} cells"
-        seen = [trouble for trouble in troubles if trouble[0] is not Outcome.NOT_RUN]
+        seen = [trouble for trouble in troubles if trouble[0] is not Ending.NOT_RUN]
         return f"{said}; {_told(seen)}" if seen else f"{said}; nothing failed so far"
     if troubles:
         return f"{WORD[night.status].capitalize()}: {_told(troubles)}"
@@ -51,18 +51,18 @@ def again_of(night: "Night") -> tuple[str, bool]:
     return (record["again"] if record else "", _repeats(record))
 
 
-def _troubles(night: "Night") -> list[tuple[Outcome, Cell | str, dict[str, Any] | None]]:
+def _troubles(night: "Night") -> list[tuple[Ending, Cell | str, dict[str, Any] | None]]:
     """Everything that is not green, with the run that shows it: the worst first, and of that what
     is simulated, since it repeats exactly."""
-    found: list[tuple[Outcome, Cell | str, dict[str, Any] | None]] = [
-        (Outcome(record["outcome"]), record["cell"], record)
+    found: list[tuple[Ending, Cell | str, dict[str, Any] | None]] = [
+        (Ending(record["outcome"]), record["cell"], record)
         for record in night.records
-        if record["corpus"] and STATUS[Outcome(record["outcome"])]
+        if record["corpus"] and STATUS[Ending(record["outcome"])]
     ]
     for cell, outcome in night.outcomes.items():
         if STATUS[outcome]:
             own = [r for r in night.records if r["cell"] == cell.name and not r["corpus"]]
-            wanted = Outcome.PASS if outcome is Outcome.MISSED else outcome
+            wanted = Ending.PASS if outcome is Ending.MISSED else outcome
             shown = next((r for r in own if r["outcome"] == wanted), None)
             found.append((outcome, cell, shown))
     return sorted(found, key=lambda trouble: (_ORDER.index(trouble[0]), not _repeats(trouble[2])))
@@ -72,7 +72,7 @@ def _repeats(record: dict[str, Any] | None) -> bool:
     return record is not None and record["environment"] == "simulated"
 
 
-def _told(troubles: list[tuple[Outcome, Cell | str, dict[str, Any] | None]]) -> str:
+def _told(troubles: list[tuple[Ending, Cell | str, dict[str, Any] | None]]) -> str:
     outcome, cell, record = troubles[0]
     if isinstance(cell, Cell):
         system, where = cell.system, f"{cell.environment} under {_faults(cell.faults)}"

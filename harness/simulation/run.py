@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.recorder import Recorder
-from harness.run import Plan, Run
+from harness.run import Run, RunPlan
 from harness.simulation.cluster import SimulatedCluster
 from harness.simulation.scenario import Lasting, Scenario
 from systems_under_test.node import NodeId
@@ -82,6 +82,6 @@ class SimulatedRun(Run):
         self._recorder.inject(number, f"lasting-{core.others}", detail, since_ns)
 
 
-def plan_of(scenario: Scenario) -> Plan:
+def plan_of(scenario: Scenario) -> RunPlan:
     """The run that a scenario asks for, as every run is planned."""
-    return Plan(scenario.config, scenario.config.named_workload, scenario.schedule)
+    return RunPlan(scenario.config, scenario.config.named_workload, scenario.schedule)

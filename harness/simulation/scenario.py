@@ -17,7 +17,7 @@ import msgspec
 from harness.config import RunConfig
 from harness.errors import UsageError
 from harness.nemesis.catalogue import FAMILIES
-from harness.nemesis.schedule import Planned, draw
+from harness.nemesis.schedule import PlannedFault, draw
 from harness.simulation.world import World, draw_world
 from harness.store import FORMAT_VERSION
 from systems_under_test.node import NodeId
@@ -72,7 +72,7 @@ class Scenario:
 
     config: RunConfig
     world: World
-    schedule: tuple[Planned, ...]
+    schedule: tuple[PlannedFault, ...]
     core: Core | None = None
     script: tuple[Scripted, ...] | None = None
     only_calls: bool = False
@@ -105,7 +105,7 @@ class Scenario:
             return cls(
                 config=RunConfig.from_values(values["config"]),
                 world=World.from_json(values["world"]),
-                schedule=tuple(map(Planned.from_json, values["schedule"])),
+                schedule=tuple(map(PlannedFault.from_json, values["schedule"])),
                 only_calls=msgspec.convert(values["only_calls"], bool),
                 heal_ns=msgspec.convert(values["heal_ns"], int | None),
                 core=msgspec.convert(values["core"], Core | None),

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from harness.clock import SECOND_NS
 from harness.nemesis.catalogue import FAULTS
-from harness.nemesis.schedule import Planned
+from harness.nemesis.schedule import PlannedFault
 from harness.simulation.scenario import Scenario, Scripted
 from harness.simulation.simulate import Simulated, script_of, simulate
 from harness.simulation.world import CALM
@@ -264,7 +264,7 @@ class Shrinker:
             if fault.least_nodes > scenario.config.nodes or fault.family == "membership":
                 continue
             for before_ns in (SECOND_NS // 5, SECOND_NS):
-                planned = Planned(1, fault, max(0, first_ns - before_ns), end_ns, seed=1)
+                planned = PlannedFault(1, fault, max(0, first_ns - before_ns), end_ns, seed=1)
                 alone = replace(scenario, schedule=(planned,), core=None, world=CALM)
                 if self._accept_with_any_dice(alone) or any(
                     self._accept(replace(alone, script=(*others, replace(last, first=node))))

@@ -23,7 +23,7 @@ from systems_under_test.requests import Request
 from systems_under_test.ring.base import RingNode
 from systems_under_test.ring.messages import ZERO, Copy, Put, Query
 from systems_under_test.ring.stamps import Stamps
-from systems_under_test.ring.steps import Operation, Round, Steps, newest_of
+from systems_under_test.ring.steps import Pending, Round, Steps, newest_of
 
 
 class Level(Enum):
@@ -41,7 +41,7 @@ class Dynamo:
         self.node = node
         self.stamps = stamps
 
-    def steps(self, operation: Operation, request: Request, level: Level) -> Steps:
+    def steps(self, operation: Pending, request: Request, level: Level) -> Steps:
         """What is done to carry out a request."""
         key, argument = request.key, request.argument
         if request.function == "read":
@@ -59,14 +59,14 @@ class Dynamo:
         answers = yield Round(Query(0, 0, key), needed=self.needed(level), repair=True)
         return newest_of(answers).value
 
-    def write(self, operation: Operation, key: str, value: Json, level: Level) -> Steps:
+    def write(self, operation: Pending, key: str, value: Json, level: Level) -> Steps:
         # Two writes of this life never have the same time, or two values would have one version.
         copy = Copy(self.stamps.draw_time(), ZERO, value)
         operation.uncertain = True
         yield Round(Put(0, 0, key, copy), needed=self.needed(level))
         return value
 
-    def cas(self, operation: Operation, key: str, expected: Json, new: Json, level: Level) -> Steps:
+    def cas(self, operation: Pending, key: str, expected: Json, new: Json, level: Level) -> Steps:
         found = yield from self.read(key, level)
         if equal(found, expected):
             yield from self.write(operation, key, new, level)

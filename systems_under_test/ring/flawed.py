@@ -16,7 +16,7 @@ from systems_under_test.ring.messages import Ask, Copy, Holds, Put, Query, Taken
 from systems_under_test.ring.node import Parts, Ring
 from systems_under_test.ring.replica import Replica
 from systems_under_test.ring.rounds import Gathering, Rounds
-from systems_under_test.ring.steps import Answers, Operation, Steps
+from systems_under_test.ring.steps import Answers, Pending, Steps
 
 
 class _SmallQuorums(Rounds):
@@ -59,7 +59,7 @@ class RingSkewedClock(Ring):
     older one, and later reads return the older one.
     """
 
-    def steps(self, operation: Operation, request: Request, level: Level) -> Steps:
+    def steps(self, operation: Pending, request: Request, level: Level) -> Steps:
         return super().steps(
             operation, request, Level.QUORUM if request.function == "write" else level
         )

@@ -12,14 +12,14 @@ from systems_under_test.ring.messages import ZERO, Copy, Prepare, Put, Query, St
 from systems_under_test.ring.stamps import Stamps
 from systems_under_test.ring.steps import (
     Answers,
-    Operation,
     Outvoted,
-    Pause,
+    Pending,
     Round,
     Step,
     Steps,
     Turn,
     Unresolved,
+    Wait,
     holders_of,
     newest_of,
 )
@@ -39,14 +39,14 @@ class Linearizable:
 
     # --- ABD --------------------------------------------------------------------------------------
 
-    def read(self, operation: Operation, key: str) -> Steps:
+    def read(self, operation: Pending, key: str) -> Steps:
         for _ in range(self.node.LOOKS):
             answers = yield Round(Query(0, 0, key))
             try:
                 yield from self.settle(key, answers)
             except Outvoted:
                 # A change has prepared a higher ballot. Nobody was shown this value: look again.
-                yield Pause(self.node.random.randrange(1, self.node.PAUSE_NS))
+                yield Wait(self.node.random.randrange(1, self.node.PAUSE_NS))
             else:
                 return newest_of(answers).value  # It is chosen (4).
         # That change may be dead, and what it left will stay as it is until the next one. So read
@@ -63,7 +63,7 @@ class Linearizable:
         if len(holders) < len(answers):
             yield Round(Put(0, 0, key, newest), holders)
 
-    def write(self, operation: Operation, key: str, value: Json) -> Steps:
+    def write(self, operation: Pending, key: str, value: Json) -> Steps:
         answers = yield Round(Query(0, 0, key))
         tag = self.stamps.draw(above=newest_of(answers).tag[0])  # Above all that was chosen (1, 2).
         operation.uncertain = True
@@ -72,7 +72,7 @@ class Linearizable:
 
     # --- CASPaxos ---------------------------------------------------------------------------------
 
-    def change(self, operation: Operation, key: str, change: Change) -> Steps:
+    def change(self, operation: Pending, key: str, change: Change) -> Steps:
         """Replace the value by what `change` makes of it, and return the value found.
 
         An attempt that was outvoted in phase 2 may yet have been taken by some. The next attempt
@@ -90,7 +90,7 @@ class Linearizable:
         for attempt in range(1_000_000):
             if attempt:
                 longest_ns = self.node.PAUSE_NS << min(attempt, self.node.MAX_DOUBLINGS)
-                yield Pause(self.node.random.randrange(1, longest_ns))
+                yield Wait(self.node.random.randrange(1, longest_ns))
             ballot = self.stamps.draw(above=lost[0])
             try:
                 answers = yield Round(Prepare(0, 0, key, ballot))

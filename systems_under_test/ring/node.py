@@ -62,7 +62,7 @@ from systems_under_test.ring.registers import EPOCH_KEY, Registers
 from systems_under_test.ring.replica import Replica
 from systems_under_test.ring.rounds import Rounds
 from systems_under_test.ring.stamps import Stamps
-from systems_under_test.ring.steps import Operation, Steps
+from systems_under_test.ring.steps import Pending, Steps
 from systems_under_test.ring.transfer import Transfer
 
 _LEVELS = {level.value: level for level in Level}
@@ -265,7 +265,7 @@ class Ring(RingNode):
         able = (node for node in replicas if self.gossip.can_serve(node, replicas))
         return next(able, self.node_id)
 
-    def steps(self, operation: Operation, request: Request, level: Level) -> Steps:
+    def steps(self, operation: Pending, request: Request, level: Level) -> Steps:
         """What is done to carry out a request."""
         key, argument = request.key, request.argument
         if level is not Level.LINEARIZABLE:

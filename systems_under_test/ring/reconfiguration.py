@@ -25,7 +25,7 @@ from systems_under_test.ring.hashing import Members
 from systems_under_test.ring.linearizable import UNCHANGED, Linearizable
 from systems_under_test.ring.messages import Announce, Epoch
 from systems_under_test.ring.rounds import Rounds
-from systems_under_test.ring.steps import Moved, Operation, Steps, Unresolved
+from systems_under_test.ring.steps import Moved, Pending, Steps, Unresolved
 from systems_under_test.ring.transfer import Transfer
 
 
@@ -93,7 +93,7 @@ class Reconfiguration:
                 return f"{node} has not got all its shards yet: try again later"
         return ""
 
-    def _reconfigure(self, operation: Operation, node: NodeId, capacity: float) -> Steps:
+    def _reconfigure(self, operation: Pending, node: NodeId, capacity: float) -> Steps:
         """Bring the cluster to have that node with that capacity; 0 for not at all."""
         epochs = self.epochs
         while epochs.members != (wanted := with_node(epochs.members, node, capacity)):

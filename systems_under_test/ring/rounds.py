@@ -21,13 +21,13 @@ from systems_under_test.ring.stamps import Stamps
 from systems_under_test.ring.steps import (
     Answers,
     Moved,
-    Operation,
     Outvoted,
-    Pause,
+    Pending,
     Round,
     Steps,
     Turn,
     Unresolved,
+    Wait,
     newest_of,
 )
 
@@ -42,7 +42,7 @@ TAKEN = Holds(0, NOTHING)
 class Gathering:
     """A round under way."""
 
-    operation: Operation
+    operation: Pending
     step: Round
     ask: Ask
     replicas: tuple[NodeId, ...]
@@ -68,12 +68,12 @@ class Rounds:
         self.epochs = epochs
         self.replica = replica
         self.hints = hints
-        self.operations: dict[int, Operation] = {}
+        self.operations: dict[int, Pending] = {}
         self.gatherings: dict[int, Gathering] = {}
         self.won: dict[int, Gathering] = {}
         """Rounds that were won, by number, until the rest of the replicas has answered too."""
 
-        self._turns: dict[str, deque[Operation]] = {}
+        self._turns: dict[str, deque[Pending]] = {}
         """The operations that await their turn at a key, behind the one that has it."""
 
         self._ticks = 0
@@ -81,9 +81,9 @@ class Rounds:
 
     # --- operations -------------------------------------------------------------------------------
 
-    def begin(self, client: NodeId, sequence: int, steps: Callable[[Operation], Steps]) -> None:
+    def begin(self, client: NodeId, sequence: int, steps: Callable[[Pending], Steps]) -> None:
         """Start an operation; its client is answered with what its steps return."""
-        operation = Operation(self.stamps.count(), client, sequence)
+        operation = Pending(self.stamps.count(), client, sequence)
         operation.steps = steps(operation)
         operation.last_tick = self._ticks + self.node.GIVE_UP_TICKS
         if not self._ticking:
@@ -93,7 +93,10 @@ class Rounds:
         self._resume(operation)
 
     def _resume(
-        self, operation: Operation, answers: Answers | None = None, error: Exception | None = None
+        self,
+        operation: Pending,
+        answers: Answers | None = None,
+        error: Exception | None = None,
     ) -> None:
         """Go on, with what the replicas hold or with why the round was lost, to the next step."""
         steps = operation.steps
@@ -111,12 +114,12 @@ class Rounds:
             match step:
                 case Round():
                     self._ask(operation, step)
-                case Pause(for_ns):
+                case Wait(for_ns):
                     self.node.set_timer(f"{PAUSE} {operation.number}", for_ns)
                 case Turn(key):
                     self._take_turn(operation, key)
 
-    def _take_turn(self, operation: Operation, key: str) -> None:
+    def _take_turn(self, operation: Pending, key: str) -> None:
         if operation.turn is not None:
             self._leave_turn(operation, operation.turn)
         operation.turn = key
@@ -125,7 +128,7 @@ class Rounds:
         if queue[0] is operation:
             self._resume(operation)
 
-    def _leave_turn(self, operation: Operation, key: str) -> None:
+    def _leave_turn(self, operation: Pending, key: str) -> None:
         queue = self._turns[key]
         had_turn = queue[0] is operation
         queue.remove(operation)
@@ -134,14 +137,14 @@ class Rounds:
         elif had_turn:
             self._resume(queue[0])
 
-    def _end(self, operation: Operation, answer: Reply | Refusal) -> None:
+    def _end(self, operation: Pending, answer: Reply | Refusal) -> None:
         self.node.send(operation.client, answer)
         del self.operations[operation.number]
         self.gatherings.pop(operation.round, None)
         if operation.turn is not None:
             self._leave_turn(operation, operation.turn)
 
-    def _give_up(self, operation: Operation) -> None:
+    def _give_up(self, operation: Pending) -> None:
         """Refuse: definitely if nothing was put anywhere, and otherwise with an open outcome."""
         assert operation.steps is not None
         operation.steps.close()
@@ -151,7 +154,7 @@ class Rounds:
 
     # --- rounds -----------------------------------------------------------------------------------
 
-    def _ask(self, operation: Operation, step: Round) -> None:
+    def _ask(self, operation: Pending, step: Round) -> None:
         key = step.ask.key
         if key.startswith(EPOCH_KEY) and key != self.epochs.next_key:
             self._resume(operation, None, Moved())

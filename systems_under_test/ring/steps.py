@@ -35,7 +35,7 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class Wait:
     """Go on after so many nanoseconds."""
 
     for_ns: int
@@ -65,13 +65,13 @@ class Unresolved(Exception):
 
 
 Answers: TypeAlias = Mapping[NodeId, Holds]
-Step: TypeAlias = Round | Pause | Turn
+Step: TypeAlias = Round | Wait | Turn
 Steps: TypeAlias = Generator[Step, Answers, Json]
 """An operation's steps: each yields what to wait for, and is sent what the replicas hold."""
 
 
 @dataclass(slots=True, eq=False)
-class Operation:
+class Pending:
     """A client's request on its way."""
 
     number: int

@@ -22,7 +22,7 @@ from checker.linearizability.search.exhaust import dead_ends
 from checker.linearizability.search.problem import Problem, of_operations, of_registers
 from checker.linearizability.search.search import Found, Search
 from checker.linearizability.search.shrink import (
-    Violation,
+    Unexplained,
     first_stuck,
     shrink,
     weaker,
@@ -215,7 +215,7 @@ def test_a_counterexample_is_minimal_and_told(name: str) -> None:
         assert dead_ends(result.counterexample, model)
         assert "a contradiction." in result.explanation[-1]
         left = shrink(
-            Violation(tuple(o for o in operations if o.outcome is not Outcome.FAIL)), model, until
+            Unexplained(tuple(o for o in operations if o.outcome is not Outcome.FAIL)), model, until
         )
         assert left.smallest
         assert dead_ends(left.operations, model, left.places)
@@ -249,7 +249,7 @@ def test_what_is_left_out_of_a_register_did_not_matter() -> None:
     until = time.monotonic() + 300
     for _ in range(5_000 * DEEP):
         operations = [o for o in small_register(random) if o.outcome is not Outcome.FAIL]
-        whole = Violation(tuple(operations))
+        whole = Unexplained(tuple(operations))
         updates = [o for o in whole.demanded if o.function != "read"]
         some = random.sample(updates, random.randint(0, len(updates)))
         before = weaker(whole, some, frozenset({"read"}))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness import cli
-from harness.compare import Planned, carry_out, command, planned, promises
+from harness.compare import PlannedRun, carry_out, command, planned, promises
 from harness.config import RunConfig
 from harness.errors import EnvironmentFailed, UsageError
 from harness.nemesis.schedule import choose_faults, draw
@@ -57,7 +57,7 @@ def test_a_run_that_fails_is_told_and_the_others_go_on():
             raise EnvironmentFailed("no container started; look at the engine")
         return Path(config.system) / str(config.seed)
 
-    def tell(run: Planned, path: Path | None, reason: str) -> None:
+    def tell(run: PlannedRun, path: Path | None, reason: str) -> None:
         heard.append((run.config.system, path, reason))
 
     carried = carry_out(runs, conduct, tell)

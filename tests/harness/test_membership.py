@@ -10,7 +10,7 @@ from harness.cluster import Capability, NoAnswer, Unreachable
 from harness.config import RunConfig
 from harness.errors import UsageError
 from harness.nemesis.fault import NotApplied
-from harness.nemesis.membership import PATIENCE_NS, Change, Membership
+from harness.nemesis.membership import PATIENCE_NS, Change, MemberChange
 from systems_under_test.node import NodeId
 from systems_under_test.requests import Refusal, Reply, Request
 from tests.harness.fakes import Answer, FakeCluster
@@ -48,7 +48,7 @@ FIRST = ("n1", "n2", "n3", "n4", "n5")
 
 def inject(cluster: FakeCluster, change: Change) -> str:
     try:
-        return cluster.clock.run(Membership(change).inject(cluster, Random(1)))
+        return cluster.clock.run(MemberChange(change).inject(cluster, Random(1)))
     except NotApplied as nothing:
         return f"not applied: {nothing}"
 
@@ -58,7 +58,7 @@ def test_a_spare_is_added_and_removed_again() -> None:
     cluster = system.cluster()
     assert inject(cluster, Change.ADD) == "added n6: the members are n1, n2, n3, n4, n5, n6"
     assert inject(cluster, Change.ADD) == "not applied: nothing: every node is a member already"
-    cluster.clock.run(Membership(Change.ADD).heal(cluster))
+    cluster.clock.run(MemberChange(Change.ADD).heal(cluster))
     assert system.asked == [("add", "n6"), ("remove", "n6")]
     assert all(channel.closed for channel in cluster.channels)
 
@@ -70,7 +70,7 @@ def test_a_member_or_the_leader_is_removed_and_added_again() -> None:
     assert len(system.members) == 4
     system.members = set(FIRST)
     assert inject(cluster, Change.REMOVE_LEADER) == "removed n2: the members are n1, n3, n4, n5"
-    cluster.clock.run(Membership(Change.REMOVE).heal(cluster))
+    cluster.clock.run(MemberChange(Change.REMOVE).heal(cluster))
     assert system.members == set(FIRST)
 
 
@@ -107,10 +107,10 @@ def test_a_side_without_a_majority_is_asked_to_remove_the_others() -> None:
     assert sorted(system.asked) == [("remove", node) for node in sorted(unreachable)]
     assert told.count("removed n") == 4
     system.members = set(FIRST)
-    cluster.clock.run(Membership(Change.REMOVE_UNREACHABLE).heal(cluster))
+    cluster.clock.run(MemberChange(Change.REMOVE_UNREACHABLE).heal(cluster))
     assert cluster.done[-1][1] == "mend"
-    assert Membership(Change.ADD).needs == frozenset()
-    assert Membership(Change.REMOVE_UNREACHABLE).needs == {Capability.CUT}
+    assert MemberChange(Change.ADD).needs == frozenset()
+    assert MemberChange(Change.REMOVE_UNREACHABLE).needs == {Capability.CUT}
 
 
 def test_two_members_are_left_alone() -> None:

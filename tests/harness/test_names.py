@@ -12,7 +12,7 @@ from harness import names
 from harness.config import RunConfig
 from harness.errors import OptionError, UsageError
 from harness.nemesis.catalogue import FAULTS
-from harness.nemesis.schedule import Planned, choose_faults
+from harness.nemesis.schedule import PlannedFault, choose_faults
 from harness.nightly.plan import read_plan
 
 ROOT = Path(__file__).parents[2]
@@ -159,17 +159,17 @@ def test_a_plan_in_toml_names_them_too(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("here")
 def test_a_schedule_that_was_stored_finds_a_fault_of_the_users_again() -> None:
     fault = names.fault("my:Restart")
-    planned = Planned(1, fault, 5, 6, 7)
+    planned = PlannedFault(1, fault, 5, 6, 7)
     assert planned.to_json()["name"] == "restart-one"
-    assert type(Planned.from_json(planned.to_json()).fault) is type(fault)
+    assert type(PlannedFault.from_json(planned.to_json()).fault) is type(fault)
     assert choose_faults(["my:Restart"], 3).keys() == {"restart"}
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=lambda fault: fault.name)
 def test_a_schedule_that_was_stored_finds_every_fault_again(fault: object) -> None:
-    planned = Planned(1, fault, 5, 6, 7)  # type: ignore[arg-type]
+    planned = PlannedFault(1, fault, 5, 6, 7)  # type: ignore[arg-type]
     assert "found_by" not in planned.to_json()
-    assert Planned.from_json(planned.to_json()) == planned
+    assert PlannedFault.from_json(planned.to_json()) == planned
 
 
 KINDS = {

@@ -26,7 +26,7 @@ from harness.nemesis.partition import (
     majorities_ring,
     one_way,
 )
-from harness.nemesis.schedule import Planned, choose_faults, draw
+from harness.nemesis.schedule import PlannedFault, choose_faults, draw
 from harness.recorder import Recorder
 from harness.run import Run, plan
 from harness.store import RunDirectory
@@ -170,7 +170,7 @@ def test_each_family_strikes_as_often_as_it_is_told() -> None:
 
 def test_a_schedule_survives_being_stored() -> None:
     for planned in draw(choose_faults(list(FAMILIES), 5), 60 * SECOND_NS, 1, USUAL_NS):
-        assert Planned.from_json(planned.to_json()) == planned
+        assert PlannedFault.from_json(planned.to_json()) == planned
 
 
 @pytest.mark.parametrize(
@@ -187,8 +187,8 @@ def test_the_nemesis_does_and_undoes_at_the_planned_moments(tmp_path: Path) -> N
     recorder = Recorder(tmp_path / "history.jsonl", cluster.clock)
     nemesis = Nemesis(cluster, recorder, cluster.clock)
     schedule = [
-        Planned(1, FAULTS["kill-leader"], 2 * SECOND_NS, 3 * SECOND_NS, 1),
-        Planned(2, FAULTS["kill-all"], 5 * SECOND_NS, 6 * SECOND_NS, 2),
+        PlannedFault(1, FAULTS["kill-leader"], 2 * SECOND_NS, 3 * SECOND_NS, 1),
+        PlannedFault(2, FAULTS["kill-all"], 5 * SECOND_NS, 6 * SECOND_NS, 2),
     ]
     cluster.clock.run(nemesis.perform(schedule, SECOND_NS))
     assert [(at_ns // SECOND_NS, what, nodes) for at_ns, what, nodes in cluster.done] == [

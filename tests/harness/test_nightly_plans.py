@@ -13,7 +13,7 @@ from harness.errors import UsageError
 from harness.nightly.corpus import Corpus, add_to_corpus, read_corpus
 from harness.nightly.finding import finding
 from harness.nightly.job import Ended, again, arguments
-from harness.nightly.outcome import Outcome, of_cell, of_night
+from harness.nightly.outcome import Ending, of_cell, of_night
 from harness.nightly.plan import DEFAULT, Cell, duration_s, read_plan
 from harness.nightly.schedule import Job, Schedule, needed_s
 from harness.simulation.scenario import Scenario, swarm
@@ -207,7 +207,7 @@ def test_the_same_night_has_the_same_seeds() -> None:
 
 
 def test_outcomes_of_cells() -> None:
-    o = Outcome
+    o = Ending
     assert of_cell([], canary=False) is o.NOT_RUN
     assert of_cell([o.PASS, o.UNKNOWN], canary=False) is o.PASS
     assert of_cell([o.UNKNOWN], canary=False) is o.UNKNOWN
@@ -224,15 +224,15 @@ def test_outcomes_of_cells() -> None:
     ("outcomes", "status"),
     [
         ([], 2),
-        ([Outcome.PASS, Outcome.CAUGHT], 0),
-        ([Outcome.PASS, Outcome.NOT_RUN], 2),
-        ([Outcome.UNKNOWN, Outcome.ENVIRONMENT], 255),
-        ([Outcome.KILLED, Outcome.PASS], 255),
-        ([Outcome.KILLED, Outcome.MISSED], 1),
-        ([Outcome.LIVENESS, Outcome.ENVIRONMENT], 1),
+        ([Ending.PASS, Ending.CAUGHT], 0),
+        ([Ending.PASS, Ending.NOT_RUN], 2),
+        ([Ending.UNKNOWN, Ending.ENVIRONMENT], 255),
+        ([Ending.KILLED, Ending.PASS], 255),
+        ([Ending.KILLED, Ending.MISSED], 1),
+        ([Ending.LIVENESS, Ending.ENVIRONMENT], 1),
     ],
 )
-def test_the_status_of_a_night(outcomes: list[Outcome], status: int) -> None:
+def test_the_status_of_a_night(outcomes: list[Ending], status: int) -> None:
     assert of_night(outcomes) == status
 
 
@@ -243,18 +243,18 @@ def ended(status: int, errors: str = "", output: str = "", **more: bool) -> Ende
 @pytest.mark.parametrize(
     ("how", "outcome", "words"),
     [
-        (ended(-9), Outcome.KILLED, "killed by SIGKILL after 3 s"),
-        (ended(-9, out_of_memory=True), Outcome.KILLED, "out of memory"),
-        (ended(-15, timed_out=True), Outcome.KILLED, "did not end by itself"),
-        (ended(1, "Traceback\nMemoryError"), Outcome.KILLED, "out of memory: ended without a ver"),
-        (ended(1, "Traceback\nKeyError: 3"), Outcome.KILLED, "with status 1: KeyError: 3"),
-        (ended(0, output="half a li"), Outcome.KILLED, "ended without a verdict"),
-        (ended(255, "labrys: no engine"), Outcome.ENVIRONMENT, "no engine"),
-        (ended(255, "labrys: workers died after 3 seeds"), Outcome.KILLED, "workers died"),
+        (ended(-9), Ending.KILLED, "killed by SIGKILL after 3 s"),
+        (ended(-9, out_of_memory=True), Ending.KILLED, "out of memory"),
+        (ended(-15, timed_out=True), Ending.KILLED, "did not end by itself"),
+        (ended(1, "Traceback\nMemoryError"), Ending.KILLED, "out of memory: ended without a ver"),
+        (ended(1, "Traceback\nKeyError: 3"), Ending.KILLED, "with status 1: KeyError: 3"),
+        (ended(0, output="half a li"), Ending.KILLED, "ended without a verdict"),
+        (ended(255, "labrys: no engine"), Ending.ENVIRONMENT, "no engine"),
+        (ended(255, "labrys: workers died after 3 seeds"), Ending.KILLED, "workers died"),
     ],
 )
 def test_an_end_without_a_verdict_is_no_pass(
-    tmp_path: Path, how: Ended, outcome: Outcome, words: str
+    tmp_path: Path, how: Ended, outcome: Ending, words: str
 ) -> None:
     found = finding(Job(LOCAL, 7, 0.0), how, tmp_path)
     assert found.outcome is outcome
@@ -273,10 +273,10 @@ CAMPAIGN = (
 
 @pytest.mark.parametrize(
     ("seeds", "strong", "outcome"),
-    [(100, 90, Outcome.PASS), (100, 9, Outcome.UNKNOWN), (0, 0, Outcome.UNKNOWN)],
+    [(100, 90, Ending.PASS), (100, 9, Ending.UNKNOWN), (0, 0, Ending.UNKNOWN)],
 )
 def test_a_campaign_that_could_not_have_failed_is_unknown(
-    tmp_path: Path, seeds: int, strong: int, outcome: Outcome
+    tmp_path: Path, seeds: int, strong: int, outcome: Ending
 ) -> None:
     answer = CAMPAIGN.format(seeds=seeds, strong=strong)
     found = finding(Job(SIMULATED, 7, 2.0), ended(0, output=answer), tmp_path)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
-from reports.browse import Query, Row, Store, select
+from reports.browse import Row, RowQuery, Store, select
 from tests.reports.served import Server, make_run
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +52,7 @@ def test_rows_are_searched_filtered_and_sorted() -> None:
     ]
 
     def found(**given: str) -> list[str]:
-        return [one.path for one in select(rows, Query.of(given))]
+        return [one.path for one in select(rows, RowQuery.of(given))]
 
     assert found() == ["a/2", "a/1", "a/3"], "the newest first, and what has no date at the end"
     assert found(order="up") == ["a/1", "a/2", "a/3"]

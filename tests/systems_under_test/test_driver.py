@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from systems_under_test.connections import MAX_WAITING, Link
+from systems_under_test.connections import MAX_WAITING, PeerLink
 from systems_under_test.driver import Exit, Server
 from systems_under_test.journal import Journal
 from systems_under_test.node import Event, Message, Node, Payload, Received
@@ -162,7 +162,7 @@ def test_a_peer_that_reads_nothing_holds_up_nobody_and_loses_whole_messages() ->
             writer.close()
 
         peer = await asyncio.start_server(deaf_at_first, "127.0.0.1", 0)
-        link = Link(b"hello\n", "n2", peer.sockets[0].getsockname()[:2])
+        link = PeerLink(b"hello\n", "n2", peer.sockets[0].getsockname()[:2])
         connecting = asyncio.ensure_future(link.keep_connected())
         await asyncio.sleep(0.05)
         for number in range(count):

@@ -23,7 +23,7 @@ LOW = (1 << 32) - 1
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class PartFindings:
     """`part` numbers the part of every row, a key or an element of one; `finding` is by part."""
 
     part: Ints
@@ -64,9 +64,9 @@ def code(part: Ints, position: Ints) -> Ints:
     return (part << 32) | position
 
 
-def by_key(columns: Columns) -> Found:
+def by_key(columns: Columns) -> PartFindings:
     """Every key is a part, and nothing found yet."""
-    return Found(columns.key, np.full(len(columns.keys), CLEAN, np.int64))
+    return PartFindings(columns.key, np.full(len(columns.keys), CLEAN, np.int64))
 
 
 def highest_before(part: Ints, at: Ints, value: Ints, where: Ints, limit: Ints) -> Ints:

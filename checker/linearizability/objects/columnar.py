@@ -15,8 +15,8 @@ from checker.linearizability.objects.codes import (
     CLEAN,
     LOW,
     WRONG,
-    Found,
     Mask,
+    PartFindings,
     Rows,
     by_key,
     code,
@@ -33,7 +33,7 @@ LARGEST_AMOUNT = 2**40
 """Counters with greater amounts are not summed here: a million of them might not fit."""
 
 
-def find_unique_ids(columns: Columns) -> Found:
+def find_unique_ids(columns: Columns) -> PartFindings:
     """No two completed operations of a key may have returned the same id."""
     found = by_key(columns)
     rows = Rows.of(columns).of_function("generate", OK)
@@ -42,7 +42,7 @@ def find_unique_ids(columns: Columns) -> Found:
     return found
 
 
-def find_queue(columns: Columns, ordered: bool = True) -> Found:
+def find_queue(columns: Columns, ordered: bool = True) -> PartFindings:
     """Queues, first in, first out, or in any order; see `queue.py`."""
     found = by_key(columns)
     rows = Rows.of(columns)
@@ -89,7 +89,7 @@ def find_queue(columns: Columns, ordered: bool = True) -> Found:
     return found
 
 
-def find_unordered_queue(columns: Columns) -> Found:
+def find_unordered_queue(columns: Columns) -> PartFindings:
     """Queues without an order."""
     return find_queue(columns, ordered=False)
 
@@ -128,7 +128,7 @@ def _covered(owner: Ints, inside: Ints, leaves: Ints, key: Ints, call: Ints, ret
     return within & (place >= 0)
 
 
-def find_list(columns: Columns) -> Found:
+def find_list(columns: Columns) -> PartFindings:
     """Append-only lists; see `ordered.py`."""
     found = by_key(columns)
     rows = Rows.of(columns)
@@ -189,7 +189,7 @@ def _placed(columns: Columns, items: Iterable[tuple[int, Hashable, int]]) -> tup
     return placed[order], np.array(places, np.int64)[order]
 
 
-def find_grow_only_set(columns: Columns) -> Found:
+def find_grow_only_set(columns: Columns) -> PartFindings:
     """Sets from which nothing is removed, read as a whole; see `ordered.py`."""
     found = by_key(columns)
     rows = Rows.of(columns)
@@ -231,10 +231,10 @@ def find_grow_only_set(columns: Columns) -> Found:
     return found
 
 
-def find_elements(columns: Columns) -> Found:
+def find_elements(columns: Columns) -> PartFindings:
     """Elements that are added, removed and looked for; every element of a key is a part."""
     slots, part = np.unique(code(columns.key, columns.argument), return_inverse=True)
-    found = Found(part, np.full(len(slots), CLEAN, np.int64))
+    found = PartFindings(part, np.full(len(slots), CLEAN, np.int64))
     rows, count = Rows.of(columns), len(slots)
     adds, removes = rows.of_function("add"), rows.of_function("remove")
     reads = rows.of_function("contains", OK)
@@ -259,7 +259,7 @@ def find_elements(columns: Columns) -> Found:
     return found
 
 
-def find_counter(columns: Columns) -> Found:
+def find_counter(columns: Columns) -> PartFindings:
     """Counters: refuted by bounds, or else ambiguous."""
     found = by_key(columns)
     found.mark(np.arange(len(found.finding)), AMBIGUOUS)

@@ -150,7 +150,7 @@ def _left_by(rule: Rule, columns: Columns) -> Left:
 
     from checker.linearizability.objects import codes, columnar
 
-    found: codes.Found = getattr(columnar, rule.on_columns)(columns)
+    found: codes.PartFindings = getattr(columnar, rule.on_columns)(columns)
     wrong = np.flatnonzero(found.finding == codes.WRONG)
     chosen = wrong if len(wrong) else np.flatnonzero(found.finding == codes.AMBIGUOUS)
     return Left(_groups(columns, found.part, chosen), rule.algorithm, bool(len(wrong)))

@@ -12,13 +12,13 @@ from checker.errors import InternalError
 from checker.linearizability.registers.facts import NOT, ended, saw_and_wrote
 from checker.linearizability.registers.graph import (
     Between,
+    CasCycle,
     Chain,
-    Cluster,
     Contradiction,
     Forked,
-    Ring,
     ThinAir,
     Within,
+    Written,
     decide,
 )
 from checker.linearizability.registers.minimise import Fact
@@ -65,7 +65,7 @@ class _Teller:
                 edges, end = self._thin_air(contradiction)
             case Forked():
                 edges, end = self._forked(contradiction)
-            case Ring():
+            case CasCycle():
                 edges, end = self._ring(contradiction)
             case Within():
                 edges, end = self._within(contradiction)
@@ -100,7 +100,7 @@ class _Teller:
             )
         return Edge(a, b, REAL_TIME, f"{a} comes before {b}: {when}.")
 
-    def written_once(self, cluster: Cluster) -> str:
+    def written_once(self, cluster: Written) -> str:
         value = value_text(cluster.value)
         if cluster.writer is None:
             return f"{value}, the initial value, is never written"
@@ -126,7 +126,7 @@ class _Teller:
         end = f"{sentence}, as {self.written_once(found.cluster)}: a contradiction."
         return edges, [end]
 
-    def _ring(self, found: Ring) -> tuple[list[Edge], list[str]]:
+    def _ring(self, found: CasCycle) -> tuple[list[Edge], list[str]]:
         edges = []
         ring = found.operations
         for one, other in zip(ring, (*ring[1:], ring[0]), strict=True):
@@ -184,7 +184,7 @@ class _Teller:
         edges.append(Edge(a, b, label, f"But {a} comes before {b}: {reason}."))
         return edges, [BOTH]
 
-    def _stale(self, cluster: Cluster, over: Cluster, last: Operation, ends: Operation) -> str:
+    def _stale(self, cluster: Written, over: Written, last: Operation, ends: Operation) -> str:
         """Why a read of a value comes before whatever shows that the value was overwritten."""
         assert over.writer is not None
         a, n = self.number(last), self.number(over.writer)

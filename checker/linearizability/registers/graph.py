@@ -27,7 +27,7 @@ from checker.operation import Operation
 
 
 @dataclass(eq=False)
-class Cluster:
+class Written:
     """A value: the operation that wrote it (None: it was there first), and all that saw it."""
 
     value: Any
@@ -39,7 +39,7 @@ class Cluster:
         return ([] if self.writer is None else [self.writer]) + self.reads
 
 
-Chain: TypeAlias = list[Cluster]
+Chain: TypeAlias = list[Written]
 """Clusters in the order in which their values replaced one another."""
 
 
@@ -55,13 +55,13 @@ class ThinAir:
 class Forked:
     """Two compare-and-sets replaced the same value, written once by `cluster.writer`."""
 
-    cluster: Cluster
+    cluster: Written
     one: Operation
     other: Operation
 
 
 @dataclass(frozen=True)
-class Ring:
+class CasCycle:
     """Each of these compare-and-sets saw the value of the one before it, in a ring."""
 
     operations: tuple[Operation, ...]
@@ -74,7 +74,7 @@ class Within:
     `clusters` are the part of the chain that leads from the one to the other.
     """
 
-    clusters: tuple[Cluster, ...]
+    clusters: tuple[Written, ...]
     late: Operation
     early: Operation
 
@@ -92,7 +92,7 @@ class Between:
     begins: tuple[Operation, Operation]
 
 
-Contradiction: TypeAlias = ThinAir | Forked | Ring | Within | Between
+Contradiction: TypeAlias = ThinAir | Forked | CasCycle | Within | Between
 
 
 @dataclass(frozen=True)
@@ -121,17 +121,17 @@ def decide(operations: Sequence[Operation], initial: Any = None) -> Decision:
     return Decision(None, _two_of(graph, chains))
 
 
-def _clusters(operations: Sequence[Operation], initial: Any) -> list[Cluster] | ThinAir | Forked:
+def _clusters(operations: Sequence[Operation], initial: Any) -> list[Written] | ThinAir | Forked:
     """Tie every needed operation to the cluster of the value that it saw or wrote."""
     facts = [(operation, *saw_and_wrote(operation)) for operation in operations]
-    writers: dict[Hashable, list[Cluster]] = {canonical(initial): [Cluster(initial, None)]}
+    writers: dict[Hashable, list[Written]] = {canonical(initial): [Written(initial, None)]}
     for operation, _, wrote in facts:
         if wrote is not NOT:
-            cluster = Cluster(wrote, operation)
+            cluster = Written(wrote, operation)
             writers.setdefault(canonical(wrote), []).append(cluster)
     made = {id(c.writer): c for several in writers.values() for c in several}
     needed = [fact for fact in facts if fact[0].completed is not None]
-    kept: dict[int, Cluster] = {id(None): made[id(None)]}
+    kept: dict[int, Written] = {id(None): made[id(None)]}
     ambiguous, forked = False, None
     # Goes on while it grows: what a needed compare-and-set saw is needed too.
     for operation, saw, wrote in needed:
@@ -161,7 +161,7 @@ def _clusters(operations: Sequence[Operation], initial: Any) -> list[Cluster] | 
     return forked or list(kept.values())
 
 
-def _chains(clusters: Iterable[Cluster]) -> list[Chain] | Ring:
+def _chains(clusters: Iterable[Written]) -> list[Chain] | CasCycle:
     """Follow the compare-and-sets from every value that was not made by one."""
     made = {id(cluster.writer): cluster for cluster in clusters}
     chains = []
@@ -179,7 +179,7 @@ def _chains(clusters: Iterable[Cluster]) -> list[Chain] | Ring:
     while ring[-1].following is not ring[0].writer:
         assert ring[-1].following is not None  # what has no root is a ring, and has no end
         ring.append(left[id(ring[-1].following)])
-    return Ring(tuple(cluster.writer for cluster in ring if cluster.writer is not None))
+    return CasCycle(tuple(cluster.writer for cluster in ring if cluster.writer is not None))
 
 
 def _inside(chain: Chain) -> list[Operation]:
@@ -294,7 +294,7 @@ def _two_of(graph: "nx.DiGraph[Any]", chains: Sequence[Chain]) -> Between:
 
 def chains_of(
     operations: Sequence[Operation], initial: Any = None
-) -> list[Chain] | ThinAir | Forked | Ring:
+) -> list[Chain] | ThinAir | Forked | CasCycle:
     """The chains of one key, whatever real time says of them, or how their values contradict.
 
     Raises `Ambiguous` or `Unsupported`.

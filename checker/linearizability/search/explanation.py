@@ -3,7 +3,7 @@
 from checker.errors import InternalError
 from checker.linearizability.registers.explain import joined
 from checker.linearizability.search.exhaust import DeadEnd, TooLarge, dead_ends
-from checker.linearizability.search.shrink import Violation
+from checker.linearizability.search.shrink import Unexplained
 from checker.models.model import Model
 from checker.wording import clause
 
@@ -11,7 +11,7 @@ ENDS_TOLD = 6
 """How many of the configurations that were left are told."""
 
 
-def explain(violation: Violation, model: Model, until: float) -> tuple[tuple[str, ...], int]:
+def explain(violation: Unexplained, model: Model, until: float) -> tuple[tuple[str, ...], int]:
     """The argument in sentences, and the number of the first operation that no order includes.
 
     Where the moment `until` comes first, the sentences give no orders. Raises `InternalError` where

@@ -27,7 +27,7 @@ MEMORY_BYTES = 1 << 28
 
 
 @dataclass(frozen=True)
-class Violation:
+class Unexplained:
     """Operations that no order explains, even if those in `supposed` need not have happened.
 
     `stuck` is one that no order includes. `smallest` says that nothing more can be left out.
@@ -51,7 +51,7 @@ class Violation:
         return tuple(o for o in self.operations if o.completed is not None and id(o) not in chosen)
 
 
-def violation_at(operations: Sequence[Operation], stuck: Operation, model: Model) -> Violation:
+def violation_at(operations: Sequence[Operation], stuck: Operation, model: Model) -> Unexplained:
     """The violation that shows when `stuck` ends, as no order includes it.
 
     What began later does not matter, and what ended later may not have happened by then.
@@ -66,10 +66,10 @@ def violation_at(operations: Sequence[Operation], stuck: Operation, model: Model
         and (ended(o) <= moment or o.function not in observers)
     ]
     open_ = (o for o in kept if ended(o) > moment and o.completed is not None)
-    return Violation(tuple(kept), tuple(open_), stuck)
+    return Unexplained(tuple(kept), tuple(open_), stuck)
 
 
-def shrink(violation: Violation, model: Model, until: float) -> Violation:
+def shrink(violation: Unexplained, model: Model, until: float) -> Unexplained:
     """The violation as small as can be made of it until that moment."""
     observers: frozenset[str] = getattr(model, "observers", frozenset())
     left = _window(violation, model, until)
@@ -86,7 +86,7 @@ def shrink(violation: Violation, model: Model, until: float) -> Violation:
     return left
 
 
-def _window(whole: Violation, model: Model, until: float) -> Violation:
+def _window(whole: Unexplained, model: Model, until: float) -> Unexplained:
     """The violation with only the last operations demanded, as few as do."""
     observers: frozenset[str] = getattr(model, "observers", frozenset())
     last = sorted(whole.demanded, key=ended)
@@ -99,15 +99,15 @@ def _window(whole: Violation, model: Model, until: float) -> Violation:
     return without_the_useless(whole)
 
 
-def _checked(violation: Violation, model: Model, until: float) -> Violation | None:
+def _checked(violation: Unexplained, model: Model, until: float) -> Unexplained | None:
     """The violation without what cannot help, if it is one."""
     stuck = first_stuck(violation, model, until)
     return None if stuck is None else without_the_useless(replace(violation, stuck=stuck))
 
 
 def weaker(
-    violation: Violation, taken: Sequence[Operation], observers: frozenset[str]
-) -> Violation:
+    violation: Unexplained, taken: Sequence[Operation], observers: frozenset[str]
+) -> Unexplained:
     """Without these operations if they only observed, and with those that did not but supposed."""
     chosen = {id(o) for o in taken}
     gone = {id(o) for o in taken if o.function in observers}
@@ -118,7 +118,7 @@ def weaker(
     )
 
 
-def first_stuck(violation: Violation, model: Model, until: float) -> Operation | None:
+def first_stuck(violation: Unexplained, model: Model, until: float) -> Operation | None:
     """The operation at which the search finds no order; None where it finds one, or no answer."""
     if not violation.demanded or time.monotonic() > until:
         return None
@@ -127,7 +127,7 @@ def first_stuck(violation: Violation, model: Model, until: float) -> Operation |
     return violation.operations[found.stuck] if found.verdict is False else None
 
 
-def without_the_useless(violation: Violation) -> Violation:
+def without_the_useless(violation: Unexplained) -> Unexplained:
     """Leave out the supposed updates that cannot help, as far as that is known of the model."""
     try:
         facts = [(o, *saw_and_wrote(o)) for o in violation.operations]
