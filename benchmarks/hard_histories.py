@@ -199,15 +199,19 @@ def hard(
             else:
                 done.append(replace(operation, outcome=Outcome.OK, completed=position))
     done.sort(key=lambda operation: operation.invoked)
-    return _spoiled(done, kind, name, position) if wrong else done
+    return _spoiled(done, kind, name, position, clients) if wrong else done
 
 
-def _spoiled(done: list[Operation], kind: Kind, name: str, position: int) -> list[Operation]:
+def _spoiled(
+    done: list[Operation], kind: Kind, name: str, position: int, clients: int
+) -> list[Operation]:
     """The same, with a wrong answer late in it."""
     if name == "mutex":
+        # More acquires than what is open or crashed can release.
+        lost = clients + sum(o.outcome is Outcome.INFO for o in done)
         last = [
             Operation(9_000 + n, "acquire", "k", None, None, Outcome.OK, at, at + 1, at, at)
-            for n, at in enumerate((position + 1, position + 3))
+            for n, at in enumerate(range(position + 1, position + 2 * lost + 5, 2))
         ]
         return [*done, *last]
     for place in range(len(done) - 1, -1, -1):

@@ -13,6 +13,7 @@ from checker.linearizability.search import frontier, narrow, window
 from checker.linearizability.search.compiling import compiled, compiled_before
 from checker.linearizability.search.problem import Problem
 from checker.linearizability.search.window import BITS, Memory
+from checker.memory import Watch
 
 SLOW_S = 1.0
 """Seconds after which a short history is searched by compiled functions all the same."""
@@ -80,6 +81,7 @@ class Machine:
         self.problem = problem
         self.until = until
         self.memory_bytes = memory_bytes
+        self._watch = Watch(memory_bytes)
         self.words = max(1, -(-max(problem.widths, default=1) // BITS))
         self._functions = _compiled() if fast else vars(frontier)
         self._states = max(problem.states, 16)
@@ -219,6 +221,8 @@ class Machine:
             now = time.monotonic()
             if now > self.until:
                 raise LimitReached("time limit")
+            if self._watch.exceeded(now):
+                raise LimitReached("memory limit")
             if now > self._patience and not self.fast and may_compile(self.until):
                 raise Slow
 

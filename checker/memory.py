@@ -1,0 +1,37 @@
+"""How much memory the process takes, so that a limit holds for all of it and not for one table."""
+
+import contextlib
+import resource
+import sys
+import time
+from pathlib import Path
+
+SLACK_BYTES = 32 << 20
+"""What may be resident beyond a limit: loaded code, and what others in the process take."""
+
+EVERY_S = 0.01
+"""Seconds between two looks, each of which takes some microseconds."""
+
+
+def resident_bytes() -> int:
+    """What is resident now; where the system does not tell, the most that ever was."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path("/proc/self/statm").read_bytes().split()[1]) * resource.getpagesize()
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+class Watch:
+    """Tells when the process has grown by more than a limit since the watch was made."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._most = resident_bytes() + limit_bytes + SLACK_BYTES
+        self._next = 0.0
+
+    def exceeded(self, now: float | None = None) -> bool:
+        """Whether it has; `now` is the moment of `time.monotonic`, if it is known."""
+        now = time.monotonic() if now is None else now
+        if now < self._next:
+            return False
+        self._next = now + EVERY_S
+        return resident_bytes() > self._most
