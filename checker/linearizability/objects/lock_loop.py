@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from checker.columns import OK, Columns
-from checker.linearizability.objects.codes import WRONG, Found, Rows, by_key
+from checker.linearizability.objects.codes import WRONG, PartFindings, Rows, by_key
 
 COMPILED_FROM = 150_000
 """Operations from which loading the compiled loop, a second, is less than running without it."""
@@ -17,7 +17,7 @@ COMPILED_FROM = 150_000
 NO_ONE = -1
 
 
-def find_lock(columns: Columns) -> Found:
+def find_lock(columns: Columns) -> PartFindings:
     """Locks that are free at first."""
     rows, keys, count = Rows.of(columns), len(columns.keys), len(columns)
     fast = count >= COMPILED_FROM
