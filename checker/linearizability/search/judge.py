@@ -9,6 +9,8 @@ from typing import Any
 
 from checker.columns import Columns
 from checker.linearizability.search.explanation import explain
+from checker.linearizability.search.limits import LimitReached
+from checker.linearizability.search.portfolio import decide
 from checker.linearizability.search.problem import Problem, of_operations, of_registers
 from checker.linearizability.search.search import Found, Search
 from checker.linearizability.search.shrink import shrink, violation_at
@@ -28,9 +30,9 @@ def judge_operations(
 ) -> Result:
     """Judge the operations of one key against any model."""
     try:
-        found = Search(of_operations(model, operations), until, memory).part(0)
-    except MemoryError:
-        found = Found(None, 0, 2 * len(operations), 0, "memory limit")
+        found = decide(of_operations(model, operations, until=until), until, memory)
+    except (LimitReached, MemoryError) as reached:
+        found = Found(None, 0, 2 * len(operations), 0, str(reached) or "memory limit")
     return _result(key, operations, found, model, until)
 
 
@@ -94,9 +96,14 @@ def _search_parts(problem: Problem, until: float, memory: int) -> list[Found]:
 def _result(
     key: Any, operations: Sequence[Operation], found: Found, model: Model, until: float
 ) -> Result:
-    statistics = {"largest_frontier": found.largest}
+    statistics: dict[str, Any] = {"largest_frontier": found.largest}
+    if found.tried:
+        statistics["engines"] = [tried.to_json() for tried in found.tried]
     if found.verdict:
-        return Result(verdict=Verdict.VALID, algorithm="search", statistics=statistics)
+        order = None if found.order is None else tuple(operations[place] for place in found.order)
+        return Result(
+            verdict=Verdict.VALID, algorithm="search", witness=order, statistics=statistics
+        )
     if found.verdict is None:
         return Result(
             verdict=Verdict.UNKNOWN,
@@ -129,7 +136,5 @@ def _window(operations: Sequence[Operation], found: Found) -> str:
     crashed = sum(o.completed is None and o.invoked <= end for o in operations)
     pending = sum(o.completed is not None and o.invoked <= end <= o.completed for o in operations)
     also = f" and {crashed} crashed before" if crashed else ""
-    return (
-        f", at position {end} of the log, where {pending} operations overlapped{also}; "
-        f"{found.largest} configurations were possible at once"
-    )
+    most = f"; {found.largest} configurations were possible at once" if found.largest else ""
+    return f", at position {end} of the log, where {pending} operations overlapped{also}{most}"

@@ -11,6 +11,7 @@ import numpy as np
 
 from checker.linearizability.search import frontier, narrow, window
 from checker.linearizability.search.compiling import compiled, compiled_before
+from checker.linearizability.search.limits import LimitReached
 from checker.linearizability.search.problem import Problem
 from checker.linearizability.search.window import BITS, Memory
 from checker.memory import Watch
@@ -38,10 +39,6 @@ FUNCTIONS = (
 
 class Slow(Exception):
     """A short history that is so hard that compiled functions should search it."""
-
-
-class LimitReached(Exception):
-    """Time or memory ran out; the message names which."""
 
 
 @dataclass

@@ -5,8 +5,11 @@ observe. What is left has a kind and two values (a register's), or a label whose
 table that is filled in as the search asks for them (any other model's).
 """
 
+import math
+import sys
+import time
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,7 @@ import numpy as np
 from checker.columns import FAIL, NEVER, NOTHING, OK, Columns, canonical
 from checker.linearizability.search import window
 from checker.linearizability.search.implied import implied
+from checker.linearizability.search.limits import LimitReached
 from checker.linearizability.search.window import LATE, NO_STEP
 from checker.models.asking import failed_at, initial_state
 from checker.models.model import Inconsistent, Model, State
@@ -32,6 +36,9 @@ MOST_STEPS = 60_000
 takes no more than `STEPS_EACH` steps for each operation."""
 
 STEPS_EACH = 5
+
+SAMPLED = 64
+"""How many states are measured to tell how much memory all of them take."""
 
 CROWDED = 4
 """Operations pending at once from which it pays to look for reads that others imply."""
@@ -69,6 +76,10 @@ class Problem:
     supposed: Any = 0
     """Which operations need not happen."""
 
+    def fresh(self) -> "Problem":
+        """The same problem, whose model has made no step yet."""
+        return self if self.steps is None else replace(self, steps=self.steps.fresh(), states=1)
+
     def records(self) -> Any:
         """The operations as records of `window.OP` fields, one after the other."""
         count = len(self.kinds)
@@ -95,9 +106,14 @@ class Problem:
 class Steps:
     """The table of a model's steps, by state and label, filled in when asked for."""
 
-    def __init__(self, model: Model, labels: Sequence[Operation]) -> None:
+    def __init__(self, model: Model, labels: Sequence[Operation], until: float = math.inf) -> None:
+        """After the moment `until` of `time.monotonic` there is no further step."""
         self.model = model
         self.labels = labels
+        self.until = until
+        observers: frozenset[str] = getattr(model, "observers", frozenset())
+        self.observes = [o.function in observers for o in labels]
+        """Which labels never change a state, as far as that is known."""
         self.states: list[State] = []
         self._numbers: dict[State, int] = {}
 
@@ -110,7 +126,9 @@ class Steps:
         return found
 
     def step(self, state: int, label: int) -> int:
-        """The number of the state that follows, or `NO_STEP`."""
+        """The number of the state that follows, or `NO_STEP`; raises `LimitReached`."""
+        if time.monotonic() > self.until:
+            raise LimitReached("time limit")
         try:
             after = self.model.step(self.states[state], self.labels[label])
             return NO_STEP if isinstance(after, Inconsistent) else self.number(after)
@@ -118,6 +136,18 @@ class Steps:
             raise
         except Exception as error:
             raise failed_at(self.model, self.labels[label], error) from error
+
+    def fresh(self) -> "Steps":
+        """The same model and labels, with no state but the first one."""
+        steps = Steps(self.model, self.labels, self.until)
+        steps.observes = self.observes
+        steps.number(self.states[0])
+        return steps
+
+    def bytes(self) -> int:
+        """About how much memory the states take."""
+        some = self.states[:: max(1, len(self.states) // SAMPLED)]
+        return sum(map(_size, some)) * len(self.states) // max(1, len(some))
 
     def explore(self, most: int) -> "list[int] | None":
         """Every step from every state that can be reached, or None where these are too many."""
@@ -129,6 +159,12 @@ class Steps:
             table += (self.step(done, label) for label in range(len(self.labels)))
             done += 1
         return table
+
+
+def _size(state: State) -> int:
+    """About how many bytes a state takes, with its place in two tables."""
+    inner = sum(map(sys.getsizeof, state)) if isinstance(state, (tuple, frozenset)) else 0
+    return sys.getsizeof(state) + inner + 150
 
 
 def of_registers(columns: Columns, keys: Sequence[int], initial: Any) -> Problem:
@@ -271,9 +307,15 @@ def _in_time(invoked: Any, completed: Any, crashed: Any) -> Any:
 
 
 def of_operations(
-    model: Model, operations: Sequence[Operation], supposed: frozenset[int] = frozenset()
+    model: Model,
+    operations: Sequence[Operation],
+    supposed: frozenset[int] = frozenset(),
+    until: float = math.inf,
 ) -> Problem:
-    """The operations of any model, as one part; those at the places `supposed` need not happen."""
+    """The operations of any model, as one part; those at the places `supposed` need not happen.
+
+    Raises `LimitReached` where the model's steps take longer than until that moment.
+    """
     observers: frozenset[str] = getattr(model, "observers", frozenset())
     rows = [
         row
@@ -292,7 +334,7 @@ def of_operations(
             numbers[name] = len(labels)
             labels.append(o)
         label.append(numbers[name])
-    steps = Steps(model, labels)
+    steps = Steps(model, labels, until)
     initial = steps.number(initial_state(model))
     resets, totals = _properties(steps, min(MOST_STEPS, STEPS_EACH * len(todo)))
     crashed = [o.outcome is not Outcome.OK or o.completed is None for o in todo]
@@ -335,7 +377,11 @@ def _properties(steps: Steps, most: int) -> tuple[list[int], list[int]]:
         return [0] * labels, [0] * labels
     resets, totals = [], []
     for label in range(labels):
-        after = set(table[label::labels])
+        column = table[label::labels]
+        after = set(column)
+        steps.observes[label] = after <= {NO_STEP} or all(
+            state in (before, NO_STEP) for before, state in enumerate(column)
+        )
         totals.append(int(NO_STEP not in after))
         resets.append(int(NO_STEP not in after and len(after) == 1))
     return resets, totals

@@ -8,10 +8,12 @@ that no order exists *whatever* the state was a little earlier, which needs no h
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from checker.linearizability.search import window
 from checker.linearizability.search.attempt import Attempt
-from checker.linearizability.search.machine import LimitReached, Machine, Slow
+from checker.linearizability.search.limits import LimitReached
+from checker.linearizability.search.machine import Machine, Slow
 from checker.linearizability.search.problem import Problem
 from checker.linearizability.search.window import BITS
 
@@ -36,13 +38,27 @@ REFUTING = 20
 """How many budgets of steps the shorter proof may take."""
 
 
+@dataclass(frozen=True)
+class Tried:
+    """What one engine did: for how long, and how that ended."""
+
+    engine: str
+    seconds: float
+    ended: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As statistics of a result."""
+        return {"engine": self.engine, "seconds": round(self.seconds, 3), "ended": self.ended}
+
+
 @dataclass
 class Found:
     """What the search of one part found.
 
     `verdict` is None where `limit` stopped it. `done` is the event that it came to, or got stuck
     at, of `events`; `stuck` is the place of the operation concerned in what the problem was
-    made of.
+    made of, and `order` an order of such places, where one was found and is known. `tried` tells
+    which engines took part.
     """
 
     verdict: bool | None
@@ -51,6 +67,8 @@ class Found:
     largest: int
     limit: str = ""
     stuck: int = -1
+    order: tuple[int, ...] | None = None
+    tried: tuple[Tried, ...] = ()
 
 
 class Search(Machine):

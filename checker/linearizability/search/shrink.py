@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 
 from checker.columns import canonical
 from checker.linearizability.registers.facts import NOT, Unsupported, ended, saw_and_wrote
+from checker.linearizability.search.portfolio import decide
 from checker.linearizability.search.problem import of_operations
-from checker.linearizability.search.search import Search
 from checker.models.model import Model
 from checker.operation import Operation, Outcome
 
@@ -123,7 +123,7 @@ def first_stuck(violation: Unexplained, model: Model, until: float) -> Operation
     if not violation.demanded or time.monotonic() > until:
         return None
     problem = of_operations(model, violation.operations, violation.places)
-    found = Search(problem, until, MEMORY_BYTES).part(0)
+    found = decide(problem, until, MEMORY_BYTES)
     return violation.operations[found.stuck] if found.verdict is False else None
 
 
