@@ -73,6 +73,11 @@ class MultiRegister:
     def initial(self) -> State:
         return frozenset()
 
+    def only_observes(self, operation: Operation) -> bool:
+        """Whether a transaction writes nothing."""
+        steps = operation.argument or []
+        return operation.function == "txn" and all(step[0] in ("r", "read") for step in steps)
+
     def step(self, state: State, operation: Operation) -> State | Inconsistent:
         assert isinstance(state, frozenset)
         if operation.function != "txn":

@@ -14,6 +14,7 @@ first may be used.
 """
 
 import time
+from bisect import insort
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -228,7 +229,7 @@ class _Timeline:
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         count = len(problem.labels)
-        self._supposed = np.broadcast_to(problem.supposed, count).tolist()
+        supposed = np.broadcast_to(problem.supposed, count).tolist()
         self.ends: list[int] = []
         self.end_events: list[int] = []
         self.bits = [0] * count
@@ -239,7 +240,9 @@ class _Timeline:
         self._likely = [0.0] * count
         self._place = [len(problem.events)] * count
         self._windows: list[list[tuple[int, int, int, int]]] = []
-        self._open: list[int] = []
+        self._by_end: list[tuple[int, int]] = []
+        self._by_likely: list[tuple[float, int]] = []
+        self._earlier = [0] * count
         begun, fresh, taken = [0] * count, list[int](), 0
         for place, event in enumerate(problem.events):
             op = event >> 1
@@ -259,6 +262,9 @@ class _Timeline:
                 # The lowest bit that is not taken.
                 self.bits[op] = ~taken & (taken + 1)
                 taken |= self.bits[op]
+        self._optional = [
+            bool(free) or not ended for free, ended in zip(supposed, self.ended, strict=True)
+        ]
 
     def window(self, end: int) -> list[tuple[int, int, int, int]]:
         """Of each operation that is pending before that end: itself, its bit, its label, and the
@@ -269,17 +275,22 @@ class _Timeline:
 
     def _next(self) -> None:
         end = len(self._windows)
-        self._open += self._begins[end]
-        self._open.sort(key=lambda op: (self._place[op], op))
-        labels, alike, born_free, window = self._problem.labels, dict[int, int](), 0, []
-        for op in self._open:
-            label, bit = labels[op], self.bits[op]
-            window.append((op, bit, label, alike.get(label, 0)))
-            alike[label] = alike.get(label, 0) | bit
-            if self._supposed[op] or not self.ended[op]:
-                born_free |= bit
-        window.sort(key=lambda one: (self._likely[one[0]], one[0]))
-        self._windows.append(window)
+        for op in self._begins[end]:
+            insort(self._by_end, (self._place[op], op))
+            insort(self._by_likely, (self._likely[op], op))
+        labels, bits = self._problem.labels, self.bits
+        alike: dict[int, int] = {}
+        born_free = 0
+        earlier = self._earlier
+        for _, op in self._by_end:
+            label = labels[op]
+            earlier[op] = alike.get(label, 0)
+            alike[label] = earlier[op] | bits[op]
+            if self._optional[op]:
+                born_free |= bits[op]
+        self._windows.append([(op, bits[op], labels[op], earlier[op]) for _, op in self._by_likely])
         self.born_free.append(born_free)
-        self.taken += len(window)
-        self._open.remove(self.ends[end])
+        self.taken += len(self._by_end)
+        gone = self.ends[end]
+        self._by_end.remove((self._place[gone], gone))
+        self._by_likely.remove((self._likely[gone], gone))

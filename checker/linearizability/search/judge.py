@@ -30,7 +30,8 @@ def judge_operations(
 ) -> Result:
     """Judge the operations of one key against any model."""
     try:
-        found = decide(of_operations(model, operations, until=until), until, memory)
+        problem = of_operations(model, operations, until=until)
+        found = decide(problem, until, memory, with_order=True)
     except (LimitReached, MemoryError) as reached:
         found = Found(None, 0, 2 * len(operations), 0, str(reached) or "memory limit")
     return _result(key, operations, found, model, until)

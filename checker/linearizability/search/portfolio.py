@@ -24,17 +24,18 @@ GROWTH = 4
 DEPTH, FRONT = "depth first", "front"
 
 
-def decide(problem: Problem, until: float, memory_bytes: int) -> Found:
+def decide(problem: Problem, until: float, memory_bytes: int, *, with_order: bool = False) -> Found:
     """Whether the operations of a problem of one part, of any model, have an order.
 
     `until` is the moment of `time.monotonic` at which to give up.
     """
-    return _Portfolio(problem, until, memory_bytes).decide()
+    return _Portfolio(problem, until, memory_bytes, with_order).decide()
 
 
 class _Portfolio:
-    def __init__(self, problem: Problem, until: float, memory_bytes: int) -> None:
+    def __init__(self, problem: Problem, until: float, memory_bytes: int, with_order: bool) -> None:
         self._problem = problem
+        self._with_order = with_order
         self._until = until
         # Each may use half of it, since one keeps what it has while the other has its turn.
         self._memory = memory_bytes // 2
@@ -76,7 +77,7 @@ class _Portfolio:
             return Found(None, 0, events, 0, limit)
         rows, event = self._problem.rows, depth.stuck
         if verdict:
-            order = tuple(rows[op] for op in depth.order())
+            order = tuple(rows[op] for op in depth.order()) if self._with_order else None
             return Found(True, events, events, 0, order=order)
         stuck = rows[self._problem.events[event] >> 1]
         return Found(verdict, event, events, 0, limit, stuck)

@@ -112,7 +112,8 @@ class Steps:
         self.labels = labels
         self.until = until
         observers: frozenset[str] = getattr(model, "observers", frozenset())
-        self.observes = [o.function in observers for o in labels]
+        only_observes = getattr(model, "only_observes", lambda operation: False)
+        self.observes = [o.function in observers or bool(only_observes(o)) for o in labels]
         """Which labels never change a state, as far as that is known."""
         self.states: list[State] = []
         self._numbers: dict[State, int] = {}
