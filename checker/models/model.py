@@ -37,12 +37,13 @@ READ_LIST = (Kind.ANYTHING, Kind.LIST)
 class Model(Protocol):
     """A sequential specification: what each operation may do to the state when done alone.
 
-    Two optional attributes buy speed and change no verdict: `observers`, the functions that never
-    change a state; and `part(operation)`, which names the part of the object that an operation
-    touches, or None for all of it, where the parts are independent of one another. A third,
-    `behaves_as`, says that the model is one of those objects that need no search
-    (`checker.models.known`). A fourth, `functions`, says what `Kind` the argument and the result of
-    each function must be; a history that does not fit is refused.
+    Three optional attributes buy speed and change no verdict: `observers`, the functions that never
+    change a state; `only_observes(operation)`, which says so of one operation; and
+    `part(operation)`, which names the part of the object that an operation touches, or None for all
+    of it, where the parts are independent of one another. A fourth, `behaves_as`, says that the
+    model is one of those objects that need no search (`checker.models.known`). A fifth,
+    `functions`, says what `Kind` the argument and the result of each function must be; a history
+    that does not fit is refused.
     """
 
     name: str

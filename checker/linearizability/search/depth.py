@@ -79,14 +79,18 @@ class DepthFirst:
         ends = self._timeline.end_events
         return ends[min(self._farthest, len(ends) - 1)] if ends else 0
 
-    def run(self, until: float) -> bool | None:
-        """Whether an order exists; None where that moment of `time.monotonic` came first.
+    def run(self, until: float, steps: float) -> bool | None:
+        """Whether an order exists; None after so many more steps.
 
-        Raises `LimitReached` where the memory does not suffice.
+        Raises `LimitReached` where the memory does not suffice, or that moment of `time.monotonic`
+        came before.
         """
         timeline, choices = self._timeline, self._choices
+        stop = self._done + steps
         while choices:
             choice = choices[-1]
+            if self._done >= stop:
+                return None
             move = next(choice.moves, None)
             if move is None:
                 choices.pop()
@@ -94,8 +98,7 @@ class DepthFirst:
             self._done += 1
             if self._done % LOOK_EVERY == 0:
                 if time.monotonic() > until:
-                    choice.moves = _again(move, choice.moves)
-                    return None
+                    raise LimitReached("time limit")
                 self._bound_memory()
             op, state = move
             if op == PASS:
@@ -212,11 +215,6 @@ class DepthFirst:
                 order.append(choice.by)
             order += idle
         return order
-
-
-def _again(move: tuple[int, int], moves: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    yield move
-    yield from moves
 
 
 class _Timeline:

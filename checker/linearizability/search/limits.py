@@ -1,5 +1,14 @@
 """What may end a search before it has decided."""
 
+OVER = "end of its turn"
+
 
 class LimitReached(Exception):
     """Time or memory ran out; the message names which."""
+
+
+class TurnOver(LimitReached):
+    """An engine has made as many steps as it was to make before another one has its turn."""
+
+    def __init__(self) -> None:
+        super().__init__(OVER)

@@ -11,7 +11,7 @@ import numpy as np
 
 from checker.linearizability.search import frontier, narrow, window
 from checker.linearizability.search.compiling import compiled, compiled_before
-from checker.linearizability.search.limits import LimitReached
+from checker.linearizability.search.limits import LimitReached, TurnOver
 from checker.linearizability.search.problem import Problem
 from checker.linearizability.search.window import BITS, Memory
 from checker.memory import Watch
@@ -24,6 +24,9 @@ COMPILING_S = 15.0
 
 COMPILED_FROM = 10_000
 """Operations from which loading the compiled loop, a second, is less than running without it."""
+
+LOADED_FROM = 100
+"""Operations from which the compiled loop is quicker, once it is loaded."""
 
 BUDGET = {True: 3_000_000, False: 20_000}
 """Steps between two looks at the clock, compiled and plain: some hundredths of a second."""
@@ -70,9 +73,11 @@ class Machine:
     ) -> None:
         """`until` is the moment of `time.monotonic` at which to give up."""
         fast = bool(compile_)
+        self.steps_most = math.inf
         self._patience = math.inf
         if compile_ is None:
-            fast = len(problem.kinds) >= COMPILED_FROM and may_compile(until)
+            enough = LOADED_FROM if _compiled.cache_info().currsize else COMPILED_FROM
+            fast = len(problem.kinds) >= enough and may_compile(until)
             self._patience = time.monotonic() + SLOW_S
         self.fast = fast
         self.problem = problem
@@ -215,6 +220,8 @@ class Machine:
                 return int(answer)
             elif (budgets := budgets - 1) <= 0:
                 return window.PAUSED
+            if self.memory.reg[window.STEPS] > self.steps_most:
+                raise TurnOver
             now = time.monotonic()
             if now > self.until:
                 raise LimitReached("time limit")

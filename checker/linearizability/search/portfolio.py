@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from checker.linearizability.search.depth import DepthFirst
-from checker.linearizability.search.limits import LimitReached
+from checker.linearizability.search.limits import OVER, LimitReached
 from checker.linearizability.search.problem import Problem
 from checker.linearizability.search.search import Found, Search, Tried
 
-FIRST_S = 0.25
-EACH_S = 20e-6
-"""Seconds of the first turn, and those that each operation adds."""
+FIRST = 30_000
+EACH = 15
+"""Steps of the first turn, and those that each operation adds: a few tenths of a second."""
 
 GROWTH = 4
 """How many times longer each turn is than the one before."""
@@ -41,57 +41,67 @@ class _Portfolio:
         self._memory = memory_bytes // 2
         self._depth: DepthFirst | None = None
         self._tried: list[Tried] = []
-        self._undecided = Found(None, 0, len(problem.events), 0, "time limit")
+        self._farthest = Found(None, 0, len(problem.events), 0, "time limit")
 
     def decide(self) -> Found:
         """Give the engines their turns until one of them decides."""
-        engines = [DEPTH, FRONT]
-        for seconds in _turns(len(self._problem.labels)):
+        engines = {DEPTH: self._by_depth, FRONT: self._by_front}
+        for steps in _turns(len(self._problem.labels)):
             for engine in tuple(engines):
                 began = time.monotonic()
-                stop = min(self._until, began + seconds)
-                found = self._by_depth(stop) if engine == DEPTH else self._by_front(stop)
-                ended = {True: "found an order", False: "found that there is none"}
-                how = found.limit if found.verdict is None else ended[found.verdict]
-                self._tried.append(Tried(engine, time.monotonic() - began, how))
+                found = engines[engine](steps)
+                self._note(engine, time.monotonic() - began, found)
                 if found.verdict is not None:
                     return replace(found, tried=tuple(self._tried))
-                if found.done >= self._undecided.done:
-                    self._undecided = found
-                if found.limit != "time limit":
-                    engines.remove(engine)
-            if not engines or time.monotonic() >= self._until:
-                return replace(self._undecided, tried=tuple(self._tried))
-        raise AssertionError("turns go on for ever")
+                if found.done >= self._farthest.done:
+                    self._farthest = found
+                if time.monotonic() >= self._until:
+                    return self._given_up("time limit")
+                if found.limit != OVER:
+                    del engines[engine]
+            if not engines:
+                break
+        return self._given_up("memory limit")
 
-    def _by_depth(self, stop: float) -> Found:
-        events = len(self._problem.events)
+    def _given_up(self, limit: str) -> Found:
+        return replace(self._farthest, limit=limit, tried=tuple(self._tried))
+
+    def _note(self, engine: str, seconds: float, found: Found) -> None:
+        endings = {None: found.limit, True: "found an order", False: "found that there is none"}
+        self._tried.append(Tried(engine, seconds, endings[found.verdict]))
+
+    def _by_depth(self, steps: float) -> Found:
+        problem, limit = self._problem, OVER
+        verdict = None
         try:
             if self._depth is None:
-                self._depth = DepthFirst(self._problem.fresh(), self._memory)
-            verdict, limit = self._depth.run(stop), "time limit"
+                self._depth = DepthFirst(problem.fresh(), self._memory)
+            verdict = self._depth.run(self._until, steps)
         except (LimitReached, MemoryError) as reached:
-            verdict, limit = None, str(reached) or "memory limit"
-        depth = self._depth
-        if depth is None:
+            limit = str(reached) or "memory limit"
+        events = len(problem.events)
+        if self._depth is None:
             return Found(None, 0, events, 0, limit)
-        rows, event = self._problem.rows, depth.stuck
         if verdict:
-            order = tuple(rows[op] for op in depth.order()) if self._with_order else None
+            found = self._depth.order() if self._with_order else None
+            order = None if found is None else tuple(problem.rows[op] for op in found)
             return Found(True, events, events, 0, order=order)
-        stuck = rows[self._problem.events[event] >> 1]
+        event = self._depth.stuck
+        stuck = problem.rows[problem.events[event] >> 1]
         return Found(verdict, event, events, 0, limit, stuck)
 
-    def _by_front(self, stop: float) -> Found:
+    def _by_front(self, steps: float) -> Found:
         try:
-            return Search(self._problem.fresh(), stop, self._memory).part(0)
+            search = Search(self._problem.fresh(), self._until, self._memory)
+            search.steps_most = steps
+            return search.part(0)
         except MemoryError:
             return Found(None, 0, len(self._problem.events), 0, "memory limit")
 
 
 def _turns(operations: int) -> Iterator[float]:
-    """How long each turn takes, in seconds."""
-    seconds = FIRST_S + EACH_S * operations
+    """How many steps each turn has."""
+    steps = FIRST + EACH * operations
     while True:
-        yield seconds
-        seconds *= GROWTH
+        yield steps
+        steps *= GROWTH

@@ -108,7 +108,9 @@ class Search(Machine):
             )
         except Slow:
             self._clean()
-            return Search(self.problem, self.until, self.memory_bytes, True).part(number)
+            compiled = Search(self.problem, self.until, self.memory_bytes, True)
+            compiled.steps_most = self.steps_most
+            return compiled.part(number)
         self._clean()
         return found
 

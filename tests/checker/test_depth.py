@@ -1,0 +1,150 @@
+"""The search depth first, and the engines in turn, against every linearization."""
+
+import time
+from random import Random
+
+import pytest
+
+from checker.linearizability.search.depth import DepthFirst
+from checker.linearizability.search.limits import LimitReached
+from checker.linearizability.search.portfolio import decide
+from checker.linearizability.search.problem import Problem, of_operations
+from checker.models.catalogue import MODELS
+from checker.models.model import Inconsistent, Model, State
+from checker.operation import Operation, Outcome
+from tests.checker.objects import MODEL_OF, OBJECTS, draw, linearizable
+from tests.deep import DEEP
+
+GIGABYTE = 1 << 30
+FOR_EVER = 1e18
+
+
+def is_linearization(model: Model, operations: list[Operation], order: list[int]) -> bool:
+    """Whether these places are an order that real time and the model allow."""
+    state = model.initial()
+    begun = -1
+    for place in order:
+        operation = operations[place]
+        if operation.completed is not None and operation.completed < begun:
+            return False
+        begun = max(begun, operation.invoked)
+        after = model.step(state, operation)
+        if isinstance(after, Inconsistent):
+            return False
+        state = after
+    needed = {place for place, o in enumerate(operations) if o.outcome is Outcome.OK}
+    allowed = {place for place, o in enumerate(operations) if o.outcome is not Outcome.FAIL}
+    return len(set(order)) == len(order) and needed <= {*order} <= allowed
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_depth_first_agrees_with_every_linearization(name: str) -> None:
+    thing, model = OBJECTS[name], MODELS[MODEL_OF.get(name, name)]()
+    random = Random(f"depth {name}")
+    seen = {True: 0, False: 0}
+    for _ in range(400 * DEEP):
+        operations = draw(random, thing, random.choice([5, 7, 9]))
+        truth = linearizable(operations, thing)
+        explored = of_operations(model, operations)
+        for problem in (explored, explored.fresh()):
+            search = DepthFirst(problem, GIGABYTE)
+            assert search.run(time.monotonic() + 60, FOR_EVER) is truth, operations
+            if truth:
+                order = [problem.rows[op] for op in search.order()]
+                assert is_linearization(model, operations, order), (operations, order)
+        seen[truth] += 1
+    assert min(seen.values()) > 0.12 * sum(seen.values()), seen
+
+
+def test_a_search_that_is_resumed_finds_the_same() -> None:
+    thing, model = OBJECTS["queue"], MODELS["queue"]()
+    random = Random("resumed")
+    for _ in range(300):
+        operations = draw(random, thing, 9)
+        search = DepthFirst(of_operations(model, operations), GIGABYTE)
+        verdict = None
+        while verdict is None:
+            verdict = search.run(time.monotonic() + 60, 1)
+        assert verdict is linearizable(operations, thing)
+
+
+class Stack:
+    """A stack that has no name among the models of the checker."""
+
+    name = "a stack of the user's"
+
+    def initial(self) -> State:
+        return ()
+
+    def step(self, state: State, operation: Operation) -> State | Inconsistent:
+        assert isinstance(state, tuple)
+        if operation.function == "push":
+            return (*state, operation.argument)
+        if not state or state[-1] != operation.result:
+            return Inconsistent("another value is on top")
+        return state[:-1]
+
+
+def overlapping(count: int, *, wrong: bool = False) -> Problem:
+    """Pushes that all overlap, and then their pops, in an order that only one order explains."""
+    order = list(range(count))
+    Random(f"overlapping {count}").shuffle(order)
+    pushes = [
+        Operation(n, "push", "k", n, None, Outcome.OK, n, count + n, 0, 0) for n in range(count)
+    ]
+    pops = [
+        Operation(
+            n, "pop", "k", None, value if not wrong or n else -1, Outcome.OK, 3 * count + 2 * n,
+            3 * count + 2 * n + 1, 0, 0,
+        )
+        for n, value in enumerate(order)
+    ]  # fmt: skip
+    return of_operations(Stack(), [*pushes, *pops])
+
+
+def test_the_engines_take_turns_and_say_so() -> None:
+    found = decide(overlapping(8), time.monotonic() + 60, GIGABYTE, with_order=True)
+    assert found.verdict is True
+    assert found.order is not None
+    assert len(found.order) == 16
+    assert found.tried[0].engine == "depth first"
+    assert found.tried[-1].ended == "found an order"
+    found = decide(overlapping(7, wrong=True), time.monotonic() + 60, GIGABYTE)
+    assert found.verdict is False
+    assert found.tried[-1].ended == "found that there is none"
+
+
+def test_a_turn_that_ends_is_followed_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("checker.linearizability.search.portfolio.FIRST", 10)
+    monkeypatch.setattr("checker.linearizability.search.portfolio.EACH", 0)
+    found = decide(overlapping(7, wrong=True), time.monotonic() + 60, GIGABYTE)
+    assert found.verdict is False
+    assert {one.engine for one in found.tried} == {"depth first", "front"}
+    assert found.tried[0].ended == "end of its turn"
+
+
+def test_limits_end_it() -> None:
+    with pytest.raises(LimitReached, match="time limit"):
+        DepthFirst(overlapping(12, wrong=True), GIGABYTE).run(time.monotonic(), FOR_EVER)
+    with pytest.raises(LimitReached, match="memory limit"):
+        DepthFirst(overlapping(12, wrong=True), 1_000_000).run(time.monotonic() + 60, FOR_EVER)
+    found = decide(overlapping(14, wrong=True), time.monotonic() + 0.5, GIGABYTE)
+    assert (found.verdict, found.limit) == (None, "time limit")
+    found = decide(overlapping(14, wrong=True), time.monotonic() + 60, 1_000_000)
+    assert (found.verdict, found.limit) == (None, "memory limit")
+
+
+class Slow(Stack):
+    """A step takes a while."""
+
+    def step(self, state: State, operation: Operation) -> State | Inconsistent:
+        time.sleep(0.01)
+        return super().step(state, operation)
+
+
+def test_a_model_that_is_slow_does_not_exceed_the_limit() -> None:
+    operations = [Operation(n, "push", "k", n, None, Outcome.OK, n, 99, 0, 0) for n in range(9)]
+    started = time.monotonic()
+    with pytest.raises(LimitReached, match="time limit"):
+        of_operations(Slow(), operations, until=started + 0.1)
+    assert time.monotonic() - started < 5
