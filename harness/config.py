@@ -13,8 +13,9 @@ from harness import names
 from harness.catalogue import ENVIRONMENTS, WORKLOADS
 from harness.clock import SECOND_NS
 from harness.errors import OptionError, UsageError
+from harness.nemesis import composition
 from harness.nemesis.fault import Fault
-from harness.nemesis.schedule import choose_faults
+from harness.nemesis.schedule import PlannedFault, choose_faults, draw
 from systems_under_test.node import Node
 from workloads.workload import Shape, Workload
 
@@ -30,7 +31,8 @@ class RunConfig:
     `nodes` are those that the system begins with; `spares` run beside them, to be added later.
 
     `faults` are names of families or of single faults, none at all for a run without faults; each
-    family strikes about once in `fault_interval` seconds, and at least once. `rate` is in
+    family strikes about once in `fault_interval` seconds, and at least once. A `schedule` says when
+    which fault strikes (harness/nemesis/composition.py), in the place of both. `rate` is in
     operations a second over all clients, 0 for as fast as they go; of 100 calls `reads` are reads.
     Times are in seconds: `time_limit` of the calls under faults, `operation_timeout` of one
     operation, `recovery_limit` until every node must serve again once all is healed,
@@ -47,6 +49,7 @@ class RunConfig:
     time_limit: float = 30.0
     faults: tuple[str, ...] = ("partition", "kill")
     fault_interval: float = 5.0
+    schedule: str = ""
     rate: float = 0.0
     seed: int = 0
     values: str = "counters"
@@ -76,12 +79,23 @@ class RunConfig:
         _within("check_time_limit", self.check_time_limit, 0.1, LONGEST_S)
         _within("check_memory_limit", self.check_memory_limit, 64, 1 << 20)
         _check_values(self.values)
+        if self.schedule:
+            self._check_schedule()
         node_class, families = self.node_class, self.families
         _check_served(self.system, node_class, self.workload, self.named_workload)
         if (self.spares or "membership" in families) and not node_class.changes_members:
             raise UsageError(
                 f"the members of the system {self.system!r} never change; "
                 "leave spares and the fault membership out"
+            )
+
+    def _check_schedule(self) -> None:
+        takes_ns = composition.longest_ns(composition.read(self.schedule))
+        if takes_ns > self.time_limit_ns:
+            raise OptionError(
+                "schedule",
+                f"takes up to {takes_ns / SECOND_NS:g} s, and the calls last "
+                f"{self.time_limit:g} s; give a longer time limit, or a shorter schedule",
             )
 
     @property
@@ -96,8 +110,21 @@ class RunConfig:
 
     @property
     def families(self) -> dict[str, tuple[Fault, ...]]:
-        """What the names of the faults lead to: the faults to draw from, by family."""
+        """What the names of faults lead to: the faults to draw from, by family."""
+        if self.schedule:
+            return composition.faults_of(composition.read(self.schedule), self.nodes)
         return choose_faults(self.faults, self.nodes)
+
+    def draw_schedule(
+        self, families: Mapping[str, tuple[Fault, ...]], cycles_ns: Mapping[str, int] | None = None
+    ) -> list[PlannedFault]:
+        """The schedule of these faults, of all that the options name; `cycles_ns` says how often
+        some families strike."""
+        if self.schedule:
+            planned = composition.draw(composition.read(self.schedule), self.nodes, self.seed)
+            return [one for one in planned if one.fault in families.get(one.fault.family, ())]
+        usual_ns = dict.fromkeys(families, self.fault_interval_ns)
+        return draw(families, self.time_limit_ns, self.seed, {**usual_ns, **(cycles_ns or {})})
 
     @property
     def shape(self) -> Shape:

@@ -24,7 +24,7 @@ from harness.cluster import WARM_UP, Cluster, NoAnswer, Unreachable
 from harness.config import RunConfig
 from harness.errors import EnvironmentFailed, HarnessError, require_assertions
 from harness.nemesis.nemesis import Nemesis
-from harness.nemesis.schedule import PlannedFault, draw
+from harness.nemesis.schedule import PlannedFault
 from harness.observer import Observer
 from harness.recorder import Recorder
 from harness.worker import Pace, Worker
@@ -74,9 +74,7 @@ def plan(config: RunConfig, cluster: Cluster) -> RunPlan:
             families[family] = possible
         if len(possible) < len(faults):
             refused.append(f"the {cluster.environment} environment cannot do {family} faults")
-    cycles_ns = dict.fromkeys(families, config.fault_interval_ns)
-    schedule = draw(families, config.time_limit_ns, config.seed, cycles_ns)
-    return RunPlan(config, config.named_workload, schedule, refused)
+    return RunPlan(config, config.named_workload, config.draw_schedule(families), refused)
 
 
 class _Violated(Exception):

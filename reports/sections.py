@@ -72,6 +72,7 @@ def subtitle(stored: StoredRun) -> list[str]:
     faults = config.get("faults")
     if isinstance(faults, list):
         faults = ",".join(plain(fault, 40) for fault in faults) or "no faults"
+    faults = config.get("schedule") or faults
     parts = [
         _text(run, "system"),
         _text(run, "environment"),

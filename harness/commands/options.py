@@ -23,6 +23,7 @@ OF_A_RUN: dict[str, tuple[type, str]] = {
     "environment": (str, "auto, docker, local or simulated; auto takes docker if it answers."),
     "faults": (str, "Families, single faults or package.module:Name, with commas; or none."),
     "fault_interval": (float, "Seconds from one fault of a family to the next, about."),
+    "schedule": (str, "Faults in turn and together, instead: 'wait 1; kill-one 2 & pause-all 1'."),
     "nodes": (int, "Nodes of the cluster."),
     "spares": (int, "Nodes beside them, to be added."),
     "clients": (int, "Concurrent clients."),

@@ -4,9 +4,11 @@ from harness.nemesis.fault import Fault, Target
 from harness.nemesis.membership import Change, MemberChange
 from harness.nemesis.nodes import Kill, Pause
 from harness.nemesis.partition import Partition, PartitionShape
+from harness.nemesis.unsteady import Pattern, Unsteady
 
 _ALL: tuple[Fault, ...] = (
     *(Partition(shape) for shape in PartitionShape),
+    *(Unsteady(pattern) for pattern in Pattern),
     *(Kill(target) for target in Target),
     *(Pause(target) for target in Target),
     *(MemberChange(change) for change in Change),

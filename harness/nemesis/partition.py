@@ -23,6 +23,7 @@ class PartitionShape(StrEnum):
     BRIDGE = "partition-bridge"
     ONE_WAY = "partition-one-way"
     ESTRANGE_LEADERS = "estrange-leaders"
+    RANDOM = "partition-random"
 
 
 _ABOUT = {
@@ -33,6 +34,7 @@ _ABOUT = {
     PartitionShape.BRIDGE: "two groups that meet in one node alone",
     PartitionShape.ONE_WAY: "one node that is not heard, or hears nothing",
     PartitionShape.ESTRANGE_LEADERS: "a leader and its successor cut off from each other alone",
+    PartitionShape.RANDOM: "any links, each in one direction or in both",
 }
 
 _LEAST_NODES = {
@@ -45,6 +47,9 @@ two leaders somebody to lead."""
 
 SUCCESSION_NS = 2 * SECOND_NS
 """The longest wait for another leader."""
+
+SHOWN_MAX = 20
+"""So many links of a random graph are named."""
 
 LOOK_NS = 20 * MILLISECOND_NS
 
@@ -94,6 +99,8 @@ class Partition(Fault):
                 links, what = bridge(shuffled)
             case PartitionShape.ONE_WAY:
                 links, what = one_way(shuffled[0], shuffled, outwards=random.random() < 0.5)
+            case PartitionShape.RANDOM:
+                links, what = scattered(shuffled, random)
         await cluster.cut(links)
         return what
 
@@ -173,6 +180,16 @@ def bridge(nodes: Sequence[NodeId]) -> tuple[list[Link], str]:
     half = len(others) // 2
     left, right = sorted(others[:half]), sorted(others[half:])
     return between(left, right), f"{told(left)} and {told(right)} meet only in {middle}"
+
+
+def scattered(nodes: Sequence[NodeId], random: Random) -> tuple[list[Link], str]:
+    """Any directed graph: each link is cut or not, and one of them at least."""
+    links = [(one, other) for one in sorted(nodes) for other in sorted(nodes) if one != other]
+    share = random.choice((0.2, 0.5, 0.8))
+    cut = [link for link in links if random.random() < share] or [random.choice(links)]
+    shown = ", ".join(f"{one} to {other}" for one, other in cut[:SHOWN_MAX])
+    more = f" and {len(cut) - SHOWN_MAX} more" if len(cut) > SHOWN_MAX else ""
+    return cut, f"nothing passes from {shown}{more}"
 
 
 def majorities_ring(nodes: Sequence[NodeId]) -> tuple[list[Link], str]:

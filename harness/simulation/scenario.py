@@ -17,7 +17,7 @@ import msgspec
 from harness.config import RunConfig
 from harness.errors import UsageError
 from harness.nemesis.catalogue import FAMILIES
-from harness.nemesis.schedule import PlannedFault, draw
+from harness.nemesis.schedule import PlannedFault
 from harness.simulation.world import World, draw_world
 from harness.store import FORMAT_VERSION
 from systems_under_test.node import NodeId
@@ -130,9 +130,7 @@ def scenario_of(config: RunConfig, cycles_ns: Mapping[str, int] | None = None) -
     tolerated = config.node_class.tolerated(config.nodes)
     spare = 0 if "membership" in families else tolerated
     world = draw_world(config.node_names, config.time_limit_ns, config.seed, spare=spare)
-    usual_ns = dict.fromkeys(families, config.fault_interval_ns)
-    cycles_ns = {**usual_ns, **(cycles_ns or {})}
-    schedule = draw(families, config.time_limit_ns, config.seed, cycles_ns)
+    schedule = config.draw_schedule(families, cycles_ns)
     damaged = tuple(damage.node for damage in world.damages)
     return Scenario(config, world, tuple(schedule), _draw_core(config, spare, damaged))
 
