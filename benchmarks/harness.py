@@ -18,7 +18,8 @@ from random import Random
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from harness.clock import SECOND_NS, RealClock
-from harness.environments.channel import Address, TcpChannel
+from harness.database import Address
+from harness.databases.channel import TcpChannel
 from harness.recorder import Recorder
 from harness.worker import Pace, Worker
 from systems_under_test.node import Payload

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from harness import names
 from harness.clock import SECOND_NS, RealClock
 from harness.cluster import NoAnswer, Unreachable
+from harness.database import Deployment
 from harness.environments.local import LocalCluster
 from systems_under_test.requests import Reply, Request
 from systems_under_test.wire import Codec
@@ -129,17 +130,19 @@ async def measure(name: str, writes: int, missed: int, nodes: int) -> dict[str, 
     members = [f"n{number}" for number in range(1, nodes + 1)]
     with tempfile.TemporaryDirectory(prefix="labrys-recovery-") as folder:
         cluster = LocalCluster(
-            system=names.system(name).path,
-            nodes=members,
-            seed=1,
-            folder=Path(folder),
-            clock=RealClock(),
+            Deployment(
+                database=names.database(name),
+                nodes=tuple(members),
+                seed=1,
+                folder=Path(folder),
+                clock=RealClock(),
+            )
         )
         async with cluster:
             await first_answer(cluster)
             load = Load(cluster)
             rate = await load.write(writes)
-            journals = [file.stat().st_size for file in Path(folder, "journals").iterdir()]
+            journals = [file.stat().st_size for file in Path(folder, "data").glob("*/journal")]
             await cluster.kill(members)
             began = time.monotonic()
             await cluster.start(members)

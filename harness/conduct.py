@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from harness import names
 from harness.clock import RealClock
 from harness.cluster import Cluster
 from harness.config import RunConfig
+from harness.database import Deployment
 from harness.environments.docker import DockerCluster, engine_answers
 from harness.environments.local import LocalCluster
 from harness.errors import HarnessError
@@ -85,12 +85,14 @@ def conduct(config: RunConfig, store: Path, watch: Watch) -> RunDirectory:
 def _cluster(config: RunConfig, directory: RunDirectory) -> Cluster:
     kind = {"docker": DockerCluster, "local": LocalCluster}[config.environment]
     return kind(
-        system=names.system(config.system).path,
-        nodes=config.node_names,
-        members=config.member_names,
-        seed=config.seed,
-        folder=directory.logs,
-        clock=RealClock(),
+        Deployment(
+            database=config.database,
+            nodes=config.node_names,
+            members=config.member_names,
+            seed=config.seed,
+            folder=directory.logs,
+            clock=RealClock(),
+        )
     )
 
 

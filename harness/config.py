@@ -2,7 +2,7 @@
 
 import shlex
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import tomli_w
 from harness import names
 from harness.catalogue import ENVIRONMENTS, WORKLOADS
 from harness.clock import SECOND_NS
+from harness.database import Database
 from harness.errors import OptionError, UsageError
 from harness.nemesis import composition
 from harness.nemesis.fault import Fault
@@ -81,9 +82,11 @@ class RunConfig:
         _check_values(self.values)
         if self.schedule:
             self._check_schedule()
-        node_class, families = self.node_class, self.families
-        _check_served(self.system, node_class, self.workload, self.named_workload)
-        if (self.spares or "membership" in families) and not node_class.changes_members:
+        database, families = self.database, self.families
+        _check_served(self.system, database.functions, self.workload, self.named_workload)
+        if self.environment == "simulated":
+            _ = self.node_class
+        if (self.spares or "membership" in families) and not database.changes_members:
             raise UsageError(
                 f"the members of the system {self.system!r} never change; "
                 "leave spares and the fault membership out"
@@ -97,6 +100,11 @@ class RunConfig:
                 f"takes up to {takes_ns / SECOND_NS:g} s, and the calls last "
                 f"{self.time_limit:g} s; give a longer time limit, or a shorter schedule",
             )
+
+    @property
+    def database(self) -> Database:
+        """How the nodes of the system are started and spoken to."""
+        return names.database(self.system)
 
     @property
     def node_class(self) -> type[Node]:
@@ -208,9 +216,8 @@ def _within(option: str, value: float, least: float, most: float) -> None:
         raise OptionError(option, f"cannot be {value:g}; give a number from {least:g} to {most:g}")
 
 
-def _check_served(system: str, node_class: type[Node], name: str, workload: Workload) -> None:
+def _check_served(system: str, served: Sequence[str], name: str, workload: Workload) -> None:
     """An `OptionError` unless the system serves all that the workload calls."""
-    served = node_class.functions
     missing = [function for function in workload.functions if function not in served]
     if missing:
         fitting = [name for name, row in WORKLOADS.items() if {*row.functions} <= {*served}]

@@ -15,6 +15,8 @@ from typing import Any
 from checker.models.catalogue import MODELS
 from checker.models.model import Model
 from harness.catalogue import ENVIRONMENTS, SYSTEMS, WORKLOADS, System
+from harness.database import Database
+from harness.databases.python_node import PythonNode
 from harness.errors import UsageError
 from harness.nemesis.catalogue import FAMILIES, FAULTS
 from harness.nemesis.fault import Fault
@@ -37,10 +39,22 @@ def system(name: str) -> System:
 
 
 def node_class(name: str) -> type[Node]:
-    """The class of a system's nodes, imported; `UsageError` where the name leads to none."""
+    """The class of a system's nodes, imported; `UsageError` where the name leads to none, as with
+    a program that is only started."""
     path = system(name).path
     found: type[Node] = _subclass("system", path, Node)
     return found
+
+
+def database(name: str) -> Database:
+    """How the nodes of a system are started and spoken to; `UsageError` where the name leads to
+    neither a class of nodes nor one of databases."""
+    path = system(name).path
+    found = _imported("system", path)
+    if isinstance(found, type) and issubclass(found, Database):
+        made: Database = _made("system", path, found, ())
+        return made
+    return PythonNode(path, node_class(name))
 
 
 def workload(name: str) -> Workload:

@@ -30,6 +30,7 @@ class ErrorCode(Enum):
     NO_QUORUM = ("no-quorum", True)
     NOT_COORDINATOR = ("not-coordinator", True)
     CHANGE_UNDER_WAY = ("change-under-way", True)
+    REFUSED = ("refused", True)
     LEADERSHIP_LOST = ("leadership-lost", False)
     UNDECIDED = ("undecided", False)
     INTERNAL = ("internal", False)

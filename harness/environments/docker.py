@@ -20,8 +20,9 @@ from typing import Any
 import docker
 from docker.errors import APIError, DockerException, NotFound
 
-from harness.clock import MILLISECOND_NS, Clock
+from harness.clock import MILLISECOND_NS
 from harness.cluster import Capability, Link, NodeState
+from harness.database import Deployment
 from harness.environments.engine import connect, engine_errors, reason_of
 from harness.environments.image import Image, node_image
 from harness.environments.leftovers import (
@@ -35,7 +36,6 @@ from harness.environments.tcp_cluster import TcpCluster, crash, in_thread, last_
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 
-PORT = 7000
 SILENT_NS = 300 * MILLISECOND_NS
 """How long nodes may send nothing over links that are cut until somebody else tries them."""
 _FIRST_HOST = 11
@@ -56,19 +56,8 @@ class DockerCluster(TcpCluster):
     environment = "docker"
     capabilities = frozenset(Capability)
 
-    def __init__(
-        self,
-        *,
-        system: str,
-        nodes: Iterable[NodeId],
-        seed: int,
-        folder: Path,
-        clock: Clock,
-        members: Iterable[NodeId] | None = None,
-    ) -> None:
-        super().__init__(
-            system=system, nodes=nodes, seed=seed, folder=folder, clock=clock, members=members
-        )
+    def __init__(self, deployment: Deployment) -> None:
+        super().__init__(deployment)
         self._owner = this_process(uuid.uuid4().hex[:8])
         self._labels = {"labrys.run": self._owner.run, OWNER_LABEL: self._owner.text()}
         self._client: docker.DockerClient | None = None
@@ -87,7 +76,7 @@ class DockerCluster(TcpCluster):
         try:
             with engine_errors("start nodes"):
                 await in_thread(self._make)
-            await self._all_accept()
+            await self._all_serve()
         except BaseException:
             with contextlib.suppress(EnvironmentFailed):
                 await self.close()
@@ -103,7 +92,7 @@ class DockerCluster(TcpCluster):
             for node in started:
                 self._states[node] = NodeState()
         for node in started:
-            await self._accepts(node)
+            await self._serves(node)
 
     async def _kill(self, nodes: Sequence[NodeId]) -> None:
         async with self._changing:
@@ -197,13 +186,20 @@ class DockerCluster(TcpCluster):
             raise EnvironmentFailed(
                 "no Docker engine answers: start one, or use the environment local"
             )
+        if self.database.python is None:
+            raise EnvironmentFailed(
+                "the environment docker runs Python nodes alone, and this system is a program: "
+                "use the environment namespaces or local"
+            )
         self._client = client
         self._engine = client.info()
-        self._image = node_image(client, self.system)
+        self._image = node_image(client, self.database.python)
         base = self._make_network(client)
         for number, node in enumerate(self.nodes):
-            self.addresses[node] = (str(base + _FIRST_HOST + number), PORT)
+            self.addresses[node] = (str(base + _FIRST_HOST + number), self.database.ports[0])
         for node in self.nodes:
+            data, ports = Path("/data"), self.database.ports
+            self.places[node] = self.deployment.place(node, data, self.addresses, ports=ports)
             self._make_node(client, node, self._image)
         self._links_between = ContainerLinks(client, self._owner, self.addresses)
         self._links_between.open(self._image, f"{self._network}-helper", self._labels)
@@ -243,14 +239,8 @@ class DockerCluster(TcpCluster):
         raise AssertionError("unreachable")
 
     def _make_node(self, client: docker.DockerClient, node: NodeId, image: Image) -> None:
-        host, port = self.addresses[node]
-        command = ["python3", "-m", "systems_under_test.serve", "--system", self.system]
-        command += ["--node", node, "--listen", f"{host}:{port}", "--seed", str(self.seed)]
-        command += ["--journal", "/data/journal"]
-        command += self._members_option()
-        for peer in self.nodes:
-            if peer != node:
-                command += ["--peer", f"{peer}={self.addresses[peer][0]}:{PORT}"]
+        host, _ = self.addresses[node]
+        command = self._command(node)
         name = f"{self._network}-{node}"
         client.api.create_volume(name, labels=self._labels)
         self._volumes.append(name)

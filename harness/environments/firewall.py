@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 from harness.cluster import Link
-from harness.environments.channel import Address
+from harness.database import Address
 from harness.environments.owner import Owner
 from systems_under_test.node import NodeId
 

@@ -12,7 +12,7 @@ import docker
 from docker.errors import DockerException
 
 from harness.cluster import Link
-from harness.environments.channel import Address
+from harness.database import Address
 from harness.environments.engine import engine_errors, reason_of
 from harness.environments.firewall import (
     Firewall,

@@ -21,8 +21,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.clock import Clock
 from harness.cluster import Capability, Link, NodeState
+from harness.database import Deployment, Place
 from harness.environments.leftovers import OWNER_VARIABLE, remove_leftovers
 from harness.environments.owner import process_began, process_stopped, this_process
 from harness.environments.tcp_cluster import TcpCluster, crash, in_thread, last_words
@@ -41,23 +41,15 @@ class LocalCluster(TcpCluster):
     environment = "local"
     capabilities = frozenset(Capability)
 
-    def __init__(
-        self,
-        *,
-        system: str,
-        nodes: Iterable[NodeId],
-        seed: int,
-        folder: Path,
-        clock: Clock,
-        members: Iterable[NodeId] | None = None,
-    ) -> None:
-        super().__init__(
-            system=system, nodes=nodes, seed=seed, folder=folder, clock=clock, members=members
-        )
+    def __init__(self, deployment: Deployment) -> None:
+        super().__init__(deployment)
+        if self.database.python is None:  # Programs that find each other by address need no proxy.
+            self.capabilities = frozenset(Capability) - {Capability.CUT}
         self._owner = this_process(uuid.uuid4().hex[:8])
-        self._journals = folder / "journals"
+        self._data = self.folder / "data"
         self._processes: dict[NodeId, subprocess.Popen[bytes]] = {}
-        self._ports: list[socket.socket] = []
+        self._ports: dict[NodeId, tuple[int, ...]] = {}
+        self._reserved: list[socket.socket] = []
         self._proxy: asyncio.subprocess.Process | None = None
         self._proxy_busy = asyncio.Lock()
         self._routes: dict[Link, int] = {}
@@ -65,12 +57,16 @@ class LocalCluster(TcpCluster):
     async def open(self) -> None:
         await in_thread(remove_leftovers)
         try:
-            self._journals.mkdir(parents=True, exist_ok=True)
-            self.addresses.update({node: (HOST, self._reserve_port()) for node in self.nodes})
-            await self._open_proxy()
+            for node in self.nodes:
+                self._ports[node] = tuple(self._reserve_port() for _ in self.database.ports)
+                self.addresses[node] = (HOST, self._ports[node][0])
+            if Capability.CUT in self.capabilities:
+                await self._open_proxy()
+            for node in self.nodes:
+                self.places[node] = self._place(node)
             for node in self.nodes:
                 self._spawn(node)
-            await self._all_accept()
+            await self._all_serve()
         except OSError as error:
             await self.close()
             raise EnvironmentFailed(
@@ -91,18 +87,18 @@ class LocalCluster(TcpCluster):
                 self._proxy.kill()
             await self._proxy.communicate()
             self._proxy = None
-        for reserved in self._ports:
+        for reserved in self._reserved:
             reserved.close()
-        self._ports.clear()
+        self._reserved.clear()
         self._states = {node: NodeState(running=False) for node in self.nodes}
-        shutil.rmtree(self._journals, ignore_errors=True)
+        shutil.rmtree(self._data, ignore_errors=True)
 
     async def start(self, nodes: Iterable[NodeId]) -> None:
         started = [node for node in nodes if not self._states[node].running]
         for node in started:
             self._spawn(node)
         for node in started:
-            await self._accepts(node)
+            await self._serves(node)
 
     async def _kill(self, nodes: Sequence[NodeId]) -> None:
         killed = [node for node in nodes if self._states[node].running and not self._ended(node)]
@@ -128,7 +124,8 @@ class LocalCluster(TcpCluster):
         await self._tell_proxy({"cut": links})
 
     async def _mend(self, but: Sequence[Link]) -> None:
-        await self._tell_proxy({"mend": True, "cut": but})
+        if Capability.CUT in self.capabilities:
+            await self._tell_proxy({"mend": True, "cut": but})
 
     async def life(self, node: NodeId) -> str:
         process = self._processes.get(node)
@@ -193,20 +190,28 @@ class LocalCluster(TcpCluster):
         reserved.bind((HOST, 0))
         port: int = reserved.getsockname()[1]
         if sys.platform == "linux":
-            self._ports.append(reserved)
+            self._reserved.append(reserved)
         else:
             reserved.close()
         return port
 
+    def _place(self, node: NodeId) -> Place:
+        """Its folder, and its peers at the ports of the proxy."""
+        data = self._data / node
+        data.mkdir(parents=True, exist_ok=True)
+        others = self.addresses.items()
+        return self.deployment.place(
+            node,
+            data,
+            self.addresses,
+            {peer: (HOST, self._routes.get((node, peer), port)) for peer, (_, port) in others},
+            ports=self._ports[node],
+            python=sys.executable,
+            watched=True,
+        )
+
     def _spawn(self, node: NodeId) -> None:
-        command = [sys.executable, "-m", "systems_under_test.serve", "--exit-with-parent"]
-        command += ["--system", self.system, "--node", node, "--seed", str(self.seed)]
-        command += ["--journal", str(self._journals / f"{node}.journal")]
-        command += ["--listen", f"{HOST}:{self.addresses[node][1]}"]
-        command += self._members_option()
-        for peer in self.nodes:
-            if peer != node:
-                command += ["--peer", f"{peer}={HOST}:{self._routes[node, peer]}"]
+        command = self._command(node)
         with self._log_file(node).open("ab") as log:
             self._processes[node] = subprocess.Popen(
                 command,

@@ -3,13 +3,12 @@
 import asyncio
 import signal
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable
 from typing import Any, TypeVar
 
-from harness.clock import MILLISECOND_NS, Clock
-from harness.cluster import Channel, Cluster, NoAnswer, NodeState, Unreachable
-from harness.environments.channel import Address, TcpChannel
+from harness.cluster import Channel, Cluster, NodeState
+from harness.database import Address, Argv, Deployment, Place
 from harness.errors import EnvironmentFailed
 from harness.shortage import shortage
 from systems_under_test.driver import Exit
@@ -18,49 +17,29 @@ from systems_under_test.requests import Status
 
 T = TypeVar("T")
 
-_STATUS_LIMIT_NS = 500 * MILLISECOND_NS
-START_LIMIT_S = 10.0
-"""How long a node may take from its start to its first accepted connection."""
-
 
 class TcpCluster(Cluster):
-    """A cluster whose nodes listen on TCP at `addresses`."""
+    """A cluster whose nodes are processes that clients reach at `addresses`."""
 
-    def __init__(
-        self,
-        *,
-        system: str,
-        nodes: Iterable[NodeId],
-        seed: int,
-        folder: Path,
-        clock: Clock,
-        members: Iterable[NodeId] | None = None,
-    ) -> None:
-        """`system` is "module:Class"; the run's files go to `folder`, which is made if need be.
-
-        `members` are the nodes that the system begins with: all, unless they are given.
-        """
+    def __init__(self, deployment: Deployment) -> None:
         super().__init__()
-        self.system = system
-        self.nodes = tuple(nodes)
-        self.members = self.nodes if members is None else tuple(members)
-        self.seed = seed
-        self.folder = folder
-        self.clock = clock
+        self.database = deployment.database
+        self.deployment = deployment
+        self.nodes = deployment.nodes
+        self.members = deployment.members or self.nodes
+        self.folder = deployment.folder
+        self.clock = deployment.clock
         self.addresses: dict[NodeId, Address] = {}
+        self.places: dict[NodeId, Place] = {}
+        self.doubts: Counter[str] = Counter()
+        self._prepared: set[NodeId] = set()
         self._states = {node: NodeState(running=False) for node in self.nodes}
 
     def channel(self, process: int) -> Channel:
-        return TcpChannel(self.clock, self.addresses)
+        return self.database.channel(self.clock, self.places, self.doubts)
 
     async def status(self, node: NodeId) -> Status | None:
-        channel = TcpChannel(self.clock, self.addresses)
-        try:
-            return await channel.status(node, self.clock.now_ns() + _STATUS_LIMIT_NS)
-        except (Unreachable, NoAnswer):
-            return None
-        finally:
-            await channel.close()
+        return await self.database.status(self.clock, self.places[node])
 
     def state(self, node: NodeId) -> NodeState:
         return self._states[node]
@@ -73,39 +52,55 @@ class TcpCluster(Cluster):
     def _log(self, node: NodeId) -> str:
         """All that the node has logged in this run."""
 
-    async def _all_accept(self) -> None:
-        """Wait until every node accepts connections, else `EnvironmentFailed`."""
+    async def _all_serve(self) -> None:
+        """Wait until every node is ready, and make one cluster of them, or `EnvironmentFailed`."""
         for node in self.nodes:
-            if not await self._accepts(node):
+            if not await self._serves(node):
                 raise EnvironmentFailed(
                     f"node {node} ended at its start: {last_words(self._log(node))}: "
                     "see to that first"
                 )
+        await self.database.assemble([self.places[node] for node in self.nodes])
 
-    async def _accepts(self, node: NodeId) -> bool:
-        """Wait until the node accepts connections; False if it ended before it did."""
+    async def _serves(self, node: NodeId) -> bool:
+        """Wait until the node is ready; False if it ended before it was."""
+        limit_s = self.database.start_limit_s
         try:
-            async with asyncio.timeout(START_LIMIT_S):
+            async with asyncio.timeout(limit_s):
                 while not self._ended(node):
                     try:
-                        _, writer = await asyncio.open_connection(*self.addresses[node])
+                        if await self.database.ready(self.places[node]):
+                            return True
                     except OSError as error:
                         if (own := shortage(error)) is not None:
                             raise own from error
-                        await asyncio.sleep(0.02)
-                    else:
-                        writer.transport.abort()
-                        return True
+                    await asyncio.sleep(0.02)
         except TimeoutError:
             raise EnvironmentFailed(
-                f"node {node} took no connection within {START_LIMIT_S:.0f} s of its start: "
-                f"look at its log in {self.folder}"
+                f"node {node} was not ready within {limit_s:g} s of its start: "
+                f"{last_words(self._log(node))}: look at its log in {self.folder}"
             ) from None
         return False
 
-    def _members_option(self) -> list[str]:
-        """What tells a node the members, where they are not all nodes."""
-        return [] if self.members == self.nodes else ["--members", ",".join(self.members)]
+    def _commands(self, node: NodeId) -> list[Argv]:
+        """The programs of a node; before its first start its folder is prepared."""
+        place = self.places[node]
+        if node not in self._prepared:
+            self._prepared.add(node)
+            self.database.prepare(place)
+        commands = self.database.command(place)
+        several: Any = commands if commands and isinstance(commands[0], list) else [commands]
+        return [[str(word) for word in command] for command in several]
+
+    def _command(self, node: NodeId) -> Argv:
+        """The one program of a node, where the environment can run but one."""
+        first, *others = self._commands(node)
+        if others:
+            raise EnvironmentFailed(
+                f"the environment {self.environment} runs one program a node, and this system has "
+                f"{1 + len(others)}: use the environment namespaces"
+            )
+        return first
 
     def _links(self) -> list[tuple[NodeId, NodeId]]:
         return [(one, other) for one in self.nodes for other in self.nodes if one != other]

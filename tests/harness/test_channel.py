@@ -8,7 +8,7 @@ import pytest
 
 from harness.clock import MILLISECOND_NS, SECOND_NS, RealClock
 from harness.cluster import NoAnswer, Unreachable
-from harness.environments.channel import TcpChannel
+from harness.databases.channel import TcpChannel
 from systems_under_test.requests import Refusal, Reply, Request
 
 CLOCK = RealClock()

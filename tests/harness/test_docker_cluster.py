@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from harness.clock import SECOND_NS, RealClock
+from harness.clock import SECOND_NS
 from harness.cluster import Capability
 from harness.environments import image as image_module
 from harness.environments import links as links_module
@@ -18,6 +18,7 @@ from harness.environments.image import LABEL, code_of, node_image
 from harness.environments.leftovers import connect
 from harness.errors import EnvironmentFailed
 from systems_under_test.requests import Reply, Request
+from tests.harness.deployments import deployment
 
 pytestmark = pytest.mark.docker
 
@@ -33,9 +34,7 @@ def tiny_system_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 def cluster(tmp_path: Path) -> DockerCluster:
     if not engine_answers():
         pytest.skip("no Docker engine answers")
-    return DockerCluster(
-        system="tiny_system:Tiny", nodes=NODES, seed=7, folder=tmp_path, clock=RealClock()
-    )
+    return DockerCluster(deployment("tiny_system:Tiny", NODES, tmp_path))
 
 
 def refuse(commands: str) -> str:
@@ -150,16 +149,14 @@ def test_a_base_image_that_cannot_be_had_is_one_sentence(
 def test_no_engine_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing.sock")
     assert not engine_answers()
-    cluster = DockerCluster(
-        system="tiny_system:Tiny", nodes=NODES, seed=7, folder=tmp_path, clock=RealClock()
-    )
+    cluster = DockerCluster(deployment("tiny_system:Tiny", NODES, tmp_path))
     with pytest.raises(EnvironmentFailed, match="no Docker engine answers: start one"):
         asyncio.run(cluster.open())
 
 
 @pytest.mark.parametrize("system", ["nowhere:Node", "systems_under_test.nowhere:Node"])
 def test_a_system_that_does_not_exist_is_one_sentence(cluster: DockerCluster, system: str) -> None:
-    cluster.system = system
+    cluster.database.python = system
     with pytest.raises(EnvironmentFailed, match="nowhere"):
         asyncio.run(cluster.open())
 

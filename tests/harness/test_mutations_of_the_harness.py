@@ -16,7 +16,7 @@ import pytest
 from checker.history import History
 from checker.verdict import Result
 from harness.client import Client
-from harness.clock import MILLISECOND_NS, SECOND_NS, Clock, RealClock
+from harness.clock import MILLISECOND_NS, SECOND_NS, Clock
 from harness.cluster import Link, NodeState
 from harness.conduct import conduct
 from harness.config import RunConfig
@@ -33,6 +33,7 @@ from harness.simulation.cluster import SimulatedCluster
 from harness.store import RunDirectory
 from harness.worker import Worker
 from systems_under_test.node import NodeId
+from tests.harness.deployments import deployment
 from workloads.workload import Workload
 
 NODES = ("n1", "n2", "n3")
@@ -233,9 +234,7 @@ def test_real_controls_that_control_nothing(
     monkeypatch.setattr("harness.cluster.STOPS_WITHIN_NS", 100 * MILLISECOND_NS)
 
     async def scenario() -> None:
-        cluster = kind(
-            system="tiny_system:Tiny", nodes=NODES, seed=7, folder=tmp_path, clock=RealClock()
-        )
+        cluster = kind(deployment("tiny_system:Tiny", NODES, tmp_path))
         async with cluster:
             with pytest.raises(EnvironmentFailed, match="n1 was killed and goes on living"):
                 await cluster.kill(["n1"])
@@ -253,10 +252,7 @@ def test_real_controls_that_control(
     """A cut link is seen although the nodes of this store have nothing to say to each other."""
 
     async def scenario() -> None:
-        cluster = kind(
-            system="systems_under_test.single:Single",
-            nodes=NODES, seed=7, folder=tmp_path, clock=RealClock(),
-        )  # fmt: skip
+        cluster = kind(deployment("systems_under_test.single:Single", NODES, tmp_path))  # fmt: skip
         async with cluster:
             await cluster.cut([("n2", "n3")])
             await cluster.pause(["n2"])

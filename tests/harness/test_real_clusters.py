@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harness.clock import SECOND_NS, RealClock
+from harness.clock import SECOND_NS
 from harness.cluster import NoAnswer, NodeState, Unreachable
 from harness.environments.docker import DockerCluster, engine_answers
 from harness.environments.leftovers import find_leftovers, remove_leftovers
@@ -21,6 +21,7 @@ from harness.environments.owner import Owner, process_began, this_process
 from harness.environments.tcp_cluster import TcpCluster
 from harness.errors import EnvironmentFailed
 from systems_under_test.requests import Refusal, Reply, Request
+from tests.harness.deployments import deployment
 from tests.harness.marks import things_of
 
 NODES = ("n1", "n2", "n3")
@@ -35,7 +36,7 @@ def tiny_system_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 def cluster_of(
     kind: type[TcpCluster], folder: Path, system: str = "tiny_system:Tiny"
 ) -> TcpCluster:
-    return kind(system=system, nodes=NODES, seed=7, folder=folder, clock=RealClock())
+    return kind(deployment(system, NODES, folder))
 
 
 class Asker:
@@ -95,7 +96,7 @@ def test_nodes_serve_and_tell_of_themselves(kind: type[TcpCluster], tmp_path: Pa
         assert set(cluster.describe()["addresses"]) == set(NODES)
 
     with_cluster(kind, tmp_path, test)
-    assert not (tmp_path / "journals").exists()
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_killed_node_is_unreachable_and_comes_back_with_what_it_persisted(
@@ -224,10 +225,11 @@ def test_many_processes_ask_at_once(kind: type[TcpCluster], tmp_path: Path) -> N
 def test_a_node_that_cannot_start_is_one_sentence_and_leaves_nothing(
     kind: type[TcpCluster], tmp_path: Path
 ) -> None:
-    cluster = cluster_of(kind, tmp_path, "tiny_system:Beat")
+    cluster = cluster_of(kind, tmp_path)
+    cluster.database.python = "tiny_system:Beat"
     with pytest.raises(EnvironmentFailed, match="is not a class of nodes"):
         asyncio.run(cluster.open())
-    assert not (tmp_path / "journals").exists()
+    assert not (tmp_path / "data").exists()
     assert things_of(this_process("")) == []
 
 

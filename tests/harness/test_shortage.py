@@ -17,12 +17,13 @@ from harness.clock import MILLISECOND_NS, SECOND_NS, RealClock, Stall
 from harness.cluster import Unreachable
 from harness.conduct import conduct
 from harness.config import RunConfig
-from harness.environments.channel import TcpChannel
+from harness.databases.channel import TcpChannel
 from harness.environments.local import LocalCluster
 from harness.errors import HarnessError, UsageError
 from harness.preflight import descriptors_needed, make_room
 from harness.shortage import shortage
 from systems_under_test.requests import Request
+from tests.harness.deployments import deployment
 from tests.processes import ROOT
 
 OWN = ("EMFILE", "ENFILE", "ENOMEM", "ENOSPC", "EADDRNOTAVAIL", "ENOBUFS")
@@ -135,13 +136,10 @@ def test_a_node_whose_disk_fails_is_a_failure_of_the_environment(tmp_path: Path)
     """A full disk ends a node as it should: that is not the system's fault."""
 
     async def scenario() -> None:
-        cluster = LocalCluster(
-            system="systems_under_test.single:Single",
-            nodes=("n1",), seed=1, folder=tmp_path, clock=RealClock(),
-        )  # fmt: skip
+        cluster = LocalCluster(deployment("single", ["n1"], tmp_path))
         async with cluster:
             await cluster.kill(["n1"])
-            journal = tmp_path / "journals" / "n1.journal"
+            journal = tmp_path / "data" / "n1" / "journal"
             journal.unlink()
             journal.mkdir()
             await cluster.start(["n1"])

@@ -11,11 +11,12 @@ from checker.linearizability.check import check
 from checker.models.catalogue import MODELS
 from checker.operation import Outcome
 from checker.verdict import Verdict
-from harness.clock import SECOND_NS, RealClock
+from harness.clock import SECOND_NS
 from harness.environments.tcp_cluster import TcpCluster
 from harness.nemesis.membership import Operator
 from harness.recorder import Recorder
 from harness.worker import Worker
+from tests.harness.deployments import deployment
 from workloads.register import RegisterCalls
 from workloads.workload import Shape
 
@@ -33,12 +34,7 @@ def test_nodes_join_and_leave_under_load(
 
     async def run() -> None:
         cluster = kind(
-            system=f"systems_under_test.raft.node:{system}",
-            nodes=NODES,
-            members=MEMBERS,
-            seed=7,
-            folder=tmp_path,
-            clock=RealClock(),
+            deployment(f"systems_under_test.raft.node:{system}", NODES, tmp_path, MEMBERS)
         )
         recorder = Recorder(tmp_path / "history.jsonl", cluster.clock)
         calls = RegisterCalls(Random(1), Shape(keys=8))

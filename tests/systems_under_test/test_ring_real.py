@@ -10,12 +10,13 @@ from checker.linearizability.check import check
 from checker.models.catalogue import MODELS
 from checker.operation import Operation, Outcome
 from checker.verdict import Verdict
-from harness.clock import SECOND_NS, RealClock
+from harness.clock import SECOND_NS
 from harness.cluster import NoAnswer, Unreachable
 from harness.environments.tcp_cluster import TcpCluster
 from harness.recorder import Recorder
 from harness.worker import Worker
 from systems_under_test.requests import Reply, Request
+from tests.harness.deployments import deployment
 from workloads.register import RegisterCalls
 from workloads.workload import Shape
 
@@ -56,7 +57,7 @@ def test_nodes_leave_and_join_under_load(kind: type[TcpCluster], tmp_path: Path)
     """No operation fails that was not retried to success; and the history is linearizable."""
 
     async def run() -> int:
-        cluster = kind(system=SYSTEM, nodes=NODES, seed=7, folder=tmp_path, clock=RealClock())
+        cluster = kind(deployment(SYSTEM, NODES, tmp_path))
         recorder = Recorder(tmp_path / "history.jsonl", cluster.clock)
         calls = RegisterCalls(Random(1), Shape(keys=8))
         ended = False

@@ -8,17 +8,16 @@ Where this process has run out of something, that is neither: it ends the run (`
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
 from harness.clock import SECOND_NS, Clock
 from harness.cluster import Channel, NoAnswer, Unreachable
+from harness.database import Address
 from harness.shortage import shortage
 from systems_under_test.node import NodeId
 from systems_under_test.requests import Refusal, Reply, Request, Status
-
-Address: TypeAlias = tuple[str, int]
 
 CONNECT_LIMIT_S = 0.3
 """A kernel accepts connections within milliseconds, even for a node that is paused; an address

@@ -1,0 +1,21 @@
+"""Clusters for tests: a system by its name, some nodes, a folder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness import names
+from harness.clock import RealClock
+from harness.database import Deployment
+
+
+def deployment(
+    system: str, nodes: Sequence[str], folder: Path, members: Sequence[str] = ()
+) -> Deployment:
+    return Deployment(
+        database=names.database(system),
+        nodes=tuple(nodes),
+        members=tuple(members),
+        seed=7,
+        folder=folder,
+        clock=RealClock(),
+    )
