@@ -255,12 +255,11 @@ def test_an_interrupted_run_leaves_nothing(kind: type[TcpCluster], tmp_path: Pat
 HARNESS = """
 import asyncio, sys
 from pathlib import Path
-from harness.clock import RealClock
+from tests.harness.deployments import deployment
 from {module} import {name}
 
 async def main():
-    cluster = {name}(system="tiny_system:Tiny", nodes=("n1", "n2", "n3"), seed=7,
-                     folder=Path(sys.argv[1]), clock=RealClock())
+    cluster = {name}(deployment("tiny_system:Tiny", ["n1", "n2", "n3"], Path(sys.argv[1])))
     await cluster.open()
     await cluster.pause(["n1"])
     await cluster.kill(["n2"])
@@ -282,7 +281,7 @@ def killed_harness(folder: Path, kind: type[TcpCluster]) -> Owner:
             str(folder),
         ],
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, str(TESTS.parent)])},
     )
     assert harness.stdout is not None
     assert harness.stdout.readline() == b"ready\n"
