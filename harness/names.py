@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from checker.models.catalogue import MODELS
+from checker.models.catalogue import MODELS, NUMBERED, TRANSACTIONS, numbered
 from checker.models.model import Model
 from harness.catalogue import ENVIRONMENTS, SYSTEMS, WORKLOADS, System
 from harness.database import Database
@@ -101,7 +101,15 @@ def name_of(fault: Fault) -> str:
 
 def model(name: str) -> Callable[[], Model]:
     """What makes the model of that name; a user's own is a class, or a function that makes one."""
-    if not is_foreign(name):
+    made = numbered(name)
+    if made is not None:
+        return made
+    if name in TRANSACTIONS:
+        raise UsageError(
+            f"no model judges transactions such as those of {name!r}: Labrys judges single objects "
+            "and registers that are read and written together (multi-register); use Elle for these"
+        )
+    if not is_foreign(name) or name.partition(":")[0] in NUMBERED:
         return MODELS[known("model", name, MODELS)]
     found = _imported("model", name)
     _made("model", name, found, _MODEL_PARTS)

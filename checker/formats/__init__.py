@@ -50,6 +50,15 @@ def read(
     if format != "auto" and format not in FORMATS:
         raise MalformedHistory(f"{format!r} is no format; choose one of {', '.join(FORMATS)}")
     taking = taking or Taking(Meaning(model=model))
+    history = _read_path(path, format, taking)
+    if taking.meaning.of_one_object:
+        from checker.formats.one_object import as_one_object
+
+        return as_one_object(history)
+    return history
+
+
+def _read_path(path: Path, format: str, taking: Taking) -> History:  # noqa: A002
     if path.is_dir():
         return _read_directory(path, format, taking)
     with path.open("rb") as file:

@@ -25,6 +25,8 @@ def join(
     notes = list(recorded.notes)
     events = _in_order(recorded.events, notes)
     events = _completed_functions(events)
+    if meaning.of_one_object and keyed is Keyed.AUTO:
+        keyed = Keyed.NO
     events = by_key(events, keyed)
     joined = _Joiner(events, meaning)
     joined.pair(recorded)

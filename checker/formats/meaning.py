@@ -49,8 +49,8 @@ class Meaning:
         return self.model == "versioned-register"
 
     @property
-    def reads_have_arguments(self) -> bool:
-        """Whether a read says what of the object it reads."""
+    def of_one_object(self) -> bool:
+        """Whether keys are names within one object, so that a call says of which it is."""
         return self.model == "kv-map"
 
 
@@ -64,11 +64,13 @@ def operation(
     if kind != "ok":
         result = None
     if function == "read":
-        if not meaning.reads_have_arguments:
+        if not meaning.of_one_object:
             argument = None
         if result is None and kind == "ok" and meaning.nil_reads is NilReads.UNKNOWN:
             kind = "info"
     elif function == "cas":
+        if meaning.of_one_object:
+            return function, argument, kind, result
         if not isinstance(argument, list) or len(argument) != 2:
             raise MalformedHistory(f"line {line}: cas needs a pair, not {argument!r:.60}")
         if meaning.takes_versions:

@@ -7,7 +7,7 @@ limits of time and memory; beyond them the verdict is `UNKNOWN`.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -151,6 +151,9 @@ def _weaker(history: History, initial: Any, key: Any) -> Any:
 def _one(group: Group, task: _Task) -> Result:
     """Judge one group by the rules of its model where they apply, else by the search."""
     key, operations = group
+    own: Callable[[Any, Sequence[Operation]], Result] | None = getattr(task.model, "judge", None)
+    if own is not None:
+        return own(key, operations)
     thing = task.thing if task.engine == "auto" else None
     versions = any(o.version is not None for o in operations)
     if versions and is_register(thing) and verified(operations, thing.initial):

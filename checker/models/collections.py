@@ -49,8 +49,11 @@ class Set:
                     f"{operation.argument!r} is{' not' * (item not in state)} in it"
                 )
             case "read":
-                if crashed or frozenset(map(canonical, operation.result or [])) == state:
+                read = list(map(canonical, operation.result or []))
+                if crashed or (frozenset(read) == state and len(read) == len(state)):
                     return state
+                if len(read) > len(set(read)):
+                    return Inconsistent("it holds every element once, and one was read twice")
                 return Inconsistent(f"it holds {len(state)} elements, and others than were read")
         return unknown(operation)
 

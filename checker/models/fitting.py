@@ -5,6 +5,7 @@ asked, and gets a sentence. A model may say what it knows in an optional attribu
 each function what its argument and its result may be. A model without one is asked nothing.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,55 @@ def _is(kind: Kind, value: Any) -> bool:
             return value is None or isinstance(value, list | tuple)
         case Kind.TRUTH:
             return isinstance(value, bool)
-    return isinstance(value, list | tuple) and all(map(_is_step, value))
+        case Kind.STEPS:
+            return isinstance(value, list | tuple) and all(map(_is_step, value))
+    return _OTHERS[kind](value)
+
+
+def _is_versioned(value: Any) -> bool:
+    if value is None:
+        return True
+    return _is_list(value, 2) and (value[0] is None or type(value[0]) is int)
+
+
+def _is_priority(value: Any) -> bool:
+    first = value[0] if _is_list(value, 2) else value
+    return isinstance(first, int | float | str) and not isinstance(first, bool)
+
+
+def _is_transfer(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and {"from", "to", "amount"} <= value.keys()
+        and type(value["amount"]) is int
+    )
+
+
+def _is_balances(value: Any) -> bool:
+    return value is None or (
+        isinstance(value, dict) and all(type(balance) is int for balance in value.values())
+    )
+
+
+def _is_led(value: Any) -> bool:
+    if value is None:
+        return True
+    return isinstance(value, list | tuple) and len(value) >= 2 and type(value[1]) is int
+
+
+def _is_list(value: Any, length: int) -> bool:
+    return isinstance(value, list | tuple) and len(value) == length
+
+
+_OTHERS: dict[Kind, Callable[[Any], bool]] = {
+    Kind.VERSIONED: _is_versioned,
+    Kind.PRIORITY: _is_priority,
+    Kind.TRANSFER: _is_transfer,
+    Kind.BALANCES: _is_balances,
+    Kind.ENTRIES: lambda value: isinstance(value, dict) or _is_list(value, 2),
+    Kind.TRIPLE: lambda value: _is_list(value, 3),
+    Kind.LED: _is_led,
+}
 
 
 def _is_step(step: Any) -> bool:

@@ -11,6 +11,8 @@ _COVERED = {
     "kv": "cas-register",
     "versioned-register": "cas-register",
     "set-full": "set",
+    "kv-map": "cas-register",
+    "total-queue": "queue",
 }
 """Models that are left out where the other one fits: it judges the same calls in the usual way."""
 

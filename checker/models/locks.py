@@ -14,7 +14,7 @@ class Mutex:
     """`acquire` and `release`, by anyone."""
 
     name: str = "mutex"
-    held: bool = False
+    start: bool = False
     functions: ClassVar = {"acquire": ANY, "release": ANY}
 
     @property
@@ -22,7 +22,7 @@ class Mutex:
         return KnownObject(ObjectKind.LOCK, self.held)
 
     def initial(self) -> State:
-        return self.held
+        return bool(self.start)
 
     def step(self, state: State, operation: Operation) -> State | Inconsistent:
         match operation.function, state:

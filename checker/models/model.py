@@ -27,6 +27,13 @@ class Kind(StrEnum):
     PAIR = "a pair of the value expected and the new one"
     STEPS = 'a list of steps ["r" or "w", register, value]'
     TRUTH = "true or false"
+    VERSIONED = "a pair of a version, or null, and a value"
+    PRIORITY = "a number, a text, or a pair of one of these and a value"
+    TRANSFER = 'an object with "from", "to" and an integer as "amount"'
+    BALANCES = "an object with the integer balance of each account, or null"
+    ENTRIES = "a pair of a key and a value, or an object"
+    TRIPLE = "a list of a key, the value expected and the new one"
+    LED = "a pair of a leader and an integer term, or null"
 
 
 ANY = (Kind.ANYTHING, Kind.ANYTHING)
@@ -43,7 +50,8 @@ class Model(Protocol):
     of it, where the parts are independent of one another. A fourth, `behaves_as`, says that the
     model is one of those objects that need no search (`checker.models.known`). A fifth,
     `functions`, says what `Kind` the argument and the result of each function must be; a history
-    that does not fit is refused.
+    that does not fit is refused. A model that is `by_process` looks at the process of an operation,
+    too.
     """
 
     name: str

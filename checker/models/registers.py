@@ -68,10 +68,13 @@ class MultiRegister:
     """
 
     name: str = "multi-register"
+    start: Any = None
+    starts_with_object: ClassVar = True
     functions: ClassVar = {"txn": (Kind.STEPS, Kind.STEPS)}
 
     def initial(self) -> State:
-        return frozenset()
+        registers = {canonical(name): canonical(v) for name, v in (self.start or {}).items()}
+        return frozenset(item for item in registers.items() if item[1] is not None)
 
     def only_observes(self, operation: Operation) -> bool:
         """Whether a transaction writes nothing."""

@@ -291,6 +291,154 @@ def _strings_call(random: Random, number: int, repeat: bool) -> tuple[str, Any]:
     return random.choice([("read", None), ("read", None), ("append", text), ("write", text)])
 
 
+CLIENTS = ("a", "b", "c")
+
+
+def _lock_call(random: Random, number: int, repeat: bool) -> tuple[str, Any]:
+    return random.choice(["acquire", "release"]), {"client": random.choice(CLIENTS[:2])}
+
+
+def held_by(most: int) -> Callable[[Any, str, Any], list[Done]]:
+    """A lock that its holder may hold so many times: a state is the holder, once for each."""
+
+    def do(state: tuple[str, ...], function: str, argument: Any) -> list[Done]:
+        client = argument["client"]
+        if function == "acquire":
+            free = not state or (state[0] == client and len(state) < most)
+            return [((*state, client), None)] if free else []
+        return [(state[1:], None)] if state and state[0] == client else []
+
+    return do
+
+
+def fenced(state: tuple[Any, int], function: str, argument: Any) -> list[Done]:
+    holder, latest = state
+    client = argument["client"]
+    if function == "acquire" and holder is None:
+        return [((client, token), token) for token in range(1, 6) if token > latest] + [
+            ((client, latest), None)
+        ]
+    if function == "release" and holder == client:
+        return [((None, latest), None)]
+    return []
+
+
+def semaphore(state: int, function: str, argument: Any) -> list[Done]:
+    after = state + (1 if function == "acquire" else -1)
+    return [(after, None)] if 0 <= after <= 1 else []
+
+
+def versioned(state: tuple[int, Any], function: str, argument: Any) -> list[Done]:
+    version, value = state
+    if function == "read":
+        return [(state, [version, value])]
+    new = argument[1]
+    if function == "cas":
+        expected, new = new
+        if expected != value:
+            return []
+    return [((version + 1, new), [version + 1, argument[1]])]
+
+
+def _versioned_call(random: Random, number: int, repeat: bool) -> tuple[str, Any]:
+    value, old = random.randint(1, 2), random.choice([None, 1, 2])
+    function = random.choice(["read", "write", "cas"])
+    return function, {"read": None, "write": [None, value], "cas": [None, [old, value]]}[function]
+
+
+def stack(state: tuple[Any, ...], function: str, argument: Any) -> list[Done]:
+    if function == "push":
+        return [((*state, argument), None)]
+    return [(state[:-1], state[-1])] if state else [(state, None)]
+
+
+def least_first(state: tuple[Any, ...], function: str, argument: Any) -> list[Done]:
+    if function == "enqueue":
+        return [(tuple(sorted((*state, tuple(argument)))), None)]
+    if not state:
+        return [(state, None)]
+    firsts = [n for n, item in enumerate(state) if item[0] == state[0][0]]
+    return [(state[:n] + state[n + 1 :], list(state[n])) for n in firsts]
+
+
+def _priority_call(random: Random, number: int, repeat: bool) -> tuple[str, Any]:
+    if random.random() < 0.5:
+        return "dequeue", None
+    return "enqueue", [random.randint(1, 2), random.randint(1, 2) if repeat else number]
+
+
+def bank(state: Any, function: str, argument: Any) -> list[Done]:
+    """Two accounts with 20; until somebody reads them, any share of it may be on each."""
+    known, a, b, low_a, low_b = state
+    if function == "transfer":
+        amount = argument["amount"] if argument["from"] == "a" else -argument["amount"]
+        a, b = a - amount, b + amount
+        after = (known, a, b, 0, 0) if known else (known, a, b, min(low_a, a), min(low_b, b))
+        return [] if known and min(a, b) < 0 else [(after, None)]
+    if known:
+        return [(state, {"a": a, "b": b})]
+    begins = [(x, 20 - x) for x in range(21) if x + low_a >= 0 <= 20 - x + low_b]
+    return [((True, x + a, y + b, 0, 0), {"a": x + a, "b": y + b}) for x, y in begins]
+
+
+def _bank_call(random: Random, number: int, repeat: bool) -> tuple[str, Any]:
+    if random.random() < 0.6:
+        return "read", None
+    source, target = random.sample(["a", "b"], 2)
+    return "transfer", {"from": source, "to": target, "amount": random.randint(1, 2)}
+
+
+def key_values(state: tuple[Any, ...], function: str, argument: Any) -> list[Done]:
+    values = dict(state)
+    if function == "write":
+        values.update(argument if isinstance(argument, dict) else [argument])
+    elif function == "delete":
+        values.pop(argument, None)
+    elif function == "cas":
+        name, expected, new = argument
+        if values.get(name) != expected:
+            return []
+        values[name] = new
+    else:
+        answer: Any = values.get(argument) if isinstance(argument, str) else values
+        if isinstance(argument, list):
+            answer = [values.get(name) for name in argument]
+        return [(state, answer)]
+    return [(tuple(sorted(values.items())), None)]
+
+
+def _key_values_call(random: Random, number: int, repeat: bool) -> tuple[str, Any]:
+    name, value = random.choice("xy"), random.randint(1, 2) if repeat else number
+    return random.choice(
+        [
+            ("read", name), ("read", None), ("read", ["x", "y"]), ("write", [name, value]),
+            ("write", {"x": value, "y": value}), ("delete", name),
+            ("cas", [name, random.choice([None, 1, 2]), value]),
+        ]
+    )  # fmt: skip
+
+
+def leaders(state: tuple[Any, ...], function: str, argument: Any) -> list[Done]:
+    terms = dict(state)
+    answers = [(leader, term) for leader in ("a", "b") for term in (1, 2)]
+    return [
+        (tuple(sorted({**terms, term: leader}.items())), [leader, term])
+        for leader, term in answers
+        if terms.get(term, leader) == leader
+    ] + [(state, [None, 1])]
+
+
+def answering_counter(state: int, function: str, argument: Any) -> list[Done]:
+    if function == "read":
+        return [(state, state)]
+    after = state + (argument or 1) * (-1 if function == "dec" else 1)
+    return [(after, after)]
+
+
+def _answering_call(random: Random, number: int, repeat: bool) -> tuple[str, Any]:
+    return random.choice([("inc", None), ("inc", 2), ("dec", None), ("read", None)])
+
+
 OBJECTS = {
     "register": Object(_register_call("read", "write"), register, None),
     "cas-register": Object(_register_call("read", "write", "cas"), register, None),
@@ -308,12 +456,28 @@ OBJECTS = {
     "counter": Object(_counter_call, counter, 0),
     "list": Object(either("append", "read"), append_list),
     "unique-ids": Object(lambda r, n, _: ("generate", None), ids, frozenset()),
+    "owned-mutex": Object(_lock_call, held_by(1)),
+    "reentrant-mutex": Object(_lock_call, held_by(2)),
+    "fenced-mutex": Object(_lock_call, fenced, (None, 0)),
+    "semaphore": Object(lambda r, n, _: (r.choice(["acquire", "release"]), None), semaphore, 0),
+    "versioned-register": Object(_versioned_call, versioned, (0, None), ((1, 1), (2, 2))),
+    "stack": Object(either("push", "pop"), stack),
+    "priority-queue": Object(_priority_call, least_first),
+    "bank": Object(
+        _bank_call, bank, (False, 0, 0, 0, 0), ((True, 3, 17, 0, 0), (True, 19, 1, 0, 0))
+    ),
+    "kv-map": Object(_key_values_call, key_values),
+    "leader": Object(
+        lambda r, n, _: ("inspect", None), leaders, (), (((1, "a"),), ((1, "b"), (2, "b")))
+    ),
+    "answering counter": Object(_answering_call, answering_counter, 0, (1, 2)),
 }
 """Each object by the name of its model, or of a use of it."""
 
 MODEL_OF = {
     "set of elements": "set",
     "grow-only set": "set",
+    "answering counter": "counter",
     "queue of nulls": "queue",
     "unordered queue of nulls": "unordered-queue",
 }

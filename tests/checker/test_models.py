@@ -43,8 +43,12 @@ def has_rules(model: Model) -> bool:
 RULED = [name for name in OBJECTS if has_rules(MODELS[MODEL_OF.get(name, name)]())]
 
 
+ACCOUNTS = {"total-queue", "set-full"}
+"""Models that are not searched; `test_accounts.py` counts for them."""
+
+
 def test_every_model_is_here() -> None:
-    assert {MODEL_OF.get(name, name) for name in OBJECTS} == set(MODELS)
+    assert {MODEL_OF.get(name, name) for name in OBJECTS} | ACCOUNTS == set(MODELS)
 
 
 @pytest.mark.slow

@@ -147,7 +147,7 @@ USERS: dict[str, tuple[Callable[[], Model], Object]] = {
     "ids of which one is taken": (
         lambda: UniqueIds(start=[3]), replace(OBJECTS["unique-ids"], start=frozenset({3})),
     ),
-    "a lock that is held": (lambda: Mutex(held=True), replace(OBJECTS["mutex"], start=True)),
+    "a lock that is held": (lambda: Mutex(start=True), replace(OBJECTS["mutex"], start=True)),
 }  # fmt: skip
 
 

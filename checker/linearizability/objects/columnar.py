@@ -197,6 +197,8 @@ def find_grow_only_set(columns: Columns) -> PartFindings:
     adds = np.flatnonzero(rows.of_function("add"))
     contents, _ = _contents(columns, reads)
     sets = {number: frozenset(items) for number, items in contents.items()}
+    twice = [number for number, items in contents.items() if len(items) > len(sets[number])]
+    found.mark(columns.key[reads][np.isin(columns.result[reads], twice)], WRONG)
     pairs = np.unique(code(columns.key[reads], columns.result[reads])).tolist()
     pairs.sort(key=lambda pair: (pair >> 32, len(sets[pair & LOW])))
     news: list[tuple[int, Hashable, int]] = []

@@ -95,6 +95,9 @@ def check_grow_only_set(operations: Sequence[Operation]) -> Violation | None:
     """
     reads = _completed(operations, "read")
     contents = {id(read): {canonical(item) for item in read.result or []} for read in reads}
+    doubled = next((r for r in reads if len(r.result or []) > len(contents[id(r)])), None)
+    if doubled is not None:
+        return Violation((doubled,), "{0} read an element twice, which a set holds once")
     reads.sort(key=lambda read: len(contents[id(read)]))
     adds = sorted(_happened(operations, "add"), key=began)
     ranked: list[tuple[int, Operation]] = []

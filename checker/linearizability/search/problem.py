@@ -317,6 +317,7 @@ def of_operations(
 
     Raises `LimitReached` where the model's steps take longer than until that moment.
     """
+    by_process: bool = getattr(model, "by_process", False)
     observers: frozenset[str] = getattr(model, "observers", frozenset())
     rows = [
         row
@@ -330,7 +331,8 @@ def of_operations(
     label = []
     for o in todo:
         result = o.result if o.outcome is Outcome.OK else None
-        name = canonical([o.function, o.key, o.argument, result, str(o.outcome)])
+        who = o.process if by_process else None
+        name = canonical([o.function, o.key, o.argument, result, str(o.outcome), who])
         if name not in numbers:
             numbers[name] = len(labels)
             labels.append(o)

@@ -1,0 +1,90 @@
+"""Several keys as one object, so that operations may concern more than one."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from checker.columns import canonical
+from checker.models.model import ANY, Inconsistent, Kind, State
+from checker.models.wording import shown, unknown
+from checker.operation import Operation, Outcome
+
+
+@dataclass
+class KVMap:
+    """`write` of `[key, value]`, `delete` of a key, `cas` of `[key, expected, new]`, `read` of a
+    key, of a list of keys, or of all (null), which answers a value, a list or an object.
+
+    `write` also takes an object, whose fields are written together. A key that is absent is null.
+    """
+
+    name: str = "kv-map"
+    start: Any = None
+    functions: ClassVar = {
+        "read": ANY, "write": (Kind.ENTRIES, Kind.ANYTHING), "delete": ANY,
+        "cas": (Kind.TRIPLE, Kind.ANYTHING),
+    }  # fmt: skip
+    observers: ClassVar = frozenset({"read"})
+    starts_with_object: ClassVar = True
+
+    def initial(self) -> State:
+        return _state({_key(key): canonical(value) for key, value in (self.start or {}).items()})
+
+    def step(self, state: State, operation: Operation) -> State | Inconsistent:
+        assert isinstance(state, frozenset)
+        values = dict(state)
+        asked = operation.argument
+        match operation.function:
+            case "write":
+                pairs = asked.items() if isinstance(asked, dict) else [asked]
+                values.update((_key(key), canonical(value)) for key, value in pairs)
+                return _state(values)
+            case "delete":
+                values.pop(_key(asked), None)
+                return _state(values)
+            case "cas":
+                return self._swap(values, operation)
+            case "read":
+                if operation.outcome is Outcome.INFO:
+                    return state
+                return self._read(state, values, operation)
+        return unknown(operation)
+
+    def _swap(self, values: dict[str, State], operation: Operation) -> State | Inconsistent:
+        name, expected, new = operation.argument
+        found = values.get(_key(name))
+        if found == canonical(expected):
+            values[_key(name)] = canonical(new)
+        elif operation.outcome is not Outcome.INFO:
+            return Inconsistent(f"the value of {name!r} is {shown(found)}, not {expected!r}")
+        return _state(values)
+
+    def _read(
+        self, state: State, values: dict[str, State], operation: Operation
+    ) -> State | Inconsistent:
+        asked, answer = operation.argument, operation.result
+        if asked is None or isinstance(answer, dict):
+            read = {_key(key): canonical(value) for key, value in (answer or {}).items()}
+            wanted = values if asked is None else {_key(k): values.get(_key(k)) for k in asked}
+            if _state(read) == _state(wanted):
+                return state
+            one = min(k for k in {**read, **wanted} if read.get(k) != wanted.get(k))
+            return Inconsistent(f"the value of {one} is {shown(wanted.get(one))}")
+        if isinstance(asked, list | tuple):
+            seen = list(map(canonical, answer or []))
+            if seen == [values.get(_key(key)) for key in asked]:
+                return state
+            return Inconsistent("these keys did not have these values together")
+        if values.get(_key(asked)) == canonical(answer):
+            return state
+        found = shown(values.get(_key(asked)))
+        return Inconsistent(f"the value of {asked!r} is {found}, not {answer!r}")
+
+
+def _key(key: Any) -> str:
+    """A key as an object has it."""
+    return key if isinstance(key, str) else repr(key)
+
+
+def _state(values: dict[str, Any]) -> State:
+    """What is not absent."""
+    return frozenset(item for item in values.items() if item[1] is not None)
