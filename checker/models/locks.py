@@ -19,7 +19,7 @@ class Mutex:
 
     @property
     def behaves_as(self) -> KnownObject:
-        return KnownObject(ObjectKind.LOCK, self.held)
+        return KnownObject(ObjectKind.LOCK, self.start)
 
     def initial(self) -> State:
         return bool(self.start)

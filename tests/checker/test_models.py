@@ -81,7 +81,7 @@ def test_agrees_with_every_linearization(name: str) -> None:
         assert seen["graph"] > 0.5 * 10_000 * DEEP / WHOLE_EVERY, seen
     if name == "counter":
         assert seen["bounds"] > 0.5 * seen["invalid"]
-    if has_rules(model) and name not in ("set", "counter"):
+    if has_rules(model) and name not in ("set", "counter", "answering counter"):
         assert min(seen["rules"], seen["on columns"]) > 0.4 * 10_000 * DEEP, seen
 
 

@@ -17,6 +17,7 @@ from checker.columns import canonical
 from checker.linearizability.registers.facts import NOT, Unsupported, ended, saw_and_wrote
 from checker.linearizability.search.portfolio import decide
 from checker.linearizability.search.problem import of_operations
+from checker.models.known import is_register, known_object
 from checker.models.model import Model
 from checker.operation import Operation, Outcome
 
@@ -96,13 +97,13 @@ def _window(whole: Unexplained, model: Model, until: float) -> Unexplained:
         smaller = _checked(weaker(whole, last[:-window], observers), model, until)
         if smaller is not None:
             return smaller
-    return without_the_useless(whole)
+    return without_the_useless(whole, model)
 
 
 def _checked(violation: Unexplained, model: Model, until: float) -> Unexplained | None:
     """The violation without what cannot help, if it is one."""
     stuck = first_stuck(violation, model, until)
-    return None if stuck is None else without_the_useless(replace(violation, stuck=stuck))
+    return None if stuck is None else without_the_useless(replace(violation, stuck=stuck), model)
 
 
 def weaker(
@@ -127,8 +128,10 @@ def first_stuck(violation: Unexplained, model: Model, until: float) -> Operation
     return violation.operations[found.stuck] if found.verdict is False else None
 
 
-def without_the_useless(violation: Unexplained) -> Unexplained:
+def without_the_useless(violation: Unexplained, model: Model) -> Unexplained:
     """Leave out the supposed updates that cannot help, as far as that is known of the model."""
+    if not is_register(known_object(model)):
+        return violation
     try:
         facts = [(o, *saw_and_wrote(o)) for o in violation.operations]
     except Unsupported:
