@@ -113,7 +113,7 @@ class PeerLink(asyncio.Protocol):
         self._size = 0
 
 
-class Connection(asyncio.Protocol):
+class Incoming(asyncio.Protocol):
     """A connection made to this node: a peer's if it begins with Hello, otherwise a client's."""
 
     def __init__(self, server: "Server") -> None:

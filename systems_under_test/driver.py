@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from enum import IntEnum
 from typing import Any
 
-from systems_under_test.connections import Address, Connection, PeerLink, log
+from systems_under_test.connections import Address, Incoming, PeerLink, log
 from systems_under_test.journal import Journal
 from systems_under_test.node import (
     CancelTimer,
@@ -67,8 +67,8 @@ class Server:
         self.journal = journal
         hello = codec.encode(Hello(node.node_id))
         self.links = {peer: PeerLink(hello, peer, address) for peer, address in peers.items()}
-        self.clients: dict[NodeId, Connection] = {}
-        self.inbound: dict[NodeId, Connection] = {}
+        self.clients: dict[NodeId, Incoming] = {}
+        self.inbound: dict[NodeId, Incoming] = {}
         self.counters = dict.fromkeys(_COUNTERS, 0)
         self._loop = asyncio.get_running_loop()
         self._stopped: asyncio.Future[Exit] = self._loop.create_future()
@@ -87,7 +87,7 @@ class Server:
             self._loop.add_signal_handler(number, self.stop, Exit.CLEAN, "asked to stop")
         try:
             listener = await self._loop.create_server(
-                lambda: Connection(self), *listen, start_serving=False, backlog=1024
+                lambda: Incoming(self), *listen, start_serving=False, backlog=1024
             )
         except OSError as error:
             log(f"cannot listen on {listen[0]}:{listen[1]}: {error.strerror or error}")

@@ -101,7 +101,7 @@ class Taken(Answer):
 
 
 @dataclass(frozen=True, slots=True)
-class Refused(Answer):
+class Conflict(Answer):
     """To `Prepare` and `Put`: I have promised that ballot, which is higher."""
 
     promised: Stamp
@@ -283,7 +283,7 @@ PAYLOADS: tuple[type[Payload], ...] = (
     Put,
     Holds,
     Taken,
-    Refused,
+    Conflict,
     Lived,
     Promised,
     Held,

@@ -38,11 +38,11 @@ from systems_under_test.ring.messages import (
     ZERO,
     Answer,
     Ask,
+    Conflict,
     Holds,
     Prepare,
     Put,
     Query,
-    Refused,
     Taken,
 )
 from systems_under_test.ring.registers import Registers
@@ -85,7 +85,7 @@ class Replica:
         """
         promised = self.registers.promised_for(ask.key)
         if ask.ballot < promised:
-            return Refused(ask.round, promised)
+            return Conflict(ask.round, promised)
         if ask.ballot > promised:
             self.registers.promise(ask.key, ask.ballot)
         return self.holds(ask)
@@ -102,7 +102,7 @@ class Replica:
         copy = ask.copy
         promised = self.registers.promised_for(ask.key)
         if copy.ballot != ZERO and copy.ballot < promised:
-            return Refused(ask.round, promised)
+            return Conflict(ask.round, promised)
         held = self.registers.copy_of(ask.key)
         if copy.version > held.version or (copy == held and ask.key in self.registers.hearsay):
             self.registers.hold(ask.key, copy)

@@ -14,7 +14,7 @@ from systems_under_test.requests import ErrorCode, Refusal, Reply
 from systems_under_test.ring.base import RingNode
 from systems_under_test.ring.epochs import Epochs
 from systems_under_test.ring.hints import Hints
-from systems_under_test.ring.messages import NOTHING, Answer, Ask, Holds, Put, Refused, Stamp
+from systems_under_test.ring.messages import NOTHING, Answer, Ask, Conflict, Holds, Put, Stamp
 from systems_under_test.ring.registers import EPOCH_KEY
 from systems_under_test.ring.replica import Replica
 from systems_under_test.ring.stamps import Stamps
@@ -200,7 +200,7 @@ class Rounds:
         match answer:
             case Holds():
                 gathering.answers[replica] = answer
-            case Refused(_, promised):
+            case Conflict(_, promised):
                 gathering.refusals[replica] = promised
             case _:
                 gathering.answers[replica] = TAKEN

@@ -13,6 +13,7 @@ from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
 from systems_under_test.ring.messages import (
     NOTHING,
     ZERO,
+    Conflict,
     Copy,
     Held,
     Hinted,
@@ -21,7 +22,6 @@ from systems_under_test.ring.messages import (
     Promised,
     Put,
     Query,
-    Refused,
     Taken,
 )
 from systems_under_test.ring.node import RingQuorum
@@ -139,7 +139,7 @@ def test_an_answer_that_comes_twice_counts_once() -> None:
 def test_an_acceptor_refuses_a_ballot_below_its_promise(cluster: RingCluster) -> None:
     """CASPaxos, §2.2: an acceptor "returns a conflict if it already saw a greater ballot"."""
     assert cluster.receive("n1", "n2", Prepare(1, 1, "k", (7, "n2.1"))) == [Holds(1, NOTHING)]
-    refused = [Refused(2, (7, "n2.1"))]
+    refused = [Conflict(2, (7, "n2.1"))]
     assert cluster.receive("n1", "n3", Prepare(2, 1, "k", (6, "n3.1"))) == refused
     change = Copy(ZERO, (6, "n3.1"), "c")
     assert cluster.receive("n1", "n3", Put(2, 1, "k", change)) == refused
@@ -151,13 +151,15 @@ def test_a_promise_is_durable_before_it_is_given(cluster: RingCluster) -> None:
     assert cluster.disks["n1"][-1] == Promised("k", (7, "n2.1"))
     cluster.crash("n1")
     cluster.start("n1")
-    assert cluster.receive("n1", "n3", Prepare(2, 1, "k", (6, "n3.1"))) == [Refused(2, (7, "n2.1"))]
+    assert cluster.receive("n1", "n3", Prepare(2, 1, "k", (6, "n3.1"))) == [
+        Conflict(2, (7, "n2.1"))
+    ]
 
 
 def test_what_was_taken_promises_as_much(cluster: RingCluster) -> None:
     cluster.receive("n1", "n2", Put(1, 1, "k", Copy(ZERO, (7, "n2.1"), "c")))
     lower = Prepare(2, 1, "k", (6, "n3.1"))
-    assert cluster.receive("n1", "n3", lower) == [Refused(2, (7, "n2.1"))]
+    assert cluster.receive("n1", "n3", lower) == [Conflict(2, (7, "n2.1"))]
 
 
 def test_a_change_applies_to_the_value_of_the_highest_ballot(cluster: RingCluster) -> None:

@@ -2,7 +2,7 @@
 
 from systems_under_test.requests import Refusal, Reply
 from systems_under_test.ring.hashing import equal_members
-from systems_under_test.ring.messages import Announce, Epoch, Prepare, Refused
+from systems_under_test.ring.messages import Announce, Conflict, Epoch, Prepare
 from tests.systems_under_test.ring_cluster import AnyCoordinator, RingCluster
 
 
@@ -18,7 +18,7 @@ def test_an_operation_that_ends_when_another_is_given_up_is_not_given_up_too() -
     second = cluster.ask("n1", "add", argument="n4")
     for peer in ("n2", "n3"):
         (prepare,) = [m.payload for m in cluster.take("n1", peer) if isinstance(m.payload, Prepare)]
-        cluster.receive("n1", peer, Refused(prepare.round, (99, "n2")))
+        cluster.receive("n1", peer, Conflict(prepare.round, (99, "n2")))
     assert any(timer.startswith("pause") for timer in cluster.timers["n1"])
     decided = Epoch(2, equal_members(["n1", "n2", "n3", "n4"]))
     cluster.receive("n1", "n2", Announce((decided,)))
