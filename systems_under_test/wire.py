@@ -11,6 +11,7 @@ The insides of `Json`, `list` and `dict` are not looked at. Numbers must be fini
 """
 
 import json
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, dataclass, fields
 from operator import attrgetter, itemgetter
@@ -19,6 +20,9 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from systems_under_test.node import NodeId, Payload
 from systems_under_test.requests import Refusal, Reply, Request, Status, StatusRequest
+
+DEEPEST = 100
+"""Levels of nesting that a client's value may have, so that it can be written wherever it goes."""
 
 Read = Callable[[Any], Any]
 """Turn a value as JSON has it into a field's value, or raise `Malformed`."""
@@ -63,7 +67,8 @@ class Codec:
             separators=(",", ":"), allow_nan=False, check_circular=False, default=self._to_plain
         )
         self._dump = encoder.encode
-        self._load = json.JSONDecoder(parse_constant=_refuse_constant).decode
+        decoder = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+        self._load = decoder.decode
 
     def encode(self, payload: Payload) -> bytes:
         """One line with its newline; it is pure ASCII. A payload not known is a `TypeError`."""
@@ -82,6 +87,10 @@ class Codec:
         except ValueError as error:
             raise Malformed(f"the line is not JSON: {error}") from None
         payload: Payload = self._read_any(value)
+        # Nothing is nested that deeply unless it has so many brackets, which is quickly seen.
+        many = type(payload) is Request and line.count(b"[") + line.count(b"{") > DEEPEST
+        if many and _deeper(payload.argument, DEEPEST):
+            raise Malformed(f"the argument is nested in more than {DEEPEST} levels")
         return payload
 
     def _to_plain(self, value: Any) -> dict[str, Any]:
@@ -260,11 +269,31 @@ def _nested_reader(readers: dict[str, Read], name: str, where: str) -> Read:
     return read
 
 
+def _finite(word: str) -> float:
+    """A number as JSON has it; one that is too large would be infinity, which JSON has not."""
+    value = float(word)
+    if math.isinf(value):
+        raise Malformed(f"{_cut(word)} is too large a number")
+    return value
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    """Whether arrays and objects are nested in more than so many levels."""
+    if type(value) is dict:
+        return levels == 0 or any(_deeper(inner, levels - 1) for inner in value.values())
+    return type(value) is list and (
+        levels == 0 or any(_deeper(inner, levels - 1) for inner in value)
+    )
+
+
 def _refuse_constant(word: str) -> Any:
     raise Malformed(f"{word} is not JSON")
 
 
 def _show(value: Any) -> str:
     """A value in an error message, cut to a readable length."""
-    text = json.dumps(value)
+    return _cut(json.dumps(value))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= 60 else text[:57] + "..."

@@ -153,3 +153,31 @@ def test_fields_that_the_wire_cannot_carry_are_found_when_the_codec_is_made() ->
 
     with pytest.raises(TypeError, match=r"Bad\.members has the type"):
         Codec((Bad,))
+
+
+NUMBERS = st.one_of(
+    st.from_regex(r"-?[0-9]{1,6}(\.[0-9]{1,4})?[eE][+-]?[0-9]{1,4}", fullmatch=True),
+    st.integers(1, 6_000).map(lambda digits: "9" * digits),
+    st.sampled_from(["1e308", "1e309", "-1e400", "1e-400", "-0.0", "NaN", "Infinity", "-Infinity"]),
+)
+VALUES = st.one_of(
+    NUMBERS,
+    st.integers(0, 3_000).map(lambda depth: "[" * depth + "]" * depth),
+    st.integers(0, 3_000).map(lambda depth: '{"a":' * depth + "1" + "}" * depth),
+    st.sampled_from(
+        [r'"\ud800"', r'"\u0000"', '"\x7f"', '{"type":"Hello"}', '{"a":1,"a":2}', "[1e999]"]
+    ),
+)
+
+
+@given(VALUES, st.sampled_from(["session", "sequence", "argument", "key"]))
+def test_what_a_client_sends_can_be_written_wherever_it_goes(value: str, field: str) -> None:
+    """Into a record of a journal and into a message, which hold it in some more levels."""
+    given_ = {"session": "1", "sequence": "1", "function": '"write"', "key": '"x"', field: value}
+    inside = ",".join(f'"{name}":{text}' for name, text in given_.items())
+    try:
+        request = CODEC.decode(f'{{"type":"Request",{inside}}}'.encode())
+    except Malformed:
+        return
+    append = Append(1, (Entry(1, request),), anything=Append(1, (Entry(1, request),)))
+    assert CODEC.decode(CODEC.encode(append)) == append
