@@ -88,8 +88,8 @@ class Codec:
             raise Malformed(f"the line is not JSON: {error}") from None
         payload: Payload = self._read_any(value)
         # Nothing is nested that deeply unless it has so many brackets, which is quickly seen.
-        many = type(payload) is Request and line.count(b"[") + line.count(b"{") > DEEPEST
-        if many and _deeper(payload.argument, DEEPEST):
+        many = line.count(b"[") + line.count(b"{") > DEEPEST
+        if many and isinstance(payload, Request) and _deeper(payload.argument, DEEPEST):
             raise Malformed(f"the argument is nested in more than {DEEPEST} levels")
         return payload
 

@@ -38,6 +38,10 @@ from systems_under_test.node import NodeId
 
 SILENT_NS = 300 * MILLISECOND_NS
 """How long nodes may send nothing over links that are cut until somebody else tries them."""
+PROCESSES_MAX = 512
+MEMORY_MAX = "2g"
+"""What a node's container may take: a node that runs wild must not take the machine with it."""
+
 _FIRST_HOST = 11
 """The last part of the first node's address; the network's gateway has a low one."""
 
@@ -255,7 +259,11 @@ class DockerCluster(TcpCluster):
             volumes=["/data"],
             networking_config={"EndpointsConfig": {self._network: endpoint}},
             host_config=client.api.create_host_config(
-                binds=[*usr, f"{name}:/data"], cap_drop=["ALL"]
+                binds=[*usr, f"{name}:/data"],
+                cap_drop=["ALL"],
+                security_opt=["no-new-privileges"],
+                pids_limit=PROCESSES_MAX,
+                mem_limit=MEMORY_MAX,
             ),
         )
         self._containers[node] = made["Id"]

@@ -78,20 +78,22 @@ class LocalCluster(TcpCluster):
             raise
 
     async def close(self) -> None:
-        for process in self._processes.values():
-            process.kill()
-        for process in self._processes.values():
-            _reap(process)
-        if self._proxy is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._proxy.kill()
-            await self._proxy.communicate()
-            self._proxy = None
-        for reserved in self._reserved:
-            reserved.close()
-        self._reserved.clear()
-        self._states = {node: NodeState(running=False) for node in self.nodes}
-        shutil.rmtree(self._data, ignore_errors=True)
+        try:
+            for process in self._processes.values():
+                process.kill()
+            for process in self._processes.values():
+                _reap(process)
+            for reserved in self._reserved:
+                reserved.close()
+            self._reserved.clear()
+            self._states = {node: NodeState(running=False) for node in self.nodes}
+            proxy, self._proxy = self._proxy, None
+            if proxy is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    proxy.kill()
+                await proxy.communicate()
+        finally:  # Another Ctrl-C may end the closing.
+            shutil.rmtree(self._data, ignore_errors=True)
 
     async def start(self, nodes: Iterable[NodeId]) -> None:
         started = [node for node in nodes if not self._states[node].running]

@@ -1,8 +1,8 @@
 """Who made something: the mark that a run puts on all it makes, and whether that harness lives.
 
 A process number alone may be used again after its process has died, so the mark holds when the
-process began as well, and which boot of which host that was. Whatever was marked on another host is
-taken for alive, since nobody can look there.
+process began as well, which boot of which host that was, and in which namespace of processes. What
+was marked on another host or in another namespace counts as alive, since we cannot look there.
 """
 
 import functools
@@ -20,6 +20,7 @@ class Owner:
     run: str
     host: str
     boot: str
+    space: str
     pid: int
     began: str
 
@@ -27,26 +28,34 @@ class Owner:
         """Whether that harness process still runs, or may do so where we cannot look."""
         if self.host != host():
             return True
-        return self.boot == boot() and process_began(self.pid) == self.began
+        if self.boot != boot():
+            return False
+        if not self.space or self.space != space():
+            return True
+        return _lives(self.pid, self.began)
 
     def text(self) -> str:
         """The mark in one word, of letters, digits and underscores only."""
-        return f"{self.run}_{self.pid}_{self.began}_{self.boot}_{self.host}"
+        return f"{self.run}_{self.pid}_{self.began}_{self.space}_{self.boot}_{self.host}"
 
     @classmethod
     def parse(cls, text: str) -> "Owner | None":
         """The owner whose `text` that is, or None if it is nobody's."""
-        parts = text.split("_", 4)
-        if len(parts) != 5 or not parts[1].isdigit():
+        parts = text.split("_", 5)
+        if len(parts) != 6 or not parts[1].isdigit():
             return None
-        run, pid, began, boot_word, host = parts
-        return cls(run=run, host=host, boot=boot_word, pid=int(pid), began=began)
+        run, pid, began, space_number, boot_word, host = parts
+        return cls(
+            run=run, host=host, boot=boot_word, space=space_number, pid=int(pid), began=began
+        )
 
 
 def this_process(run: str) -> Owner:
     """The owner of what this process makes for that run; `run` is letters and digits."""
     pid = os.getpid()
-    return Owner(run=run, host=host(), boot=boot(), pid=pid, began=process_began(pid))
+    return Owner(
+        run=run, host=host(), boot=boot(), space=space(), pid=pid, began=process_began(pid)
+    )
 
 
 @functools.cache
@@ -63,6 +72,34 @@ def boot() -> str:
     except OSError:
         return ""
     return word.strip().replace("-", "")[:12]
+
+
+def space() -> str:
+    """The number of our namespace of processes, in which a process number means something; empty
+    where /proc shows another one."""
+    if not Path("/proc/self").is_symlink():
+        return "none"  # No Linux, and so no namespaces.
+    try:
+        if os.readlink("/proc/self") != str(os.getpid()):
+            return ""
+        named = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+    return "".join(letter for letter in named if letter.isdigit())
+
+
+def _lives(pid: int, began: str) -> bool:
+    """Whether that process is the one that began then; true where /proc hides it."""
+    found = process_began(pid)
+    if found or Path(f"/proc/{pid}/stat").exists():
+        return found == began
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def process_stopped(pid: int) -> bool:

@@ -289,6 +289,7 @@ def killed_harness(folder: Path, kind: type[TcpCluster]) -> Owner:
         run="",
         host=this_process("").host,
         boot=this_process("").boot,
+        space=this_process("").space,
         pid=harness.pid,
         began=process_began(harness.pid),
     )
@@ -328,7 +329,7 @@ def test_the_next_run_removes_the_containers_of_a_killed_harness(tmp_path: Path)
 def test_leftovers_of_the_dead_are_removed_and_those_of_the_living_are_not() -> None:
     dead = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     mine = this_process("abc")
-    theirs = Owner("def", mine.host, mine.boot, dead.pid, process_began(dead.pid))
+    theirs = Owner("def", mine.host, mine.boot, mine.space, dead.pid, process_began(dead.pid))
     dead.kill()
     dead.communicate()
     sleepers = []
