@@ -9,6 +9,7 @@ import typer
 from harness.commands import options
 from harness.commands.ended import judge_and_tell
 from harness.commands.output import say
+from harness.commands.trust import Trust, require_trust
 from harness.errors import STATUS, USAGE, UsageError
 
 Model = Annotated[
@@ -46,6 +47,7 @@ def check(
     executor: Annotated[
         str | None, typer.Option(help="dask://HOST:PORT searches keys of files on a Dask cluster.")
     ] = None,
+    trust: Trust = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Judge stored runs again, or histories from anywhere; the exit status is the worst."""
@@ -69,6 +71,7 @@ def check(
     for path in paths:
         try:
             if (path / "run.json").is_file():
+                require_trust(path, trust)
                 statuses.append(judge_and_tell(path, as_json))
                 continue
             answer = check_file(path, checking)

@@ -13,6 +13,7 @@ import typer
 
 from checker.files import regular
 from harness.commands import options
+from harness.commands.trust import Trust, require_trust
 from harness.errors import FAILED, STATUS, HarnessError, UsageError, require_assertions
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def compare(
     given: options.Given,
     repeat: Annotated[int, typer.Option(help="Runs of each system; the seed grows by one.")] = 5,
     config: options.Config = None,
+    trust: Trust = False,
     store: options.Store = Path("store"),
     as_json: options.AsJson = False,
 ) -> None:
@@ -38,7 +40,10 @@ def compare(
 
     require_assertions()
     if are_runs(targets):
-        raise typer.Exit(_compare_stored([Path(target) for target in targets], store, as_json))
+        paths = [Path(target) for target in targets]
+        for path in paths:
+            require_trust(path, trust)
+        raise typer.Exit(_compare_stored(paths, store, as_json))
     base = {"seed": new_seed(), **(RunConfig.read_toml(config) if config else {}), **given}
     with options.named_as_written({**given, "repeat": repeat}, config):
         runs = _plan(targets, base, repeat)

@@ -9,6 +9,7 @@ import typer
 
 from harness.commands import options
 from harness.commands.explore import Explored
+from harness.commands.trust import Trust, require_trust
 from harness.errors import FAILED, require_assertions
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def replay(
     path: Annotated[
         Path, typer.Argument(help="The directory of a simulated run, or a scenario.json.")
     ],
+    trust: Trust = False,
     store: options.Store = Path("store"),
     as_json: options.AsJson = False,
 ) -> None:
@@ -26,6 +28,7 @@ def replay(
     from harness.simulation.stored import replay as again
 
     require_assertions()
+    require_trust(path, trust)
     if path.is_file():
         raise typer.Exit(_carry_out(path, store, as_json))
     found = again(path)

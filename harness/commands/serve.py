@@ -3,11 +3,13 @@
 import contextlib
 import ipaddress
 import socket
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from harness.commands.trust import Trust, require_trust
 from harness.errors import HarnessError, UsageError
 
 
@@ -15,6 +17,7 @@ def serve(
     store: Annotated[Path, typer.Option(help="The store to show.")] = Path("store"),
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port; 0 for any free one.")] = 8765,
+    trust: Trust = False,
 ) -> None:
     """Browse a store: a local web page with its runs, their reports and files."""
     if not store.is_dir():
@@ -30,7 +33,7 @@ def serve(
 
     name, port = listening.getsockname()[:2]
     shown = f"[{name}]" if ":" in name else name
-    app = application(Store(store), _names(host, name, port), _recheck)
+    app = application(Store(store), _names(host, name, port), partial(_recheck, trust=trust))
     print(f"http://{shown}:{port}/ shows {store}; Ctrl-C ends it", flush=True)
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, lifespan="off",
@@ -60,13 +63,14 @@ def _names(host: str, address: str, port: int) -> list[str] | None:
     return sorted({f"{name}:{port}" for name in names} | (names if port == 80 else set()))
 
 
-def _recheck(directory: Path) -> str:
+def _recheck(directory: Path, trust: bool) -> str:
     """Judge the run in a directory again and render its page; why that failed, if it did."""
     from checker.history import MalformedHistory
     from harness.commands.ended import judge_and_render
     from harness.store import RunDirectory
 
     try:
+        require_trust(directory, trust, ask=False)
         judge_and_render(RunDirectory(directory), fresh=False)
     except (HarnessError, UsageError, MalformedHistory, ValueError, OSError) as error:
         return str(error).rstrip(".")

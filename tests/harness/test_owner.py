@@ -36,6 +36,7 @@ def seen_alive(mark: str, *prefix: str) -> bool:
 def test_the_mark_of_a_living_and_of_a_dead_process() -> None:
     mine = this_process("abc")
     assert Owner.parse(mine.text()) == mine
+    assert Owner.parse("something else") is None
     assert seen_alive(mine.text())
     dead = subprocess.Popen(["true"])
     dead.wait()

@@ -348,12 +348,3 @@ def test_leftovers_of_the_dead_are_removed_and_those_of_the_living_are_not() -> 
     assert sleepers[0].poll() is None
     sleepers[0].kill()
     sleepers[0].wait()
-
-
-def test_marks_of_another_host_count_as_alive() -> None:
-    mine = this_process("abc")
-    assert mine.alive()
-    assert not Owner("abc", mine.host, mine.boot, mine.pid, "1").alive()
-    assert not Owner("abc", mine.host, "otherboot", mine.pid, mine.began).alive()
-    assert Owner("abc", "elsewhere", "otherboot", mine.pid, "1").alive()
-    assert Owner.parse("something else") is None
