@@ -16,6 +16,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from checker.errors import InternalError, ModelError
 from harness.commands import options, output
 from harness.commands.check import check
 from harness.commands.clean import clean
@@ -91,10 +92,14 @@ def _status() -> int:
         return FAILED
     except typer.TyperException as error:
         return _failed(error, error.format_message(), USAGE)
-    except UsageError as error:
+    except (UsageError, ModelError) as error:
         return _failed(error, str(error), USAGE)
     except HarnessError as error:
         return _failed(error, str(error), FAILED)
+    except InternalError as error:
+        told = " ".join(str(error).split())
+        sentence = f"the checker contradicts itself, so there is no verdict: {told}; keep the "
+        return _failed(error, sentence + "history, and report this with what -v shows", FAILED)
     except (Exception, SystemExit) as error:
         # A mistake of ours, or of code that the user gave, which must never pass for a verdict.
         told = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")

@@ -6,14 +6,13 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from random import Random
 
 import pytest
 
-from harness.clock import RealClock
 from harness.environments import owner
 from harness.environments.local import LocalCluster
 from harness.environments.owner import Owner, this_process
+from tests.harness.deployments import deployment
 
 ROOT = Path(__file__).parents[2]
 as_root = pytest.mark.skipif(os.getuid() != 0, reason="namespaces and mounts need root")
@@ -82,13 +81,10 @@ class _Proxy:
 def test_an_interrupted_closing_leaves_no_journals(
     tmp_path: Path, error: type[BaseException]
 ) -> None:
-    cluster = LocalCluster(
-        system="systems_under_test.single:Single", nodes=["n1"], seed=Random(1).randrange(9),
-        folder=tmp_path, clock=RealClock(),
-    )  # fmt: skip
-    (tmp_path / "journals").mkdir()
-    (tmp_path / "journals" / "n1.journal").write_bytes(b"record")
+    cluster = LocalCluster(deployment("single", ["n1"], tmp_path))
+    (tmp_path / "data" / "n1").mkdir(parents=True)
+    (tmp_path / "data" / "n1" / "journal").write_bytes(b"record")
     cluster._proxy = _Proxy(error)  # type: ignore[assignment]
     with pytest.raises(error):
         cluster.close().send(None)
-    assert not (tmp_path / "journals").exists()
+    assert not (tmp_path / "data").exists()
