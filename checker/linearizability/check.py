@@ -15,9 +15,10 @@ from typing import Any
 
 from checker.errors import InternalError
 from checker.history import History
-from checker.linearizability.objects.rules import Group, judge_by, rule_for, split
+from checker.linearizability import certified
+from checker.linearizability.objects.rules import Group, judge_by, order_by, rule_for, split
 from checker.linearizability.registers.facts import Ambiguous
-from checker.linearizability.registers.versions import lie, verified
+from checker.linearizability.registers.versions import lie, order_by_versions, verified
 from checker.models.fitting import fit
 from checker.models.known import KnownObject, is_register, known_object
 from checker.models.model import Model
@@ -39,6 +40,7 @@ class _Task:
     engine: str
     until: float
     memory: int
+    certify: bool
 
 
 def check(
@@ -49,6 +51,7 @@ def check(
     time_limit_s: float = 60.0,
     memory_limit_bytes: int = 2 << 30,
     executor: Executor | None = None,
+    certify: bool = True,
 ) -> Result:
     """Judge a history, or a list of operations, against a model.
 
@@ -57,6 +60,9 @@ def check(
     of the model's, which is no verdict, and `ModelError` where the model fails. Keys that must be
     searched are given to the `executor`, if there is one; its workers must share this machine's
     clock.
+
+    Unless `certify` is false, what supports the verdict is verified by means that share nothing
+    with the engines (`checker.certificates`); raises `InternalError` where it does not stand.
     """
     if engine not in ENGINES:
         raise ValueError(f"{engine!r} is no engine; choose one of {', '.join(ENGINES)}")
@@ -67,27 +73,50 @@ def check(
     fit(model, history.columns)
     started = time.monotonic()
     thing = known_object(model)
-    task = _Task(model, thing, engine, started + time_limit_s, memory_limit_bytes)
-    result = _registers(history, thing, task, executor) if is_register(thing) else None
-    if result is None and engine in ("graph", "zones"):
-        result = _unknown(engine, "it judges only registers; choose another engine")
-    if result is None:
-        left = split(history, model, engine == "auto")
-        judge = partial(_one, task=task)
-        result = _worst((executor.map if executor else map)(judge, left.groups), left.algorithm)
-        if left.wrong and result.verdict is Verdict.VALID:
-            raise InternalError("a rule found wrong on columns what it finds right by itself")
-    if is_register(thing):
-        if engine == "auto":
-            result = _versions(history, result)
-        if result.verdict is Verdict.INVALID:
-            result = replace(result, weaker=partial(_weaker, history, thing.initial, result.key))
+    task = _Task(model, thing, engine, started + time_limit_s, memory_limit_bytes, certify)
+    result = _certified(history, task, executor) if certify else _judged(history, task, executor)
+    if result.verdict is Verdict.INVALID and is_register(thing):
+        result = replace(result, weaker=partial(_weaker, history, thing.initial, result.key))
     statistics = {
         "operations": len(history),
         "keys": len(history.columns.keys),
         "seconds": round(time.monotonic() - started, 6),
     }
     return _with(result, {**statistics, **result.statistics})
+
+
+def _certified(history: History, task: _Task, executor: Executor | None) -> Result:
+    """The verdict, certified: at its source where the history is short, else by its parts."""
+    short = len(history) <= certified.ALWAYS_UP_TO
+    result = _judged(history, replace(task, certify=short), executor)
+    if result.verdict is Verdict.INVALID:
+        certified.certify_violation(history, task.model, task.thing, result)
+    elif result.verdict is Verdict.VALID and (not short or result.algorithm == "rules"):
+        part = certified.sampled(history.columns)
+        again = _judged(part, task, None) if len(part) else result
+        if again.verdict is Verdict.INVALID:
+            raise InternalError(
+                f"key {again.key!r} was found valid among others, but is invalid by itself; "
+                "this is a mistake of the checker: please report it with the history"
+            )
+    return result
+
+
+def _judged(history: History, task: _Task, executor: Executor | None) -> Result:
+    """The verdict on all keys."""
+    thing, engine = task.thing, task.engine
+    result = _registers(history, thing, task, executor) if is_register(thing) else None
+    if result is None and engine in ("graph", "zones"):
+        result = _unknown(engine, "it judges only registers; choose another engine")
+    if result is None:
+        left = split(history, task.model, engine == "auto")
+        judge = partial(_one, task=task)
+        result = _worst((executor.map if executor else map)(judge, left.groups), left.algorithm)
+        if left.wrong and result.verdict is Verdict.VALID:
+            raise InternalError("a rule found wrong on columns what it finds right by itself")
+    if is_register(thing) and engine == "auto":
+        result = _versions(history, result)
+    return result
 
 
 def _versions(history: History, result: Result) -> Result:
@@ -117,12 +146,14 @@ def _registers(
     if not zones.supported(history.columns, {mismatches.MISMATCH}):
         return None
     search = partial(
-        searched.judge_registers, initial=thing.initial, model=task.model, until=task.until,
-        memory=task.memory, executor=executor,
+        searched.judge_registers, initial=thing.initial, model=task.model,
+        limits=searched.Limits(task.until, task.memory, task.certify), executor=executor,
     )  # fmt: skip
     if task.engine == "search":
         return search(history.columns, range(len(history.columns.keys)))
     judged = mismatches.judge(history, thing.initial, task.engine)
+    if task.certify:
+        certified.certify_registers(history.columns, judged, task.model, thing.initial)
     worst = _worst(judged.results.values(), judged.algorithm)
     if worst.verdict is Verdict.INVALID or not judged.undecided:
         bad = len(judged.results)
@@ -157,7 +188,9 @@ def _one(group: Group, task: _Task) -> Result:
     thing = task.thing if task.engine == "auto" else None
     versions = any(o.version is not None for o in operations)
     if versions and is_register(thing) and verified(operations, thing.initial):
-        return Result(verdict=Verdict.VALID, algorithm="versions")
+        return _valid(
+            operations, "versions", partial(order_by_versions, operations, thing.initial), task
+        )
     rule = rule_for(thing, {o.function for o in operations})
     if thing is not None and rule is not None:
         try:
@@ -167,15 +200,28 @@ def _one(group: Group, task: _Task) -> Result:
         if violation is not None:
             return violation.result(key, rule.algorithm)
         if not rule.refutes_only:
-            return Result(verdict=Verdict.VALID, algorithm=rule.algorithm)
+            order = partial(order_by, rule, thing, operations)
+            return _valid(operations, rule.algorithm, order, task)
     return _search(key, operations, task)
+
+
+def _valid(
+    operations: Sequence[Operation],
+    algorithm: str,
+    order: Callable[[], Sequence[Operation]],
+    task: _Task,
+) -> Result:
+    """That these are linearizable, with a witness if it is to be certified."""
+    witness = certified.certify(operations, order(), task.model) if task.certify else None
+    return Result(verdict=Verdict.VALID, algorithm=algorithm, witness=witness)
 
 
 def _search(key: Any, operations: Sequence[Operation], task: _Task) -> Result:
     # numpy takes a while to import, so only a history that needs it does.
-    from checker.linearizability.search.judge import judge_operations
+    from checker.linearizability.search.judge import Limits, judge_operations
 
-    return judge_operations(key, operations, task.model, task.until, task.memory)
+    limits = Limits(task.until, task.memory, task.certify)
+    return judge_operations(key, operations, task.model, limits)
 
 
 def _unknown(algorithm: str, reason: str) -> Result:

@@ -12,8 +12,16 @@ from checker.columns import Columns, Ints, canonical
 from checker.history import History
 from checker.linearizability.objects.bounds import check_unique_ids, refute_counter
 from checker.linearizability.objects.elements import check_elements
-from checker.linearizability.objects.locks import check_lock
+from checker.linearizability.objects.locks import check_lock, order_lock
 from checker.linearizability.objects.ordered import check_grow_only_set, check_list
+from checker.linearizability.objects.orders import (
+    order_by_invocation,
+    order_elements,
+    order_grow_only_set,
+    order_list,
+    order_queue,
+    order_unordered_queue,
+)
 from checker.linearizability.objects.queue import check_queue, check_unordered_queue
 from checker.linearizability.violation import Violation
 from checker.models.asking import part
@@ -32,34 +40,54 @@ Group: TypeAlias = tuple[Any, tuple[Operation, ...]]
 class Rule:
     """It decides, or with `refutes_only` refutes, keys on which no other `functions` were called.
 
-    `judge` raises `Ambiguous` where it cannot decide. `on_columns` names the function of
+    `judge` raises `Ambiguous` where it cannot decide; of what it found to be valid `order` gives a
+    witness. `on_columns` names the function of
     `checker.linearizability.objects.columnar` that finds the same. Both know an object that is
     empty at first: a beginning is added as operations before all others.
     """
 
     functions: frozenset[str]
     judge: Callable[[Sequence[Operation]], Violation | None]
+    order: Callable[[Sequence[Operation]], list[Operation]]
     on_columns: str
     algorithm: str = "rules"
     refutes_only: bool = False
 
 
 RULES: dict[ObjectKind, tuple[Rule, ...]] = {
-    ObjectKind.QUEUE: (Rule(frozenset({"enqueue", "dequeue"}), check_queue, "find_queue"),),
+    ObjectKind.QUEUE: (
+        Rule(frozenset({"enqueue", "dequeue"}), check_queue, order_queue, "find_queue"),
+    ),
     ObjectKind.UNORDERED_QUEUE: (
-        Rule(frozenset({"enqueue", "dequeue"}), check_unordered_queue, "find_unordered_queue"),
+        Rule(
+            frozenset({"enqueue", "dequeue"}), check_unordered_queue, order_unordered_queue,
+            "find_unordered_queue",
+        ),
     ),
-    ObjectKind.LIST: (Rule(frozenset({"append", "read"}), check_list, "find_list"),),
+    ObjectKind.LIST: (Rule(frozenset({"append", "read"}), check_list, order_list, "find_list"),),
     ObjectKind.SET: (
-        Rule(frozenset({"add", "read"}), check_grow_only_set, "find_grow_only_set"),
-        Rule(frozenset({"add", "remove", "contains"}), check_elements, "find_elements"),
+        Rule(
+            frozenset({"add", "read"}), check_grow_only_set, order_grow_only_set,
+            "find_grow_only_set",
+        ),
+        Rule(
+            frozenset({"add", "remove", "contains"}), check_elements, order_elements,
+            "find_elements",
+        ),
     ),
-    ObjectKind.LOCK: (Rule(frozenset({"acquire", "release"}), check_lock, "find_lock"),),
-    ObjectKind.UNIQUE_IDS: (Rule(frozenset({"generate"}), check_unique_ids, "find_unique_ids"),),
+    ObjectKind.UNIQUE_IDS: (
+        Rule(frozenset({"generate"}), check_unique_ids, order_by_invocation, "find_unique_ids"),
+    ),
+    ObjectKind.LOCK: (
+        Rule(frozenset({"acquire", "release"}), check_lock, order_lock, "find_lock"),
+    ),
     ObjectKind.COUNTER: (
-        Rule(frozenset({"add", "read"}), refute_counter, "find_counter", "bounds", True),
+        Rule(
+            frozenset({"add", "read"}), refute_counter, order_by_invocation, "find_counter",
+            "bounds", True,
+        ),
     ),
-}
+}  # fmt: skip
 """The rules of each kind of object; the first that knows all the functions is taken."""
 
 _BUILT_BY = {
@@ -85,6 +113,12 @@ def judge_by(rule: Rule, thing: KnownObject, operations: Sequence[Operation]) ->
     before = _beginning(thing, operations)
     violation = rule.judge((*before, *operations))
     return violation.without(before) if violation and before else violation
+
+
+def order_by(rule: Rule, thing: KnownObject, operations: Sequence[Operation]) -> list[Operation]:
+    """An order of one key that the rule found to be valid; some that crashed are left out."""
+    before = _beginning(thing, operations)
+    return rule.order((*before, *operations))[len(before) :]
 
 
 def _beginning(thing: KnownObject, operations: Sequence[Operation]) -> tuple[Operation, ...]:

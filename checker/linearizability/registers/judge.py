@@ -5,6 +5,7 @@ vectorised chains; keys in which a value that was seen had been written twice ar
 the search.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +38,9 @@ class Judged:
     """`results` of the violated keys, by number, and the numbers of the keys that were not decided.
 
     `witness` is a linearization, where the graph decided and there is but one key. `left` are the
-    rows that matter where not all of them do.
+    rows that matter where not all of them do. `orders` holds for each valid key its operations and
+    an order of those that matter, if the graph decided; `found` is what the zones found, if they
+    did.
     """
 
     results: dict[int, Result]
@@ -45,6 +48,8 @@ class Judged:
     algorithm: str
     witness: tuple[Operation, ...] | None = None
     left: Columns | None = None
+    orders: Sequence[tuple[Sequence[Operation], Sequence[Operation]]] = ()
+    found: Findings | None = None
 
 
 def judge(history: History, initial: Any = None, engine: str = "auto") -> Judged:
@@ -63,7 +68,7 @@ def judge(history: History, initial: Any = None, engine: str = "auto") -> Judged
     for key in bad[10:]:
         results[int(key)] = _unexplained(columns, int(key), "zones")
     ambiguous = tuple(int(key) for key in np.flatnonzero(found.finding == chains.AMBIGUOUS))
-    return Judged(results, ambiguous, "zones")
+    return Judged(results, ambiguous, "zones", found=found)
 
 
 def _by_graph(columns: Columns, initial: Any) -> Judged:
@@ -73,6 +78,7 @@ def _by_graph(columns: Columns, initial: Any) -> Judged:
     for row, operation in enumerate(columns.operations(range(len(columns)))):
         groups[int(columns.key[row])].append(operation)
     order: tuple[Operation, ...] | None = None
+    orders = []
     for key, operations in groups.items():
         try:
             order = decide(operations, initial).order
@@ -83,7 +89,10 @@ def _by_graph(columns: Columns, initial: Any) -> Judged:
             part = Columns.of(operations)
             found = findings(part, initial)
             results[key] = _violation(part, found, 0, initial, "graph")
-    return Judged(results, tuple(undecided), "graph", order if len(groups) == 1 else None)
+        else:
+            orders.append((operations, order))
+    alone = order if len(groups) == 1 else None
+    return Judged(results, tuple(undecided), "graph", alone, orders=orders)
 
 
 def _unexplained(columns: Columns, key: int, algorithm: str) -> Result:

@@ -19,19 +19,19 @@ others are not harmless any more: such a key is searched with all of them.
 """
 
 from bisect import bisect_left
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
-from checker.columns import NEVER, OK, canonical
+from checker.columns import NEVER, OK, Columns, canonical
 from checker.errors import InternalError
 from checker.history import History
 from checker.linearizability.registers import judge as registers
 from checker.linearizability.registers.facts import began, ended
-from checker.linearizability.registers.graph import Chain, chains_of, first_end, last_begin
+from checker.linearizability.registers.graph import Chain, chains_of, decide, first_end, last_begin
 from checker.linearizability.registers.judge import Judged
 from checker.linearizability.violation import Violation
 from checker.operation import Operation, Outcome
@@ -68,8 +68,22 @@ def judge(history: History, initial: Any, engine: str) -> Judged:
             undecided.append(key)
             needed[mine] = True if around.incomplete else harmful
     return replace(
-        rest, results=results, undecided=tuple(undecided), left=columns.rows(needed), witness=None
-    )
+        rest, results=results, undecided=tuple(undecided), left=columns.rows(needed), witness=None,
+        found=None, orders=(),
+    )  # fmt: skip
+
+
+def orders(
+    columns: Columns, judged: Judged, initial: Any
+) -> Iterator[tuple[list[Operation], Sequence[Operation]]]:
+    """The operations of each key that was found to be valid, and an order of all but mismatches."""
+    for key in range(len(columns.keys)):
+        if key not in judged.results and key not in judged.undecided:
+            operations = list(columns.operations(columns.rows_of(key)))
+            rest = decide([o for o in operations if o.function != MISMATCH], initial)
+            if rest.order is None:
+                raise InternalError(f"key {columns.keys[key]!r}: the engines disagree")
+            yield operations, rest.order
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,7 @@ def points(columns: Columns, initial: Any = None) -> Points | None:
     if not supported(columns):
         return None
     found = findings(columns, initial)
-    placed = _placed(columns, found)
-    order = _order(columns, found, placed)
+    order = witness(columns, found)
     key = columns.key[order]
     rank = np.full(len(columns), NOWHERE, np.int64)
     rank[order] = np.arange(len(order)) - np.searchsorted(key, key)
@@ -55,6 +54,11 @@ def points(columns: Columns, initial: Any = None) -> Points | None:
     at_ns = np.full(len(columns), NOWHERE, np.int64)
     at_ns[order] = np.maximum(invoked_ns[latest], columns.invoked_ns[order])
     return Points(at_ns, rank)
+
+
+def witness(columns: Columns, found: Findings) -> Ints:
+    """The rows in the order of a witness, key after key; of the keys alone that are valid."""
+    return _order(columns, found, _placed(columns, found))
 
 
 def _placed(columns: Columns, found: Findings) -> Mask:

@@ -153,3 +153,33 @@ def _explained(
         if any(call > limit for call, limit in zip(calls, sorted(limits), strict=False)):
             return False
     return True
+
+
+def order_by_versions(operations: Sequence[Operation], initial: Any = None) -> list[Operation]:
+    """The order that versions give, of one key on which they were `verified`.
+
+    A state that nothing answered made was made by a write that crashed: of those of its value that
+    which began first makes the state that must be there first.
+    """
+    states: dict[int, _State] = {}
+    crashed: dict[Hashable, list[Operation]] = {}
+    for operation, saw, wrote in _facts(operations):
+        if operation.outcome is Outcome.INFO and operation.function == "write":
+            crashed.setdefault(canonical(wrote), []).append(operation)
+        elif operation.outcome is Outcome.OK and operation.version is not None:
+            state = states.setdefault(operation.version, _State(operation.version))
+            if wrote is NOT:
+                state.observers.append(operation)
+                state.value = canonical(saw) if saw is not NOT else state.value
+            else:
+                state.update = operation, saw
+    for writes in crashed.values():
+        writes.sort(key=began, reverse=True)
+    order: list[Operation] = []
+    for place, (_, state) in enumerate(sorted(states.items())):
+        if state.update is not None:
+            order.append(state.update[0])
+        elif state.value is not NOT and (place or state.value != canonical(initial)):
+            order.append(crashed[state.value].pop())
+        order += sorted(state.observers, key=began)
+    return order

@@ -47,7 +47,10 @@ from checker.linearizability.search.window import (
     LABELS,
     LARGEST,
     LATE,
+    LOG_FULL,
+    LOGGED,
     NEXT,
+    NO_TRAIL,
     OP,
     OPEN,
     PAUSED,
@@ -60,6 +63,7 @@ from checker.linearizability.search.window import (
     STUCK,
     SUPPOSED,
     TOTAL,
+    TRAIL,
     UNTABLED,
     USED,
     USED_2,
@@ -81,12 +85,12 @@ with what it has found; a thousand times as many before it gives up."""
 def add(memory: Memory, pool: Any, head: Any, count: int, state: int, used: int, free: int) -> int:
     """Add a configuration to a pool unless one there covers it; drop those that it covers.
 
-    `used` and `free` say which of `sets` it has. The new number of records in the pool is returned,
-    the dropped ones counted too.
+    `used` and `free` say which of `sets` it has; its trail stands in `TRAIL`. The new number of
+    records in the pool is returned, the dropped ones counted too.
     """
     reg, sets = memory.reg, memory.sets
     words = reg[WORDS]
-    size = 2 + 2 * words
+    size = 3 + 2 * words
     before = -1
     i = head[state]
     while i >= 0:
@@ -120,6 +124,7 @@ def add(memory: Memory, pool: Any, head: Any, count: int, state: int, used: int,
     for w in range(words):
         pool[record + 2 + w] = sets[used + w]
         pool[record + 2 + words + w] = sets[free + w]
+    pool[record + size - 1] = reg[TRAIL]
     head[state] = count
     return count + 1
 
@@ -128,7 +133,7 @@ def begin(memory: Memory, slot: int) -> None:
     """Begin the closure of an operation that ends: take over the configurations as they are."""
     reg, sets, front = memory.reg, memory.sets, memory.front
     words = reg[WORDS]
-    size = 2 + 2 * words
+    size = 3 + 2 * words
     word = slot // BITS
     bit = 1 << (slot % BITS)
     used = USED * words
@@ -139,6 +144,7 @@ def begin(memory: Memory, slot: int) -> None:
     for c in range(reg[FRONT]):
         record = c * size
         state = front[record]
+        reg[TRAIL] = front[record + size - 1]
         for w in range(words):
             sets[used + w] = front[record + 2 + w]
             sets[free + w] = front[record + 2 + words + w]
@@ -157,7 +163,7 @@ def expand(memory: Memory, slot: int) -> bool:
         memory.reg, memory.ops, memory.slots, memory.sets, memory.table, memory.seen,
     )  # fmt: skip
     words = reg[WORDS]
-    record = reg[NEXT] * (2 + 2 * words)
+    record = reg[NEXT] * (3 + 2 * words)
     state = seen[record]
     if not look(memory, state):
         return False
@@ -191,8 +197,24 @@ def expand(memory: Memory, slot: int) -> bool:
                     free |= sets[TOTAL * words + w]
                 sets[USED * words + w] = used
                 sets[FREE * words + w] = free & ~used
+            note(memory, seen[record + 2 + 2 * words], slots[mine])
+            before = reg[SEEN] + reg[FOUND]
             arrive(memory, after, slot, i)
+            if len(memory.log) and reg[SEEN] + reg[FOUND] == before:
+                reg[LOGGED] -= 1  # another configuration covers it
     return True
+
+
+def note(memory: Memory, trail: int, op: int) -> None:
+    """Log that an operation is used after all that the trail leads back to."""
+    reg, log = memory.reg, memory.log
+    reg[TRAIL] = NO_TRAIL
+    if len(log):
+        entry = reg[LOGGED]
+        log[2 * entry] = trail
+        log[2 * entry + 1] = op
+        reg[LOGGED] += 1
+        reg[TRAIL] = entry
 
 
 def arrive(memory: Memory, state: int, slot: int, by: int) -> None:
@@ -224,7 +246,7 @@ def settle(memory: Memory) -> None:
     that was cut proves that an order exists, but an empty one no longer that none does.
     """
     reg, front, seen, found = memory.reg, memory.front, memory.seen, memory.found
-    size = 2 + 2 * reg[WORDS]
+    size = 3 + 2 * reg[WORDS]
     live = 0
     for c in range(reg[FOUND]):
         live += found[c * size] >= 0
@@ -253,7 +275,7 @@ def obliged(memory: Memory, pool: Any, c: int) -> int:
     """How many obligations a configuration has."""
     sets = memory.sets
     words = memory.reg[WORDS]
-    record = c * (2 + 2 * words)
+    record = c * (3 + 2 * words)
     count = 0
     for w in range(words):
         rest = sets[w] & ~pool[record + 2 + w] & ~pool[record + 2 + words + w]
@@ -269,7 +291,7 @@ def threshold(memory: Memory) -> int:
     for i in range(reg[SLOTS] + 1):
         counts[i] = 0
     for c in range(reg[FOUND]):
-        if found[c * (2 + 2 * reg[WORDS])] >= 0:
+        if found[c * (3 + 2 * reg[WORDS])] >= 0:
             counts[obliged(memory, found, c)] += 1
     room = reg[WIDTH]
     limit = 0
@@ -283,7 +305,7 @@ def invoke(memory: Memory, op: int) -> bool:
     """An operation begins: it is free where it changes nothing, an obligation elsewhere."""
     reg, ops, sets, front = memory.reg, memory.ops, memory.sets, memory.front
     words = reg[WORDS]
-    size = 2 + 2 * words
+    size = 3 + 2 * words
     if ops[op * OP + WHERE] < 0:
         slot = 0
         while sets[slot // BITS] >> (slot % BITS) & 1:
@@ -346,9 +368,11 @@ def run(memory: Memory, until: int, room: int, budget: int) -> int:
                     break
             if max(reg[SEEN], reg[FOUND]) + most >= room:
                 return FULL
+            if len(memory.log) and 2 * (reg[LOGGED] + most) > len(memory.log):
+                return LOG_FULL
             if reg[STEPS] >= stop:
                 return PAUSED
-            if seen[reg[NEXT] * (2 + 2 * reg[WORDS])] >= 0 and not expand(memory, slot):
+            if seen[reg[NEXT] * (3 + 2 * reg[WORDS])] >= 0 and not expand(memory, slot):
                 return UNTABLED
             reg[NEXT] += 1
             reg[STEPS] += 1

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from checker.columns import Columns
+from checker.linearizability.certified import certify
 from checker.linearizability.search.explanation import explain
 from checker.linearizability.search.limits import LimitReached
 from checker.linearizability.search.portfolio import decide
@@ -25,16 +26,25 @@ BATCHES = 16
 """Into how many batches of keys a history is split for an executor."""
 
 
+@dataclass(frozen=True)
+class Limits:
+    """Until when, in `time.monotonic`, within how much memory, and whether witnesses are due."""
+
+    until: float
+    memory_bytes: int
+    certify: bool = False
+
+
 def judge_operations(
-    key: Any, operations: Sequence[Operation], model: Model, until: float, memory: int
+    key: Any, operations: Sequence[Operation], model: Model, limits: Limits
 ) -> Result:
     """Judge the operations of one key against any model."""
     try:
-        problem = of_operations(model, operations, until=until)
-        found = decide(problem, until, memory, with_order=True)
+        problem = of_operations(model, operations, until=limits.until)
+        found = decide(problem, limits.until, limits.memory_bytes, with_order=limits.certify)
     except (LimitReached, MemoryError) as reached:
         found = Found(None, 0, 2 * len(operations), 0, str(reached) or "memory limit")
-    return _result(key, operations, found, model, until)
+    return _result(key, operations, found, model, limits.until)
 
 
 def judge_registers(
@@ -42,12 +52,11 @@ def judge_registers(
     keys: Sequence[int],
     initial: Any,
     model: Model,
-    until: float,
-    memory: int,
+    limits: Limits,
     executor: Executor | None = None,
 ) -> Result:
     """Judge these keys, by their numbers, each of which is a register."""
-    search = partial(_search_keys, columns, initial, until, memory)
+    search = partial(_search_keys, columns, initial, limits)
     if executor is None:
         batches = [list(keys)]
         answers: Iterable[list[Found]] = map(search, batches)
@@ -55,35 +64,44 @@ def judge_registers(
         size = -(-len(keys) // BATCHES)
         batches = [list(keys[start : start + size]) for start in range(0, len(keys), size)]
         problems = (of_registers(columns, batch, initial) for batch in batches)
-        answers = executor.map(partial(_search_parts, until=until, memory=memory), problems)
+        answers = executor.map(partial(_search_parts, limits=limits), problems)
     worst = Result(verdict=Verdict.VALID, algorithm="search")
     largest = 0
     for batch, results in zip(batches, answers, strict=True):
         for key, found in zip(batch, results, strict=False):
             largest = max(largest, found.largest)
+            if found.order is not None:
+                _certify_row_order(columns, key, found.order, model)
             if found.verdict is False or (found.verdict is None and not worst.verdict):
                 rows = columns.rows_of(key)
                 place = int(rows.searchsorted(found.stuck))
                 operations = tuple(columns.operations(rows))
                 found = replace(found, stuck=place)
-                worst = _result(columns.keys[key], operations, found, model, until)
+                worst = _result(columns.keys[key], operations, found, model, limits.until)
             if worst.verdict is Verdict.INVALID:
                 return worst
     worst.statistics["largest_frontier"] = largest
     return worst
 
 
+def _certify_row_order(columns: Columns, key: int, order: Sequence[int], model: Model) -> None:
+    """Certify that a key is linearizable, by an order of some of its rows."""
+    rows = columns.rows_of(key)
+    operations = tuple(columns.operations(rows))
+    certify(operations, [operations[place] for place in rows.searchsorted(order)], model)
+
+
 def _search_keys(
-    columns: Columns, initial: Any, until: float, memory: int, keys: Sequence[int]
+    columns: Columns, initial: Any, limits: Limits, keys: Sequence[int]
 ) -> list[Found]:
-    return _search_parts(of_registers(columns, keys, initial), until, memory)
+    return _search_parts(of_registers(columns, keys, initial), limits)
 
 
-def _search_parts(problem: Problem, until: float, memory: int) -> list[Found]:
+def _search_parts(problem: Problem, limits: Limits) -> list[Found]:
     """What the search finds of the parts of a problem, up to the first violation."""
     parts = len(problem.bounds) - 1
     try:
-        search = Search(problem, until, memory)
+        search = Search(problem, limits.until, limits.memory_bytes, log=limits.certify)
     except MemoryError:
         return [Found(None, 0, 0, 0, "memory limit")] * parts
     results = []
@@ -101,9 +119,11 @@ def _result(
     if found.tried:
         statistics["engines"] = [tried.to_json() for tried in found.tried]
     if found.verdict:
-        order = None if found.order is None else tuple(operations[place] for place in found.order)
+        witness = None
+        if found.order is not None:
+            witness = certify(operations, [operations[place] for place in found.order], model)
         return Result(
-            verdict=Verdict.VALID, algorithm="search", witness=order, statistics=statistics
+            verdict=Verdict.VALID, algorithm="search", witness=witness, statistics=statistics
         )
     if found.verdict is None:
         return Result(

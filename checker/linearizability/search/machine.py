@@ -31,11 +31,15 @@ LOADED_FROM = 100
 BUDGET = {True: 3_000_000, False: 20_000}
 """Steps between two looks at the clock, compiled and plain: some hundredths of a second."""
 
+LOG_FIRST = 4_096
+LOG_SHARE = 8
+"""Numbers that the log holds at first, and which part of the memory it may take."""
+
 BYTES = {True: 8, False: 40}
 """Bytes that a number takes in an array, and about those that it takes in a list."""
 
 FUNCTIONS = (
-    "look", "enter", "leave", "add", "begin", "arrive", "expand", "obliged", "threshold",
+    "look", "enter", "leave", "add", "begin", "arrive", "note", "expand", "obliged", "threshold",
     "settle", "invoke", "run",
 )  # fmt: skip
 
@@ -69,9 +73,17 @@ class Machine:
     """Searches one problem, in the same memory for all its parts."""
 
     def __init__(
-        self, problem: Problem, until: float, memory_bytes: int, compile_: bool | None = None
+        self,
+        problem: Problem,
+        until: float,
+        memory_bytes: int,
+        compile_: bool | None = None,
+        log: bool = False,
     ) -> None:
-        """`until` is the moment of `time.monotonic` at which to give up."""
+        """`until` is the moment of `time.monotonic` at which to give up.
+
+        With `log` it notes what was used, so that an order can be told in the end.
+        """
         fast = bool(compile_)
         self.steps_most = math.inf
         self._patience = math.inf
@@ -89,6 +101,7 @@ class Machine:
         self._states = max(problem.states, 16)
         self._room = 0
         self._width = 0
+        self.logs = log
         self.memory = self._allocated()
         self._grow(256 + 2 * self.words * BITS)
 
@@ -121,22 +134,46 @@ class Machine:
             found=self._new(0, 0),
             found_head=self._new(self._states, -1),
             counts=self._new(slots + 2, 0),
+            log=self._new(LOG_FIRST if self.logs else 0, 0),
         )
 
     def _grow(self, room: int) -> None:
         """Make room for so many configurations in each pool, or as many as the limit allows."""
         # The front may be kept a second time, to come back to it.
-        each = 4 * (2 + 2 * self.words) * BYTES[self.fast]
+        each = 4 * (3 + 2 * self.words) * BYTES[self.fast]
         room = min(room, self.memory_bytes // each)
         if room <= self._room:
             raise LimitReached("memory limit")
-        size = room * (2 + 2 * self.words)
+        size = room * (3 + 2 * self.words)
         for pool in (self.memory.front, self.memory.seen, self.memory.found):
             if self.fast:
                 pool.resize(size, refcheck=False)
             else:
                 pool.extend([0] * (size - len(pool)))
         self._room = room
+
+    def _more_log(self) -> None:
+        """Make room for more uses; beyond a part of the limit nothing is logged any more."""
+        log = self.memory.log
+        if 4 * len(log) * BYTES[self.fast] > self.memory_bytes // LOG_SHARE:
+            self.logs = False
+            self.memory = self.memory._replace(log=self._new(0, 0))
+        elif self.fast:
+            log.resize(2 * len(log), refcheck=False)
+        else:
+            log.extend([0] * len(log))
+
+    def _order(self) -> list[int] | None:
+        """The operations that are used on the way to the first configuration, in their order."""
+        if not self.logs:
+            return None
+        reg, log = self.memory.reg, self.memory.log
+        order = []
+        entry = int(self.memory.front[2 + 2 * int(reg[window.WORDS])])
+        while entry != window.NO_TRAIL:
+            order.append(int(log[2 * entry + 1]))
+            entry = int(log[2 * entry])
+        return order[::-1]
 
     def _more_states(self) -> None:
         """Make room for more states of a model that is explored while it is searched."""
@@ -160,23 +197,26 @@ class Machine:
 
     def _begin(self, event: int, states: Sequence[int]) -> None:
         reg, words = self.memory.reg, max(1, -(-self._width // BITS))
+        logged = reg[window.LOGGED]
         for place in range(window.SIZE):
             reg[place] = 0
+        reg[window.LOGGED] = logged
         reg[window.EVENT], reg[window.WORDS], reg[window.SLOTS] = event, words, self._width
         reg[window.LABELS] = len(self.problem.steps.labels) if self.problem.steps else 0
         while self._room <= len(states) + BITS * words:
             self._grow(self._room * 2)
         reg[window.FRONT] = len(states)
-        front, size = self.memory.front, 2 + 2 * words
+        front, size = self.memory.front, 3 + 2 * words
         for c, state in enumerate(states):
             front[c * size] = state
-            for field in range(2, size):
+            for field in range(2, size - 1):
                 front[c * size + field] = 0
+            front[c * size + size - 1] = window.NO_TRAIL
 
     def _clean(self) -> None:
         """Leave nothing of this part in the memory that the next one will use."""
         memory, reg = self.memory, self.memory.reg
-        size = 2 + 2 * int(reg[window.WORDS])
+        size = 3 + 2 * int(reg[window.WORDS])
         if reg[window.OPEN]:
             for pool, head, count in (
                 (memory.seen, memory.seen_head, window.SEEN),
@@ -214,6 +254,8 @@ class Machine:
             answer = self._functions["run"](self.memory, until, self._room, BUDGET[self.fast])
             if answer == window.FULL:
                 self._grow(self._room * 2)
+            elif answer == window.LOG_FULL:
+                self._more_log()
             elif answer == window.UNTABLED:
                 self._fill_in()
             elif answer != window.PAUSED:
@@ -244,7 +286,7 @@ class Machine:
 
     def _checkpoint(self) -> Checkpoint:
         reg = self.memory.reg
-        size = 2 + 2 * int(reg[window.WORDS])
+        size = 3 + 2 * int(reg[window.WORDS])
         front = self.memory.front[: int(reg[window.FRONT]) * size]
         kept = front.copy() if self.fast else front
         return Checkpoint(int(reg[window.EVENT]), int(reg[window.CUT]), self._held(), kept)
@@ -261,7 +303,7 @@ class Machine:
         self._forget(to.event, max(stopped, to.event) + 1)
         for slot, op in to.held:
             self._enter(op, slot)
-        reg[window.FRONT] = len(to.front) // (2 + 2 * int(reg[window.WORDS]))
+        reg[window.FRONT] = len(to.front) // (3 + 2 * int(reg[window.WORDS]))
         self.memory.front[: len(to.front)] = to.front
 
     def _forget(self, start: int, stop: int) -> None:

@@ -12,14 +12,17 @@ All runs as plain Python on lists, or compiled on arrays, which are in one `Narr
 from typing import Any, NamedTuple
 
 from checker.linearizability.search.window import (
+    BITS,
     CAS,
     END,
     FINISHED,
     FIRST,
     KIND,
     LATE,
+    LOG_FULL,
     MAYBE_CAS,
     MISMATCH,
+    NO_TRAIL,
     OP,
     PAUSED,
     READ,
@@ -30,36 +33,25 @@ from checker.linearizability.search.window import (
 
 # The scalars.
 (
-    EVENT,
-    PENDING,
-    WRITES,
-    MAYBES,
-    TOTAL,
-    COUNT,
-    WIDTH,
-    LARGEST,
-    TRIES,
-    FARTHEST,
-    SAVED,
-    NARROW,
-    NOW,
-) = range(13)
+    EVENT, PENDING, WRITES, MAYBES, TOTAL, COUNT, WIDTH, LARGEST, TRIES, FARTHEST, SAVED, NARROW,
+    LOGGED, TRAIL, NOW,
+) = range(15)  # fmt: skip
 
 SAME, WRITTEN, SWAPS, AT, BY_VALUE = range(5)
 
 HELD = 3
 
-NARROWEST = 8
-WIDEST = 1_024
+NARROWEST, WIDEST = 8, 1_024
 ROOM = 4 * WIDEST
 """Configurations that each list of them holds; more are forgotten."""
 
 DEPTH = 4
 """How many operations are used at most for the sake of one that ends."""
 
-EVERY = 16
-KEPT = 128
-SAVED_FRONT = 32
+USES = (1 + 2 * DEPTH) * 2 * BITS
+"""How many uses one event may log at most, for each configuration of the width."""
+
+EVERY, KEPT, SAVED_FRONT = 16, 128, 32
 """Every so many events so many configurations are saved, and the last so many times are kept."""
 
 TRIES_MAX = 5
@@ -74,8 +66,9 @@ class Narrow(NamedTuple):
       compare-and-sets that replace it, and those which only then do not leave a state as it is;
     - `held`: of each slot the value that its operation leaves behind, where that ends, and which it
       is; `places`: of a bit, its place (see `low_place`);
-    - `front`, `found`, `work`, `more`: configurations, as triples of a state, `used` and `free`;
-    - `counts`, `scores`: room to count in; `saved`: fronts to go back to.
+    - `front`, `found`, `work`, `more`: configurations, of a state, `used`, `free` and a trail;
+    - `counts`, `scores`: room to count in; `saved`: fronts to go back to;
+    - `log`: as in `window.Memory`.
     """
 
     now: Any
@@ -92,6 +85,7 @@ class Narrow(NamedTuple):
     counts: Any
     scores: Any
     saved: Any
+    log: Any
 
 
 def low_place(low: int, places: Any) -> int:
@@ -110,9 +104,8 @@ def size(bits: int) -> int:
 
 def enter(memory: Narrow, op: int) -> None:
     """An operation becomes pending, or is so again on the way back."""
-    now, ops, slots, values, held = (
-        memory.now, memory.ops, memory.slots, memory.values, memory.held,
-    )  # fmt: skip
+    now, ops, slots = memory.now, memory.ops, memory.slots
+    values, held = memory.values, memory.held
     slot = slots[op]
     bit = 1 << slot
     first = ops[op * OP + FIRST]
@@ -148,26 +141,28 @@ def leave(memory: Narrow, op: int) -> None:
         values[first + name] &= keep
 
 
-def add(pool: Any, count: int, state: int, used: int, free: int) -> int:
+def add(pool: Any, count: int, state: int, used: int, free: int, trail: int) -> int:
     """Add a configuration unless another covers it, drop what it covers; the new number of them."""
     i = 0
     while i < count:
-        if pool[3 * i] == state:
-            f = pool[3 * i + 2]
-            differ = pool[3 * i + 1] ^ used
+        if pool[4 * i] == state:
+            f = pool[4 * i + 2]
+            differ = pool[4 * i + 1] ^ used
             if (free | differ) & ~f == 0:
                 return count
             if (f | differ) & ~free == 0:
                 count -= 1
-                pool[3 * i] = pool[3 * count]
-                pool[3 * i + 1] = pool[3 * count + 1]
-                pool[3 * i + 2] = pool[3 * count + 2]
+                pool[4 * i] = pool[4 * count]
+                pool[4 * i + 1] = pool[4 * count + 1]
+                pool[4 * i + 2] = pool[4 * count + 2]
+                pool[4 * i + 3] = pool[4 * count + 3]
                 continue
         i += 1
-    if 3 * count < len(pool):
-        pool[3 * count] = state
-        pool[3 * count + 1] = used
-        pool[3 * count + 2] = free
+    if 4 * count < len(pool):
+        pool[4 * count] = state
+        pool[4 * count + 1] = used
+        pool[4 * count + 2] = free
+        pool[4 * count + 3] = trail
         count += 1
     return count
 
@@ -179,7 +174,7 @@ def keep_best(memory: Narrow, pool: Any, count: int, width: int) -> int:
         scores[i] = 0
     pending = now[PENDING]
     for i in range(count):
-        scores[score(pending, pool[3 * i + 1], pool[3 * i + 2])] += 1
+        scores[score(pending, pool[4 * i + 1], pool[4 * i + 2])] += 1
     limit = 0
     room = width
     while room > scores[limit]:
@@ -187,12 +182,13 @@ def keep_best(memory: Narrow, pool: Any, count: int, width: int) -> int:
         limit += 1
     kept = 0
     for i in range(count):
-        mine = score(pending, pool[3 * i + 1], pool[3 * i + 2])
+        mine = score(pending, pool[4 * i + 1], pool[4 * i + 2])
         if mine < limit or (mine == limit and room > 0):
             room -= mine == limit
-            pool[3 * kept] = pool[3 * i]
-            pool[3 * kept + 1] = pool[3 * i + 1]
-            pool[3 * kept + 2] = pool[3 * i + 2]
+            pool[4 * kept] = pool[4 * i]
+            pool[4 * kept + 1] = pool[4 * i + 1]
+            pool[4 * kept + 2] = pool[4 * i + 2]
+            pool[4 * kept + 3] = pool[4 * i + 3]
             kept += 1
     return kept
 
@@ -215,7 +211,10 @@ def earliest(bits: int, held: Any, places: Any) -> int:
 
 
 def expand(memory: Narrow, state: int, used: int, free: int, goal: int) -> None:
-    """Use each operation that may come next; `counts` are the sizes of `found` and `more`."""
+    """Use each operation that may come next; `counts` are the sizes of `found` and `more`.
+
+    The trail of the configuration stands in `TRAIL`.
+    """
     now, values, held, places = memory.now, memory.values, memory.held, memory.places
     writes = now[WRITES] & ~used & ~values[state * BY_VALUE + WRITTEN]
     while writes:
@@ -237,20 +236,37 @@ def expand(memory: Narrow, state: int, used: int, free: int, goal: int) -> None:
         use(memory, used, free, low, after, False, goal)
 
 
+def note(memory: Narrow, bit: int) -> int:
+    """Log that an operation is used after all that `TRAIL` leads back to; the new trail."""
+    now, log = memory.now, memory.log
+    if not len(log):
+        return NO_TRAIL
+    entry = now[LOGGED]
+    log[2 * entry] = now[TRAIL]
+    log[2 * entry + 1] = memory.held[HELD * low_place(bit, memory.places) + 2]
+    now[LOGGED] += 1
+    return entry  # type: ignore[no-any-return]
+
+
 def use(
     memory: Narrow, used: int, free: int, bit: int, after: int, resets: bool, goal: int
 ) -> None:
     """Use one operation; what has reached the goal is found, all else is to go on from."""
     now, values, counts = memory.now, memory.values, memory.counts
+    trail = note(memory, bit)
     used |= bit
     free |= values[after * BY_VALUE + SAME] | (now[MAYBES] & ~values[after * BY_VALUE + AT])
     if resets:
         free |= now[TOTAL]
     free &= ~used
     if bit == goal or free & goal:
-        counts[0] = add(memory.found, counts[0], after, used & ~goal, free & ~goal)
+        counts[0] = add(memory.found, counts[0], after, used & ~goal, free & ~goal, trail)
     if bit != goal and (now[TRIES] or not free & goal):
-        counts[1] = add(memory.more, counts[1], after, used, free)
+        counts[1] = add(memory.more, counts[1], after, used, free, trail)
+    if trail != NO_TRAIL:
+        kept = counts[0] > 0 and memory.found[4 * counts[0] - 1] == trail
+        kept |= counts[1] > 0 and memory.more[4 * counts[1] - 1] == trail
+        now[LOGGED] -= not kept
 
 
 def finish(memory: Narrow, op: int) -> None:
@@ -263,33 +279,36 @@ def finish(memory: Narrow, op: int) -> None:
     counts[0] = 0
     waiting = 0
     for c in range(now[COUNT]):
-        state, used, free = front[3 * c], front[3 * c + 1], front[3 * c + 2]
+        state, used, free = front[4 * c], front[4 * c + 1], front[4 * c + 2]
+        now[TRAIL] = front[4 * c + 3]
         if (used | free) & goal:
-            counts[0] = add(found, counts[0], state, used & ~goal, free & ~goal)
+            counts[0] = add(found, counts[0], state, used & ~goal, free & ~goal, now[TRAIL])
             possible = ops[op * OP + KIND] == WRITE or state == ops[op * OP + FIRST]
             if free & goal and updates and possible and state != after:
                 resets = ops[op * OP + KIND] == WRITE
                 use(memory, used, free, goal, after, resets, goal)
         if not (used | free) & goal or (updates and now[TRIES] and free & goal):
-            work[3 * waiting] = state
-            work[3 * waiting + 1] = used
-            work[3 * waiting + 2] = free
+            work[4 * waiting] = state
+            work[4 * waiting + 1] = used
+            work[4 * waiting + 2] = free
+            work[4 * waiting + 3] = now[TRAIL]
             waiting += 1
     for _ in range(DEPTH):
         counts[1] = 0
         for c in range(waiting):
-            expand(memory, work[3 * c], work[3 * c + 1], work[3 * c + 2], goal)
+            now[TRAIL] = work[4 * c + 3]
+            expand(memory, work[4 * c], work[4 * c + 1], work[4 * c + 2], goal)
         if counts[0] >= now[WIDTH] or counts[1] == 0:
             break
         waiting = counts[1]
         if waiting > 2 * now[WIDTH]:
             waiting = keep_best(memory, more, waiting, 2 * now[WIDTH])
-        for i in range(3 * waiting):
+        for i in range(4 * waiting):
             work[i] = more[i]
     leave(memory, op)
     if counts[0] > now[WIDTH]:
         counts[0] = keep_best(memory, found, counts[0], now[WIDTH])
-    for i in range(3 * counts[0]):
+    for i in range(4 * counts[0]):
         front[i] = found[i]
     now[COUNT] = counts[0]
 
@@ -297,11 +316,11 @@ def finish(memory: Narrow, op: int) -> None:
 def save(memory: Narrow) -> None:
     """Note the front, so that the search can come back to here."""
     now, front, saved = memory.now, memory.front, memory.saved
-    base = (now[SAVED] % KEPT) * (2 + 3 * SAVED_FRONT)
+    base = (now[SAVED] % KEPT) * (2 + 4 * SAVED_FRONT)
     count = min(now[COUNT], SAVED_FRONT)
     saved[base] = now[EVENT]
     saved[base + 1] = count
-    for i in range(3 * count):
+    for i in range(4 * count):
         saved[base + 2 + i] = front[i]
     now[SAVED] += 1
 
@@ -311,7 +330,7 @@ def back(memory: Narrow) -> None:
     now, events, front, saved = memory.now, memory.events, memory.front, memory.saved
     steps = min(1 << now[TRIES], now[SAVED], KEPT)
     now[SAVED] -= steps
-    base = (now[SAVED] % KEPT) * (2 + 3 * SAVED_FRONT)
+    base = (now[SAVED] % KEPT) * (2 + 4 * SAVED_FRONT)
     event = now[EVENT]
     while event > saved[base]:
         event -= 1
@@ -322,7 +341,7 @@ def back(memory: Narrow) -> None:
             leave(memory, op)
     now[EVENT] = event
     now[COUNT] = saved[base + 1]
-    for i in range(3 * now[COUNT]):
+    for i in range(4 * now[COUNT]):
         front[i] = saved[base + 2 + i]
     now[SAVED] += steps == 0
 
@@ -342,15 +361,17 @@ def invoke(memory: Narrow, op: int) -> None:
     bit = 1 << slot
     crashed = ops[op * OP + END] == LATE
     for c in range(now[COUNT]):
-        v = front[3 * c] * BY_VALUE
+        v = front[4 * c] * BY_VALUE
         if crashed or (values[v + SAME] | (now[MAYBES] & ~values[v + AT])) & bit:
-            front[3 * c + 2] |= bit
+            front[4 * c + 2] |= bit
 
 
 def run(memory: Narrow, last: int, budget: int) -> int:
     """Take events up to `last`, for about `budget` steps; go on by calling again."""
     now, events, counts = memory.now, memory.events, memory.counts
     while now[EVENT] < last:
+        if len(memory.log) and 2 * (now[LOGGED] + USES * now[WIDTH]) > len(memory.log):
+            return LOG_FULL
         if now[EVENT] % EVERY == 0:
             save(memory)
         event = events[now[EVENT]]

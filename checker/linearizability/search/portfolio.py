@@ -92,7 +92,7 @@ class _Portfolio:
 
     def _by_front(self, steps: float) -> Found:
         try:
-            search = Search(self._problem.fresh(), self._until, self._memory)
+            search = Search(self._problem.fresh(), self._until, self._memory, log=self._with_order)
             search.steps_most = steps
             return search.part(0)
         except MemoryError:

@@ -57,8 +57,9 @@ class Found:
 
     `verdict` is None where `limit` stopped it. `done` is the event that it came to, or got stuck
     at, of `events`; `stuck` is the place of the operation concerned in what the problem was
-    made of, and `order` an order of such places, where one was found and is known. `tried` tells
-    which engines took part.
+    made of. `order` holds, where it was logged, the places of operations that an order is made of;
+    for all others it has room (`checker.linearizability.filling`). `tried` tells which engines took
+    part.
     """
 
     verdict: bool | None
@@ -75,17 +76,23 @@ class Search(Machine):
     """Searches the parts of one problem, one after the other."""
 
     def __init__(
-        self, problem: Problem, until: float, memory_bytes: int, compile_: bool | None = None
+        self,
+        problem: Problem,
+        until: float,
+        memory_bytes: int,
+        compile_: bool | None = None,
+        log: bool = False,
     ) -> None:
         """`until` is the moment of `time.monotonic` at which to give up.
 
-        `compile_` says whether compiled functions are used; None leaves it to what suits.
+        `compile_` says whether compiled functions are used; None leaves it to what suits. With
+        `log` an order is told of what is found to have one.
         """
-        super().__init__(problem, until, memory_bytes, compile_)
+        super().__init__(problem, until, memory_bytes, compile_, log)
         # The quick try is for registers; of a short history it would not be quicker.
         quick = problem.steps is None and len(problem.kinds) >= QUICK_FROM
         self._attempt = (
-            Attempt(problem, self.memory.ops, self.memory.events, self.fast) if quick else None
+            Attempt(problem, self.memory.ops, self.memory.events, self.fast, log) if quick else None
         )
 
     def part(self, number: int) -> Found:
@@ -96,7 +103,9 @@ class Search(Machine):
         if self._attempt is not None:
             proven, _, largest = self._attempt.part(number, self.until)
             if proven:
-                return Found(True, last - first, last - first, largest)
+                order = self._placed(self._attempt.order())
+                return Found(True, last - first, last - first, largest, order=order)
+        self.memory.reg[window.LOGGED] = 0
         self._begin(first, [self.problem.initial])
         try:
             found = self._decide(first, last)
@@ -108,7 +117,7 @@ class Search(Machine):
             )
         except Slow:
             self._clean()
-            compiled = Search(self.problem, self.until, self.memory_bytes, True)
+            compiled = Search(self.problem, self.until, self.memory_bytes, True, self.logs)
             compiled.steps_most = self.steps_most
             return compiled.part(number)
         self._clean()
@@ -129,9 +138,9 @@ class Search(Machine):
             event = int(self.memory.reg[window.EVENT])
             if answer == window.FINISHED:
                 if event == last:
-                    return Found(
-                        True, last - first, last - first, int(self.memory.reg[window.LARGEST])
-                    )
+                    widest = int(self.memory.reg[window.LARGEST])
+                    order = self._placed(self._order())
+                    return Found(True, last - first, last - first, widest, order=order)
                 places.append(self._checkpoint())
                 if not self.memory.reg[window.CUT]:
                     # Nothing was lost so far, so there is no need to go back any farther.
@@ -160,6 +169,10 @@ class Search(Machine):
             self._return(places[-1])
             self.memory.reg[window.WIDTH] = (*WIDTHS, 0)[min(tries, len(WIDTHS))]
 
+    def _placed(self, order: list[int] | None) -> tuple[int, ...] | None:
+        """The places of these operations in what the problem was made of."""
+        return None if order is None else tuple(int(self.problem.rows[op]) for op in order)
+
     def _stuck(self, first: int, last: int, event: int) -> Found:
         largest = int(self.memory.reg[window.LARGEST])
         return Found(False, event - first, last - first, largest, stuck=self._stuck_at(event))
@@ -186,7 +199,7 @@ class Search(Machine):
             pending = self._pending_at(first, start)
             self._begin(start, states)
             words = int(self.memory.reg[window.WORDS])
-            front, size = self.memory.front, 2 + 2 * words
+            front, size = self.memory.front, 3 + 2 * words
             for slot, op in enumerate(pending):
                 self._enter(op, slot)
                 for c in states:

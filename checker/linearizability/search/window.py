@@ -21,13 +21,13 @@ READ, WRITE, CAS, MAYBE_CAS, MISMATCH, TABLE = range(6)
 KIND, FIRST, SECOND, LABEL, END, RESETS, TOTALS, SUPPOSED, WHERE, OP = range(10)
 
 # What `run` answers.
-FINISHED, STUCK, PAUSED, FULL, UNTABLED = range(5)
+FINISHED, STUCK, PAUSED, FULL, UNTABLED, LOG_FULL = range(6)
 
 # The scalars of a search that is under way.
 (
     EVENT, FRONT, SEEN, NEXT, FOUND, OPEN, CUT, LARGEST, STEPS, WIDTH, WORDS, LABELS, SLOTS,
-    ASKED_STATE, ASKED_LABEL, SIZE,
-) = range(16)  # fmt: skip
+    ASKED_STATE, ASKED_LABEL, LOGGED, TRAIL, SIZE,
+) = range(18)  # fmt: skip
 
 # The sets of slots, and those that stand by value.
 PENDING, WRITES, MAYBES, TOTAL, EFFECTIVE, IDLE, ALLOWED, USED, FREE, USED_2, FREE_2, SETS = range(
@@ -36,6 +36,7 @@ PENDING, WRITES, MAYBES, TOTAL, EFFECTIVE, IDLE, ALLOWED, USED, FREE, USED_2, FR
 SAME, TAKEN, AT, BY_VALUE = range(4)
 
 UNKNOWN_STEP, NO_STEP = -2, -1
+NO_TRAIL = -1
 
 
 class Memory(NamedTuple):
@@ -49,7 +50,11 @@ class Memory(NamedTuple):
     - `sets`: sets of slots; `values`: for each value of a register three sets of slots;
     - `table`: the step of each state and label, where these are not a register's;
     - `front`, `seen`, `found`: pools of configurations, records of a state, the next record of that
-      state, and the two sets `used` and `free`; a head holds the first record of each state;
+      state, the two sets `used` and `free`, and its trail; a head holds the first record of each
+      state;
+    - `log`: for each use of an operation the entry of the use before it, and the operation. The
+      trail of a configuration is the entry of the last use that led to it, or `NO_TRAIL`. Where
+      the log has no room at all, nothing is logged;
     - `counts`: room to count in.
     """
 
@@ -66,6 +71,7 @@ class Memory(NamedTuple):
     found: Any
     found_head: Any
     counts: Any
+    log: Any
 
 
 def look(memory: Memory, state: int) -> bool:

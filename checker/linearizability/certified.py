@@ -1,0 +1,89 @@
+"""Certifies verdicts: gives `checker.certificates` what each engine has to show for its answer.
+
+Histories of up to `ALWAYS_UP_TO` operations are certified whole. Of longer ones, and of those that
+are judged on columns by rules, some keys are drawn by a seed and judged once more by themselves, so
+that it always takes but a small part of the time. A verdict that does not stand raises
+`InternalError`.
+"""
+
+from collections.abc import Sequence
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from checker.certificates import (
+    verify_counterexample,
+    verify_registers,
+    verify_witness,
+)
+from checker.columns import Columns
+from checker.history import History
+from checker.linearizability.filling import filled
+from checker.models.known import KnownObject
+from checker.models.model import Model
+from checker.omissions import proofs
+from checker.operation import Operation
+from checker.verdict import Result
+from checker.version_lies import verify_versions
+
+if TYPE_CHECKING:
+    from checker.linearizability.registers.judge import Judged
+
+ALWAYS_UP_TO = 100_000
+"""Operations up to which all of a history is certified."""
+
+SAMPLED = 2_000
+"""About how many operations of a longer history are certified."""
+
+
+def certify(
+    operations: Sequence[Operation], order: Sequence[Operation], model: Model
+) -> tuple[Operation, ...]:
+    """The witness of one object, verified, from an order of the operations that matter."""
+    whole = tuple(filled(order, operations, model))
+    verify_witness(operations, whole, model)
+    return whole
+
+
+def certify_registers(columns: Columns, judged: "Judged", model: Model, initial: Any) -> None:
+    """Verify the witnesses of all keys that the graph or the zones found to be valid."""
+    # numpy takes a while to import, so only a history that needs it does.
+    from checker.linearizability.registers import chains, mismatches, points
+
+    if judged.found is not None:
+        clean = (judged.found.finding == chains.CLEAN).nonzero()[0].tolist()
+        verify_registers(columns, clean, points.witness(columns, judged.found), initial)
+        return
+    orders = judged.orders or mismatches.orders(columns, judged, initial)
+    for operations, order in orders:
+        certify(operations, order, model)
+
+
+def certify_violation(
+    history: History, model: Model, thing: KnownObject | None, result: Result
+) -> None:
+    """Verify the counterexample of an invalid history."""
+    shown = result.counterexample
+    if result.algorithm == "versions":
+        verify_versions(*shown)
+    elif shown:
+        columns = history.columns
+        rows = columns.rows_of(columns.keys.find(shown[0].key))
+        if len(rows) <= ALWAYS_UP_TO:
+            whole = tuple(columns.operations(rows))
+            verify_counterexample(proofs(shown, whole, model, thing), model, result.cycle, shown)
+
+
+def sampled(columns: Columns) -> History:
+    """Some keys of a history, as a history of their own; none where all of them are too long."""
+    # numpy takes a while to import, so only a long history needs it.
+    import numpy as np
+
+    keys = range(len(columns.keys))
+    sizes = np.bincount(columns.key, minlength=len(keys))
+    chosen = np.zeros(len(keys), np.bool_)
+    left = SAMPLED
+    for key in Random(f"certified {len(columns)}").sample(keys, min(len(keys), SAMPLED)):
+        if sizes[key] <= left:
+            chosen[key] = True
+            left -= int(sizes[key])
+    return History(columns=columns.rows(chosen[columns.key]))
