@@ -207,7 +207,7 @@ def _lock(shown: Operations, gone: Operations, initial: Any) -> list[list[Operat
     """
     until = max(map(_end, gone))
     moved = sum(1 if o.function == "acquire" else -1 for o in gone)
-    if moved or any(_end(o) <= until for o in shown):
+    if moved or any(_end(o) < until for o in shown):
         raise _missed(gone[0])
     return [list(shown)]
 
