@@ -50,7 +50,7 @@ def proofs(
     ]
     if is_register(thing):
         left_out = [o for o in left_out if o.function != "cas" or _wrote(o)]
-    judge = _unknown if thing is None else _BY_KIND[thing.kind]
+    judge = _unknown if thing is None else _BY_KIND.get(thing.kind, _unknown)
     initial = None if thing is None else thing.initial
     missed: InternalError | None = None
     ends = sorted({o.completed for o in shown if o.completed is not None}, reverse=True)
