@@ -43,10 +43,11 @@ def proofs(
     was left out that may be missed.
     """
     observers: frozenset[str] = getattr(model, "observers", frozenset())
+    only = getattr(model, "only_observes", lambda operation: False)
     left_out = [
         o
         for o in _left_out(shown, whole)
-        if o.outcome is not Outcome.FAIL and o.function not in observers
+        if o.outcome is not Outcome.FAIL and o.function not in observers and not only(o)
     ]
     if is_register(thing):
         left_out = [o for o in left_out if o.function != "cas" or _wrote(o)]

@@ -87,11 +87,14 @@ def check(
 
 def _certified(history: History, task: _Task, executor: Executor | None) -> Result:
     """The verdict, certified: at its source where the history is short, else by its parts."""
+    if hasattr(task.model, "judge"):
+        return _judged(history, replace(task, certify=False), executor)
     short = len(history) <= certified.ALWAYS_UP_TO
     result = _judged(history, replace(task, certify=short), executor)
+    on_columns = result.algorithm == "rules" and result.witness is None
     if result.verdict is Verdict.INVALID:
         certified.certify_violation(history, task.model, task.thing, result)
-    elif result.verdict is Verdict.VALID and (not short or result.algorithm == "rules"):
+    elif result.verdict is Verdict.VALID and (not short or on_columns):
         part = certified.sampled(history.columns)
         again = _judged(part, task, None) if len(part) else result
         if again.verdict is Verdict.INVALID:

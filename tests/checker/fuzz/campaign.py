@@ -22,8 +22,9 @@ from checker.models.model import Model
 from checker.operation import Operation
 from checker.verdict import Result, Verdict
 from tests.checker.fuzz import oracle
+from tests.checker.fuzz.declared import SUBJECTS
 from tests.checker.fuzz.histories import CORRECT, Shape, draw
-from tests.checker.fuzz.subjects import SUBJECTS, Subject
+from tests.checker.fuzz.subjects import Subject
 from tests.checker.fuzz.ways import WAYS, Way
 
 VERSIONED = {"register", "cas-register", "etcd", "kv"}
@@ -186,7 +187,7 @@ def campaign(
         others = [
             way
             for way in ways
-            if way != "auto" and (SUBJECTS[name].edn or WAYS[way].through != ".edn")
+            if way != "auto" and WAYS[way].through in ("", *SUBJECTS[name].files)
         ]
         chosen = ["auto", *random.sample(others, min(each, len(others)))]
         judge = large if large_every and number % large_every == large_every - 1 else small

@@ -99,17 +99,22 @@ class _World:
         function, argument = self.subject.call(self.random, self.values)
         return _Pending(function, self.random.randrange(len(self.keys)), argument, self.position)
 
-    def take_effect(self, call: _Pending) -> None:
+    def answer(self, process: int, state: Any, call: _Pending) -> Any:
+        """What the object would answer in a state; raises `NotNow`."""
+        more = (process,) if getattr(self.model, "by_process", False) else ()
+        return self.subject.answer(self.random, state, call.function, call.argument, *more)
+
+    def take_effect(self, process: int, call: _Pending) -> None:
         """Let the object answer; a call that cannot happen now fails."""
         call.done = True
         state = self.states[call.key]
         try:
-            call.result = self.subject.answer(self.random, state, call.function, call.argument)
+            call.result = self.answer(process, state, call)
         except NotNow:
             call.failed = True
             return
         asked = Operation(
-            0, call.function, None, call.argument, call.result, Outcome.OK, 0, 1, 0, 1
+            process, call.function, None, call.argument, call.result, Outcome.OK, 0, 1, 0, 1
         )
         after = self.model.step(state, asked)
         assert not isinstance(after, Inconsistent), (self.model, state, asked)
@@ -119,7 +124,7 @@ class _World:
         self.states[call.key] = after
         call.version = self.changes[call.key]
 
-    def lie(self, call: _Pending) -> None:
+    def lie(self, process: int, call: _Pending) -> None:
         """Answer from some state of the past, or of another key, or with any value."""
         kinds = getattr(self.model, "functions", {}).get(call.function, (Kind.ANYTHING,) * 2)
         if self.random.random() < 0.3 and call.result is not None and kinds[1] is Kind.ANYTHING:
@@ -127,7 +132,7 @@ class _World:
             return
         past = self.random.choice(self.pasts[self.random.choice((call.key, 0))])
         with contextlib.suppress(NotNow):
-            call.result = self.subject.answer(self.random, past, call.function, call.argument)
+            call.result = self.answer(process, past, call)
 
     def complete(self, process: int, call: _Pending, outcome: Outcome) -> None:
         shown = outcome is Outcome.OK
@@ -164,7 +169,7 @@ def draw(random: Random, subject: Subject, shape: Shape) -> list[Operation]:
             if chance() < shape.fail:
                 call.done = call.failed = True
             else:
-                world.take_effect(call)
+                world.take_effect(process, call)
             if chance() < 0.4:
                 continue
         if chance() < shape.crash:
@@ -174,7 +179,7 @@ def draw(random: Random, subject: Subject, shape: Shape) -> list[Operation]:
             continue
         else:
             if not call.failed and chance() < shape.lie:
-                world.lie(call)
+                world.lie(process, call)
             world.complete(process, call, Outcome.FAIL if call.failed else Outcome.OK)
         del pending[process]
     history = sorted(world.history, key=lambda operation: operation.invoked)

@@ -1,21 +1,20 @@
 """What the fuzzer needs to know of each model: how it is called, and what it answers.
 
-A model whose functions are declared works without an entry: its calls are drawn by the kinds of
-their arguments, and an answer is sought among a few values. An entry makes it answer well.
+A model whose functions are declared works without an entry (`declared`). One makes it answer well.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Any, ClassVar, TypeAlias
 
 from checker.columns import canonical
 from checker.models.catalogue import MODELS
-from checker.models.model import Inconsistent, Kind, Model, State
+from checker.models.model import Inconsistent, Model, State
 from checker.operation import Operation, Outcome
 
-Answer: TypeAlias = Callable[[Random, Any, str, Any], Any]
+Answer: TypeAlias = Callable[..., Any]
 Call: TypeAlias = Callable[[Random, "Values"], tuple[str, Any]]
 
 SCALARS: tuple[Any, ...] = (None, 0, 1, True, False, 1.0, 0.0, "", "1", "a", "Ünï∂", "\u2028", -7)
@@ -66,21 +65,27 @@ class Subject:
     """A model with the calls that are drawn of it.
 
     `answer` gives what a call that is alone would return in a state, or raises `NotNow`; it may
-    choose. `texts` says that all values must be strings, `edn` that a history of it can be written
-    as EDN, which holds an argument or a result of one operation and not both.
+    choose. It is given a random generator, the state, the function, the argument, and the process
+    where the model looks at that. `texts` says that all values must be strings, and `files` names
+    the formats in which a history of it stays what it is: EDN holds an argument or a result of an
+    operation, not both.
     """
 
     make: Callable[[], Model]
     call: Call
     answer: Answer
     texts: bool = False
-    edn: bool = True
+    files: tuple[str, ...] = (".jsonl", ".edn")
 
 
 def plain(stand_in: Any) -> Any:
     """The value of which `canonical` made this."""
+    if isinstance(stand_in, frozenset):
+        return [plain(item) for item in sorted(stand_in, key=repr)]
     if not isinstance(stand_in, tuple):
         return stand_in
+    if not stand_in or stand_in[0] not in ("list", "dict", "float", "bool"):
+        return [plain(item) for item in stand_in]
     match stand_in[0]:
         case "list":
             return [plain(item) for item in stand_in[1:]]
@@ -311,44 +316,8 @@ def kept(random: Random, state: Any, function: str, argument: Any) -> Any:
     return plain(dict(state).get(canonical(argument))) if function == "get" else None
 
 
-def by_kinds(functions: dict[str, tuple[Kind, Kind]]) -> Call:
-    """Calls with arguments of the kinds that a model declares."""
-
-    def call(random: Random, values: Values) -> tuple[str, Any]:
-        function = random.choice(list(functions))
-        match functions[function][0]:
-            case Kind.INTEGER | Kind.COUNT:
-                return function, random.randint(0, 3)
-            case Kind.PAIR:
-                return function, [values.known(), values.one()]
-            case Kind.LIST:
-                return function, [values.one()]
-            case Kind.STEPS:
-                return transaction(random, values)
-            case Kind.TRUTH:
-                return function, random.random() < 0.5
-        return function, random.choice((values.one(), values.known(), None))
-
-    return call
-
-
-@dataclass
-class Sought:
-    """Finds an answer by asking the model for each of a few."""
-
-    model: Model
-    candidates: tuple[Any, ...] = field(default=(None, True, False, 0, 1, 2, 3, "a", []))
-
-    def __call__(self, random: Random, state: Any, function: str, argument: Any) -> Any:
-        for result in [*random.sample(self.candidates, len(self.candidates)), argument]:
-            asked = Operation(0, function, None, argument, result, Outcome.OK, 0, 1, 0, 1)
-            if not isinstance(self.model.step(state, asked), Inconsistent):
-                return result
-        raise NotNow
-
-
 READS = ("read", "read", "write", "write")
-SUBJECTS: dict[str, Subject] = {
+ENTRIES: dict[str, Subject] = {
     "register": Subject(MODELS["register"], registers(*READS), register),
     "cas-register": Subject(MODELS["cas-register"], registers(*READS, "cas", "cas"), register),
     "etcd": Subject(MODELS["etcd"], registers(*READS, "cas", "cas-mismatch"), register),
@@ -368,18 +337,6 @@ SUBJECTS: dict[str, Subject] = {
     "stack of a user": Subject(Stack, either("enqueue", "dequeue"), stack),
     "semaphore of a user": Subject(Semaphore, one_of("acquire", "release"), permitted),
     "recorder of a user": Subject(Recorder, registers("read", "write"), recorded),
-    "cache of a user": Subject(Cache, cached, kept, edn=False),
+    "cache of a user": Subject(Cache, cached, kept, files=(".jsonl",)),
 }
 """By name; several may be of one model, each a use of it that is judged in another way."""
-
-
-def _declared() -> None:
-    """Add a subject for each model of the catalogue that has no entry above."""
-    known = {subject.make for subject in SUBJECTS.values()}
-    for name, make in MODELS.items():
-        functions = getattr(make(), "functions", None)
-        if make not in known and functions:
-            SUBJECTS[name] = Subject(make, by_kinds(functions), Sought(make()))
-
-
-_declared()

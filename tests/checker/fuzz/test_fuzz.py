@@ -5,7 +5,7 @@ import pytest
 from checker.linearizability.registers import chains
 from checker.models.catalogue import MODELS
 from tests.checker.fuzz.campaign import Disagreement, campaign
-from tests.checker.fuzz.subjects import SUBJECTS
+from tests.checker.fuzz.declared import SUBJECTS
 from tests.checker.fuzz.ways import WAYS
 from tests.deep import DEEP
 
@@ -14,7 +14,8 @@ LARGE = 40
 
 
 def test_every_model_is_fuzzed() -> None:
-    assert {subject.make().name for subject in SUBJECTS.values()} >= set(MODELS)
+    fuzzed = {subject.make().name for subject in SUBJECTS.values()}
+    assert fuzzed >= {name for name, make in MODELS.items() if not hasattr(make(), "judge")}
 
 
 @pytest.mark.slow
