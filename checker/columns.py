@@ -98,10 +98,17 @@ def canonical(value: Any) -> Hashable:
     if type(value) in _PLAIN:
         return value  # type: ignore[no-any-return]
     if isinstance(value, (list, tuple)):
+        if _PLAIN.issuperset(map(type, value)):
+            return ("list", *value)
         return ("list", *map(canonical, value))
     if isinstance(value, dict):
         return ("dict", *sorted((repr(name), canonical(item)) for name, item in value.items()))
     return (type(value).__name__, repr(value) if isinstance(value, float) else value)
+
+
+def canonical_items(value: Sequence[Any] | None) -> tuple[Hashable, ...]:
+    """The stand-ins of the items of a list; none for null."""
+    return canonical(value or [])[1:]  # type: ignore[index, no-any-return]
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from checker.columns import canonical
+from checker.columns import canonical, canonical_items
 from checker.models.known import KnownObject, ObjectKind
 from checker.models.model import ANY, READ_LIST, Inconsistent, Kind, State
 from checker.models.wording import unknown
@@ -49,7 +49,7 @@ class Set:
                     f"{operation.argument!r} is{' not' * (item not in state)} in it"
                 )
             case "read":
-                read = list(map(canonical, operation.result or []))
+                read = canonical_items(operation.result)
                 if crashed or (frozenset(read) == state and len(read) == len(state)):
                     return state
                 if len(read) > len(set(read)):
@@ -80,7 +80,7 @@ class AppendList:
             case "append":
                 return (*state, canonical(operation.argument))
             case "read":
-                read = tuple(map(canonical, operation.result or []))
+                read = canonical_items(operation.result)
                 if operation.outcome is Outcome.INFO or read == state:
                     return state
                 return Inconsistent(f"it holds {len(state)} elements, not those that were read")

@@ -12,7 +12,7 @@ Crashed updates that nobody saw are left out: nobody misses them.
 from collections.abc import Hashable, Sequence
 from typing import TypeAlias
 
-from checker.columns import canonical
+from checker.columns import canonical, canonical_items
 from checker.linearizability.registers.facts import Ambiguous, began, ended
 from checker.linearizability.violation import Violation
 from checker.operation import Operation, Outcome
@@ -47,9 +47,9 @@ def check_list(operations: Sequence[Operation]) -> Violation | None:
     A read returns all elements, oldest first; null counts as an empty list.
     """
     reads = _completed(operations, "read")
-    contents = {id(read): [canonical(item) for item in read.result or []] for read in reads}
+    contents = {id(read): canonical_items(read.result) for read in reads}
     longest = max(reads, key=lambda read: len(contents[id(read)]), default=None)
-    order = [] if longest is None else contents[id(longest)]
+    order = () if longest is None else contents[id(longest)]
     ranked = []
     for read in reads:
         length = len(contents[id(read)])
@@ -94,7 +94,7 @@ def check_grow_only_set(operations: Sequence[Operation]) -> Violation | None:
     them come after every read that lacks the element.
     """
     reads = _completed(operations, "read")
-    contents = {id(read): {canonical(item) for item in read.result or []} for read in reads}
+    contents = {id(read): set(canonical_items(read.result)) for read in reads}
     doubled = next((r for r in reads if len(r.result or []) > len(contents[id(r)])), None)
     if doubled is not None:
         return Violation((doubled,), "{0} read an element twice, which a set holds once")
