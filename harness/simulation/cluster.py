@@ -14,7 +14,7 @@ from typing import Any
 from harness.cluster import Capability, Channel, Cluster, Link, NoAnswer, NodeState, Unreachable
 from harness.simulation.clock import VirtualClock, Waiter
 from harness.simulation.disk import Disk
-from harness.simulation.network import Dice, DirectedLink, Network
+from harness.simulation.network import DirectedLink, Network
 from harness.simulation.node import SimulatedNode
 from harness.simulation.tape import Tape, TapedLink, TapedNode
 from harness.simulation.trace import Trace
@@ -81,7 +81,7 @@ class SimulatedCluster(Cluster):
             for number, name in enumerate(self.nodes)
         }
         receivers = {name: place.step for name, place in self.places.items()}
-        self._network = Network(self.clock, world, receivers, Dice.of(seed), make_link)
+        self._network = Network(self.clock, world, receivers, Random(f"{seed}:network"), make_link)
         for name, place in self.places.items():
             ways = self._network.ways_from(name)
             place.ways = {target: self._wired(way) for target, way in ways.items()}

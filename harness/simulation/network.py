@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from heapq import heappush
 from math import log
 from random import Random
-from typing import NamedTuple
 
 from harness.clock import MILLISECOND_NS
 from harness.cluster import Link
@@ -25,24 +24,12 @@ WAN_NS = (
 """One way between three regions, as between the two coasts of America and Europe."""
 
 
-class Dice(NamedTuple):
-    """The dice of a network: whether a message is lost or doubled, and how long it takes."""
-
-    trouble: Random
-    delay: Random
-
-    @classmethod
-    def of(cls, seed: int) -> "Dice":
-        """Each kind of noise has its own, so that one which is taken away leaves the other."""
-        return cls(Random(f"{seed}:network:trouble"), Random(f"{seed}:network:delay"))
-
-
 class DirectedLink:
     """Carries messages from one node to another."""
 
     __slots__ = (
-        "_base_ns", "_clock", "_clogs", "_draw_delay", "_draw_trouble", "_in_order", "_latest_ns",
-        "_loss", "_receive", "_spread_ns", "_tail_ns", "_troubled", "cut",
+        "_base_ns", "_clock", "_clogs", "_draw", "_in_order", "_latest_ns", "_loss", "_receive",
+        "_spread_ns", "_tail_ns", "_troubled", "cut",
     )  # fmt: skip
 
     def __init__(
@@ -51,7 +38,7 @@ class DirectedLink:
         world: World,
         base_ns: int,
         clogs: Iterable[Clog],
-        dice: "Dice",
+        random: Random,
         receive: Callable[[Received], None],
     ) -> None:
         """Latencies are drawn around `base_ns`; `clogs` are those of this link."""
@@ -62,7 +49,7 @@ class DirectedLink:
         self._troubled = world.loss + world.duplication
         self._in_order = not world.reordering
         self._clogs = tuple(clogs)
-        self._draw_trouble, self._draw_delay = dice.trouble.random, dice.delay.random
+        self._draw = random.random
         self._receive = receive
         self._latest_ns = 0
 
@@ -71,7 +58,7 @@ class DirectedLink:
         if self.cut:
             return
         if self._troubled:  # One draw decides: the lowest are lost, the next are doubled.
-            drawn = self._draw_trouble()
+            drawn = self._draw()
             if drawn < self._troubled:
                 if drawn < self._loss:
                     return
@@ -89,10 +76,10 @@ class DirectedLink:
         clock = self._clock
         moment_ns = clock.moment_ns + self._base_ns
         if self._spread_ns:
-            moment_ns += int(self._spread_ns * self._draw_delay())
+            moment_ns += int(self._spread_ns * self._draw())
         elif self._tail_ns:
             # Bounded, so that one message does not take for ever.
-            moment_ns += int(min(-log(1 - self._draw_delay()), 40) * self._tail_ns)
+            moment_ns += int(min(-log(1 - self._draw()), 40) * self._tail_ns)
         for clog in self._clogs:
             if clog.at_ns <= moment_ns < clog.until_ns:
                 moment_ns = clog.until_ns
@@ -115,7 +102,7 @@ class Network:
         clock: VirtualClock,
         world: World,
         receivers: Mapping[NodeId, Callable[[Received], None]],
-        dice: Dice,
+        random: Random,
         make_link: Callable[..., DirectedLink] = DirectedLink,
     ) -> None:
         """`receivers` take what each node receives."""
@@ -126,7 +113,7 @@ class Network:
                 world,
                 latency_of(world, nodes, one, other),
                 [clog for clog in world.clogs if (clog.source, clog.target) == (one, other)],
-                dice,
+                random,
                 receivers[other],
             )
             for one in nodes

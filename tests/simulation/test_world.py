@@ -12,7 +12,7 @@ from harness.config import RunConfig
 from harness.errors import UsageError
 from harness.simulation.clock import Runaway, VirtualClock, Waiter
 from harness.simulation.disk import Disk
-from harness.simulation.network import Dice, Network
+from harness.simulation.network import Network
 from harness.simulation.node import SimulatedNode
 from harness.simulation.scenario import Scenario, swarm
 from harness.simulation.trace import Trace
@@ -103,7 +103,7 @@ def carried(world: World, count: int, cut: bool = False) -> list[tuple[int, int]
         assert isinstance(event.message.payload, Request)
         arrived.append((clock.now_ns(), event.message.payload.sequence))
 
-    network = Network(clock, world, dict.fromkeys(NODES, arrive), Dice.of(7))
+    network = Network(clock, world, dict.fromkeys(NODES, arrive), Random(7))
     if cut:
         network.cut_links([("n1", "n2")])
 
