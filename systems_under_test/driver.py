@@ -18,11 +18,13 @@ from systems_under_test.connections import Address, Incoming, PeerLink, log
 from systems_under_test.journal import Journal
 from systems_under_test.node import (
     CancelTimer,
+    Compact,
     Event,
     Message,
     Node,
     NodeId,
     Payload,
+    Persist,
     Received,
     Send,
     SetTimer,
@@ -124,10 +126,15 @@ class Server:
             traceback.print_exc()
             self.stop(Exit.NODE_FAILED, f"an error of the node at {_show(event)}")
             return
-        for effect in self._outbox.take(effects)[0]:
+        for effect in effects:
             match effect:
                 case Send(message):
-                    self._send(message)
+                    if not self._outbox.holds(message):
+                        self._send(message)
+                case Persist(record):
+                    self._outbox.persist(record)
+                case Compact(records):
+                    self._outbox.compact(records)
                 case SetTimer(name, after_ns):
                     self._cancel(name)
                     self._timers[name] = self._loop.call_later(after_ns / 1e9, self._fire, name)

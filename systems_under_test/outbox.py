@@ -1,28 +1,19 @@
 """The rule of effects, under every driver: a `Persist` is durable before any later effect is seen.
 
-An outbox takes the effects of a node's steps in their order. It collects what is to be persisted,
-and holds every message back behind the records that it may depend on. The driver syncs the records
-of many steps as one group, at its own pace; while that is under way further steps go on, and what
-they persist and send waits for the next group. A compaction is such a group as well: one that
-replaces all that was ever persisted, and with it the records that wait to be written.
+A driver hands the effects of a node's steps to an outbox in their order. It collects what is to be
+persisted, and holds every message back behind the records that it may depend on. The driver syncs
+the records of many steps as one group, at its own pace; while that is under way further steps go
+on, and what they persist and send waits for the next group. A compaction is such a group as well:
+one that replaces all that was ever persisted, and with it the records that wait to be written.
 
-Timers are invisible outside the node and pass at once: a timer that was set again must not fire
-because the disk is slow. Nothing here reads a clock, or touches a disk or a network.
+Timers are invisible outside the node, and no business of an outbox: a timer that was set again must
+not fire because the disk is slow. Nothing here reads a clock, or touches a disk or a network.
 """
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from systems_under_test.node import (
-    CancelTimer,
-    Compact,
-    Effect,
-    Message,
-    Payload,
-    Persist,
-    Send,
-    SetTimer,
-)
+from systems_under_test.node import Message, Payload
 
 
 class Group(NamedTuple):
@@ -35,9 +26,13 @@ class Group(NamedTuple):
 class Outbox:
     """What one life of a node has persisted and sent that is not durable, or not sent, yet."""
 
-    __slots__ = ("_behind_group", "_behind_records", "_records", "_replaces", "_syncing")
+    __slots__ = ("_behind_group", "_behind_records", "_records", "_replaces", "_syncing", "busy")
 
     def __init__(self) -> None:
+        self.busy = False
+        """Whether something that was persisted is not durable yet; while nothing is, no message is
+        held."""
+
         self._records: list[Payload] = []
         self._replaces = False
         self._behind_records: list[Message] = []
@@ -49,34 +44,25 @@ class Outbox:
         """How many records wait for the next group."""
         return len(self._records)
 
-    @property
-    def idle(self) -> bool:
-        """Whether all that was persisted is durable."""
-        return not (self._syncing or self._records or self._replaces)
+    def persist(self, record: Payload) -> None:
+        """Take a record for the next group."""
+        self._records.append(record)
+        self.busy = True
 
-    def take(self, effects: Iterable[Effect]) -> tuple[list[Send | SetTimer | CancelTimer], bool]:
-        """Take a step's effects; those to perform now, in order, and whether it persisted any."""
-        now: list[Send | SetTimer | CancelTimer] = []
-        persisted = False
-        # Asked for its exact type, as matching its parts takes four times as long.
-        for effect in effects:
-            kind = type(effect)
-            if kind is Send:
-                if self._records or self._replaces:
-                    self._behind_records.append(effect.message)  # type: ignore[union-attr]
-                elif self._syncing:
-                    self._behind_group.append(effect.message)  # type: ignore[union-attr]
-                else:
-                    now.append(effect)  # type: ignore[arg-type]
-            elif kind is Persist:
-                self._records.append(effect.record)  # type: ignore[union-attr]
-                persisted = True
-            elif kind is Compact:
-                self._records = list(effect.records)  # type: ignore[union-attr]
-                self._replaces = persisted = True
-            else:
-                now.append(effect)  # type: ignore[arg-type]
-        return now, persisted
+    def compact(self, records: Iterable[Payload]) -> None:
+        """Take the records that replace all others with the next group."""
+        self._records = list(records)
+        self._replaces = self.busy = True
+
+    def holds(self, message: Message) -> bool:
+        """Hold a message back if it may depend on what is not durable; else it may leave now."""
+        if self._records or self._replaces:
+            self._behind_records.append(message)
+        elif self._syncing:
+            self._behind_group.append(message)
+        else:
+            return False
+        return True
 
     def begin_sync(self) -> Group | None:
         """The records to make durable next, as one group; None while there is nothing to sync, or
@@ -92,4 +78,5 @@ class Outbox:
         """The group under way is durable: the messages that waited for it, in order."""
         ready, self._behind_group = self._behind_group, []
         self._syncing = False
+        self.busy = bool(self._records) or self._replaces
         return ready

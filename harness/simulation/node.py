@@ -15,10 +15,13 @@ from harness.simulation.disk import Disk
 from harness.simulation.trace import Trace
 from harness.simulation.world import World
 from systems_under_test.node import (
+    CancelTimer,
+    Compact,
     Event,
     Message,
     Node,
     NodeId,
+    Persist,
     Received,
     Send,
     SetTimer,
@@ -172,16 +175,23 @@ class SimulatedNode:
             return
         if self.dies_after is not None:
             effects = effects[: self.dies_after]
-        now, persists = self.outbox.take(effects)
-        for effect in now:
+        outbox, persists = self.outbox, False
+        for effect in effects:
             kind = type(effect)
             if kind is Send:
                 message = effect.message  # type: ignore[union-attr]
-                self._sent += 1
-                self.ways.get(message.target, self.elsewhere)(message)
+                if not (outbox.busy and outbox.holds(message)):
+                    self._sent += 1
+                    self.ways.get(message.target, self.elsewhere)(message)
             elif kind is SetTimer:
                 self._set_timer(effect.name, effect.after_ns)  # type: ignore[union-attr]
-            else:
+            elif kind is Persist:
+                outbox.persist(effect.record)  # type: ignore[union-attr]
+                persists = True
+            elif kind is Compact:
+                outbox.compact(effect.records)  # type: ignore[union-attr]
+                persists = True
+            elif kind is CancelTimer:
                 self._timers.pop(effect.name, None)  # type: ignore[union-attr]
         self._steps.append((moment_ns, self.name, about, source))
         if persists:
