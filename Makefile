@@ -1,10 +1,11 @@
 # make demo   the main job: a Raft store under faults, judged and reported; then a flawed one
-# make test   every test that this machine can run
+# make test   every test that this machine can run, but the deep ones
+# make test-deep   the tests that take minutes each
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check bench install clean
+.PHONY: demo test test-deep check check-checker bench install clean
 
 demo: install
 	@$(BIN)/python -m harness.demo
@@ -12,17 +13,23 @@ demo: install
 # These have the machine to themselves; all others share its cores, one file of them at a time.
 ALONE := docker or local or timed
 SHARED := --numprocesses logical --dist loadfile
-QUICK := not ($(ALONE) or browser or slow)
+QUICK := not ($(ALONE) or browser or slow or deep)
 
 test: install
-	$(BIN)/python -m pytest tests -m "$(ALONE)"
-	$(BIN)/python -m pytest tests $(SHARED) -m "not ($(ALONE))$(if $(CHECKED), and not ($(QUICK)))"
+	$(BIN)/python -m pytest tests -m "($(ALONE)) and not deep"
+	$(BIN)/python -m pytest tests $(SHARED) -m "not ($(ALONE) or deep)$(if $(CHECKED), and not ($(QUICK)))"
+
+test-deep: install
+	$(BIN)/python -m pytest tests -m deep
 
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests $(SHARED) -m "$(QUICK)"
+
+check-checker: install
+	$(BIN)/python -m pytest tests/checker tests/harness/test_names.py $(SHARED) -m "$(QUICK)"
 
 bench: install
 	$(BIN)/python benchmarks/harness.py
@@ -32,8 +39,8 @@ install: $(VENV)/installed
 
 # One environment with everything in it, remade when what it should hold has changed.
 $(VENV)/installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Labrys needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11, 2) <= sys.version_info < (3, 15))' || \
+		{ echo "Labrys needs Python 3.11.2 to 3.14; name one: make PYTHON=python3.13 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable . --group dev

@@ -16,6 +16,9 @@ pytest_plugins = (
     else ["harness.simulation.plugin"]
 )
 
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("ordinary", deadline=None)
+settings.load_profile("ordinary")
 settings.register_profile("deep", max_examples=5_000, deadline=None)
 
 

@@ -63,6 +63,32 @@ def test_systems_use_the_standard_library_alone() -> None:
         assert not foreign, f"{path.relative_to(ROOT)} imports {foreign}"
 
 
+def test_the_checker_can_be_installed_alone() -> None:
+    """Its distribution names all that it imports, and not the engine, the server or the charts."""
+    import sys
+    import tomllib
+
+    alone = tomllib.loads((ROOT / "packaging/checker/pyproject.toml").read_text())["project"]
+    whole = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert alone["version"] == whole["version"]
+    assert alone["requires-python"] == whole["requires-python"]
+    assert set(alone["dependencies"]) <= set(whole["dependencies"])
+    named = {requirement.partition(">")[0] for requirement in alone["dependencies"]}
+    for path in files("checker"):
+        foreign = roots(path) - set(sys.stdlib_module_names) - {"checker"}
+        assert foreign <= named, f"{path.relative_to(ROOT)} imports {foreign - named}"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_types_are_for_others_to_use(package: str) -> None:
+    assert (ROOT / package / "py.typed").is_file()
+
+
+def test_commands_say_where_their_options_go() -> None:
+    for path in files("harness"):
+        assert "locals()" not in path.read_text(encoding="utf-8"), path.relative_to(ROOT)
+
+
 def test_only_drivers_touch_the_world() -> None:
     for path in files("systems_under_test"):
         if path.name not in DRIVERS:
