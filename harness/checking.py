@@ -42,6 +42,7 @@ class Checking:
     keyed: str = "auto"
     written: Path | None = None
     executor: str | None = None
+    certify: bool = True
 
     def __post_init__(self) -> None:
         from checker.linearizability.check import ENGINES
@@ -135,6 +136,7 @@ def _judge(history: "History", name: str, checking: Checking) -> tuple["Result",
             time_limit_s=checking.time_limit_s,
             memory_limit_bytes=checking.memory_mib * MIB,
             executor=pool or None,
+            certify=checking.certify,
         )
         judged: Callable[[History, Model], Result] = judge
         if checking.initial is not None and len(history):

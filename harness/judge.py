@@ -49,7 +49,7 @@ def judge(directory: RunDirectory) -> dict[str, Any]:
     return result
 
 
-def judged(directory: RunDirectory) -> dict[str, Any]:
+def judged(directory: RunDirectory, *, certify: bool = True) -> dict[str, Any]:
     """Check a run and return what its result.json should say.
 
     Raises `MalformedHistory` where the history is none, and `UsageError` where the directory holds
@@ -61,9 +61,8 @@ def judged(directory: RunDirectory) -> dict[str, Any]:
     began = time.monotonic()
     work = names.workload(run["workload"])
     limits = {**_LIMITS, **run["config"]}
-    linearizability = work.check(
-        history, limits["check_time_limit"], limits["check_memory_limit"] * MIB
-    )
+    memory = limits["check_memory_limit"] * MIB
+    linearizability = work.check(history, limits["check_time_limit"], memory, certify=certify)
     check_s = time.monotonic() - began
     instead = linearizability.weaker() if linearizability.weaker else None
     planned = ((fault["family"], fault["name"]) for fault in run["schedule"])

@@ -79,11 +79,19 @@ class Workload:
     warm_up: Call = Call("read", "warm-up", pure=True)
     simpler: Callable[[Call], Call | None] = lambda call: None
 
-    def check(self, history: History, time_limit_s: float, memory_limit_bytes: int) -> Result:
+    def check(
+        self,
+        history: History,
+        time_limit_s: float,
+        memory_limit_bytes: int,
+        *,
+        certify: bool = True,
+    ) -> Result:
         """Judge a history within a number of seconds and of bytes."""
         return check(
             history,
             self.model(),
             time_limit_s=time_limit_s,
             memory_limit_bytes=memory_limit_bytes,
+            certify=certify,
         )

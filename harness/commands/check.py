@@ -47,6 +47,7 @@ def check(
     executor: Annotated[
         str | None, typer.Option(help="dask://HOST:PORT searches keys of files on a Dask cluster.")
     ] = None,
+    certify: options.Certify = True,
     trust: Trust = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -65,14 +66,14 @@ def check(
     checking = Checking(
         model=model, form=format, engine=engine, time_limit_s=time_limit, memory_mib=memory_limit,
         initial=initial, renamed=renames(rename or []), nil_reads=nil_reads, keyed=keyed,
-        written=write, executor=executor,
+        written=write, executor=executor, certify=certify,
     )  # fmt: skip
     statuses = []
     for path in paths:
         try:
             if (path / "run.json").is_file():
                 require_trust(path, trust)
-                statuses.append(judge_and_tell(path, as_json))
+                statuses.append(judge_and_tell(path, as_json, certify=certify))
                 continue
             answer = check_file(path, checking)
         except UsageError as error:

@@ -53,7 +53,7 @@ def store_and_render(
     return directory.path
 
 
-def judge_and_tell(path: Path, as_json: bool, *, fresh: bool = False) -> int:
+def judge_and_tell(path: Path, as_json: bool, *, fresh: bool = False, certify: bool = True) -> int:
     """Judge a stored run, write its page, print the outcome, and return the exit status.
 
     The verdict stands where it cannot be written down, which is a warning.
@@ -64,7 +64,7 @@ def judge_and_tell(path: Path, as_json: bool, *, fresh: bool = False) -> int:
 
     directory = RunDirectory(path)
     try:
-        result = judged(directory)
+        result = judged(directory, certify=certify)
     except MalformedHistory as error:
         raise UsageError(f"{path / 'history.jsonl'}: {error}") from error
     try:

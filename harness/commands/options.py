@@ -47,6 +47,9 @@ Store: TypeAlias = Annotated[Path, typer.Option(help="Where runs are kept.")]
 AsJson: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print one JSON object a run or file.")
 ]
+Certify: TypeAlias = Annotated[
+    bool, typer.Option(help="Verify what supports the verdict by means of its own.")
+]
 Jobs: TypeAlias = Annotated[int, typer.Option(help="Processes; 0 is one for each core.")]
 Executor: TypeAlias = Annotated[
     str | None, typer.Option(help="dask://HOST:PORT sends simulated runs to a Dask cluster.")

@@ -22,6 +22,7 @@ def run(
     system: Annotated[str | None, typer.Argument(help="A name, or package.module:Class.")] = None,
     config: options.Config = None,
     store: options.Store = Path("store"),
+    certify: options.Certify = True,
     as_json: options.AsJson = False,
 ) -> None:
     """Start a cluster, drive clients and faults, judge the history, write the report."""
@@ -38,4 +39,4 @@ def run(
     if settled.environment != asked.environment and not as_json:
         say(_SETTLED[settled.environment])
     directory = conduct(settled, store, shown)
-    raise typer.Exit(judge_and_tell(directory.path, as_json, fresh=True))
+    raise typer.Exit(judge_and_tell(directory.path, as_json, fresh=True, certify=certify))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from checker.errors import InternalError
 from harness.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -229,8 +230,9 @@ def test_a_run_of_an_earlier_version_is_read_judged_and_reported(
     status, output, errors = shell(f"$L check {name} && $L report {name}", folder)
     assert (status, errors) == (STATUS[name], "")
     after = json.loads((runs[name] / "result.json").read_text())
-    for part in ("verdict", "reason", "gates", "liveness", "findings", "statistics"):
+    for part in ("verdict", "reason", "liveness", "findings", "statistics"):
         assert after[part] == before[part], part
+    assert all(gate in after["gates"] for gate in before["gates"])
     found, was = (
         [step["invoked"] for step in result["linearizability"]["counterexample"] or ()]
         for result in (after, before)
@@ -239,3 +241,22 @@ def test_a_run_of_an_earlier_version_is_read_judged_and_reported(
     page = (runs[name] / "report.html").read_text()
     assert before["linearizability"]["verdict"] in page
     assert name in output
+
+
+@pytest.mark.parametrize("what", ["invalid", "invalid/history.jsonl"])
+def test_a_certificate_that_fails_is_no_verdict(
+    runs: dict[str, Path], what: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    def refuted(*words: object) -> None:
+        raise InternalError("two parts disagree")
+
+    monkeypatch.setattr("checker.linearizability.check.certified.certify_violation", refuted)
+    path = str(runs["invalid"].parent / what)
+    for words, wanted in (([path], 255), ([path, "--no-certify"], 1)):
+        monkeypatch.setattr(sys, "argv", ["labrys", "check", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == wanted
+        assert ("keep the history" in capsys.readouterr().err) == (wanted == 255)
+    assert (runs["invalid"] / "history.jsonl").exists()
