@@ -19,7 +19,8 @@ from checker.linearizability.search import exhaust, machine
 from checker.linearizability.search import problem as problem_module
 from checker.linearizability.search import search as search_module
 from checker.linearizability.search.exhaust import dead_ends
-from checker.linearizability.search.problem import Problem, of_operations, of_registers
+from checker.linearizability.search.of_columns import of_registers
+from checker.linearizability.search.problem import Problem, of_operations
 from checker.linearizability.search.search import Found, Search
 from checker.linearizability.search.shrink import (
     Unexplained,

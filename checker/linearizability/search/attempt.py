@@ -1,12 +1,13 @@
 """Tries quickly whether the operations of a register have an order: the driver of `narrow`."""
 
 import time
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from checker.linearizability.search import narrow, window
+from checker.linearizability.search import narrow, parts, window
 from checker.linearizability.search.compiling import compiled
 from checker.linearizability.search.narrow import HELD, Narrow
 from checker.linearizability.search.problem import Problem
@@ -16,9 +17,12 @@ BUDGET = {True: 500_000, False: 5_000}
 
 FUNCTIONS = (
     "low_place", "size", "score", "enter", "leave", "add", "keep_best", "earliest", "note", "use",
-    "expand", "finish", "save", "back", "invoke", "run",
+    "expand", "finish", "save", "back", "invoke", "run", "begin", "clean", "several",
 )  # fmt: skip
 """The functions of `narrow`, each after those that it calls."""
+
+TOGETHER = 4_096
+"""Events of the parts that are tried before the clock is looked at again."""
 
 LOG_FIRST = 1 << 15
 LOG_MOST = 1 << 25
@@ -34,7 +38,7 @@ for _bit in range(window.BITS):
 
 @cache
 def _compiled() -> dict[str, Any]:
-    return compiled(FUNCTIONS, window, narrow)
+    return compiled(FUNCTIONS, window, narrow, parts)
 
 
 class Attempt:
@@ -49,13 +53,13 @@ class Attempt:
         """
         self._fast = fast
         self._problem = problem
-        self._functions = _compiled() if fast else vars(narrow)
+        self._functions = _compiled() if fast else vars(parts)
         room = 4 * (narrow.ROOM if fast else ROOM_PLAIN)
         self._memory = Narrow(
             now=self._new(narrow.NOW),
             events=events,
             ops=ops,
-            slots=self._new(len(problem.kinds)),
+            slots=self._new(problem.count),
             values=self._new(narrow.BY_VALUE * problem.states),
             held=self._new(HELD * window.BITS),
             places=np.array(PLACES) if fast else PLACES,
@@ -69,29 +73,42 @@ class Attempt:
             log=self._new(LOG_FIRST if log else 0),
         )
 
+        self._bounds, self._widths = self._given(problem.bounds), self._given(problem.widths)
+        self._proven = self._new(len(problem.widths))
+        self._parts = self._new(3)
+        self._upto = 0
+
+    def _given(self, numbers: Sequence[int]) -> Any:
+        return np.array(numbers, np.int64) if self._fast else list(numbers)
+
     def _new(self, count: int) -> Any:
         return np.zeros(count, np.int64) if self._fast else [0] * count
 
-    def part(self, number: int, until: float) -> tuple[bool, int, int]:
-        """Whether an order was found, to which event it came, and how many there were at most."""
-        if self._problem.widths[number] > window.BITS:
-            return False, 0, 0
-        bounds = self._problem.bounds
-        now, front = self._memory.now, self._memory.front
-        for name in range(narrow.NOW):
-            now[name] = 0
-        now[narrow.EVENT] = bounds[number]
-        now[narrow.WIDTH] = now[narrow.NARROW] = narrow.NARROWEST
-        now[narrow.COUNT] = 1
-        front[0], front[1], front[2], front[3] = self._problem.initial, 0, 0, window.NO_TRAIL
+    def part(self, number: int, until: float) -> int:
+        """How large the front became where an order was found; 0 where none was.
+
+        Parts are asked for in order.
+        """
+        if number >= self._upto:
+            self._try_from(number, until)
+        return int(self._proven[number])
+
+    def _try_from(self, number: int, until: float) -> None:
+        """Try this part, and with it as many of the next ones as are short."""
+        bounds, last = self._bounds, number + 1
+        together = 0 if len(self._memory.log) else TOGETHER
+        while last < len(self._widths) and bounds[last + 1] - bounds[number] <= together:
+            last += 1
+        self._upto = last
+        self._parts[0], self._parts[1], self._parts[2] = number, last, 0
         answer = window.PAUSED
         while answer in (window.PAUSED, window.LOG_FULL) and time.monotonic() < until:
             if answer == window.LOG_FULL:
                 self._more_log()
-            answer = self._functions["run"](self._memory, bounds[number + 1], BUDGET[self._fast])
-        self._clean()
-        farthest = max(int(now[narrow.EVENT]), int(now[narrow.FARTHEST]))
-        return answer == window.FINISHED, farthest, int(now[narrow.LARGEST])
+            answer = self._functions["several"](
+                self._memory, bounds, self._widths, self._problem.initial, self._parts,
+                self._proven, BUDGET[self._fast],
+            )  # fmt: skip
 
     def _more_log(self) -> None:
         """Make room for more uses; if that would be too much, nothing is logged any more."""
@@ -114,12 +131,3 @@ class Attempt:
             order.append(int(log[2 * entry + 1]))
             entry = int(log[2 * entry])
         return order[::-1]
-
-    def _clean(self) -> None:
-        """Leave nothing of this part in the memory that the next one will use."""
-        pending = int(self._memory.now[narrow.PENDING])
-        while pending:
-            low = pending & -pending
-            pending ^= low
-            op = int(self._memory.held[HELD * (low.bit_length() - 1) + 2])
-            self._functions["leave"](self._memory, op)

@@ -18,11 +18,10 @@ from bisect import insort
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from checker.linearizability.search.limits import LimitReached
 from checker.linearizability.search.problem import Problem
 from checker.linearizability.search.window import NO_STEP
+from checker.memory import Watch
 
 LIKELY = 0.4
 """How far into its interval an operation is supposed to have taken effect."""
@@ -32,6 +31,9 @@ TRIES = 16
 
 LOOK_EVERY = 256
 """Steps between two looks at the clock and the memory."""
+
+MEASURE_EVERY = 4_096
+"""Steps between two estimates of the memory."""
 
 ENTRY_BYTES, STEP_BYTES, FRAME_BYTES, WINDOW_BYTES = 240, 110, 700, 120
 """About what a configuration in the cache, a known step, an operation of the order that is being
@@ -62,6 +64,7 @@ class DepthFirst:
         self._label_count = len(problem.steps.labels)
         self._labels = problem.labels
         self._memory = memory_bytes
+        self._watch = Watch(memory_bytes)
         self._table: dict[int, int] = {}
         self._idle = [TRIES] * self._label_count
         self._seen: dict[tuple[int, int], list[tuple[int, int]]] = {}
@@ -99,7 +102,8 @@ class DepthFirst:
             if self._done % LOOK_EVERY == 0:
                 if time.monotonic() > until:
                     raise LimitReached("time limit")
-                self._bound_memory()
+                if self._done % MEASURE_EVERY == 0:
+                    self._bound_memory()
             op, state = move
             if op == PASS:
                 end = choice.end + 1
@@ -182,7 +186,7 @@ class DepthFirst:
             + self._timeline.taken * WINDOW_BYTES
             + self._steps.bytes()
         )
-        if fixed > self._memory:
+        if fixed > self._memory or self._watch.exceeded():
             raise LimitReached("memory limit")
         if fixed + self._cached * ENTRY_BYTES > self._memory:
             self._seen.clear()
@@ -227,7 +231,7 @@ class _Timeline:
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         count = len(problem.labels)
-        supposed = np.broadcast_to(problem.supposed, count).tolist()
+        supposed = problem.supposed
         self.ends: list[int] = []
         self.end_events: list[int] = []
         self.bits = [0] * count

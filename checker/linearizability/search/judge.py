@@ -11,8 +11,9 @@ from checker.columns import Columns
 from checker.linearizability.certified import certify
 from checker.linearizability.search.explanation import explain
 from checker.linearizability.search.limits import LimitReached
+from checker.linearizability.search.of_columns import of_registers
 from checker.linearizability.search.portfolio import decide
-from checker.linearizability.search.problem import Problem, of_operations, of_registers
+from checker.linearizability.search.problem import Problem, of_operations
 from checker.linearizability.search.search import Found, Search
 from checker.linearizability.search.shrink import shrink, violation_at
 from checker.models.model import Model

@@ -89,7 +89,7 @@ class Machine:
         self._patience = math.inf
         if compile_ is None:
             enough = LOADED_FROM if _compiled.cache_info().currsize else COMPILED_FROM
-            fast = len(problem.kinds) >= enough and may_compile(until)
+            fast = problem.count >= enough and may_compile(until)
             self._patience = time.monotonic() + SLOW_S
         self.fast = fast
         self.problem = problem
@@ -120,10 +120,14 @@ class Machine:
         steps = self.problem.steps
         labels = len(steps.labels) if steps else 0
         values = 1 if steps else self._states
+        ops = self._given(self.problem.records)
+        if self.fast:
+            # The problem may have been searched before.
+            ops[window.WHERE :: window.OP] = -1
         return Memory(
             reg=self._new(window.SIZE, 0),
             events=self._given(self.problem.events),
-            ops=self._given(self.problem.records()),
+            ops=ops,
             slots=self._new(slots * (2 + words), -1),
             sets=self._new(window.SETS * words, 0),
             values=self._new(values * window.BY_VALUE * words, 0),

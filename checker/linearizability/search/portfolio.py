@@ -46,7 +46,7 @@ class _Portfolio:
     def decide(self) -> Found:
         """Give the engines their turns until one of them decides."""
         engines = {DEPTH: self._by_depth, FRONT: self._by_front}
-        for steps in _turns(len(self._problem.labels)):
+        for steps in _turns(self._problem.count):
             for engine in tuple(engines):
                 began = time.monotonic()
                 found = engines[engine](steps)

@@ -1,8 +1,8 @@
 """Operations as numbers, ready to be searched: what `frontier` takes.
 
 Operations that cannot tell anything are left out: those that failed, and crashed ones that only
-observe. What is left has a kind and two values (a register's), or a label whose steps stand in a
-table that is filled in as the search asks for them (any other model's).
+observe. What is left has a kind and two values (a register's, see `of_columns`), or a label whose
+steps stand in a table that is filled in as the search asks for them (any other model's).
 """
 
 import math
@@ -14,21 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from checker.columns import FAIL, NEVER, NOTHING, OK, Columns, canonical
+from checker.columns import NOTHING, canonical
 from checker.linearizability.search import window
-from checker.linearizability.search.implied import implied
 from checker.linearizability.search.limits import LimitReached
 from checker.linearizability.search.window import LATE, NO_STEP
 from checker.models.asking import failed_at, initial_state
 from checker.models.model import Inconsistent, Model, State
 from checker.operation import Operation, Outcome
-
-KINDS = {
-    "read": window.READ,
-    "write": window.WRITE,
-    "cas": window.CAS,
-    "cas-mismatch": window.MISMATCH,
-}
 
 MOST_STATES = 2_000
 MOST_STEPS = 60_000
@@ -39,10 +31,6 @@ STEPS_EACH = 5
 
 SAMPLED = 64
 """How many states are measured to tell how much memory all of them take."""
-
-CROWDED = 4
-"""Operations pending at once from which it pays to look for reads that others imply."""
-
 
 CHUNK = 4_096
 """Operations whose records are filled in at a time."""
@@ -57,13 +45,7 @@ class Problem:
     `initial` is the first one's number. `steps` is empty for registers.
     """
 
-    kinds: Any
-    first: Any
-    second: Any
-    labels: Any
-    end: Any
-    resets: Any
-    totals: Any
+    records: Any
     events: Any
     bounds: Sequence[int]
     widths: Sequence[int]
@@ -73,34 +55,32 @@ class Problem:
     rows: Any = ()
     """Of each operation of the problem, its place in what the problem was made of."""
 
-    supposed: Any = 0
-    """Which operations need not happen."""
+    labels: Sequence[int] = ()
+    """Of each operation of the problem the number of its label, where there are steps."""
+
+    supposed: Sequence[int] = ()
+    """Which operations need not happen, where there are steps."""
+
+    @property
+    def count(self) -> int:
+        """How many operations there are."""
+        return len(self.rows)
 
     def fresh(self) -> "Problem":
         """The same problem, whose model has made no step yet."""
         return self if self.steps is None else replace(self, steps=self.steps.fresh(), states=1)
 
-    def records(self) -> Any:
-        """The operations as records of `window.OP` fields, one after the other."""
-        count = len(self.kinds)
-        records = np.empty((count, window.OP), np.int64)
-        columns = {
-            window.KIND: self.kinds,
-            window.FIRST: self.first,
-            window.SECOND: self.second,
-            window.LABEL: self.labels,
-            window.END: self.end,
-            window.RESETS: self.resets,
-            window.TOTALS: self.totals,
-            window.SUPPOSED: self.supposed,
-            window.WHERE: -1,
-        }
-        spread = {name: np.broadcast_to(column, count) for name, column in columns.items()}
-        # Some thousands at a time stay in the processor's cache while all fields are filled in.
-        for start in range(0, count, CHUNK):
-            for name, column in spread.items():
-                records[start : start + CHUNK, name] = column[start : start + CHUNK]
-        return records.reshape(-1)
+
+def records(count: int, columns: dict[int, Any]) -> Any:
+    """Operations as records of `window.OP` fields, one after the other; fields by their place."""
+    result = np.empty((count, window.OP), np.int64)
+    columns = {window.SUPPOSED: 0, window.WHERE: -1, **columns}
+    spread = {name: np.broadcast_to(column, count) for name, column in columns.items()}
+    # Some thousands at a time stay in the processor's cache while all fields are filled in.
+    for start in range(0, count, CHUNK):
+        for name, column in spread.items():
+            result[start : start + CHUNK, name] = column[start : start + CHUNK]
+    return result.reshape(-1)
 
 
 class Steps:
@@ -168,145 +148,6 @@ def _size(state: State) -> int:
     return sys.getsizeof(state) + inner + 150
 
 
-def of_registers(columns: Columns, keys: Sequence[int], initial: Any) -> Problem:
-    """The operations on some keys, each of which is a register; all kinds are in `KINDS`."""
-    start = columns.values.number(initial)
-    states = len(columns.values)
-    chosen = _chosen(columns, keys)
-    events, bounds, widths = _events(chosen, len(keys))
-    if max(widths, default=0) >= CROWDED:
-        chosen = chosen.those(~chosen.implied())
-        events, bounds, widths = _events(chosen, len(keys))
-    order: Any = slice(None)
-    if len(keys) > 1:
-        # The operations of a key stand together, since the search takes key after key.
-        order = np.argsort(chosen.part, kind="stable")
-        number = np.empty(len(order), np.int32)
-        number[order] = np.arange(len(order), dtype=np.int32)
-        events = number[events >> 1] << 1 | events & 1
-    kind, first, second = chosen.kind[order], chosen.first[order], chosen.second[order]
-    return Problem(
-        kinds=kind,
-        first=first,
-        second=second,
-        labels=(kind.astype(np.int64) * states + first) * states + second,
-        end=np.where(chosen.crashed, LATE, chosen.completed)[order],
-        resets=kind == window.WRITE,
-        totals=(kind == window.WRITE) | (kind == window.MAYBE_CAS),
-        events=events.astype(np.int64),
-        bounds=bounds,
-        widths=widths,
-        states=states,
-        initial=start,
-        rows=chosen.rows[order],
-    )
-
-
-@dataclass(frozen=True)
-class _Chosen:
-    """Operations to search, one row each; `part` is the place of their key among those asked for.
-
-    Numbers are as narrow as they may be: what is sorted by key is moved about in memory, and half
-    as much of it in half the time.
-    """
-
-    rows: Any
-    part: Any
-    kind: Any
-    first: Any
-    second: Any
-    invoked: Any
-    completed: Any
-    crashed: Any
-
-    def those(self, which: Any) -> "_Chosen":
-        """Some of them."""
-        return _Chosen(**{name: column[which] for name, column in vars(self).items()})
-
-    def implied(self) -> Any:
-        """Which are reads that others imply."""
-        return implied(
-            self.part.astype(np.int64), self.kind, self.first, self.second,
-            self.invoked, self.completed, self.crashed,
-        )  # fmt: skip
-
-
-def _chosen(columns: Columns, keys: Sequence[int]) -> _Chosen:
-    """What there is to search of these keys, in the order of the history."""
-    names = [columns.functions[number] for number in range(len(columns.functions))]
-    kind = np.array([KINDS[name] for name in names], np.int8)[columns.function]
-    ok = columns.outcome == OK
-    # For numbers of 16 bits numpy sorts by counting.
-    place = np.full(len(columns.keys), -1, np.int16 if len(keys) < 2**15 else np.int64)
-    place[list(keys)] = np.arange(len(keys))
-    part: Any = place[columns.key]
-    useful = (columns.outcome != FAIL) & (ok | (kind == window.WRITE) | (kind == window.CAS))
-    rows = np.flatnonzero(useful & (part >= 0)).astype(np.int32)
-    which = slice(None) if len(rows) == len(columns) else rows
-    kind, ok, part = kind[which], ok[which], part[which]
-    expected, result, argument = (
-        column[which].astype(np.int32)
-        for column in (columns.expected, columns.result, columns.argument)
-    )
-    kind[(kind == window.CAS) & ~ok] = window.MAYBE_CAS
-    kind[(kind == window.CAS) & (result != expected)] = window.READ
-    second = np.where(kind == window.READ, result, argument)
-    swaps = (kind == window.CAS) | (kind == window.MAYBE_CAS)
-    completed = columns.completed[which]
-    return _Chosen(
-        rows=rows,
-        part=part,
-        kind=kind,
-        first=np.where(swaps, expected, second),
-        second=second,
-        invoked=columns.invoked[which],
-        completed=completed,
-        crashed=(completed == NEVER) | ~ok,
-    )
-
-
-def _events(chosen: _Chosen, parts: int) -> tuple[Any, list[int], list[int]]:
-    """Invocations and ends by part and position, the bounds of the parts, and how many of its
-    operations are pending at once in each; where two events tie, the invocation comes first."""
-    event = _in_time(chosen.invoked, chosen.completed, chosen.crashed)
-    if parts > 1:
-        part = chosen.part[event >> 1]
-        order = np.argsort(part, kind="stable")
-        event, part = event[order], part[order]
-        bounds = np.searchsorted(part, np.arange(parts + 1, dtype=np.int64))
-    else:
-        bounds = np.array([0, len(event)])
-    open_ = np.zeros(len(event) + 1, np.int32)
-    np.cumsum(1 - 2 * (event & 1), out=open_[1:])
-    widths = np.zeros(parts, np.int64)
-    some = np.flatnonzero(bounds[1:] > bounds[:-1])
-    if len(some):
-        # What is open after each event: the last one of a part may be what makes it the most.
-        most = np.maximum.reduceat(open_[1:], bounds[some])
-        widths[some] = most - open_[bounds[some]]
-    return event, bounds.tolist(), widths.tolist()
-
-
-def _in_time(invoked: Any, completed: Any, crashed: Any) -> Any:
-    """All events in order: rows, doubled, plus 1 for an end."""
-    count = len(invoked)
-    begins = np.arange(count, dtype=np.int32) * 2
-    ends = begins[~crashed] + 1
-    ended = completed[~crashed]
-    low = int(min(invoked.min(initial=0), ended.min(initial=0)))
-    span = int(max(invoked.max(initial=0), ended.max(initial=0))) - low + 1
-    if span <= 8 * count + 1_000:
-        table = np.full(span, -1, np.int32)
-        table[invoked - low] = begins
-        table[ended - low] = ends
-        event = table[table >= 0]
-        if len(event) == len(begins) + len(ends):
-            return event
-    event = np.concatenate([begins, ends])
-    position = np.concatenate([invoked, ended])
-    return event[np.lexsort((event & 1, position))]
-
-
 def of_operations(
     model: Model,
     operations: Sequence[Operation],
@@ -350,14 +191,20 @@ def of_operations(
     for _, ending, _ in ordered:
         open_ += 1 - 2 * ending
         width = max(width, open_)
+    optional = [int(row in supposed) for row in rows]
+    columns = {
+        window.KIND: window.TABLE,
+        window.FIRST: NOTHING,
+        window.SECOND: NOTHING,
+        window.LABEL: label,
+        window.END: ends,
+        window.RESETS: [resets[number] for number in label],
+        window.TOTALS: [totals[number] for number in label],
+        window.SUPPOSED: optional,
+    }
     return Problem(
-        kinds=[window.TABLE] * len(todo),
-        first=[NOTHING] * len(todo),
-        second=[NOTHING] * len(todo),
+        records=records(len(todo), columns),
         labels=label,
-        end=ends,
-        resets=[resets[number] for number in label],
-        totals=[totals[number] for number in label],
         events=[i * 2 + ending for _, ending, i in ordered],
         bounds=[0, len(ordered)],
         widths=[width],
@@ -365,7 +212,7 @@ def of_operations(
         initial=initial,
         steps=steps,
         rows=rows,
-        supposed=[int(row in supposed) for row in rows],
+        supposed=optional,
     )
 
 

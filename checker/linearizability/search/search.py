@@ -90,7 +90,7 @@ class Search(Machine):
         """
         super().__init__(problem, until, memory_bytes, compile_, log)
         # The quick try is for registers; of a short history it would not be quicker.
-        quick = problem.steps is None and len(problem.kinds) >= QUICK_FROM
+        quick = problem.steps is None and problem.count >= QUICK_FROM
         self._attempt = (
             Attempt(problem, self.memory.ops, self.memory.events, self.fast, log) if quick else None
         )
@@ -101,8 +101,8 @@ class Search(Machine):
         first, last = bounds[number], bounds[number + 1]
         self._width = self.problem.widths[number]
         if self._attempt is not None:
-            proven, _, largest = self._attempt.part(number, self.until)
-            if proven:
+            largest = self._attempt.part(number, self.until)
+            if largest:
                 order = self._placed(self._attempt.order())
                 return Found(True, last - first, last - first, largest, order=order)
         self.memory.reg[window.LOGGED] = 0
