@@ -233,6 +233,7 @@ _BY_KIND = {
     ObjectKind.REGISTER: _register,
     ObjectKind.QUEUE: _queue,
     ObjectKind.UNORDERED_QUEUE: _queue,
+    ObjectKind.PRIORITY_QUEUE: _queue,
     ObjectKind.LIST: _collection,
     ObjectKind.SET: _collection,
     ObjectKind.COUNTER: _counter,

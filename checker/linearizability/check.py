@@ -16,7 +16,7 @@ from typing import Any
 from checker.errors import InternalError
 from checker.history import History
 from checker.linearizability import certified
-from checker.linearizability.objects.rules import Group, judge_by, order_by, rule_for, split
+from checker.linearizability.objects.rules import Group, judge_by, order_by, rules_for, split
 from checker.linearizability.registers.facts import Ambiguous
 from checker.linearizability.registers.versions import lie, order_by_versions, verified
 from checker.models.fitting import fit
@@ -194,18 +194,25 @@ def _one(group: Group, task: _Task) -> Result:
         return _valid(
             operations, "versions", partial(order_by_versions, operations, thing.initial), task
         )
-    rule = rule_for(thing, {o.function for o in operations})
-    if thing is not None and rule is not None:
+    ruled = None if thing is None else _by_rules(key, operations, thing, task)
+    return _search(key, operations, task) if ruled is None else ruled
+
+
+def _by_rules(
+    key: Any, operations: Sequence[Operation], thing: KnownObject, task: _Task
+) -> Result | None:
+    """The verdict of the first rule that can decide; None where none can."""
+    for rule in rules_for(thing, {o.function for o in operations}):
         try:
             violation = judge_by(rule, thing, operations)
         except Ambiguous:
-            return _search(key, operations, task)
+            continue
         if violation is not None:
             return violation.result(key, rule.algorithm)
         if not rule.refutes_only:
             order = partial(order_by, rule, thing, operations)
             return _valid(operations, rule.algorithm, order, task)
-    return _search(key, operations, task)
+    return None
 
 
 def _valid(

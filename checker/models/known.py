@@ -43,8 +43,11 @@ class ObjectKind(StrEnum):
     COUNTER = "counter"
     """`add` of an amount, `read`; it begins with an integer."""
 
+    PRIORITY_QUEUE = "priority-queue"
+    """`enqueue`, `dequeue` of the least value; it begins with a list of values."""
+
     LOCK = "lock"
-    """`acquire`, `release` by anyone; it begins held or not."""
+    """`acquire`, `release` by anyone, of one of `permits`; it begins with some of them taken."""
 
     UNIQUE_IDS = "unique-ids"
     """`generate`; it begins with a list of the ids that are taken."""
@@ -60,6 +63,7 @@ class KnownObject:
 
     kind: ObjectKind
     initial: Any = None
+    permits: int = 1
 
     def __post_init__(self) -> None:
         try:
@@ -70,7 +74,7 @@ class KnownObject:
         if self.initial is None or self.kind is ObjectKind.REGISTER:
             return
         if self.kind is ObjectKind.LOCK:
-            if type(self.initial) is not bool:
+            if not isinstance(self.initial, int) or not 0 <= self.initial <= self.permits:
                 raise ValueError(f"a lock begins held or not, not with {self.initial!r:.60}")
         elif self.kind is ObjectKind.COUNTER:
             if type(self.initial) is not int:

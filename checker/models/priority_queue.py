@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from checker.columns import canonical
+from checker.models.known import KnownObject, ObjectKind
 from checker.models.model import Inconsistent, Kind, State
 from checker.models.wording import unknown
 from checker.operation import Operation, Outcome
@@ -27,6 +28,10 @@ class PriorityQueue:
     functions: ClassVar = {
         "enqueue": (Kind.PRIORITY, Kind.ANYTHING), "dequeue": (Kind.ANYTHING, Kind.ANYTHING),
     }  # fmt: skip
+
+    @property
+    def behaves_as(self) -> KnownObject:
+        return KnownObject(ObjectKind.PRIORITY_QUEUE, self.start)
 
     def initial(self) -> State:
         return frozenset({_sorted(tuple(map(_entry, self.start)))})

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from checker.models.known import KnownObject, ObjectKind
 from checker.models.model import ANY, Inconsistent, State
 from checker.models.wording import unknown
 from checker.operation import Operation
@@ -16,6 +17,10 @@ class Semaphore:
     permits: int = 1
     start: int = 0
     functions: ClassVar = {"acquire": ANY, "release": ANY}
+
+    @property
+    def behaves_as(self) -> KnownObject:
+        return KnownObject(ObjectKind.LOCK, self.start, self.permits)
 
     def initial(self) -> State:
         if type(self.start) is not int or not 0 <= self.start <= self.permits:

@@ -18,8 +18,10 @@ from checker.models.ids import UniqueIds
 from checker.models.known import KnownObject, ObjectKind, known_object
 from checker.models.locks import Mutex
 from checker.models.model import Inconsistent, Model
+from checker.models.priority_queue import PriorityQueue
 from checker.models.queues import Queue, UnorderedQueue
 from checker.models.registers import Register
+from checker.models.semaphore import Semaphore
 from checker.online import Online
 from checker.operation import Operation, Outcome
 from checker.verdict import Verdict
@@ -113,6 +115,11 @@ class DeclaredTally5(Tally5):
     behaves_as: ClassVar = KnownObject(ObjectKind.COUNTER, 5)
 
 
+def two_permits(state: int, function: str, argument: Any) -> list[objects.Done]:
+    after = state + 1 if function == "acquire" else state - 1
+    return [(after, None)] if 0 <= after <= 2 else []
+
+
 _REGISTER = replace(OBJECTS["cas-register"], start=1, elsewhere=(None, 2))
 _COUNTER = replace(OBJECTS["counter"], start=5, elsewhere=(0, 4))
 
@@ -146,6 +153,14 @@ USERS: dict[str, tuple[Callable[[], Model], Object]] = {
     ),
     "ids of which one is taken": (
         lambda: UniqueIds(start=[3]), replace(OBJECTS["unique-ids"], start=frozenset({3})),
+    ),
+    "a priority queue that begins with values": (
+        lambda: PriorityQueue(start=[[1, 101], [2, 102]]),
+        replace(OBJECTS["priority-queue"], start=((1, 101), (2, 102))),
+    ),
+    "a semaphore of which one permit is taken": (
+        lambda: Semaphore(permits=2, start=1),
+        replace(OBJECTS["semaphore"], do=two_permits, start=1),
     ),
     "a lock that is held": (lambda: Mutex(start=True), replace(OBJECTS["mutex"], start=True)),
 }  # fmt: skip

@@ -5,11 +5,13 @@ columns of a long history, to find which keys are. Where a rule cannot decide, t
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 from checker.columns import Columns, Ints, canonical
 from checker.history import History
+from checker.linearizability.objects.bag import check_bag, order_bag
 from checker.linearizability.objects.bounds import check_unique_ids, refute_counter
 from checker.linearizability.objects.elements import check_elements
 from checker.linearizability.objects.locks import check_lock, order_lock
@@ -22,6 +24,7 @@ from checker.linearizability.objects.orders import (
     order_queue,
     order_unordered_queue,
 )
+from checker.linearizability.objects.priority import check_priority_queue, order_priority_queue
 from checker.linearizability.objects.queue import check_queue, check_unordered_queue
 from checker.linearizability.violation import Violation
 from checker.models.asking import part
@@ -41,15 +44,15 @@ class Rule:
     """It decides, or with `refutes_only` refutes, keys on which no other `functions` were called.
 
     `judge` raises `Ambiguous` where it cannot decide; of what it found to be valid `order` gives a
-    witness. `on_columns` names the function of
-    `checker.linearizability.objects.columnar` that finds the same. Both know an object that is
-    empty at first: a beginning is added as operations before all others.
+    witness. `on_columns` names the function of `checker.linearizability.objects.columnar`, if there
+    is one, that finds the same. Both know an object that is empty at first: a beginning is added as
+    operations before all others.
     """
 
     functions: frozenset[str]
     judge: Callable[[Sequence[Operation]], Violation | None]
     order: Callable[[Sequence[Operation]], list[Operation]]
-    on_columns: str
+    on_columns: str = ""
     algorithm: str = "rules"
     refutes_only: bool = False
 
@@ -63,6 +66,10 @@ RULES: dict[ObjectKind, tuple[Rule, ...]] = {
             frozenset({"enqueue", "dequeue"}), check_unordered_queue, order_unordered_queue,
             "find_unordered_queue",
         ),
+        Rule(frozenset({"enqueue", "dequeue"}), check_bag, order_bag),
+    ),
+    ObjectKind.PRIORITY_QUEUE: (
+        Rule(frozenset({"enqueue", "dequeue"}), check_priority_queue, order_priority_queue),
     ),
     ObjectKind.LIST: (Rule(frozenset({"append", "read"}), check_list, order_list, "find_list"),),
     ObjectKind.SET: (
@@ -88,11 +95,12 @@ RULES: dict[ObjectKind, tuple[Rule, ...]] = {
         ),
     ),
 }  # fmt: skip
-"""The rules of each kind of object; the first that knows all the functions is taken."""
+"""The rules of each kind of object; where one cannot decide, the next is asked."""
 
 _BUILT_BY = {
     ObjectKind.QUEUE: "enqueue",
     ObjectKind.UNORDERED_QUEUE: "enqueue",
+    ObjectKind.PRIORITY_QUEUE: "enqueue",
     ObjectKind.LIST: "append",
     ObjectKind.SET: "add",
     ObjectKind.COUNTER: "add",
@@ -101,11 +109,22 @@ _BUILT_BY = {
 """The function that brings an object to its beginning, one value after the other."""
 
 
-def rule_for(thing: KnownObject | None, functions: Iterable[str]) -> Rule | None:
-    """The rule for operations of these functions, if there is one."""
+def rules_for(thing: KnownObject | None, functions: Iterable[str]) -> list[Rule]:
+    """The rules for operations of these functions, in the order in which they are asked."""
     called = frozenset(functions)
     rules = () if thing is None else RULES.get(thing.kind, ())
-    return next((rule for rule in rules if called <= rule.functions), None)
+    several = thing is not None and thing.permits > 1
+    return [
+        _for_permits(rule, thing.permits) if thing and several else rule
+        for rule in rules
+        if called <= rule.functions
+    ]
+
+
+def _for_permits(rule: Rule, permits: int) -> Rule:
+    """The rule of a lock for a semaphore."""
+    judge = partial(check_lock, permits=permits)
+    return replace(rule, judge=judge, order=partial(order_lock, permits=permits), on_columns="")
 
 
 def judge_by(rule: Rule, thing: KnownObject, operations: Sequence[Operation]) -> Violation | None:
@@ -123,10 +142,13 @@ def order_by(rule: Rule, thing: KnownObject, operations: Sequence[Operation]) ->
 
 def _beginning(thing: KnownObject, operations: Sequence[Operation]) -> tuple[Operation, ...]:
     """Operations that bring an empty object to its beginning, done before all others began."""
-    alone = thing.kind in (ObjectKind.COUNTER, ObjectKind.LOCK)
-    values = [thing.initial] if alone else thing.initial
     if not thing.initial or not operations:
         return ()
+    values = thing.initial
+    if thing.kind is ObjectKind.COUNTER:
+        values = [thing.initial]
+    elif thing.kind is ObjectKind.LOCK:
+        values = range(thing.initial)
     first = min(o.invoked for o in operations) - 2 * len(values)
     function, given = _BUILT_BY.get(thing.kind, "generate"), thing.kind is ObjectKind.UNIQUE_IDS
     return tuple(
@@ -158,8 +180,8 @@ def split(history: History, model: Model, by_rules: bool) -> Left:
     """
     thing = known_object(model)
     if by_rules and thing and not thing.initial and len(history) >= COLUMNS_FROM:
-        rule = rule_for(thing, history.columns.functions)
-        if rule is not None:
+        rule = next(iter(rules_for(thing, history.columns.functions)), None)
+        if rule is not None and rule.on_columns:
             return _left_by(rule, history.columns)
     groups = history.by_key() if len(history) else {}
     if getattr(model, "part", None) is None:
