@@ -54,7 +54,7 @@ class Result:
     `explanation`, the argument in sentences that refer to the operations by their number in the
     counterexample, from 1. `cycle` holds the edges of the argument, among them those that lead in a
     circle. A `VALID` may carry a `witness`, a linearization. `statistics` are plain JSON values.
-    `weaker` works out what held all the same where the history is not linearizable, a
+    `weaker` works out which guarantees still held where the history is not linearizable, a
     `checker.weaker.weaker.Weaker` or None.
     """
 

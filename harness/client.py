@@ -28,9 +28,9 @@ BACKOFF_NS = 20 * MILLISECOND_NS
 """The pause before asking on when nobody leads or a node cannot be reached, up to twice as long."""
 
 WANDER = 10
-"""One operation in so many begins at a random node rather than at the one that answered last.
+"""Every so often an operation begins at a random node rather than at the one that answered last.
 
-Clients in the field do not all follow the newest leader, and a node that wrongly believes to lead
+Clients in the field do not all follow the newest leader, and a node that believes it still leads
 is found out only by those that ask it.
 """
 

@@ -3,7 +3,7 @@
 Repeat r has the seed of the comparison plus r - 1, for every system: the same calls are drawn, and
 the same faults strike at the same moments; each system's own leader is hit where one is aimed at.
 Another repeat has another schedule, so that what is found holds for more than one of them. Within
-a repeat the systems follow upon each other, each repeat beginning with another of them, so that a
+a repeat the systems take turns, each repeat beginning with another of them, so that a
 machine that grows slower is slower for all.
 """
 

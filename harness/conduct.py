@@ -121,7 +121,7 @@ def described(planned: RunPlan, passed_ns: int = 0) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _errors_kept(directory: RunDirectory) -> Iterator[None]:
-    """Leave the reason of a failed run in its directory, for whoever finds it there."""
+    """Leave the reason why a run failed in its directory."""
     try:
         try:
             yield

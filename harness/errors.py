@@ -37,7 +37,7 @@ def require_assertions() -> None:
 class OptionError(UsageError):
     """An option of a run has a value that it cannot have.
 
-    `problem` follows upon the option's name: options come from the command line, from TOML and from
+    `problem` follows the option's name: options come from the command line, from TOML and from
     tests, and each calls them its own way.
     """
 

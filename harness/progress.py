@@ -16,7 +16,7 @@ WINDOW_S = 2.0
 
 
 class _Line:
-    """One line, drawn anew several times a second from the recorder's counters."""
+    """One line, redrawn several times a second from the recorder's counters."""
 
     def __init__(self, config: RunConfig, recorder: Recorder) -> None:
         self._config = config

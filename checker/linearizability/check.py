@@ -176,7 +176,7 @@ def _registers(
 
 
 def _weaker(history: History, initial: Any, key: Any) -> Any:
-    """What held all the same; imported only where it is asked for, since it needs networkx."""
+    """Which guarantees still held; imported only where it is asked for, since it needs networkx."""
     from checker.weaker.weaker import weaker
 
     return weaker(history, key, initial)

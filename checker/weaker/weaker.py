@@ -41,7 +41,7 @@ class Weaker:
         """What held, what did not, what is not known, and how stale reads were."""
         scope = f" ({self.scope})" if self.scope else ""
         words = {
-            Verdict.VALID: "held all the same",
+            Verdict.VALID: "still guaranteed",
             Verdict.INVALID: "did not hold either",
             Verdict.UNKNOWN: "not decided",
         }

@@ -59,7 +59,7 @@ def are_runs(targets: Sequence[str]) -> bool:
             f"{paths[0]} is a stored run and {name} is not; give systems or runs, not both"
         )
     if len(targets) < 2:
-        raise UsageError("one alone cannot be compared; give two or more systems or stored runs")
+        raise UsageError("there is only one to compare; give two or more systems or stored runs")
     return bool(paths)
 
 

@@ -79,7 +79,7 @@ def judge_and_tell(path: Path, as_json: bool, *, fresh: bool = False, certify: b
 
 
 def _outcome(path: Path, result: dict[str, Any]) -> dict[str, Any]:
-    """What a program is told of a run."""
+    """What a run's JSON holds."""
     from harness.judge import read_json
 
     described = read_json(path / "run.json")

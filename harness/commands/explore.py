@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SHRINK_S = 60.0
 STORED_MAX = 3
-"""Of each kind of violation so many failing seeds are stored; the others are named."""
+"""How many failing seeds of each kind of violation are stored; the others are only named."""
 
 DRAWN = (
     "nodes", "spares", "clients", "time_limit", "faults", "fault_interval", "rate", "keys",
@@ -77,7 +77,7 @@ class Explored:
     store: Path
     shrink: bool
     keep: int
-    """So many seeds are kept of each kind of violation."""
+    """How many seeds are kept of each kind of violation."""
 
     as_json: bool
 

@@ -57,7 +57,7 @@ def finish(status: int) -> int:
     sys.stdout.flush()
     failed = getattr(getattr(sys.stdout.buffer, "raw", None), "failed", None)
     if failed is None or failed.errno == errno.EPIPE:
-        return status  # Whoever read has gone, having read enough.
+        return status  # The reader has gone, having read enough.
     say(f"cannot write the output: {failed.strerror}; make room for it")
     return status or FAILED
 

@@ -39,7 +39,7 @@ def serve(
         app, log_level="warning", access_log=False, server_header=False, lifespan="off",
         timeout_graceful_shutdown=1,
     )  # fmt: skip
-    # The server ends cleanly by itself and raises the signal anew, which is nobody's concern here.
+    # The server ends cleanly by itself and then raises the signal again, which can be ignored.
     with listening, contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run([listening])
 

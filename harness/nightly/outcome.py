@@ -49,7 +49,7 @@ def of_cell(outcomes: Sequence[Ending], *, canary: bool) -> Ending:
     """What came of a cell, from its runs in their order.
 
     Runs that decided nothing do not hide one that did, but a failed or killed run is never passed
-    over: nobody knows what it would have shown. A canary is missed if it was run and never caught.
+    over: what it would have shown is unknown. A canary is missed if it was run and never caught.
     """
     if canary and Ending.CAUGHT in outcomes:
         return Ending.CAUGHT

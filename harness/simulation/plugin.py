@@ -42,7 +42,7 @@ def simulate_seeds(request: pytest.FixtureRequest) -> SimulateSeeds:
     store = Path(request.config.getoption("--labrys-store"))
 
     def simulate_seeds(system: str, **options: Any) -> None:
-        # Imported here, since every pytest run of whoever has Labrys installed loads this module.
+        # Imported here, since pytest loads this module wherever Labrys is installed.
         from harness.config import RunConfig
         from harness.errors import UsageError, require_assertions
         from harness.simulation.scenario import swarm

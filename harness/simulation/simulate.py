@@ -19,8 +19,8 @@ from workloads.workload import Call
 MEMORY_BYTES = 1 << 29
 
 MOST_EVENTS = 100_000
-"""A run of a campaign takes some thousands of events. One that takes so many more is caught in a
-storm of messages, which is a finding of its own."""
+"""A run of a campaign normally takes a few thousand events; far more means a message storm, which
+is a finding of its own."""
 
 
 class MemoryRecorder(Recorder):

@@ -17,8 +17,8 @@ def status(campaign: Campaign) -> int:
 def answer(
     base: RunConfig, campaign: Campaign, took_s: float, kept: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """What a program is told of a campaign. Seeds are `strong` that could have shown a violation:
-    all strength gates opened."""
+    """What a campaign's JSON holds. A seed is `strong` if it could have shown a violation: all its
+    strength gates opened."""
     return {
         "verdict": ("valid", "invalid", "unknown")[status(campaign)],
         "system": base.system,

@@ -52,7 +52,7 @@ def test_a_stale_read() -> None:
         "2 comes before 3: it ended at 0.006 s, and 3 began at 0.007 s.",
         "But 3 comes before 2: 3 read 17, and 17 was written only once, by 1, "
         "so this was before 2 had overwritten it with 18.",
-        "Both cannot be: a contradiction.",
+        "These cannot both be true.",
     )
     assert numbers(result) == [(1, 2), (2, 3), (3, 2)]
 
@@ -63,7 +63,7 @@ def test_a_lost_write() -> None:
         "1 comes before 2: it ended at 0.002 s, and 2 began at 0.003 s.",
         "But 2 comes before 1: 2 read null, and null, the initial value, is never written, "
         "so this was before 1 had overwritten it with 17.",
-        "Both cannot be: a contradiction.",
+        "These cannot both be true.",
     )
 
 
@@ -79,7 +79,7 @@ def test_a_read_of_a_value_before_its_write_was_called() -> None:
     assert result.explanation == (
         "2 comes before 1: 1 read 17, which nothing but 2 wrote.",
         "1 comes before 2: it ended at 0.002 s, and 2 began at 0.003 s.",
-        "Both cannot be: a contradiction.",
+        "These cannot both be true.",
     )
 
 
@@ -114,7 +114,7 @@ def test_a_chain_of_compare_and_sets() -> None:
         "4 comes before 3: 4 saw 10, which 2 replaced by 11, which 3 replaced by 12; "
         "10 was written only once, by 1.",
         "3 comes before 4: it ended at 0.006 s, and 4 began at 0.007 s.",
-        "Both cannot be: a contradiction.",
+        "These cannot both be true.",
     )
 
 
@@ -131,7 +131,7 @@ def test_a_crashed_write_that_was_seen_and_then_unseen() -> None:
         "3 comes before 4: it ended at 0.005 s, and 4 began at 0.006 s.",
         "But 4 comes before 3: 4 read 10, and 10 was written only once, by 1, "
         "so this was before 2 had overwritten it with 11, which 3 saw.",
-        "Both cannot be: a contradiction.",
+        "These cannot both be true.",
     )
 
 

@@ -333,7 +333,7 @@ def test_what_held_instead_comes_with_an_invalid_result() -> None:
     result = check(STALE_READ_BY_ANOTHER, MODELS["register"]())
     assert result.weaker is not None
     assert result.weaker().sentences() == [
-        f"held all the same: {', '.join(NAMES)}",
+        f"still guaranteed: {', '.join(NAMES)}",
         "stale reads: 1 of 1; typically 1 version and 1 ms behind, at worst 1 and 1 ms",
     ]
     assert check(STALE_READ_BY_ANOTHER.operations[:2], MODELS["register"]()).weaker is None

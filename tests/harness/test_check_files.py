@@ -54,7 +54,7 @@ def test_engines(tmp_path: Path) -> None:
         status, output, _ = labrys("check", "--engine", engine, stale)
         assert status == 1
         assert f"by {'graph' if engine == 'auto' else engine}" in output
-        assert "held all the same: sequential, causal" in output
+        assert "still guaranteed: sequential, causal" in output
 
 
 def test_a_history_written_anew(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def stored(folder: Path, **run: str) -> None:
     ("line", "words"),
     [
         ("compare raft rafd", "there is no system 'rafd'; the nearest are: raft"),
-        ("compare raft", "one alone cannot be compared"),
+        ("compare raft", "there is only one to compare"),
         ("compare raft raft", "the system 'raft' is named twice"),
         ("compare raft paxos --repeat 0", "--repeat cannot be 0; give a number from 1 to 1000"),
         ("compare raft paxos --repeat many", "Invalid value for '--repeat'"),

@@ -273,7 +273,7 @@ def invalid(folder: Path, *, key: str = "order:8812", hostile: str = "") -> Path
             "verdict": "invalid", "algorithm": "zones", "key": key, "parts": {},
             "reason": f"key {json.dumps(key)}: no order explains these 3 operations",
             "counterexample": found,
-            "explanation": [*sentences, "Both cannot be: a contradiction."],
+            "explanation": [*sentences, "These cannot both be true."],
             "cycle": [{"from": a, "to": b, "label": label, "sentence": sentence}
                       for (a, b, label), sentence in zip(edges, sentences, strict=True)],
             "statistics": {"keys": 13, "operations": len(history)},

@@ -36,7 +36,7 @@ def test_an_invalid_run_tells_the_operations_and_the_argument(sample: Make):
         "             2  process 901 wrote 18   3.200 s to 3.241 s, ok   (node n2)",
         "             3  process 902 read 17    3.260 s to 3.264 s, ok   (node n1)",
     ]
-    assert lines[8] == "             Both cannot be: a contradiction."
+    assert lines[8] == "             These cannot both be true."
 
 
 def test_an_unknown_run_says_why(sample: Make):

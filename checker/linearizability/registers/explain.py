@@ -27,7 +27,7 @@ from checker.verdict import Edge
 from checker.wording import value_text
 
 REAL_TIME = "real time"
-BOTH = "Both cannot be: a contradiction."
+BOTH = "These cannot both be true."
 
 
 def describe(operation: Operation) -> str:
@@ -220,8 +220,8 @@ class _Teller:
 
     def _weakened(self) -> list[str]:
         return [
-            f"Of {number} it matters here only that it wrote "
-            f"{value_text(saw_and_wrote(fact.counted)[1])}, not what it replaced."
+            f"For operation {number}, only the write of "
+            f"{value_text(saw_and_wrote(fact.counted)[1])} matters, not what it replaced."
             for number, fact in enumerate(self.facts, 1)
             if fact.weakened
         ]
