@@ -145,6 +145,8 @@ def swarm(base: RunConfig, pinned: frozenset[str], seed: int) -> Scenario:
     def dice(name: str) -> Random:
         return Random(f"{seed}:swarm:{name}")
 
+    if base.schedule:
+        pinned |= {"faults", "time_limit"}  # It names its faults, and takes its time.
     node = base.node_class
     drawn: dict[str, Any] = {
         "nodes": dice("nodes").choice(node.sizes),

@@ -82,6 +82,8 @@ def meaning(campaign: Campaign, interrupted: bool) -> str:
     if campaign.failed:
         return f"{len(campaign.failed):,} of {campaign.done:,} seeds failed"
     stopped = "interrupted after" if interrupted else "no finding in"
+    if campaign.done == 1:
+        return f"{stopped} this one seed, which says nothing of others"
     return (
         f"{stopped} {campaign.done:,} seeds, {campaign.twice:,} of them run twice: with 95 % "
         f"confidence fewer than {campaign.bound:.3g} of all seeds fail"

@@ -22,7 +22,7 @@ from harness.nemesis.composition import (
     longest_ns,
     read,
 )
-from harness.simulation.scenario import scenario_of
+from harness.simulation.scenario import scenario_of, swarm
 from harness.simulation.simulate import simulate
 
 SECONDS = st.sampled_from([0.5, 1.0, 2.0, 10.0])
@@ -120,6 +120,14 @@ def test_a_run_strikes_as_it_was_told() -> None:
     struck = [fault.name for fault in found.history.faults if "lasting" not in fault.name]
     assert sorted(struck) == ["isolate-leader", "kill-one", "pause-one", "pause-one"]
     assert found.kind == ""
+
+
+def test_explored_seeds_all_follow_the_schedule() -> None:
+    base = RunConfig(system="raft", time_limit=12.0, schedule="wait 5; kill-one 6")
+    for seed in range(30):
+        scenario = swarm(base, frozenset({"schedule"}), seed)
+        assert [one.fault.name for one in scenario.schedule] == ["kill-one"]
+        assert scenario.config.time_limit == 12
 
 
 @pytest.mark.parametrize(

@@ -215,6 +215,20 @@ def _plugin() -> list[str]:
     return [] if installed else ["-p", "harness.simulation.plugin"]
 
 
+def test_a_scenario_of_a_file_is_carried_out(tmp_path: Path) -> None:
+    kept = Path(__file__).parent / "once_failed" / "ring-fewer-owners.json"
+    status, output = labrys(f"replay {kept}", tmp_path)
+    assert status == 0, output
+    assert "no finding in this one seed" in output
+    (tmp_path / "damaged.json").write_text('{"labrys": "scenario"}')
+    ended = subprocess.run(
+        [*LABRYS, "replay", "damaged.json"], cwd=tmp_path, capture_output=True, text=True,
+        check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert ended.returncode == 254
+    assert ended.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("path", sorted((Path(__file__).parent / "once_failed").glob("*.json")))
 def test_what_once_failed_does_not_fail_again(path: Path) -> None:
     found = simulate(Scenario.from_json(json.loads(path.read_text()), path))
