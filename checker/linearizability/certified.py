@@ -28,7 +28,7 @@ from checker.version_lies import verify_versions
 if TYPE_CHECKING:
     from checker.linearizability.registers.judge import Judged
 
-ALWAYS_UP_TO = 100_000
+ALWAYS_UP_TO = 20_000
 """Operations up to which all of a history is certified."""
 
 SAMPLED = 2_000

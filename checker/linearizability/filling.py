@@ -2,7 +2,7 @@
 
 A search orders only what changes the state where that matters. Every other operation has a place
 where nothing notices it: where it leaves the state as it is, or right before one that sets the
-state whatever it was. Each is put at the first such place that real time allows, those that began
+state whatever it was. Each is put at the first such place that real time allows, those that ended
 earlier first; so none stands later than in the search's own order, or in the way of another.
 """
 
@@ -29,7 +29,9 @@ def filled(
     there = {id(o) for o in skeleton}
     rest = [o for o in operations if o.outcome is Outcome.OK and id(o) not in there]
     # What finds no place at first may find one beside another that is put in later.
-    left = [o for o in sorted(rest, key=lambda o: o.invoked) if not order.put(o)]
+    # One that lasted throughout another may need to stand beside it.
+    inner_first = sorted(rest, key=lambda o: (_end(o), -o.invoked))
+    left = [o for o in inner_first if not order.put(o)]
     while left:
         again = [o for o in left if not order.put(o)]
         if len(again) == len(left):

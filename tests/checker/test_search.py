@@ -12,6 +12,7 @@ from random import Random
 
 import pytest
 
+from benchmarks.checker_repeated import repeated
 from checker.columns import Columns
 from checker.history import History
 from checker.linearizability.check import check
@@ -339,3 +340,10 @@ def test_keys_are_searched_by_an_executor() -> None:
             invalid = check(both, model, engine="search", executor=executor)
             assert invalid.verdict is Verdict.INVALID
             assert invalid.key == "wrong"
+
+
+@pytest.mark.parametrize("clients", [5, 10, 30])
+def test_the_order_of_a_long_history_has_a_place_for_all(clients: int) -> None:
+    """Among them reads that only an update implies which is itself noticed by nothing else."""
+    result = check(repeated(6_000, 1, clients), MODELS["cas-register"]())
+    assert (result.verdict, result.algorithm) == (Verdict.VALID, "search")
