@@ -12,6 +12,23 @@ SLACK_BYTES = 32 << 20
 EVERY_S = 0.01
 """Seconds between two looks, each of which takes some microseconds."""
 
+ROW_BYTES = 300
+"""About what judging an operation takes on columns."""
+
+OPERATION_BYTES = 1_700
+"""About what judging an operation takes as an object."""
+
+
+def too_small(limit_bytes: int, operations: int, each_bytes: int) -> str:
+    """Why a limit cannot hold for as many operations; "" if it can."""
+    need = operations * each_bytes
+    if need <= limit_bytes:
+        return ""
+    return (
+        f"the memory limit of {limit_bytes >> 20} MiB is too small for {operations:,} operations, "
+        f"which take about {need >> 20} MiB"
+    )
+
 
 def resident_bytes() -> int:
     """What is resident now; where the system does not tell, the most that ever was."""

@@ -19,6 +19,7 @@ from checker.linearizability import certified
 from checker.linearizability.objects.rules import Group, judge_by, order_by, rules_for, split
 from checker.linearizability.registers.facts import Ambiguous
 from checker.linearizability.registers.versions import lie, order_by_versions, verified
+from checker.memory import OPERATION_BYTES, ROW_BYTES, too_small
 from checker.models.fitting import fit
 from checker.models.known import KnownObject, is_register, known_object
 from checker.models.model import Model
@@ -66,12 +67,14 @@ def check(
     """
     if engine not in ENGINES:
         raise ValueError(f"{engine!r} is no engine; choose one of {', '.join(ENGINES)}")
+    started = time.monotonic()
     if not isinstance(history, History):
         history = History(history)
     if not len(history):
         return Result(verdict=Verdict.UNKNOWN, algorithm="trivial", reason=NOTHING)
+    if refused := too_small(memory_limit_bytes, len(history), ROW_BYTES):
+        return _unknown("trivial", refused)
     fit(model, history.columns)
-    started = time.monotonic()
     thing = known_object(model)
     task = _Task(model, thing, engine, started + time_limit_s, memory_limit_bytes, certify)
     result = _certified(history, task, executor) if certify else _judged(history, task, executor)
@@ -113,6 +116,9 @@ def _judged(history: History, task: _Task, executor: Executor | None) -> Result:
         result = _unknown(engine, "it judges only registers; choose another engine")
     if result is None:
         left = split(history, task.model, engine == "auto")
+        refused = too_small(task.memory, len(history), OPERATION_BYTES) if left.whole else ""
+        if refused:
+            return _unknown("trivial", refused)
         judge = partial(_one, task=task)
         result = _worst((executor.map if executor else map)(judge, left.groups), left.algorithm)
         if left.wrong and result.verdict is Verdict.VALID:
@@ -185,6 +191,8 @@ def _weaker(history: History, initial: Any, key: Any) -> Any:
 def _one(group: Group, task: _Task) -> Result:
     """Judge one group by the rules of its model where they apply, else by the search."""
     key, operations = group
+    if refused := too_small(task.memory, len(operations), OPERATION_BYTES):
+        return _unknown("trivial", f"key {key!r}: {refused}")
     own: Callable[[Any, Sequence[Operation]], Result] | None = getattr(task.model, "judge", None)
     if own is not None:
         return own(key, operations)

@@ -51,6 +51,15 @@ def failed_at(model: Model, operation: Operation, error: Exception) -> ModelErro
     return _failed(model, f"failed at {called:.200}", error)
 
 
+def impure(model: Model, operation: Operation) -> ModelError:
+    """What to raise where a model answered an operation in two ways, in one state."""
+    return ModelError(
+        f"the model {model.name} answers {operation.function:.60} by process {operation.process} "
+        f"on key {operation.key!r:.60} now so and now otherwise, in the same state; "
+        "its step must be a pure function of the state and the operation"
+    )
+
+
 def _failed(model: Model, how: str, error: Exception) -> ModelError:
     name = getattr(model, "name", type(model).__name__)
     return ModelError(

@@ -164,12 +164,14 @@ def _beginning(thing: KnownObject, operations: Sequence[Operation]) -> tuple[Ope
 class Left:
     """What is left to be judged, group by group, and what decided all else.
 
-    `wrong` says that the groups are those which a rule found wrong.
+    `wrong` says that the groups are those which a rule found wrong, `whole` that they hold every
+    operation.
     """
 
     groups: Iterable[Group]
     algorithm: str = "trivial"
     wrong: bool = False
+    whole: bool = False
 
 
 def split(history: History, model: Model, by_rules: bool) -> Left:
@@ -183,10 +185,16 @@ def split(history: History, model: Model, by_rules: bool) -> Left:
         rule = next(iter(rules_for(thing, history.columns.functions)), None)
         if rule is not None and rule.on_columns:
             return _left_by(rule, history.columns)
-    groups = history.by_key() if len(history) else {}
-    if getattr(model, "part", None) is None:
-        return Left(groups.items())
-    return Left([one for key, several in groups.items() for one in _parts(key, several, model)])
+    return Left(_all_groups(history, model), whole=True)
+
+
+def _all_groups(history: History, model: Model) -> Iterable[Group]:
+    """The operations of every key, or of every part of one."""
+    for key, operations in history.by_key().items():
+        if getattr(model, "part", None) is None:
+            yield key, operations
+        else:
+            yield from _parts(key, operations, model)
 
 
 def _parts(key: Any, operations: tuple[Operation, ...], model: Model) -> list[Group]:

@@ -45,7 +45,7 @@ def judge_operations(
         found = decide(problem, limits.until, limits.memory_bytes, with_order=limits.certify)
     except (LimitReached, MemoryError) as reached:
         found = Found(None, 0, 2 * len(operations), 0, str(reached) or "memory limit")
-    return _result(key, operations, found, model, limits.until)
+    return _result(key, operations, found, model, limits)
 
 
 def judge_registers(
@@ -78,7 +78,7 @@ def judge_registers(
                 place = int(rows.searchsorted(found.stuck))
                 operations = tuple(columns.operations(rows))
                 found = replace(found, stuck=place)
-                worst = _result(columns.keys[key], operations, found, model, limits.until)
+                worst = _result(columns.keys[key], operations, found, model, limits)
             if worst.verdict is Verdict.INVALID:
                 return worst
     worst.statistics["largest_frontier"] = largest
@@ -114,7 +114,7 @@ def _search_parts(problem: Problem, limits: Limits) -> list[Found]:
 
 
 def _result(
-    key: Any, operations: Sequence[Operation], found: Found, model: Model, until: float
+    key: Any, operations: Sequence[Operation], found: Found, model: Model, limits: Limits
 ) -> Result:
     statistics: dict[str, Any] = {"largest_frontier": found.largest}
     if found.tried:
@@ -135,8 +135,9 @@ def _result(
             f"of key {key!r}{_window(operations, found)}",
             statistics=statistics,
         )
-    soon = min(until, time.monotonic() + SHRINKING_S)
-    left = shrink(violation_at(operations, operations[found.stuck], model), model, soon)
+    soon = min(limits.until, time.monotonic() + SHRINKING_S)
+    whole = violation_at(operations, operations[found.stuck], model)
+    left = shrink(whole, model, soon, limits.memory_bytes)
     explanation, number = explain(left, model, soon)
     return Result(
         verdict=Verdict.INVALID,

@@ -18,7 +18,7 @@ from checker.columns import NOTHING, canonical
 from checker.linearizability.search import window
 from checker.linearizability.search.limits import LimitReached
 from checker.linearizability.search.window import LATE, NO_STEP
-from checker.models.asking import failed_at, initial_state
+from checker.models.asking import failed_at, impure, initial_state
 from checker.models.model import Inconsistent, Model, State
 from checker.operation import Operation, Outcome
 
@@ -28,6 +28,12 @@ MOST_STEPS = 60_000
 takes no more than `STEPS_EACH` steps for each operation."""
 
 STEPS_EACH = 5
+
+EXPLORING = 0.1
+"""The share of the time that is left which exploring a model may take."""
+
+ASKED_AGAIN_EVERY = 16
+"""One step in so many is asked for twice: a model that is not pure answers otherwise."""
 
 SAMPLED = 64
 """How many states are measured to tell how much memory all of them take."""
@@ -97,6 +103,7 @@ class Steps:
         """Which labels never change a state, as far as that is known."""
         self.states: list[State] = []
         self._numbers: dict[State, int] = {}
+        self._asked = 0
 
     def number(self, state: State) -> int:
         """The number of a state, which is given one if it is new."""
@@ -110,6 +117,13 @@ class Steps:
         """The number of the state that follows, or `NO_STEP`; raises `LimitReached`."""
         if time.monotonic() > self.until:
             raise LimitReached("time limit")
+        after = self._ask(state, label)
+        self._asked += 1
+        if self._asked % ASKED_AGAIN_EVERY == 1 and self._ask(state, label) != after:
+            raise impure(self.model, self.labels[label])
+        return after
+
+    def _ask(self, state: int, label: int) -> int:
         try:
             after = self.model.step(self.states[state], self.labels[label])
             return NO_STEP if isinstance(after, Inconsistent) else self.number(after)
@@ -133,11 +147,14 @@ class Steps:
     def explore(self, most: int) -> "list[int] | None":
         """Every step from every state that can be reached, or None where these are too many."""
         table: list[int] = []
+        now = time.monotonic()
+        stop = now + EXPLORING * (self.until - now)
         done = 0
         while done < len(self.states):
-            if len(self.states) > MOST_STATES or len(table) > most:
-                return None
-            table += (self.step(done, label) for label in range(len(self.labels)))
+            for label in range(len(self.labels)):
+                if len(self.states) > MOST_STATES or len(table) > most or time.monotonic() > stop:
+                    return None
+                table.append(self.step(done, label))
             done += 1
         return table
 

@@ -7,6 +7,7 @@ whole one needed: none left then proves that no order exists. Before that, a sho
 that no order exists *whatever* the state was a little earlier, which needs no history before.
 """
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,6 +101,8 @@ class Search(Machine):
         bounds = self.problem.bounds
         first, last = bounds[number], bounds[number + 1]
         self._width = self.problem.widths[number]
+        if time.monotonic() > self.until:
+            return Found(None, 0, last - first, 0, "time limit")
         if self._attempt is not None:
             largest = self._attempt.part(number, self.until)
             if largest:

@@ -70,39 +70,43 @@ def violation_at(operations: Sequence[Operation], stuck: Operation, model: Model
     return Unexplained(tuple(kept), tuple(open_), stuck)
 
 
-def shrink(violation: Unexplained, model: Model, until: float) -> Unexplained:
+def shrink(
+    violation: Unexplained, model: Model, until: float, memory_bytes: int = MEMORY_BYTES
+) -> Unexplained:
     """The violation as small as can be made of it until that moment."""
     observers: frozenset[str] = getattr(model, "observers", frozenset())
-    left = _window(violation, model, until)
+    left = _window(violation, model, until, memory_bytes)
     size = max(1, len(left.demanded) // 2)
     while time.monotonic() < until:
         before = left
         demanded = left.demanded
         for start in range(0, len(demanded), size):
             rest = weaker(left, demanded[start : start + size], observers)
-            left = _checked(rest, model, until) or left
+            left = _checked(rest, model, until, memory_bytes) or left
         if size == 1 and len(left.demanded) == len(before.demanded):
             return replace(left, smallest=time.monotonic() < until)
         size = max(1, size // 2)
     return left
 
 
-def _window(whole: Unexplained, model: Model, until: float) -> Unexplained:
+def _window(whole: Unexplained, model: Model, until: float, memory_bytes: int) -> Unexplained:
     """The violation with only the last operations demanded, as few as do."""
     observers: frozenset[str] = getattr(model, "observers", frozenset())
     last = sorted(whole.demanded, key=ended)
     for window in WINDOWS:
         if window >= len(last) or time.monotonic() > until:
             break
-        smaller = _checked(weaker(whole, last[:-window], observers), model, until)
+        smaller = _checked(weaker(whole, last[:-window], observers), model, until, memory_bytes)
         if smaller is not None:
             return smaller
     return without_the_useless(whole, model)
 
 
-def _checked(violation: Unexplained, model: Model, until: float) -> Unexplained | None:
+def _checked(
+    violation: Unexplained, model: Model, until: float, memory_bytes: int
+) -> Unexplained | None:
     """The violation without what cannot help, if it is one."""
-    stuck = first_stuck(violation, model, until)
+    stuck = first_stuck(violation, model, until, memory_bytes)
     return None if stuck is None else without_the_useless(replace(violation, stuck=stuck), model)
 
 
@@ -119,12 +123,14 @@ def weaker(
     )
 
 
-def first_stuck(violation: Unexplained, model: Model, until: float) -> Operation | None:
+def first_stuck(
+    violation: Unexplained, model: Model, until: float, memory_bytes: int = MEMORY_BYTES
+) -> Operation | None:
     """The operation at which the search finds no order; None where it finds one, or no answer."""
     if not violation.demanded or time.monotonic() > until:
         return None
     problem = of_operations(model, violation.operations, violation.places)
-    found = decide(problem, until, MEMORY_BYTES)
+    found = decide(problem, until, min(memory_bytes, MEMORY_BYTES))
     return violation.operations[found.stuck] if found.verdict is False else None
 
 
