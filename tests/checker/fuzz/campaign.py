@@ -8,6 +8,7 @@ is shrunk and printed as a file that `labrys check` reads.
 """
 
 import argparse
+import contextlib
 import sys
 import time
 from collections import Counter
@@ -29,6 +30,9 @@ from tests.checker.fuzz.ways import WAYS, Way
 
 VERSIONED = {"register", "cas-register", "etcd", "kv"}
 """Models of which versions are verified."""
+
+BATCH = 2_000
+"""Histories between two lines about the progress."""
 
 MAY_NOT_DECIDE = {"graph", "zones"}
 """Engines that say `unknown` of what they cannot judge."""
@@ -223,15 +227,26 @@ def main() -> int:
         number = len(list(options.out.iterdir()))
         (options.out / f"{options.seed}-{number}.txt").write_text(str(disagreement))
 
-    seen = campaign(
-        options.count, options.seed, names=options.model or tuple(SUBJECTS),
-        ways=options.way or tuple(WAYS), each=options.each, large_every=options.large_every,
-        tell=tell,
-    )  # fmt: skip
-    words = ("valid", "invalid", "unknown", "disagreement")
-    counts = ", ".join(f"{seen[word]} {word}" for word in words)
-    print(f"{options.count} histories in {time.monotonic() - started:.0f} s: {counts}")
+    seen: Counter[str] = Counter()
+    done = 0
+    with contextlib.suppress(KeyboardInterrupt):
+        while done < options.count:
+            count = min(BATCH, options.count - done)
+            seen += campaign(
+                count, f"{options.seed} {done}", names=options.model or tuple(SUBJECTS),
+                ways=options.way or tuple(WAYS), each=options.each,
+                large_every=options.large_every, tell=tell,
+            )  # fmt: skip
+            done += count
+            print(summary(done, time.monotonic() - started, seen), file=sys.stderr, flush=True)
+    print(summary(done, time.monotonic() - started, seen))
     return 1 if seen["disagreement"] else 0
+
+
+def summary(done: int, seconds: float, seen: Counter[str]) -> str:
+    """How many histories were judged, and what was found."""
+    words = ("valid", "invalid", "unknown", "disagreement")
+    return f"{done} histories in {seconds:.0f} s: {', '.join(f'{seen[w]} {w}' for w in words)}"
 
 
 if __name__ == "__main__":

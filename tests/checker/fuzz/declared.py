@@ -97,8 +97,10 @@ def declared() -> dict[str, Subject]:
         functions = getattr(model, "functions", None)
         if name not in known and functions and not hasattr(model, "judge"):
             drawn = Declared(model, functions)
-            # A file's keys become those of the map, which all are one object.
-            files = () if name == "kv-map" else (".jsonl",)
+            # A file's keys become those of the map, which all are one object; and where a process
+            # ends and begins something at the same position, a file has two processes for it.
+            alone = name == "kv-map" or getattr(model, "by_process", False)
+            files = () if alone else (".jsonl",)
             found[name] = Subject(make, drawn.call, drawn.answer, files=files)
     return found
 

@@ -26,6 +26,12 @@ def test_small_histories_are_judged_as_they_are(name: str) -> None:
     assert min(seen["valid"], seen["invalid"]) > 0.04 * count, seen
 
 
+@pytest.mark.deep
+def test_a_million_small_histories_are_judged_as_they_are() -> None:
+    seen = campaign(1_000_000, "deep")
+    assert min(seen["valid"], seen["invalid"]) > 100_000, seen
+
+
 @pytest.mark.slow
 def test_large_histories_are_judged_alike() -> None:
     count = DEEP * LARGE
