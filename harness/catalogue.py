@@ -205,8 +205,9 @@ _SYSTEMS = (
 SYSTEMS: dict[str, System] = {system.name: system for system in _SYSTEMS}
 WORKLOADS: dict[str, Workload] = {workload.name: workload for workload in (REGISTER,)}
 ENVIRONMENTS: dict[str, str] = {
-    "auto": "docker where an engine answers, else local",
+    "auto": "docker where an engine answers, else namespaces where they can be made, else local",
     "docker": "containers: real kernels and a real network",
+    "namespaces": "processes in network namespaces of Linux: as root, or as anyone where allowed",
     "local": "processes on loopback, with a proxy on every link; needs no rights",
     "simulated": "virtual time in this process: exactly repeatable, a thousand times faster",
 }

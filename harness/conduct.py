@@ -16,7 +16,9 @@ from harness.cluster import Cluster
 from harness.config import RunConfig
 from harness.database import Deployment
 from harness.environments.docker import DockerCluster, engine_answers
+from harness.environments.lab import namespaces_work
 from harness.environments.local import LocalCluster
+from harness.environments.namespaces import NamespaceCluster
 from harness.errors import HarnessError
 from harness.preflight import make_room
 from harness.recorder import Recorder
@@ -37,10 +39,13 @@ def new_seed() -> int:
 
 
 def settle(config: RunConfig) -> RunConfig:
-    """Decide what "auto" stands for: docker where an engine answers, else local."""
+    """Decide what "auto" stands for: docker where an engine answers, else namespaces where they can
+    be made, else local. Docker runs Python nodes alone."""
     if config.environment != "auto":
         return config
-    return replace(config, environment="docker" if engine_answers() else "local")
+    if config.database.python is not None and engine_answers():
+        return replace(config, environment="docker")
+    return replace(config, environment="namespaces" if namespaces_work() else "local")
 
 
 def conduct(config: RunConfig, store: Path, watch: Watch) -> RunDirectory:
@@ -82,9 +87,15 @@ def conduct(config: RunConfig, store: Path, watch: Watch) -> RunDirectory:
     return directory
 
 
+_KINDS: dict[str, Callable[[Deployment], Cluster]] = {
+    "docker": DockerCluster,
+    "namespaces": NamespaceCluster,
+    "local": LocalCluster,
+}
+
+
 def _cluster(config: RunConfig, directory: RunDirectory) -> Cluster:
-    kind = {"docker": DockerCluster, "local": LocalCluster}[config.environment]
-    return kind(
+    return _KINDS[config.environment](
         Deployment(
             database=config.database,
             nodes=config.node_names,

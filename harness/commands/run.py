@@ -12,7 +12,8 @@ from harness.errors import require_assertions
 
 _SETTLED = {
     "docker": "a Docker engine answers, so nodes run in containers",
-    "local": "no Docker engine answers, so nodes run as local processes",
+    "namespaces": "nodes run as processes in network namespaces",
+    "local": "neither docker nor namespaces can be used, so nodes run as local processes",
 }
 
 
@@ -28,6 +29,7 @@ def run(
     """Start a cluster, drive clients and faults, judge the history, write the report."""
     from harness.conduct import conduct, new_seed, settle
     from harness.config import RunConfig
+    from harness.environments.lab import enter_user_namespace
     from harness.progress import shown
 
     require_assertions()
@@ -38,5 +40,7 @@ def run(
     settled = settle(asked)
     if settled.environment != asked.environment and not as_json:
         say(_SETTLED[settled.environment])
+    if settled.environment == "namespaces":
+        enter_user_namespace()
     directory = conduct(settled, store, shown)
     raise typer.Exit(judge_and_tell(directory.path, as_json, fresh=True, certify=certify))

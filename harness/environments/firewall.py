@@ -51,18 +51,31 @@ def host_nft(commands: str) -> str:
 class Firewall:
     """The table of one run."""
 
-    def __init__(self, nft: Nft, owner: Owner, addresses: Mapping[NodeId, Address]) -> None:
+    def __init__(
+        self,
+        nft: Nft,
+        owner: Owner,
+        addresses: Mapping[NodeId, Address],
+        *,
+        by_port: bool = True,
+    ) -> None:
+        """Without `by_port` all that a link's source sends to its target is dropped: programs of
+        others have connections in both directions, on several ports."""
         self._nft = nft
         self._table = f"bridge {_PREFIX}{owner.text()}"
         self._addresses = addresses
+        self._by_port = by_port
 
     def create(self) -> None:
+        kinds, parts = "ipv4_addr . ipv4_addr", "ip saddr . ip daddr"
+        if self._by_port:
+            kinds, parts = f"{kinds} . inet_service", f"{parts} . tcp dport"
         self._nft(
             f"table {self._table} {{\n"
-            "  set cut { type ipv4_addr . ipv4_addr . inet_service; }\n"
+            f"  set cut {{ type {kinds}; }}\n"
             "  chain links {\n"
             "    type filter hook forward priority -200; policy accept;\n"
-            "    ether type ip ip saddr . ip daddr . tcp dport @cut counter drop\n"
+            f"    ether type ip {parts} @cut counter drop\n"
             "  }\n}\n"
         )
 
@@ -86,7 +99,7 @@ class Firewall:
         pairs = []
         for source, target in links:
             (from_host, _), (to_host, port) = self._addresses[source], self._addresses[target]
-            pairs.append(f"{from_host} . {to_host} . {port}")
+            pairs.append(f"{from_host} . {to_host}" + (f" . {port}" if self._by_port else ""))
         return f"add element {self._table} cut {{ {', '.join(pairs)} }}\n" if pairs else ""
 
     def remove(self) -> None:

@@ -9,23 +9,21 @@ finds what remains elsewhere.
 import asyncio
 import contextlib
 import json
-import os
 import platform
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from harness.cluster import Capability, Link, NodeState
 from harness.database import Deployment, Place
-from harness.environments.leftovers import OWNER_VARIABLE, remove_leftovers
-from harness.environments.owner import process_began, process_stopped, this_process
-from harness.environments.tcp_cluster import TcpCluster, crash, in_thread, last_words
+from harness.environments.leftovers import remove_leftovers
+from harness.environments.owner import process_began, process_stopped
+from harness.environments.processes import ProcessCluster, reap
+from harness.environments.tcp_cluster import in_thread
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 
@@ -35,7 +33,7 @@ PROBE_S = 0.5
 """How long a connection over a link may last to be taken for one that was not refused."""
 
 
-class LocalCluster(TcpCluster):
+class LocalCluster(ProcessCluster):
     """Node processes on loopback."""
 
     environment = "local"
@@ -45,9 +43,6 @@ class LocalCluster(TcpCluster):
         super().__init__(deployment)
         if self.database.python is None:  # Programs that find each other by address need no proxy.
             self.capabilities = frozenset(Capability) - {Capability.CUT}
-        self._owner = this_process(uuid.uuid4().hex[:8])
-        self._data = self.folder / "data"
-        self._processes: dict[NodeId, subprocess.Popen[bytes]] = {}
         self._ports: dict[NodeId, tuple[int, ...]] = {}
         self._reserved: list[socket.socket] = []
         self._proxy: asyncio.subprocess.Process | None = None
@@ -66,6 +61,7 @@ class LocalCluster(TcpCluster):
                 self.places[node] = self._place(node)
             for node in self.nodes:
                 self._spawn(node)
+                self._states[node] = NodeState()
             await self._all_serve()
         except OSError as error:
             await self.close()
@@ -82,7 +78,7 @@ class LocalCluster(TcpCluster):
             for process in self._processes.values():
                 process.kill()
             for process in self._processes.values():
-                _reap(process)
+                reap(process)
             for reserved in self._reserved:
                 reserved.close()
             self._reserved.clear()
@@ -95,19 +91,12 @@ class LocalCluster(TcpCluster):
         finally:  # Another Ctrl-C may end the closing.
             shutil.rmtree(self._data, ignore_errors=True)
 
-    async def start(self, nodes: Iterable[NodeId]) -> None:
-        started = [node for node in nodes if not self._states[node].running]
-        for node in started:
-            self._spawn(node)
-        for node in started:
-            await self._serves(node)
-
     async def _kill(self, nodes: Sequence[NodeId]) -> None:
         killed = [node for node in nodes if self._states[node].running and not self._ended(node)]
         for node in killed:
             self._processes[node].kill()
         for node in killed:
-            _reap(self._processes[node])
+            reap(self._processes[node])
             self._states[node] = NodeState(running=False)
 
     async def _pause(self, nodes: Sequence[NodeId]) -> None:
@@ -155,23 +144,6 @@ class LocalCluster(TcpCluster):
             return True
         finally:
             writer.transport.abort()
-
-    async def collect_logs(self, folder: Path) -> Sequence[Path]:
-        folder.mkdir(parents=True, exist_ok=True)
-        written = []
-        for node in self.nodes:
-            target, source = folder / f"{node}.log", self._log_file(node)
-            if source.exists() and source != target:
-                shutil.copyfile(source, target)
-            written.append(target)
-        return written
-
-    def crashes(self) -> Mapping[NodeId, str]:
-        return {
-            node: crash(node, process.returncode, last_words(self._log(node)))
-            for node, process in self._processes.items()
-            if self._states[node].running and self._ended(node)
-        }
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -223,7 +195,6 @@ class LocalCluster(TcpCluster):
                 env=self._environment(),
                 start_new_session=True,  # Ctrl-C is for the harness, which then ends the nodes.
             )
-        self._states[node] = NodeState()
 
     async def _open_proxy(self) -> None:
         self._proxy = await asyncio.create_subprocess_exec(
@@ -252,23 +223,3 @@ class LocalCluster(TcpCluster):
                     "the proxy between the nodes has ended: run again, and look at its error above"
                 ) from None
         return answer
-
-    def _environment(self) -> dict[str, str]:
-        """Our own, with our import path, so that a system from elsewhere is found as well."""
-        path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
-        return {**os.environ, "PYTHONPATH": path, OWNER_VARIABLE: self._owner.text()}
-
-    def _ended(self, node: NodeId) -> bool:
-        return self._processes[node].poll() is not None
-
-    def _log_file(self, node: NodeId) -> Path:
-        return self.folder / f"{node}.log"
-
-    def _log(self, node: NodeId) -> str:
-        return self._log_file(node).read_text(encoding="utf-8", errors="replace")
-
-
-def _reap(process: subprocess.Popen[bytes]) -> None:
-    process.wait()
-    if process.stdin is not None:
-        process.stdin.close()

@@ -20,9 +20,9 @@ from harness.clock import MILLISECOND_NS, SECOND_NS, Clock
 from harness.cluster import Link, NodeState
 from harness.conduct import conduct
 from harness.config import RunConfig
-from harness.environments.docker import DockerCluster, engine_answers
 from harness.environments.firewall import Firewall
 from harness.environments.local import LocalCluster
+from harness.environments.tcp_cluster import TcpCluster
 from harness.errors import EnvironmentFailed, HarnessError
 from harness.judge import judge
 from harness.nemesis.nodes import Kill
@@ -202,22 +202,8 @@ def test_recovery_that_is_skipped(tmp_path: Path, monkeypatch: Patch) -> None:
 # --- the same in the real environments ------------------------------------------------------------
 
 
-@pytest.fixture(
-    params=[
-        pytest.param(LocalCluster, marks=pytest.mark.local, id="local"),
-        pytest.param(DockerCluster, marks=pytest.mark.docker, id="docker"),
-    ]
-)
-def kind(request: pytest.FixtureRequest, monkeypatch: Patch) -> type[LocalCluster | DockerCluster]:
-    if request.param is DockerCluster and not engine_answers():
-        pytest.skip("no Docker engine answers")
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "nodes"))
-    found: type[LocalCluster | DockerCluster] = request.param
-    return found
-
-
 def test_real_controls_that_control_nothing(
-    kind: type[LocalCluster | DockerCluster], tmp_path: Path, monkeypatch: Patch
+    kind: type[TcpCluster], tmp_path: Path, monkeypatch: Patch
 ) -> None:
     async def nothing(self: Any, hit: Sequence[Any]) -> None:
         pass
@@ -225,9 +211,10 @@ def test_real_controls_that_control_nothing(
     async def said_only(self: Any, nodes: Sequence[NodeId]) -> None:
         self._states.update(dict.fromkeys(nodes, NodeState(paused=True)))
 
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "nodes"))
     monkeypatch.setattr(kind, "_kill", nothing)
     monkeypatch.setattr(kind, "_pause", said_only)
-    if kind is DockerCluster:
+    if kind is not LocalCluster:
         monkeypatch.setattr(Firewall, "_adding", lambda self, links: "")
     else:
         monkeypatch.setattr(kind, "_cut", nothing)
@@ -246,9 +233,7 @@ def test_real_controls_that_control_nothing(
     asyncio.run(scenario())
 
 
-def test_real_controls_that_control(
-    kind: type[LocalCluster | DockerCluster], tmp_path: Path
-) -> None:
+def test_real_controls_that_control(kind: type[TcpCluster], tmp_path: Path) -> None:
     """A cut link is seen although the nodes of this store have nothing to say to each other."""
 
     async def scenario() -> None:

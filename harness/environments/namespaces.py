@@ -1,0 +1,241 @@
+"""Nodes as processes in namespaces of Linux: an address each, and no container engine.
+
+Each node has a network namespace on a bridge (`lab`) and its processes a PID namespace, so that a
+kill ends the whole tree, whatever it forked, and so does the end of the harness. Links are cut by
+address (`firewall`), whatever ports and directions programs use. Bundled systems, which have one
+connection for each direction, are cut by the target's port as well, so that the other way goes on.
+"""
+
+import asyncio
+import contextlib
+import platform
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from os import kill, readlink
+from pathlib import Path
+from typing import Any
+
+from harness.cluster import Capability, Link, NodeState
+from harness.database import Deployment
+from harness.environments.firewall import Firewall, NftFailed, host_nft
+from harness.environments.lab import Lab
+from harness.environments.leftovers import remove_leftovers
+from harness.environments.owner import process_began, process_stopped
+from harness.environments.processes import ProcessCluster, reap
+from harness.environments.tcp_cluster import in_thread
+from harness.errors import EnvironmentFailed
+from systems_under_test.node import NodeId
+from systems_under_test.serve import die_with_parent
+
+PROBE_S = 0.3
+"""How long an attempt to connect over a link may take until the link counts as cut."""
+
+MOST_TRIED = 5
+"""Links of one cut that are tried, side by side."""
+
+
+class NamespaceCluster(ProcessCluster):
+    """Node processes, each node on a network of its own."""
+
+    environment = "namespaces"
+    capabilities = frozenset(Capability)
+
+    def __init__(self, deployment: Deployment) -> None:
+        super().__init__(deployment)
+        self._lab = Lab(self.nodes)
+        self._firewall: Firewall | None = None
+        self._programs: dict[NodeId, list[subprocess.Popen[bytes]]] = {}
+
+    async def open(self) -> None:
+        try:
+            self._lab.open()
+            # Threads from before are still in the host's network; new ones begin in ours.
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
+            await in_thread(remove_leftovers)
+            self._make_places()
+            for node in self.nodes:
+                self._spawn(node)
+                self._states[node] = NodeState()
+            await self._all_serve()
+        except OSError as error:
+            await self.close()
+            raise EnvironmentFailed(
+                f"cannot start the programs of the nodes: {error.strerror or error}"
+                f"{f': {error.filename}' if error.filename else ''}: install what is missing, "
+                "or correct the command"
+            ) from error
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        for node in self.nodes:
+            self._end(node)
+        self._states = {node: NodeState(running=False) for node in self.nodes}
+        self._lab.close()
+        shutil.rmtree(self._data, ignore_errors=True)
+
+    async def _kill(self, nodes: Sequence[NodeId]) -> None:
+        for node in nodes:
+            if self._states[node].running and not self._ended(node):
+                self._end(node)
+                self._states[node] = NodeState(running=False)
+
+    async def _pause(self, nodes: Sequence[NodeId]) -> None:
+        for node in nodes:
+            if self._states[node].running:
+                self._signal(node, signal.SIGSTOP)
+                self._states[node] = NodeState(paused=True)
+
+    async def resume(self, nodes: Iterable[NodeId]) -> None:
+        for node in nodes:
+            if self._states[node].paused:
+                self._signal(node, signal.SIGCONT)
+                self._states[node] = NodeState()
+
+    async def _cut(self, links: Sequence[Link]) -> None:
+        self._change(lambda firewall: firewall.cut(links))
+
+    async def _mend(self, but: Sequence[Link]) -> None:
+        if self._firewall is not None:
+            self._change(lambda firewall: firewall.mend(but))
+
+    async def life(self, node: NodeId) -> str:
+        found = [f"{pid} of {process_began(pid)}" for pid in self._inits(node)]
+        return f"process {', '.join(found)}" if found else ""
+
+    async def stopped(self, node: NodeId) -> bool:
+        pids = list(self._tree(node))
+        return bool(pids) and all(map(process_stopped, pids))
+
+    async def is_cut(self, links: Sequence[Link]) -> bool | None:
+        """Try to connect from each source to each target, from within the source's network."""
+        tried = [link for link in links if await self.life(link[1])][:MOST_TRIED]
+        if not tried:
+            return None
+        return not any(await asyncio.gather(*(in_thread(self._connects, *link) for link in tried)))
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "python": platform.python_version(),
+            "system": platform.platform(),
+            "partitions": "nftables in a network namespace of its own",
+            "addresses": {node: f"{host}:{port}" for node, (host, port) in self.addresses.items()},
+            "commands": {node: self._commands(node) for node in self.places},
+            "doubts": dict(self.doubts),
+        }
+
+    def _make_places(self) -> None:
+        ports = self.database.ports
+        if not ports:
+            raise EnvironmentFailed("the database names no ports: list those it listens on")
+        self.addresses.update({node: (host, ports[0]) for node, host in self._lab.hosts.items()})
+        for node in self.nodes:
+            data = self._data / node
+            data.mkdir(parents=True, exist_ok=True)
+            self.places[node] = self.deployment.place(
+                node, data, self.addresses, ports=ports, python=sys.executable
+            )
+        by_port = self.database.python is not None
+        self._firewall = Firewall(host_nft, self._owner, self.addresses, by_port=by_port)
+        self._change(lambda firewall: firewall.create())
+
+    def _spawn(self, node: NodeId) -> None:
+        """Start the node's programs; the first of them stands for the node."""
+        alone = [shutil.which("unshare") or "unshare", "--pid", "--fork", "--kill-child"]
+        with self._log_file(node).open("ab") as log:
+            self._programs[node] = [
+                subprocess.Popen(
+                    [*self._lab.inside(node), *alone, "--", *command],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd=self.places[node].data,
+                    env=self._environment(),
+                    pass_fds=(self._lab.file(node),),
+                    preexec_fn=die_with_parent,
+                    start_new_session=True,
+                )
+                for command in self._commands(node)
+            ]
+        self._processes[node] = self._programs[node][0]
+
+    def _end(self, node: NodeId) -> None:
+        """Kill the first process of each PID namespace, and with it all others."""
+        for pid in self._inits(node):
+            _send(pid, signal.SIGKILL)
+        for program in self._programs.get(node, ()):
+            if not self._children(program.pid):
+                program.kill()
+            reap(program)
+
+    def _signal(self, node: NodeId, number: signal.Signals) -> None:
+        """Reach every process of the node, those too that are forked meanwhile."""
+        reached: set[int] = set()
+        while left := set(self._tree(node)) - reached:
+            for pid in sorted(left):
+                _send(pid, number)
+            reached |= left
+
+    def _inits(self, node: NodeId) -> list[int]:
+        """The first process of each of the node's PID namespaces, where it lives."""
+        programs = self._programs.get(node, ())
+        found = [pid for program in programs for pid in self._children(program.pid)]
+        return [pid for pid in found if process_began(pid)]
+
+    def _tree(self, node: NodeId) -> Iterator[int]:
+        """All living processes of the node's PID namespaces."""
+        inits = self._inits(node)
+        spaces = {space for pid in inits if (space := _space(pid))}
+        for entry in Path("/proc").glob("[0-9]*") if spaces else ():
+            pid = int(entry.name)
+            if _space(pid) in spaces and process_began(pid):
+                yield pid
+
+    def _children(self, pid: int) -> list[int]:
+        try:
+            text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+        except OSError:
+            return []
+        return [int(word) for word in text.split()]
+
+    def _connects(self, source: NodeId, target: NodeId) -> bool:
+        """Whether the target answers an attempt to connect, if only by refusing it."""
+
+        def connect() -> bool:
+            try:
+                socket.create_connection(self.addresses[target], PROBE_S).close()
+            except ConnectionRefusedError:
+                return True
+            except OSError:
+                return False
+            return True
+
+        return self._lab.as_if_in(source, connect)
+
+    def _change(self, action: Any) -> None:
+        try:
+            action(self._firewall)
+        except NftFailed as error:
+            raise EnvironmentFailed(
+                f"the links could not be changed ({error}): see whether nftables works here, or "
+                "use the environment docker or local"
+            ) from error
+
+
+def _space(pid: int) -> str:
+    """The PID namespace of a process, "" where it is gone."""
+    try:
+        return readlink(f"/proc/{pid}/ns/pid")
+    except OSError:
+        return ""
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        kill(pid, number)
