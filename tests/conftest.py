@@ -1,12 +1,15 @@
 """Options for all tests."""
 
+import os
 from importlib.metadata import entry_points
 
 import pytest
 from hypothesis import settings
 
 from harness.environments.docker import DockerCluster, engine_answers
+from harness.environments.lab import namespaces_work
 from harness.environments.local import LocalCluster
+from harness.environments.namespaces import NamespaceCluster
 from harness.environments.tcp_cluster import TcpCluster
 
 # An installed Labrys brings its plugin along; a bare checkout names it here.
@@ -39,6 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(
     params=[
         pytest.param("local", marks=pytest.mark.local),
+        pytest.param("namespaces", marks=pytest.mark.local),
         pytest.param("docker", marks=pytest.mark.docker),
     ]
 )
@@ -47,10 +51,17 @@ def environment(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     if name == "docker" and not engine_answers():
         pytest.skip("no Docker engine answers")
+    if name == "namespaces" and not (os.geteuid() == 0 and namespaces_work()):
+        pytest.skip("network namespaces cannot be made here")
     return name
 
 
 @pytest.fixture
 def kind(environment: str) -> type[TcpCluster]:
     """The clusters of each environment of real processes."""
-    return DockerCluster if environment == "docker" else LocalCluster
+    kinds: dict[str, type[TcpCluster]] = {
+        "docker": DockerCluster,
+        "namespaces": NamespaceCluster,
+        "local": LocalCluster,
+    }
+    return kinds[environment]

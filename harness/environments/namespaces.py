@@ -155,7 +155,6 @@ class NamespaceCluster(ProcessCluster):
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    cwd=self.places[node].data,
                     env=self._environment(),
                     pass_fds=(self._lab.file(node),),
                     preexec_fn=die_with_parent,

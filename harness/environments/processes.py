@@ -23,7 +23,7 @@ class ProcessCluster(TcpCluster):
     def __init__(self, deployment: Deployment) -> None:
         super().__init__(deployment)
         self._owner = this_process(uuid.uuid4().hex[:8])
-        self._data = self.folder / "data"
+        self._data = (self.folder / "data").resolve()
         self._processes: dict[NodeId, subprocess.Popen[bytes]] = {}
 
     @abstractmethod

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from harness import cli, compare_command
+from harness import cli
+from harness.commands import compare as compare_command
 from harness.config import RunConfig
 from harness.errors import EnvironmentFailed
 from reports.figures import figure_of

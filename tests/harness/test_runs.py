@@ -43,7 +43,7 @@ def begun(line: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], Owne
     """Start the command; the process, its mark and its history, once calls are being made."""
     harness = start(line.split(), folder)
     here = this_process("")
-    owner = Owner("", here.host, here.boot, harness.pid, process_began(harness.pid))
+    owner = Owner("", here.host, here.boot, here.space, harness.pid, process_began(harness.pid))
     try:
         yield harness, owner, _history_with_calls(harness, folder)
     finally:
