@@ -76,9 +76,9 @@ def labrys(line: str, folder: Path, **environment: str) -> "subprocess.Completed
 def folder(tmp_path: Path) -> Path:
     """The page's class as printed, and a program for it."""
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    (tmp_path / "kept.py").write_text(code.replace("./kept", str(tmp_path / "program")))
-    (tmp_path / "program").write_text(KEPT.format(python=sys.executable).lstrip())
-    (tmp_path / "program").chmod(0o755)
+    (tmp_path / "kept.py").write_text(code)
+    (tmp_path / "kept").write_text(KEPT.format(python=sys.executable).lstrip())
+    (tmp_path / "kept").chmod(0o755)
     (tmp_path / "work.py").write_text(READS_AND_WRITES)
     return tmp_path
 
@@ -94,7 +94,7 @@ def test_three_stores_that_know_nothing_of_each_other_are_convicted(folder: Path
 
 
 def test_one_store_is_not(folder: Path) -> None:
-    line = "run kept:Kept --nodes 1 --workload work:WORK --faults pause --time-limit 3 --seed 1"
+    line = "run kept:Kept --nodes 1 --workload work:WORK --faults none --time-limit 2 --seed 1"
     for environment in ("namespaces", "local"):
         done = labrys(f"{line} --environment {environment}", folder)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -118,11 +118,10 @@ def test_what_a_program_does_not_serve_is_refused_at_once(folder: Path) -> None:
 def test_a_program_that_does_not_start_is_one_sentence(
     folder: Path, change: object, words: str
 ) -> None:
-    change(folder / "program")  # type: ignore[operator]
+    change(folder / "kept")  # type: ignore[operator]
     kept = folder / "kept.py"
-    kept.write_text(
-        kept.read_text().replace("ports = (4000,)", "ports = (4000,)\n    start_limit_s = 0.5")
-    )
+    ports = "ports = (4000,)"
+    kept.write_text(kept.read_text().replace(ports, f"{ports}\n    start_limit_s = 0.5"))
     done = labrys(
         "run kept:Kept --environment namespaces --workload work:WORK --faults none --seed 1", folder
     )

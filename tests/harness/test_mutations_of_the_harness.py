@@ -76,7 +76,7 @@ def test_faults_that_are_recorded_but_not_applied(
         return "killed n1, as the history says"
 
     monkeypatch.setattr(fault, "inject", inject)
-    verdict, reason = outcome(tmp_path)
+    verdict, reason = outcome(tmp_path, faults=("isolate-leader", "kill-leader"))
     assert verdict == "unknown"
     assert f"{fault.family} applied: 0 times, and 5 times without an effect" in reason
 
