@@ -158,8 +158,8 @@ def half_of(history: History) -> History:
 def test_half_the_keys_checked(tmp_path: Path, monkeypatch: Patch) -> None:
     check = Workload.check
 
-    def check_half(self: Workload, history: History, *limits: Any) -> Result:
-        return check(self, half_of(history), *limits)
+    def check_half(self: Workload, history: History, *limits: Any, **more: Any) -> Result:
+        return check(self, half_of(history), *limits, **more)
 
     monkeypatch.setattr(Workload, "check", check_half)
     verdict, reason = outcome(tmp_path)
