@@ -45,7 +45,8 @@ class Values:
         if self._texts:
             return f"<{number}>"
         if self._nested:
-            return self.random.choice((number, str(number), [number, None], {"n": number}))
+            # A pair would be a key and a value in EDN.
+            return self.random.choice((number, str(number), [number, None, 0], {"n": number}))
         return number
 
     def known(self) -> Any:
