@@ -110,7 +110,11 @@ class Recorder:
         now_ns = self._stamp()
         answered_ns = completion.answered_ns
         self.late += answered_ns is not None and now_ns - answered_ns > LATE_NS
-        self.asked.setdefault(self.phase_name, Counter()).update(completion.asked)
+        asked = self.asked.get(self.phase_name)
+        if asked is None:
+            asked = self.asked[self.phase_name] = Counter()
+        for node in completion.asked:
+            asked[node] += 1
         event: dict[str, Any] = {
             "type": completion.outcome.value,
             "process": process,
