@@ -14,7 +14,7 @@ from typing import Any
 from checker.linearizability.search import window
 from checker.linearizability.search.attempt import Attempt
 from checker.linearizability.search.limits import LimitReached
-from checker.linearizability.search.machine import Machine, Slow
+from checker.linearizability.search.machine import Machine, Slow, may_compile
 from checker.linearizability.search.problem import Problem
 from checker.linearizability.search.window import BITS
 
@@ -104,7 +104,11 @@ class Search(Machine):
         if time.monotonic() > self.until:
             return Found(None, 0, last - first, 0, "time limit")
         if self._attempt is not None:
-            largest = self._attempt.part(number, self.until)
+            until = self.until
+            if not self.fast and may_compile(until):
+                # What is that hard is tried once more, compiled.
+                until = min(until, self._patience)
+            largest = self._attempt.part(number, until)
             if largest:
                 order = self._placed(self._attempt.order())
                 return Found(True, last - first, last - first, largest, order=order)
