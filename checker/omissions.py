@@ -76,20 +76,25 @@ def _as_of(end: int, operation: Operation) -> Operation:
 
 def _left_out(shown: Operations, whole: Operations) -> list[Operation]:
     """The operations of the whole that are not shown; `InternalError` if others are shown."""
-    there: dict[tuple[int, int], list[str]] = {}
+    there: dict[tuple[int, int], list[Any]] = {}
     for o in shown:
-        there.setdefault((o.process, o.invoked), []).append(repr(o))
+        there.setdefault((o.process, o.invoked), []).append(_facts(o))
     gone = []
     for o in whole:
         here = there.get((o.process, o.invoked))
-        if here and repr(o) in here:
-            here.remove(repr(o))
+        if here and _facts(o) in here:
+            here.remove(_facts(o))
         else:
             gone.append(o)
     for o in shown:
-        if repr(o) in there[o.process, o.invoked]:
+        if _facts(o) in there[o.process, o.invoked]:
             raise uncertified("is shown as a counterexample, but is not in the history", o)
     return gone
+
+
+def _facts(o: Operation) -> Any:
+    """What is known of an operation; the order of an object's fields is no fact."""
+    return o.function, canonical(o.argument), canonical(o.result), o.outcome, o.completed
 
 
 def _saw(o: Operation) -> Any:

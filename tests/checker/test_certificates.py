@@ -169,6 +169,15 @@ def test_what_may_explain_the_rest_is_not_left_out() -> None:
         list(proofs([operation("read", None, 9, 1, 2)], late, MODEL, known_object(MODEL)))
 
 
+def test_the_order_of_fields_is_no_fact() -> None:
+    one = operation("write", {"a": 1, "b": 2}, None, 1, 2)
+    other = operation("read", None, {"b": 2, "a": 1}, 3, 4)
+    stale = operation("read", None, {"b": 2, "a": 2}, 5, 6)
+    assert check([one, other, stale], MODEL).verdict is Verdict.INVALID
+    rows = [replace(other, result={"a": 1, "b": 2}), one, stale]
+    assert next(iter(proofs([one, other], rows, MODEL, known_object(MODEL))))[1] is other
+
+
 def test_a_verdict_that_does_not_stand_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     overtaken = [
         operation("enqueue", 1, None, 1, 2), operation("enqueue", 2, None, 3, 4),
