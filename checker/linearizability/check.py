@@ -202,8 +202,31 @@ def _one(group: Group, task: _Task) -> Result:
         return _valid(
             operations, "versions", partial(order_by_versions, operations, thing.initial), task
         )
+    if is_register(thing) and any(o.function == "append" for o in operations):
+        grown = _by_appends(key, operations, thing.initial, task)
+        if grown is not None:
+            return grown
     ruled = None if thing is None else _by_rules(key, operations, thing, task)
     return _search(key, operations, task) if ruled is None else ruled
+
+
+def _by_appends(
+    key: Any, operations: Sequence[Operation], initial: Any, task: _Task
+) -> Result | None:
+    """The verdict on a string that grows by pieces; None where the search must decide."""
+    # networkx takes a while to import, so only a history that needs it does.
+    from checker.linearizability.registers import appends
+    from checker.linearizability.search.judge import Limits, explained
+
+    judged = appends.judge(operations, initial)
+    if judged is None:
+        return None
+    if judged.order is not None:
+        order = judged.order
+        return _valid(operations, "appends", lambda: order, task)
+    assert judged.stuck is not None
+    limits = Limits(task.until, task.memory, task.certify)
+    return explained(key, operations, judged.stuck, task.model, limits, "appends")
 
 
 def _by_rules(

@@ -135,18 +135,29 @@ def _result(
             f"of key {key!r}{_window(operations, found)}",
             statistics=statistics,
         )
+    result = explained(key, operations, operations[found.stuck], model, limits)
+    return replace(result, statistics=statistics)
+
+
+def explained(
+    key: Any,
+    operations: Sequence[Operation],
+    stuck: Operation,
+    model: Model,
+    limits: Limits,
+    algorithm: str = "search",
+) -> Result:
+    """That no order includes `stuck`, with as small a counterexample as the time allows."""
     soon = min(limits.until, time.monotonic() + SHRINKING_S)
-    whole = violation_at(operations, operations[found.stuck], model)
-    left = shrink(whole, model, soon, limits.memory_bytes)
+    left = shrink(violation_at(operations, stuck, model), model, soon, limits.memory_bytes)
     explanation, number = explain(left, model, soon)
     return Result(
         verdict=Verdict.INVALID,
-        algorithm="search",
+        algorithm=algorithm,
         key=key,
         reason=f"key {key!r}: no order includes operation {number}",
         counterexample=left.operations,
         explanation=explanation,
-        statistics=statistics,
     )
 
 
