@@ -32,7 +32,7 @@ def calls(pieces: tuple[str, ...]) -> Callable[[Random, int, bool], tuple[str, A
 def test_appends_agree_with_every_linearization() -> None:
     random = Random("appends")
     seen: Counter[tuple[bool, bool | None]] = Counter()
-    for count in range(10_000 * DEEP):
+    for count in range(3_000 * DEEP):
         thing = Object(calls(random.choice(PIECES)), register, "")
         operations = draw(random, thing, random.choice([5, 7, 9]))
         truth = linearizable(operations, thing)

@@ -24,20 +24,20 @@ GRAPH_UP_TO = 4_000
 
 
 @dataclass(frozen=True)
-class Judged:
+class Grown:
     """`order` is a linearization if there is one; else `stuck` is the operation that cannot end."""
 
     order: tuple[Operation, ...] | None
     stuck: Operation | None = None
 
 
-def judge(operations: Sequence[Operation], initial: str) -> Judged | None:
+def judge(operations: Sequence[Operation], initial: str) -> Grown | None:
     """Judge the operations of one key; None where these rules cannot."""
     if len(operations) > GRAPH_UP_TO or not _suits(operations):
         return None
     found = _try(operations, initial)
     if found is None or found.order is not None:
-        return None if found is None else Judged(found.order)
+        return None if found is None else Grown(found.order)
     if not found.certain:
         return None
     moments = sorted(ended(o) for o in operations if o.outcome is Outcome.OK)
@@ -50,7 +50,7 @@ def judge(operations: Sequence[Operation], initial: str) -> Judged | None:
             return None
         low, high = (low, middle) if past.order is None else (middle + 1, high)
     stuck = next(o for o in operations if o.outcome is Outcome.OK and ended(o) == moments[low])
-    return Judged(None, stuck)
+    return Grown(None, stuck)
 
 
 def _suits(operations: Sequence[Operation]) -> bool:
@@ -81,12 +81,12 @@ def _until(operations: Sequence[Operation], moment: int) -> list[Operation]:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Swapped:
     order: tuple[Operation, ...] | None
     certain: bool
 
 
-def _try(operations: Sequence[Operation], initial: str) -> _Found | None:
+def _try(operations: Sequence[Operation], initial: str) -> _Swapped | None:
     """Whether there is an order, and if nothing was guessed; None where values are ambiguous."""
     known = _known(operations)
     told = _Told(known, initial)
@@ -102,8 +102,8 @@ def _try(operations: Sequence[Operation], initial: str) -> _Found | None:
     except (Ambiguous, Unsupported):
         return None
     if order is None:
-        return _Found(None, told.certain)
-    return _Found(tuple(originals[id(swap)] for swap in order), told.certain)
+        return _Swapped(None, told.certain)
+    return _Swapped(tuple(originals[id(swap)] for swap in order), told.certain)
 
 
 @dataclass
