@@ -140,7 +140,7 @@ class Client:
         """Whether asking again is pointless. A session that expired is given up for a new one."""
         if code is ErrorCode.SESSION_EXPIRED:
             self._session = None
-        return code in (ErrorCode.SESSION_EXPIRED, ErrorCode.BAD_REQUEST)
+        return code in (ErrorCode.SESSION_EXPIRED, ErrorCode.BAD_REQUEST, ErrorCode.REFUSED)
 
     def _session_of(self, opened: Reply) -> int:
         if type(opened.result) is int:

@@ -1,4 +1,4 @@
-"""The replicated state machine: a key-value store with client sessions.
+"""The replicated state machine: an object for each key (`objects.py`), and client sessions.
 
 Replicas that apply the same requests in the same order give the same answers and end in the same
 state. Nothing here depends on a clock, on randomness or on the order of a set.
@@ -15,7 +15,9 @@ one, as one answer a session is kept.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from systems_under_test import objects
 from systems_under_test.node import Json
+from systems_under_test.objects import FUNCTIONS, REGISTER, UNCHANGED, Declined
 from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
 
 MAX_SESSIONS = 10_000
@@ -32,6 +34,8 @@ class Session:
 
     sequence: int = 0
     result: Json = None
+    declined: str = ""
+    """Why it was declined, where it was."""
 
 
 class KeyValueMachine:
@@ -46,13 +50,15 @@ class KeyValueMachine:
 
     def apply(self, request: Request) -> Reply | Refusal:
         """Carry out one request of the log and return its answer, the same on every replica."""
-        reason = objection(request)
+        reason = objection(request, FUNCTIONS)
         if reason:
             return _refuse(request, ErrorCode.BAD_REQUEST, reason)
         if request.function == "open":
             return Reply(request.sequence, self._open())
-        if request.function == "read" or request.session == 0:
-            return Reply(request.sequence, self._perform(request))
+        if request.function == "read":
+            return Reply(request.sequence, self.read(request.key))
+        if request.session == 0:
+            return answer(request, self._perform(request))
         return self._apply_once(request)
 
     def read(self, key: str) -> Json:
@@ -66,7 +72,9 @@ class KeyValueMachine:
 
     def snapshot(self) -> Json:
         """The whole state as one JSON value, equal on replicas that applied the same requests."""
-        sessions = [[number, s.sequence, s.result] for number, s in self._sessions.items()]
+        sessions = [
+            [number, s.sequence, s.result, s.declined] for number, s in self._sessions.items()
+        ]
         return {"values": dict(self.values), "opened": self._opened, "sessions": sessions}
 
     @classmethod
@@ -75,9 +83,7 @@ class KeyValueMachine:
         machine = cls(max_sessions)
         machine.values = dict(state["values"])
         machine._opened = state["opened"]
-        machine._sessions = {
-            number: Session(sequence, result) for number, sequence, result in state["sessions"]
-        }
+        machine._sessions = {number: Session(*last) for number, *last in state["sessions"]}
         return machine
 
     def _open(self) -> int:
@@ -94,25 +100,23 @@ class KeyValueMachine:
             reason = f"session {request.session} is unknown or has expired: open another one"
             return _refuse(request, ErrorCode.SESSION_EXPIRED, reason)
         if request.sequence > session.sequence:
-            session = Session(request.sequence, self._perform(request))
+            session = self._perform(request)
         self._sessions[request.session] = session  # Put back as the one used last.
         if request.sequence < session.sequence:
             reason = f"request {session.sequence} of session {request.session} came before it"
             return _refuse(request, ErrorCode.BAD_REQUEST, reason)
-        return Reply(request.sequence, session.result)
+        return answer(request, session)
 
-    def _perform(self, request: Request) -> Json:
-        """Carry the request out, whatever was done before, and return its result."""
+    def _perform(self, request: Request) -> Session:
+        """Carry the request out, whatever was done before, and return what its session keeps."""
         found = self.values.get(request.key)
-        if request.function == "read":
-            return found
-        if request.function == "write":
-            self.values[request.key] = request.argument
-            return request.argument
-        expected, new = request.argument
-        if equal(found, expected):
-            self.values[request.key] = new
-        return found
+        try:
+            value, result = objects.perform(request.function, request.argument, found)
+        except Declined as declined:
+            return Session(request.sequence, declined=str(declined))
+        if value is not UNCHANGED:
+            self.values[request.key] = value
+        return Session(request.sequence, result)
 
 
 def split(state: Json, size: int = PART_SIZE) -> tuple[Json, ...]:
@@ -135,34 +139,23 @@ def joined(parts: Iterable[Json]) -> Json:
     return {"values": values, "opened": opened, "sessions": sessions}
 
 
-def objection(request: Request) -> str:
-    """Why no key-value store could carry out this request; empty where nothing speaks against it.
+def objection(request: Request, served: tuple[str, ...] = REGISTER) -> str:
+    """Why a store of these functions could never carry out this request; empty if it might.
 
     A node asks before it puts a request into its log. The answer depends on the request alone.
     """
     function, argument = request.function, request.argument
-    if function not in ("read", "write", "cas", "open"):
-        return f"there is no function {function!r}: use read, write, cas or open"
+    if function not in (*served, "open"):
+        return f"there is no function {function!r}: use {', '.join(served)} or open"
     if request.session < 0 or (request.session > 0 and request.sequence < 1):
         return "sessions are numbered from 0, and the requests of a session from 1"
-    if function in ("read", "open") and argument is not None:
-        return f"{function} takes no argument"
-    if function == "cas" and not (isinstance(argument, list) and len(argument) == 2):
-        return "cas takes a list of two values: the one expected and the new one"
+    if function == "open":
+        return "" if argument is None else "open takes no argument"
+    if reason := objects.objection(function, argument):
+        return f"{function}: {reason}"
     if _deeper_than(MAX_DEPTH, argument):
         return f"the argument is nested more than {MAX_DEPTH} deep"
     return ""
-
-
-def equal(left: Json, right: Json) -> bool:
-    """Whether two JSON values are the same; to Python, 1, 1.0 and true would be equal."""
-    if type(left) is not type(right):
-        return False
-    if isinstance(left, list):
-        return len(left) == len(right) and all(map(equal, left, right))
-    if isinstance(left, dict):
-        return left.keys() == right.keys() and all(equal(left[key], right[key]) for key in left)
-    return bool(left == right)
 
 
 def _deeper_than(limit: int, value: Json) -> bool:
@@ -177,6 +170,13 @@ def _deeper_than(limit: int, value: Json) -> bool:
         if not level:
             return False
     return any(isinstance(item, (list, dict)) for item in level)
+
+
+def answer(request: Request, session: Session) -> Reply | Refusal:
+    """What the client is told, the first time and whenever it asks again."""
+    if session.declined:
+        return _refuse(request, ErrorCode.REFUSED, session.declined)
+    return Reply(request.sequence, session.result)
 
 
 def _refuse(request: Request, error: ErrorCode, reason: str) -> Refusal:

@@ -52,16 +52,17 @@ _BY_WORD = {code.word: code for code in ErrorCode}
 class Request(Payload):
     """A client's request: `function` applied to `key` with `argument`.
 
-    The functions of a key-value store are `read` (no argument; answered with the value, null where
-    there is none), `write` (argument: the value; answered with it) and `cas` (argument: a list of
-    the value expected and the new value; answered with the value *found*, so that it took effect if
-    and only if that equals the value expected), and `open`, which opens a session.
+    A plain store serves `read` (no argument; answered with the value, null where there is none),
+    `write` (argument: the value; answered with it) and `cas` (argument: a list of the value
+    expected and the new value; answered with the value *found*, so that it took effect if and only
+    if that equals the value expected), and `open`, which opens a session. What else there is stands
+    in `objects.py`. A request that the state of an object forbids is `refused`, without any effect.
 
-    Systems whose members can change (`Node.changes_members`) know three more: `add` and `remove`
-    take the name of a node, and are answered with the sorted list of members once the change is
-    complete; where it is so already, they change nothing and are answered at once. While another
-    change goes on they are refused with `change-under-way`. `members` takes no argument and is
-    answered with the list.
+    Systems whose members can change (`Node.changes_members`) know three more, which no workload
+    calls: `add-member` and `remove-member` take the name of a node, and are answered with the
+    sorted list of members once the change is complete; where it is so already, they change nothing
+    and are answered at once. While another change goes on they are refused with `change-under-way`.
+    `members` takes no argument and is answered with the list.
     """
 
     session: int

@@ -12,12 +12,14 @@ from typing import ClassVar
 
 from systems_under_test.kv import KeyValueMachine, objection
 from systems_under_test.node import Json, Message, Node, Payload
+from systems_under_test.objects import FUNCTIONS
 from systems_under_test.requests import ErrorCode, Refusal, Request
 
 
 class Single(Node):
     """One key-value store; its peers, where there are any, only know its name."""
 
+    functions: ClassVar[tuple[str, ...]] = FUNCTIONS
     payloads: ClassVar[tuple[type[Payload], ...]] = ()  # The journal's requests are always known.
     sizes: ClassVar[tuple[int, ...]] = (1,)
 
@@ -44,7 +46,7 @@ class Single(Node):
             error = ErrorCode.NOT_LEADER.word
             self.send(message.source, Refusal(request.sequence, error, leader=self.primary))
             return
-        if request.function != "read" and not objection(request):
+        if request.function != "read" and not objection(request, FUNCTIONS):
             self.persist(request)
         self.send(message.source, self.machine.apply(request))
 

@@ -91,14 +91,14 @@ class MemberChange(Fault):
                 others = [node for node in cluster.nodes if node not in members]
                 if not others:
                     raise NotApplied("nothing: every node is a member already")
-                return await operator.make("add", random.choice(others))
+                return await operator.make("add-member", random.choice(others))
             if len(members) < 3:
                 raise NotApplied(f"nothing: only {told(members)} are left")
             node = random.choice(members)
             if self.change is Change.REMOVE_LEADER:
                 (leader,) = await choose(Target.LEADER, cluster, random)
                 node = leader if leader in members else node
-            return await operator.make("remove", node)
+            return await operator.make("remove-member", node)
         finally:
             await operator.close()
 
@@ -111,10 +111,10 @@ class MemberChange(Fault):
             members = await operator.members() or cluster.members
             for node in cluster.members:
                 if node not in members:
-                    await operator.change("add", node)
+                    await operator.change("add-member", node)
             for node in members:
                 if node not in cluster.members:
-                    await operator.change("remove", node)
+                    await operator.change("remove-member", node)
         finally:
             await operator.close()
 
@@ -131,7 +131,7 @@ async def remove_unreachable(cluster: Cluster, random: Random) -> str:
     async def remove(node: NodeId) -> None:
         operator = Operator(cluster, [leader], SECOND_NS)
         try:
-            said[node] = (await operator.change("remove", node)).told
+            said[node] = (await operator.change("remove-member", node)).told
         finally:
             await operator.close()
 
@@ -142,11 +142,11 @@ async def remove_unreachable(cluster: Cluster, random: Random) -> str:
 async def replace_each(operator: "Operator", members: Sequence[NodeId]) -> str:
     """Remove these members and add them again, in turn, as far as it goes."""
     for node in members:
-        for function in ("remove", "add"):
+        for function in ("remove-member", "add-member"):
             changed = await operator.change(function, node)
             if not changed.done:
                 sentence = f"renewing {told(members)} in turn, {changed.told}"
-                if node == members[0] and function == "remove":
+                if node == members[0] and function == "remove-member":
                     raise NotApplied(sentence)
                 return sentence
     return f"renewed {told(members)} in turn"
@@ -183,7 +183,7 @@ class Operator:
         """Ask for one node to be added or removed."""
         answer = await self._ask(function, node)
         if isinstance(answer, Reply):
-            verb = "added" if function == "add" else "removed"
+            verb = "added" if function == "add-member" else "removed"
             return Changed(True, f"{verb} {node}: the members are {told(answer.result)}")
         why = answer.reason or answer.error if answer is not None else "no answer"
         return Changed(False, f"asked to {function} {node}, in vain: {why}")

@@ -13,8 +13,9 @@ that asking and overwriting is one step; that changes nothing.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from systems_under_test.kv import equal, objection
+from systems_under_test.kv import objection
 from systems_under_test.node import Json, Message, Node, NodeId, Payload
+from systems_under_test.objects import equal
 from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
 
 

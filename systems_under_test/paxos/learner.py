@@ -37,7 +37,7 @@ class Learner(State):
     def apply(self, slot: int, value: Value) -> Reply | Refusal | None:
         if value is None:
             return None
-        if value.function in ("add", "remove"):
+        if value.function in ("add-member", "remove-member"):
             members = self.membership.change(slot, value.function, value.argument)
             return Reply(value.sequence, list(members))
         return self.machine.apply(value)

@@ -47,7 +47,7 @@ class Membership:
         The last member cannot be removed, since nobody could ever add another one.
         """
         members = set(self._members[-1])
-        if function == "add":
+        if function == "add-member":
             members.add(node)
         elif len(members) > 1:
             members.discard(node)

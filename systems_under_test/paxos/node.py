@@ -26,6 +26,7 @@ from typing import Any, ClassVar
 
 from systems_under_test.kv import objection
 from systems_under_test.node import Json, Message, NodeId, Payload
+from systems_under_test.objects import FUNCTIONS
 from systems_under_test.paxos.invariants import Invariants
 from systems_under_test.paxos.leadership import Leadership
 from systems_under_test.paxos.messages import (
@@ -51,6 +52,7 @@ class Paxos(Leadership):
     """A replica of the key-value store, kept equal to the others by Multi-Paxos."""
 
     payloads: ClassVar[tuple[type[Payload], ...]] = PAYLOADS
+    functions: ClassVar[tuple[str, ...]] = FUNCTIONS
     invariants = Invariants
     changes_members = True
     habits: ClassVar[Mapping[str, Any]] = {
@@ -115,11 +117,11 @@ class Paxos(Leadership):
         """Why this request cannot be carried out; empty where nothing speaks against it."""
         if request.function == "members":
             return ""
-        if request.function in ("add", "remove"):
+        if request.function in ("add-member", "remove-member"):
             if request.argument in (self.node_id, *self.peers):
                 return ""
             return f"there is no node {request.argument!r} that could be reached"
-        return objection(request)
+        return objection(request, self.functions)
 
     def facts(self) -> dict[str, Json]:
         return {

@@ -6,7 +6,7 @@ the sentence and the anomaly that follows.
 
 from collections.abc import Iterable
 
-from systems_under_test.kv import KeyValueMachine
+from systems_under_test.kv import KeyValueMachine, answer
 from systems_under_test.node import Json, NodeId, Payload
 from systems_under_test.raft.members import Members
 from systems_under_test.raft.messages import Entry, RequestPreVote
@@ -111,8 +111,7 @@ class Forgetful(KeyValueMachine):
     """Carries out every request of a session, whether or not it was carried out before."""
 
     def _apply_once(self, request: Request) -> Reply | Refusal:
-        result: Json = self._perform(request)
-        return Reply(request.sequence, result)
+        return answer(request, self._perform(request))
 
 
 class RaftForgetsSessions(Raft):

@@ -24,7 +24,7 @@ from systems_under_test.raft.state import Role
 from systems_under_test.raft.transfer import Transfer
 from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
 
-MEMBERSHIP = ("add", "remove", "members", "transfer")
+MEMBERSHIP = ("add-member", "remove-member", "members", "transfer-leadership")
 
 
 @dataclass(slots=True)
@@ -65,14 +65,14 @@ class Membership(Transfer):
             self.refuse(client, request, ErrorCode.BAD_REQUEST, reason)
         elif wait := self.reason_to_wait():
             self.refuse(client, request, ErrorCode.CHANGE_UNDER_WAY, wait)
-        elif function == "transfer":
+        elif function == "transfer-leadership":
             self.on_transfer(client, request)
-        elif (node in current) == (function == "add"):
+        elif (node in current) == (function == "add-member"):
             self.on_read(client, request)  # So it is already; to say so we must still lead.
         elif current == (node,):
             reason = f"{node} is the last member: add another one first"
             self.refuse(client, request, ErrorCode.BAD_REQUEST, reason)
-        elif function == "add":
+        elif function == "add-member":
             self.asked = Asked(client, request, tuple(sorted((*current, node))), learner=node)
             self.follow_members(self.log.last_index)
             self.replicate((node,))

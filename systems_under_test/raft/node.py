@@ -23,6 +23,7 @@ from typing import Any, ClassVar
 
 from systems_under_test.kv import objection
 from systems_under_test.node import Json, Message, NodeId, Payload
+from systems_under_test.objects import FUNCTIONS
 from systems_under_test.raft.invariants import Invariants
 from systems_under_test.raft.membership import MEMBERSHIP, Membership
 from systems_under_test.raft.messages import (
@@ -47,6 +48,7 @@ class Raft(Membership):
     """A replica of the key-value store, kept equal to the others by Raft."""
 
     payloads: ClassVar[tuple[type[Payload], ...]] = PAYLOADS
+    functions: ClassVar[tuple[str, ...]] = FUNCTIONS
     invariants = Invariants
     changes_members = True
     habits: ClassVar[Mapping[str, Any]] = {
@@ -96,7 +98,7 @@ class Raft(Membership):
             self.refuse_for_leader(client, request, self.leader)
         elif request.function in MEMBERSHIP:
             self.on_membership(client, request)
-        elif reason := objection(request):
+        elif reason := objection(request, self.functions):
             self.refuse(client, request, ErrorCode.BAD_REQUEST, reason)
         elif (
             len(self.pending) + len(self.reads_asked) + len(self.reads_waiting) >= self.MAX_PENDING

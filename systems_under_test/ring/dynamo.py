@@ -16,8 +16,8 @@ majority of the key's replicas keeps its disks; and with both, replicas converge
 
 from enum import Enum
 
-from systems_under_test.kv import equal
 from systems_under_test.node import Json
+from systems_under_test.objects import UNCHANGED, perform
 from systems_under_test.quorum import majority
 from systems_under_test.requests import Request
 from systems_under_test.ring.base import RingNode
@@ -48,8 +48,7 @@ class Dynamo:
             return self.read(key, level)
         if request.function == "write":
             return self.write(operation, key, argument, level)
-        expected, new = argument
-        return self.cas(operation, key, expected, new, level)
+        return self.change(operation, request, level)
 
     def needed(self, level: Level) -> int:
         """R and W of the paper."""
@@ -66,8 +65,9 @@ class Dynamo:
         yield Round(Put(0, 0, key, copy), needed=self.needed(level))
         return value
 
-    def cas(self, operation: Pending, key: str, expected: Json, new: Json, level: Level) -> Steps:
-        found = yield from self.read(key, level)
-        if equal(found, expected):
-            yield from self.write(operation, key, new, level)
-        return found
+    def change(self, operation: Pending, request: Request, level: Level) -> Steps:
+        found = yield from self.read(request.key, level)
+        value, result = perform(request.function, request.argument, found)
+        if value is not UNCHANGED:
+            yield from self.write(operation, request.key, value, level)
+        return result

@@ -7,6 +7,7 @@ A value is *chosen* once a majority has taken it.
 from collections.abc import Callable, Generator
 
 from systems_under_test.node import Json, NodeId
+from systems_under_test.objects import UNCHANGED
 from systems_under_test.ring.base import RingNode
 from systems_under_test.ring.messages import ZERO, Copy, Prepare, Put, Query, Stamp
 from systems_under_test.ring.stamps import Stamps
@@ -26,8 +27,6 @@ from systems_under_test.ring.steps import (
 
 Change = Callable[[Json], Json]
 """From the value found to the new one, or `UNCHANGED`."""
-
-UNCHANGED = object()
 
 
 class Linearizable:

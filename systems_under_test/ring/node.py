@@ -25,8 +25,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
 
-from systems_under_test.kv import equal, objection
+from systems_under_test.kv import objection
 from systems_under_test.node import Json, Message, NodeId, Payload
+from systems_under_test.objects import FUNCTIONS, UNCHANGED, Declined, perform
 from systems_under_test.quorum import majority
 from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
 from systems_under_test.ring.base import RingNode
@@ -36,7 +37,7 @@ from systems_under_test.ring.epochs import Epochs
 from systems_under_test.ring.gossip import BEAT, Gossip
 from systems_under_test.ring.hints import Hints
 from systems_under_test.ring.invariants import Invariants
-from systems_under_test.ring.linearizable import UNCHANGED, Linearizable
+from systems_under_test.ring.linearizable import Linearizable
 from systems_under_test.ring.messages import (
     PAYLOADS,
     Adopted,
@@ -83,6 +84,7 @@ class Ring(RingNode):
     """A node of the ring; operations are linearizable where clients do not ask for less."""
 
     payloads: ClassVar[tuple[type[Payload], ...]] = PAYLOADS
+    functions: ClassVar[tuple[str, ...]] = FUNCTIONS
     invariants = Invariants
     changes_members = True
     habits: ClassVar[Mapping[str, Any]] = {
@@ -214,7 +216,7 @@ class Ring(RingNode):
         function, _, word = request.function.partition("@")
         level = _LEVELS.get(word or self.LEVEL.value)
         request = replace(request, function=function)
-        if function in ("members", "add", "remove"):
+        if function in ("members", "add-member", "remove-member"):
             self.reconfiguration.on_request(client, request)
         elif level is None:
             reason = f"there is no consistency {word!r}: use one, quorum or linearizable"
@@ -228,7 +230,7 @@ class Ring(RingNode):
         elif len(self.rounds.operations) >= self.MAX_OPERATIONS:
             reason = f"{self.MAX_OPERATIONS} requests wait already: try again later"
             self.refuse(client, request, ErrorCode.OVERLOADED, reason)
-        elif function == "cas" and level is Level.LINEARIZABLE and self.sends_on(client, request):
+        elif self.is_change(request, level) and self.sends_on(client, request):
             pass
         else:
             self.rounds.begin(
@@ -239,7 +241,7 @@ class Ring(RingNode):
         """Why no such request can be carried out; empty where nothing speaks against it."""
         if request.key.startswith(EPOCH_KEY):
             return f"keys that begin with {EPOCH_KEY!r} are the ring's own"
-        return objection(request)
+        return objection(request, self.functions)
 
     def refuse(self, client: NodeId, request: Request, error: ErrorCode, reason: str = "") -> None:
         self.send(client, Refusal(request.sequence, error.word, reason=reason))
@@ -274,10 +276,22 @@ class Ring(RingNode):
             return self.linearizable.read(operation, key)
         if request.function == "write":
             return self.linearizable.write(operation, key, argument)
-        expected, new = argument
-        return self.linearizable.change(
-            operation, key, lambda found: new if equal(found, expected) else UNCHANGED
-        )
+        return self.change(operation, request)
+
+    def change(self, operation: Pending, request: Request) -> Steps:
+        """Any other function is a change of the value found, and answered by what it was."""
+
+        def new(found: Json) -> Any:
+            try:
+                return perform(request.function, request.argument, found)[0]
+            except Declined:
+                return UNCHANGED
+
+        found = yield from self.linearizable.change(operation, request.key, new)
+        return perform(request.function, request.argument, found)[1]
+
+    def is_change(self, request: Request, level: Level) -> bool:
+        return level is Level.LINEARIZABLE and request.function not in ("read", "write")
 
     def facts(self) -> dict[str, Json]:
         return {

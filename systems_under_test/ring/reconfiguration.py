@@ -17,12 +17,13 @@ majority, and would wait for ever for what the removed one never got.
 from functools import partial
 
 from systems_under_test.node import Json, NodeId
+from systems_under_test.objects import UNCHANGED
 from systems_under_test.quorum import majority
 from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
 from systems_under_test.ring.base import RingNode
 from systems_under_test.ring.gossip import Gossip
 from systems_under_test.ring.hashing import Members
-from systems_under_test.ring.linearizable import UNCHANGED, Linearizable
+from systems_under_test.ring.linearizable import Linearizable
 from systems_under_test.ring.messages import Announce, Epoch
 from systems_under_test.ring.rounds import Rounds
 from systems_under_test.ring.steps import Moved, Pending, Steps, Unresolved
@@ -67,13 +68,13 @@ class Reconfiguration:
         if node not in (self.node.node_id, *self.node.peers) or not 0 < capacity <= 100:
             reason = f"name a node of this cluster, or a list of it and a capacity, not {node!r}"
             self._refuse(client, request, ErrorCode.BAD_REQUEST, reason)
-        elif request.function == "remove" and self.epochs.member_names == (node,):
+        elif request.function == "remove-member" and self.epochs.member_names == (node,):
             reason = f"{node} is the last member: add another one first"
             self._refuse(client, request, ErrorCode.BAD_REQUEST, reason)
         elif wait := self._reason_to_wait(node):
             self._refuse(client, request, ErrorCode.OVERLOADED, wait)
         else:
-            wanted = capacity if request.function == "add" else 0.0
+            wanted = capacity if request.function == "add-member" else 0.0
             steps = partial(self._reconfigure, node=node, capacity=wanted)
             self.rounds.begin(client, request.sequence, steps)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from systems_under_test.node import NodeId
+from systems_under_test.objects import Declined
 from systems_under_test.quorum import majority
 from systems_under_test.requests import ErrorCode, Refusal, Reply
 from systems_under_test.ring.base import RingNode
@@ -110,6 +111,9 @@ class Rounds:
             self._end(operation, Reply(operation.sequence, stop.value))
         except Unresolved:
             self._give_up(operation)
+        except Declined as declined:
+            word = ErrorCode.REFUSED.word
+            self._end(operation, Refusal(operation.sequence, word, reason=str(declined)))
         else:
             match step:
                 case Round():

@@ -31,9 +31,9 @@ class Members:
             return Refusal(request.sequence, "not-leader", "n2")
         if request.function != "members":
             self.asked.append((request.function, request.argument))
-        if request.function == "add":
+        if request.function == "add-member":
             self.members.add(request.argument)
-        elif request.function == "remove":
+        elif request.function == "remove-member":
             self.members.discard(request.argument)
         return Reply(request.sequence, sorted(self.members))
 
@@ -59,7 +59,7 @@ def test_a_spare_is_added_and_removed_again() -> None:
     assert inject(cluster, Change.ADD) == "added n6: the members are n1, n2, n3, n4, n5, n6"
     assert inject(cluster, Change.ADD) == "not applied: nothing: every node is a member already"
     cluster.clock.run(MemberChange(Change.ADD).heal(cluster))
-    assert system.asked == [("add", "n6"), ("remove", "n6")]
+    assert system.asked == [("add-member", "n6"), ("remove-member", "n6")]
     assert all(channel.closed for channel in cluster.channels)
 
 
@@ -78,9 +78,9 @@ def test_every_member_is_renewed_in_turn() -> None:
     system = Members(*FIRST)
     told = inject(system.cluster(), Change.REPLACE_EACH)
     assert told.startswith("renewed n")
-    renewed = [node for function, node in system.asked if function == "remove"]
+    renewed = [node for function, node in system.asked if function == "remove-member"]
     assert sorted(renewed) == list(FIRST)
-    assert system.asked == [(f, node) for node in renewed for f in ("remove", "add")]
+    assert system.asked == [(f, node) for node in renewed for f in ("remove-member", "add-member")]
 
 
 def test_renewing_ends_with_the_first_change_that_is_not_made() -> None:
@@ -88,13 +88,13 @@ def test_renewing_ends_with_the_first_change_that_is_not_made() -> None:
     serve = system.serve
 
     def refuse_the_third(node: NodeId, request: Request) -> Answer:
-        if node == "n2" and request.function == "remove" and len(system.asked) == 4:
+        if node == "n2" and request.function == "remove-member" and len(system.asked) == 4:
             return Refusal(request.sequence, "bad-request", reason="not now")
         return serve(node, request)
 
     system.serve = refuse_the_third  # type: ignore[method-assign]
     assert inject(system.cluster(), Change.REPLACE_EACH).endswith("in vain: not now")
-    assert [function for function, _ in system.asked] == ["remove", "add"] * 2
+    assert [function for function, _ in system.asked] == ["remove-member", "add-member"] * 2
 
 
 def test_a_side_without_a_majority_is_asked_to_remove_the_others() -> None:
@@ -104,7 +104,7 @@ def test_a_side_without_a_majority_is_asked_to_remove_the_others() -> None:
     (links,) = [arguments for _, what, arguments in cluster.done if what == "cut"]
     unreachable = {other for one, other in links if one == "n2"}
     assert len(unreachable) == 4, "of six nodes, four are a majority"
-    assert sorted(system.asked) == [("remove", node) for node in sorted(unreachable)]
+    assert sorted(system.asked) == [("remove-member", node) for node in sorted(unreachable)]
     assert told.count("removed n") == 4
     system.members = set(FIRST)
     cluster.clock.run(MemberChange(Change.REMOVE_UNREACHABLE).heal(cluster))

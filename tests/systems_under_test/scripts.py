@@ -75,7 +75,7 @@ def common(cluster: AnyCluster, words: list[str]) -> None:
         case ["request", name, function, *rest]:
             options = dict(word.split("=") for word in rest if "=" in word)
             key, value, *_ = [word for word in rest if "=" not in word] + ["", "null"]
-            if function in ("add", "remove"):
+            if function in ("add-member", "remove-member"):
                 key, value = "", json.dumps(key)
             cluster.request(
                 name,

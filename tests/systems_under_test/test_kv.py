@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from systems_under_test.kv import MAX_DEPTH, KeyValueMachine, equal, objection
+from systems_under_test.kv import MAX_DEPTH, KeyValueMachine, objection
+from systems_under_test.objects import equal
 from systems_under_test.quorum import majority
 from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
 

@@ -172,7 +172,7 @@ def test_who_does_not_lead_refuses_at_once_and_names_the_leader() -> None:
     cluster = PaxosCluster()
     assert cluster.request("n2", "write", "k", 1) == Refusal(1, ErrorCode.NO_LEADER.word)
     cluster.elect("n1")
-    for function in ("read", "write", "open", "add", "members"):
+    for function in ("read", "write", "open", "add-member", "members"):
         answer = cluster.request("n2", function, "k", sequence=4)
         assert answer == Refusal(4, ErrorCode.NOT_LEADER.word, "n1")
     assert ErrorCode.NOT_LEADER.definite
@@ -195,7 +195,12 @@ def test_a_leader_that_gives_up_answers_everybody_who_waits() -> None:
 def test_requests_that_make_no_sense_never_reach_the_log() -> None:
     cluster = PaxosCluster()
     cluster.elect("n1")
-    for function, argument in [("jump", None), ("cas", 1), ("add", "n9"), ("remove", None)]:
+    for function, argument in [
+        ("jump", None),
+        ("cas", 1),
+        ("add-member", "n9"),
+        ("remove-member", None),
+    ]:
         answer = cluster.request("n1", function, "k", argument)
         assert isinstance(answer, Refusal)
         assert answer.error == ErrorCode.BAD_REQUEST.word

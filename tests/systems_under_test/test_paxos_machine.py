@@ -62,7 +62,7 @@ class PaxosMachine(LedMachine):
         self.cluster.stabilize(*self.some(which))
 
     def judge_answer(self, asked: Asked, answer: Reply | Refusal) -> None:
-        if asked.function not in ("add", "remove", "members"):
+        if asked.function not in ("add-member", "remove-member", "members"):
             super().judge_answer(asked, answer)
         elif isinstance(answer, Reply):
             assert answer.result == sorted(answer.result)
@@ -109,7 +109,9 @@ class SmallBatchesMachine(PaxosMachine):
 class ChangingMembersMachine(SmallBatchesMachine):
     size = 4
 
-    @rule(choice=ANY, node=ANY, function=st.sampled_from(["add", "remove", "members"]))
+    @rule(
+        choice=ANY, node=ANY, function=st.sampled_from(["add-member", "remove-member", "members"])
+    )
     def change(self, choice: int, node: int, function: str) -> None:
         if name := self.serving(choice):
             client = f"client-{len(self.asked) + 1}"

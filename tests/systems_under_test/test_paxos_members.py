@@ -32,9 +32,9 @@ def test_a_change_takes_effect_a_window_later() -> None:
     "specified by the state after execution of the ith state machine command".
     """
     members = Membership(("n1", "n2", "n3"), window=4)
-    assert members.change(5, "remove", "n3") == ("n1", "n2")
+    assert members.change(5, "remove-member", "n3") == ("n1", "n2")
     assert [members.at(slot) for slot in (8, 9)] == [("n1", "n2", "n3"), ("n1", "n2")]
-    assert members.change(6, "add", "n4") == ("n1", "n2", "n4")
+    assert members.change(6, "add-member", "n4") == ("n1", "n2", "n4")
     assert members.at(9) == ("n1", "n2")
     assert members.at(10) == ("n1", "n2", "n4")
     assert members.last_slot_like(1, 99) == 8
@@ -46,11 +46,11 @@ def test_a_change_takes_effect_a_window_later() -> None:
 
 def test_what_is_so_already_changes_nothing_and_the_last_member_stays() -> None:
     members = Membership(("n1", "n2"), window=4)
-    assert members.change(1, "add", "n2") == ("n1", "n2")
-    assert members.change(2, "remove", "n3") == ("n1", "n2")
+    assert members.change(1, "add-member", "n2") == ("n1", "n2")
+    assert members.change(2, "remove-member", "n3") == ("n1", "n2")
     assert members.last_change == 1
-    assert members.change(3, "remove", "n1") == ("n2",)
-    assert members.change(4, "remove", "n2") == ("n2",)
+    assert members.change(3, "remove-member", "n1") == ("n2",)
+    assert members.change(4, "remove-member", "n2") == ("n2",)
 
 
 def test_phase_1_is_done_with_the_new_acceptors_before_their_slots_are_proposed_in() -> None:
@@ -59,10 +59,10 @@ def test_phase_1_is_done_with_the_new_acceptors_before_their_slots_are_proposed_
     """
     cluster = PaxosCluster(4, Small)
     node = cluster.elect("n1", "n1", "n2", "n3")
-    cluster.request("n1", "remove", argument="n2")
+    cluster.request("n1", "remove-member", argument="n2")
     cluster.stabilize("n1", "n2", "n3")
     assert node.members == ("n1", "n3", "n4")
-    cluster.request("n1", "remove", argument="n3", client="d")
+    cluster.request("n1", "remove-member", argument="n3", client="d")
     cluster.stabilize("n1", "n2", "n3")
     assert node.members == ("n1", "n4")
     assert cluster.answers[-1] == ("d", Reply(1, ["n1", "n4"]))
@@ -81,7 +81,7 @@ def test_a_change_is_answered_once_it_is_in_effect() -> None:
     """Whoever was told may shut the removed node down: no quorum needs it any more."""
     cluster = PaxosCluster(4, Small)
     node = cluster.elect("n1")
-    cluster.request("n1", "remove", argument="n4")
+    cluster.request("n1", "remove-member", argument="n4")
     cluster.deliver("n1", "n2")
     cluster.deliver("n1", "n3")
     cluster.deliver("n2", "n1")
@@ -95,7 +95,7 @@ def test_a_change_is_answered_once_it_is_in_effect() -> None:
 def test_who_is_no_member_learns_and_does_not_lead() -> None:
     cluster = PaxosCluster(3, Small)
     cluster.elect("n1")
-    cluster.request("n1", "remove", argument="n3")
+    cluster.request("n1", "remove-member", argument="n3")
     cluster.stabilize()
     cluster.request("n1", "write", "k", 1)
     cluster.stabilize()
@@ -110,7 +110,7 @@ def test_who_is_no_member_learns_and_does_not_lead() -> None:
 def test_a_leader_that_was_removed_makes_way() -> None:
     cluster = PaxosCluster(3, Small)
     node = cluster.elect("n1")
-    cluster.request("n1", "remove", argument="n1")
+    cluster.request("n1", "remove-member", argument="n1")
     cluster.stabilize()
     assert cluster.answers == [(CLIENT, Reply(1, ["n2", "n3"]))]
     cluster.fire("n1", "quorum")

@@ -169,7 +169,7 @@ def one_step_change(system: type[Raft]) -> None:
     cluster = RaftCluster(5, system)
     cluster.elect("n1")
     for number, node in enumerate(("n3", "n4", "n5"), 1):
-        cluster.request("n1", "remove", argument=node, sequence=number, client="operator")
+        cluster.request("n1", "remove-member", argument=node, sequence=number, client="operator")
         cluster.stabilize("n1", "n2")
     cluster.request("n1", "write", "k", 1)
     cluster.stabilize("n1", "n2")

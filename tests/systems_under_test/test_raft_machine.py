@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
 
 from systems_under_test.raft.members import Members
+from systems_under_test.raft.membership import MEMBERSHIP
 from systems_under_test.raft.node import Raft
 from systems_under_test.raft.state import Role
 from systems_under_test.requests import Refusal, Reply, Request
@@ -30,7 +31,11 @@ class RaftMachine(LedMachine):
             if isinstance(entry.command, Request):
                 yield index, entry.command.argument
 
-    @rule(choice=ANY, node=ANY, function=st.sampled_from(["add", "remove", "transfer", "members"]))
+    @rule(
+        choice=ANY,
+        node=ANY,
+        function=st.sampled_from(MEMBERSHIP),
+    )
     def operate(self, choice: int, node: int, function: str) -> None:
         """Ask for a change of the members, of any node."""
         if name := self.live(choice):

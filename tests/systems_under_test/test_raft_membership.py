@@ -55,7 +55,7 @@ def test_a_member_is_added_in_two_steps_and_then_votes() -> None:
     """
     cluster = RaftCluster(3, spares=1)
     cluster.elect("n1")
-    assert ask(cluster, "add", "n4") == Reply(1, ["n1", "n2", "n3", "n4"])
+    assert ask(cluster, "add-member", "n4") == Reply(1, ["n1", "n2", "n3", "n4"])
     log = cluster.live["n1"].log
     old, new = ("n1", "n2", "n3"), ("n1", "n2", "n3", "n4")
     assert [log[index].command for index in (2, 3)] == [Members(old, new), Members(new)]
@@ -71,7 +71,7 @@ def test_members_are_used_as_soon_as_they_stand_in_the_log() -> None:
     """
     cluster = RaftCluster(3, spares=2)
     leader = cluster.elect("n1")
-    cluster.request("n1", "remove", argument="n3")
+    cluster.request("n1", "remove-member", argument="n3")
     assert leader.commit_index == 1
     assert members_of(cluster, "n1") == Members(("n1", "n2", "n3"), ("n1", "n2"))
     cluster.deliver("n1", "n2")
@@ -100,7 +100,7 @@ def test_entries_that_are_cut_off_take_their_members_with_them() -> None:
     """§6, of a change that a crashed leader told too few: the next leader does not know of it."""
     cluster = RaftCluster(3, spares=1)
     cluster.elect("n1")
-    cluster.request("n1", "remove", argument="n3")
+    cluster.request("n1", "remove-member", argument="n3")
     cluster.in_flight.clear()
     cluster.elect("n2", "n2", "n3")
     assert members_of(cluster, "n1").joint
@@ -114,7 +114,7 @@ def test_a_new_leader_finishes_what_stands_in_its_log() -> None:
     """§6: "it is now safe for the leader to create a log entry describing C-new": any leader."""
     cluster = RaftCluster(3)
     cluster.elect("n1")
-    cluster.request("n1", "remove", argument="n3")
+    cluster.request("n1", "remove-member", argument="n3")
     cluster.deliver("n1", "n2")
     cluster.in_flight.clear()
     cluster.crash("n1")
@@ -128,7 +128,7 @@ def test_a_new_leader_finishes_what_stands_in_its_log() -> None:
 def test_members_survive_a_restart() -> None:
     cluster = RaftCluster(3, spares=1)
     cluster.elect("n1")
-    ask(cluster, "add", "n4")
+    ask(cluster, "add-member", "n4")
     before = cluster.live["n1"].changes
     cluster.crash("n1")
     assert cluster.restart("n1").changes == before
@@ -147,7 +147,7 @@ def test_a_new_server_catches_up_before_it_votes() -> None:
     for value in range(leader.MAX_BATCH + 20):
         cluster.request("n1", "write", "k", value)
     cluster.stabilize()
-    cluster.request("n1", "add", argument="n4")
+    cluster.request("n1", "add-member", argument="n4")
     rounds = 0
     while cluster.live["n4"].log.last_index < 20:
         assert members_of(cluster, "n1") == Members(("n1", "n2", "n3"))
@@ -169,7 +169,7 @@ def test_a_new_server_that_does_not_catch_up_is_given_up() -> None:
         cluster.request("n1", "write", "k", value)
     cluster.stabilize()
     cluster.crash("n4")
-    cluster.request("n1", "add", argument="n4", client="operator")
+    cluster.request("n1", "add-member", argument="n4", client="operator")
     for _ in range(leader.PATIENCE + 2):
         cluster.fire("n1", "heartbeat")
         cluster.stabilize("n1", "n2", "n3")
@@ -188,7 +188,7 @@ def test_a_leader_that_is_removed_leads_without_counting_itself_and_steps_down()
     """
     cluster = RaftCluster(3)
     leader = cluster.elect("n1")
-    cluster.request("n1", "remove", argument="n1", client="operator")
+    cluster.request("n1", "remove-member", argument="n1", client="operator")
     for name in ("n2", "n3"):
         assert members_of(cluster, "n1").joint, "n1 and n2 are no majority of n2 and n3"
         cluster.deliver("n1", name)
@@ -207,7 +207,7 @@ def test_a_removed_server_does_not_stand_for_election() -> None:
     """§6: "removed servers [...] can disrupt the cluster", so one that knows leaves it alone."""
     cluster = RaftCluster(3)
     cluster.elect("n1")
-    ask(cluster, "remove", "n3")
+    ask(cluster, "remove-member", "n3")
     node = cluster.live["n3"]
     assert node.members == Members(("n1", "n2"))
     for _ in range(3):
@@ -222,7 +222,7 @@ def test_one_that_does_not_know_that_it_was_removed_deposes_nobody() -> None:
     """
     cluster = RaftCluster(3)
     leader = cluster.elect("n1")
-    cluster.request("n1", "remove", argument="n3")
+    cluster.request("n1", "remove-member", argument="n3")
     cluster.stabilize("n1", "n2")
     assert members_of(cluster, "n1") == Members(("n1", "n2"))
     cluster.take("n1", "n3")
@@ -238,7 +238,7 @@ def test_one_that_is_removed_still_stands_until_that_is_committed() -> None:
     """
     cluster = RaftCluster(2)
     cluster.elect("n1")
-    cluster.request("n1", "remove", argument="n1")
+    cluster.request("n1", "remove-member", argument="n1")
     cluster.deliver("n1", "n2")
     cluster.deliver("n2", "n1")
     assert members_of(cluster, "n1") == Members(("n2",))
@@ -282,23 +282,28 @@ def test_a_spare_never_stands() -> None:
 def test_one_change_at_a_time() -> None:
     cluster = RaftCluster(5, spares=1)
     cluster.elect("n1")
-    cluster.request("n1", "remove", argument="n3", client="operator")
-    for function, node in (("remove", "n4"), ("add", "n6"), ("add", "n3"), ("transfer", "n2")):
+    cluster.request("n1", "remove-member", argument="n3", client="operator")
+    for function, node in (
+        ("remove-member", "n4"),
+        ("add-member", "n6"),
+        ("add-member", "n3"),
+        ("transfer-leadership", "n2"),
+    ):
         answer = cluster.request("n1", function, argument=node)
         assert isinstance(answer, Refusal)
         assert answer.error == "change-under-way"
-        assert "remove n3 is under way" in answer.reason
+        assert "remove-member n3 is under way" in answer.reason
     cluster.stabilize()
-    assert ask(cluster, "remove", "n4") == Reply(1, ["n1", "n2", "n5"])
+    assert ask(cluster, "remove-member", "n4") == Reply(1, ["n1", "n2", "n5"])
 
 
 @pytest.mark.parametrize(
     ("function", "node", "reason"),
     [
-        ("add", "n9", "'n9' is no node of this cluster"),
-        ("remove", None, "None is no node of this cluster"),
-        ("remove", "n1", "n1 is the last member"),
-        ("transfer", "n2", "n2 is no member, so it cannot lead"),
+        ("add-member", "n9", "'n9' is no node of this cluster"),
+        ("remove-member", None, "None is no node of this cluster"),
+        ("remove-member", "n1", "n1 is the last member"),
+        ("transfer-leadership", "n2", "n2 is no member, so it cannot lead"),
     ],
 )
 def test_what_makes_no_sense_is_refused(function: str, node: str | None, reason: str) -> None:
@@ -312,18 +317,20 @@ def test_what_makes_no_sense_is_refused(function: str, node: str | None, reason:
 def test_what_is_so_already_is_answered_by_who_still_leads() -> None:
     cluster = RaftCluster(3)
     cluster.elect("n1")
-    assert cluster.request("n1", "add", argument="n2") is None, "it must ask whether it leads"
+    assert cluster.request("n1", "add-member", argument="n2") is None, (
+        "it must ask whether it leads"
+    )
     cluster.stabilize()
     assert cluster.answers[-1][1] == Reply(1, ["n1", "n2", "n3"])
     assert ask(cluster, "members", None) == Reply(1, ["n1", "n2", "n3"])  # type: ignore[arg-type]
-    answer = cluster.request("n2", "add", argument="n3")
+    answer = cluster.request("n2", "add-member", argument="n3")
     assert answer == Refusal(1, "not-leader", "n1")
 
 
 def test_members_that_are_not_committed_are_not_told() -> None:
     cluster = RaftCluster(3)
     cluster.elect("n1")
-    cluster.request("n1", "remove", argument="n3", client="operator")
+    cluster.request("n1", "remove-member", argument="n3", client="operator")
     cluster.deliver("n1", "n2")
     cluster.deliver("n2", "n1")
     assert members_of(cluster, "n1") == Members(("n1", "n2"))
@@ -344,7 +351,7 @@ def test_the_leadership_is_handed_over_without_waiting_for_a_timeout() -> None:
     """
     cluster = RaftCluster(3)
     cluster.elect("n1")
-    assert cluster.request("n1", "transfer", argument="n3") == Reply(1, "n3")
+    assert cluster.request("n1", "transfer-leadership", argument="n3") == Reply(1, "n3")
     cluster.stabilize()
     assert (cluster.live["n3"].role, cluster.live["n3"].term) == (Role.LEADER, 2)
     assert cluster.live["n1"].leader == "n3"
@@ -357,7 +364,7 @@ def test_the_target_is_brought_up_to_date_first_and_writes_are_refused_meanwhile
     cluster = RaftCluster(3)
     cluster.elect("n1")
     cluster.request("n1", "write", "k", 1)
-    cluster.request("n1", "transfer", argument="n3")
+    cluster.request("n1", "transfer-leadership", argument="n3")
     assert all(not isinstance(m.payload, TimeoutNow) for m in cluster.in_flight)
     refusal = cluster.request("n1", "write", "k", 2)
     assert refusal == Refusal(1, "overloaded", reason="n3 is about to lead")
@@ -371,7 +378,7 @@ def test_a_transfer_that_does_not_succeed_is_given_up_after_an_election_timeout(
     """
     cluster = RaftCluster(3)
     leader = cluster.elect("n1")
-    cluster.request("n1", "transfer", argument="n3")
+    cluster.request("n1", "transfer-leadership", argument="n3")
     cluster.take("n1", "n3")
     cluster.fire("n1", "heartbeat")
     cluster.stabilize("n1", "n2")

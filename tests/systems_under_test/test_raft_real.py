@@ -53,17 +53,17 @@ def test_nodes_join_and_leave_under_load(
 
             working = [asyncio.create_task(work(worker)) for worker in workers]
             await asyncio.sleep(0.5)
-            _, told = await operator.change("add", "n6")
+            _, told = await operator.change("add-member", "n6")
             assert told == "added n6: the members are n1, n2, n3, n4, n5, n6"
             leader = await cluster.leader()
             assert leader is not None
-            _, told = await operator.change("remove", leader)
+            _, told = await operator.change("remove-member", leader)
             left = [node for node in NODES if node != leader]
             assert told == f"removed {leader}: the members are {', '.join(left)}"
             await cluster.kill([left[0]])
             await asyncio.sleep(0.5)
             await cluster.start([left[0]])
-            _, told = await operator.change("add", leader)
+            _, told = await operator.change("add-member", leader)
             assert told == f"added {leader}: the members are {', '.join(NODES)}"
             await asyncio.sleep(0.5)
             ended = True

@@ -95,7 +95,7 @@ def test_the_snapshot_names_its_last_entry_and_the_latest_members_up_to_it() -> 
     """
     cluster = RaftCluster(3, Compacting, spares=1)
     cluster.elect("n1")
-    cluster.request("n1", "add", argument="n4")
+    cluster.request("n1", "add-member", argument="n4")
     cluster.stabilize()
     cluster.fire("n1", "heartbeat")
     cluster.stabilize()

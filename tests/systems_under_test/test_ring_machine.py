@@ -76,7 +76,7 @@ class MembersMachine(RingMachine):
     system = ShortJournals
     spares = 1
 
-    @rule(choice=ANY, function=st.sampled_from(["add", "remove"]), node=ANY)
+    @rule(choice=ANY, function=st.sampled_from(["add-member", "remove-member"]), node=ANY)
     def change_members(self, choice: int, function: str, node: int) -> None:
         if name := self.live(choice):
             self.cluster.ask(name, function, "", self.name(node))

@@ -73,10 +73,10 @@ def test_nodes_leave_and_join_under_load(kind: type[TcpCluster], tmp_path: Path)
 
             working = [asyncio.create_task(work(worker)) for worker in workers]
             await asyncio.sleep(0.5)
-            assert await change_members(cluster, "remove", "n5") == ["n1", "n2", "n3", "n4"]
+            assert await change_members(cluster, "remove-member", "n5") == ["n1", "n2", "n3", "n4"]
             await settled(cluster, NODES)
             await asyncio.sleep(0.5)
-            assert await change_members(cluster, "add", "n5") == list(NODES)
+            assert await change_members(cluster, "add-member", "n5") == list(NODES)
             await settled(cluster, NODES)
             status = await cluster.status("n5")
             assert status is not None

@@ -14,8 +14,8 @@ def test_an_operation_that_ends_when_another_is_given_up_is_not_given_up_too() -
     for name in cluster.names:
         cluster.fire(name, "beat")
     cluster.stabilize()
-    first = cluster.ask("n1", "add", argument="n4")
-    second = cluster.ask("n1", "add", argument="n4")
+    first = cluster.ask("n1", "add-member", argument="n4")
+    second = cluster.ask("n1", "add-member", argument="n4")
     for peer in ("n2", "n3"):
         (prepare,) = [m.payload for m in cluster.take("n1", peer) if isinstance(m.payload, Prepare)]
         cluster.receive("n1", peer, Conflict(prepare.round, (99, "n2")))

@@ -16,7 +16,7 @@ def test_late_answers_do_not_multiply_the_questions() -> None:
     for name in cluster.names:
         cluster.fire(name, "beat")
     cluster.stabilize()
-    cluster.ask("n1", "add", argument="n4")
+    cluster.ask("n1", "add-member", argument="n4")
     cluster.stabilize("n1", "n2", "n3")
     cluster.deliver("n1", "n4")
     cluster.take("n4", "n2")
