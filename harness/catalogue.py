@@ -7,7 +7,13 @@ and models in `checker.models.catalogue`.
 
 from dataclasses import dataclass
 
+from workloads.append import APPEND
+from workloads.kv import KV
+from workloads.locks import LOCK
+from workloads.queues import BAG, QUEUE
 from workloads.register import REGISTER
+from workloads.sets import GROWING_SET, SET
+from workloads.unique_ids import UNIQUE_IDS
 from workloads.workload import Workload
 
 
@@ -203,7 +209,10 @@ _SYSTEMS = (
 )
 
 SYSTEMS: dict[str, System] = {system.name: system for system in _SYSTEMS}
-WORKLOADS: dict[str, Workload] = {workload.name: workload for workload in (REGISTER,)}
+WORKLOADS: dict[str, Workload] = {
+    workload.name: workload
+    for workload in (REGISTER, APPEND, SET, GROWING_SET, QUEUE, BAG, UNIQUE_IDS, LOCK, KV)
+}
 ENVIRONMENTS: dict[str, str] = {
     "auto": "docker where an engine answers, else namespaces where they can be made, else local",
     "docker": "containers: real kernels and a real network",

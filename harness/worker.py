@@ -83,7 +83,9 @@ class Worker:
         self._recorder.complete(self._process, completion)
         if completion.outcome is Outcome.OK:
             calls.saw(call, completion.result)
-        elif completion.outcome is Outcome.INFO:
+        elif completion.outcome is Outcome.FAIL:
+            calls.refused(call)
+        else:
             self._process += self._workers
             await self._client.close()
             self._client = self._new_client()

@@ -40,6 +40,9 @@ class Calls(ABC):
     def saw(self, call: Call, result: Any) -> None:  # noqa: B027
         """Learn what an `ok` completion returned, so that a CAS may expect the value last seen."""
 
+    def refused(self, call: Call) -> None:  # noqa: B027
+        """Learn that a call certainly had no effect: it completed as `fail`."""
+
     def final(self) -> Iterable[Call]:
         """The reads to make once every fault has been healed."""
         return ()

@@ -186,7 +186,7 @@ class Operator:
             verb = "added" if function == "add-member" else "removed"
             return Changed(True, f"{verb} {node}: the members are {told(answer.result)}")
         why = answer.reason or answer.error if answer is not None else "no answer"
-        return Changed(False, f"asked to {function} {node}, in vain: {why}")
+        return Changed(False, f"asked to {function.removesuffix('-member')} {node}, in vain: {why}")
 
     async def make(self, function: str, node: NodeId) -> str:
         """As `change`, told in a sentence; `NotApplied` where it was not made."""

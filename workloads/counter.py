@@ -1,0 +1,22 @@
+"""Counters: amounts are added, each answered with the new count, and the count is read."""
+
+from checker.models.catalogue import MODELS
+from workloads.keys import KeyedCalls
+from workloads.workload import Call, Workload
+
+
+class CounterCalls(KeyedCalls):
+    def next(self) -> Call:
+        key = self.next_key()
+        if self.reads():
+            return Call("read", key, pure=True)
+        return Call("inc", key, self.random.randint(1, 5))
+
+
+COUNTER = Workload(
+    name="counter",
+    about="add to counters and read them; each addition is answered with the new count",
+    functions=("inc", "read"),
+    calls=CounterCalls,
+    model=MODELS["counter"],
+)
