@@ -9,7 +9,7 @@ from harness.simulation.simulate import Simulated, simulate
 
 PASSES = ("raft", "paxos", "ring")
 CONVICTS = "raft-commits-alone"
-SEEDS = 3
+SEEDS = 2
 MOST_SEEDS = 40
 
 
