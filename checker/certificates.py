@@ -9,7 +9,9 @@ nothing left out that might explain them (`checker.omissions`). All their orders
 where these are too many, the moments are compared that the explanation names.
 """
 
+import time
 from collections.abc import Iterable, Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -91,11 +93,13 @@ def verify_counterexample(
     model: Model,
     edges: Sequence[Edge],
     shown: Sequence[Operation],
+    until: float = inf,
 ) -> bool:
     """Verify that no order explains the operations of one of these proofs; else `InternalError`.
 
     `edges` refer to the operations that are `shown`, of which the proofs were made. False where the
-    orders are too many, and only the moments were compared that the edges name.
+    orders are too many, or the moment `until` of `time.monotonic` came first, and only the moments
+    were compared that the edges name.
     """
     for edge in edges:
         one, other = shown[edge.before - 1], shown[edge.after - 1]
@@ -104,13 +108,13 @@ def verify_counterexample(
             raise uncertified("did not end before the operation that it is said to precede", one)
     found: bool | None = True
     for proof in proofs:
-        found = has_order(proof, model)
+        found = has_order(proof, model, until)
         if not found:
             return found is False
     raise uncertified("and the others of the counterexample have an order", shown[0])
 
 
-def has_order(operations: Sequence[Operation], model: Model) -> bool | None:
+def has_order(operations: Sequence[Operation], model: Model, until: float = inf) -> bool | None:
     """Whether any order explains the operations of one object; None if too many must be tried."""
     todo = sorted((o for o in operations if o.outcome is not Outcome.FAIL), key=lambda o: o.invoked)
     ends = sorted((o.completed, place) for place, o in enumerate(todo) if o.completed is not None)
@@ -131,7 +135,7 @@ def has_order(operations: Sequence[Operation], model: Model) -> bool | None:
                 after = model.step(state, operation)
                 if not isinstance(after, Inconsistent):
                     ways.append((left & ~(1 << place), after))
-        if steps > MOST_STEPS:
+        if steps > MOST_STEPS or time.monotonic() > until:
             return None
     return False
 

@@ -6,6 +6,7 @@ that it always takes but a small part of the time. A verdict that does not stand
 `InternalError`.
 """
 
+import time
 from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 ALWAYS_UP_TO = 20_000
 """Operations up to which all of a history is certified."""
+
+AT_LEAST_S = 0.2
+"""Seconds that a counterexample may be verified for, though the time limit has come."""
 
 SAMPLED = 2_000
 """About how many operations of a longer history are certified."""
@@ -59,9 +63,9 @@ def certify_registers(columns: Columns, judged: "Judged", model: Model, initial:
 
 
 def certify_violation(
-    history: History, model: Model, thing: KnownObject | None, result: Result
+    history: History, model: Model, thing: KnownObject | None, result: Result, until: float
 ) -> None:
-    """Verify the counterexample of an invalid history."""
+    """Verify the counterexample of an invalid history, as far as that can be done until then."""
     shown = result.counterexample
     if result.algorithm == "versions":
         verify_versions(*shown)
@@ -70,7 +74,9 @@ def certify_violation(
         rows = columns.rows_of(columns.keys.find(shown[0].key))
         if len(rows) <= ALWAYS_UP_TO:
             whole = tuple(columns.operations(rows))
-            verify_counterexample(proofs(shown, whole, model, thing), model, result.cycle, shown)
+            ways = proofs(shown, whole, model, thing)
+            soon = max(until, time.monotonic() + AT_LEAST_S)
+            verify_counterexample(ways, model, result.cycle, shown, soon)
 
 
 def sampled(columns: Columns) -> History:

@@ -96,7 +96,7 @@ def _certified(history: History, task: _Task, executor: Executor | None) -> Resu
     result = _judged(history, replace(task, certify=short), executor)
     on_columns = result.algorithm == "rules" and result.witness is None
     if result.verdict is Verdict.INVALID:
-        certified.certify_violation(history, task.model, task.thing, result)
+        certified.certify_violation(history, task.model, task.thing, result, task.until)
     elif result.verdict is Verdict.VALID and (not short or on_columns):
         part = certified.sampled(history.columns)
         again = _judged(part, task, None) if len(part) else result
