@@ -1,5 +1,6 @@
 """The search, plain and compiled, against every linearization; its limits and its reasons."""
 
+import math
 import re
 import sys
 import time
@@ -8,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from random import Random
 
 import pytest
@@ -16,7 +18,7 @@ from benchmarks.checker_repeated import repeated
 from checker.columns import Columns
 from checker.history import History
 from checker.linearizability.check import check
-from checker.linearizability.search import exhaust, machine
+from checker.linearizability.search import attempt, exhaust, machine, narrow
 from checker.linearizability.search import problem as problem_module
 from checker.linearizability.search import search as search_module
 from checker.linearizability.search.exhaust import dead_ends
@@ -347,3 +349,28 @@ def test_the_order_of_a_long_history_has_a_place_for_all(clients: int) -> None:
     """Among them reads that only an update implies which is itself noticed by nothing else."""
     result = check(repeated(6_000, 1, clients), MODELS["cas-register"]())
     assert (result.verdict, result.algorithm) == (Verdict.VALID, "search")
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_an_attempt_that_is_broken_off_leaves_nothing_to_the_next_part(
+    compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempt, "BUDGET", {False: 5, True: 5})
+    random = Random("broken off")
+    parts = [registers.draw(random, 300, clients=6, repeat=1, lie=0.01) for _ in range(12)]
+    truth = found(by_key(parts), compiled)
+    assert {*truth} == {True, False}
+    answers = []
+    search = Search(by_key(parts), time.monotonic() + 60, GIGABYTE, compiled)
+    for part in range(len(parts)):
+        moments = iter([0.0, 0.0] if part % 2 else [])
+        monkeypatch.setattr(attempt.time, "monotonic", partial(next, moments, math.inf))
+        tried = search._attempt
+        assert tried is not None
+        tried.part(part, 1.0)
+        monkeypatch.undo()
+        monkeypatch.setattr(attempt, "BUDGET", {False: 5, True: 5})
+        assert not any(tried._memory.values)
+        assert not any(tried._memory.now[name] for name in (narrow.PENDING, narrow.WRITES))
+        answers.append(search.part(part).verdict)
+    assert answers == truth

@@ -109,6 +109,9 @@ class Attempt:
                 self._memory, bounds, self._widths, self._problem.initial, self._parts,
                 self._proven, BUDGET[self._fast],
             )  # fmt: skip
+        if answer != window.FINISHED:
+            # Nothing of what was under way may be left to the next part.
+            self._functions["clean"](self._memory)
 
     def _more_log(self) -> None:
         """Make room for more uses; if that would be too much, nothing is logged any more."""
