@@ -1,5 +1,6 @@
 """Simulated runs: repeated exactly, found, shrunk, stored, replayed, and told to pytest."""
 
+import itertools
 import json
 import os
 import signal
@@ -95,14 +96,14 @@ def test_with_every_message_on_the_wire_nothing_changes(simulate_seeds: Simulate
 
 @pytest.mark.slow
 def test_a_stale_read_is_found_and_shrunk_to_a_few_lines() -> None:
+    """The smallest form of the first two failures, as `labrys explore` shows that of three: what
+    one of them shrinks to is at times a dead end."""
     base = RunConfig(system="raft-stale-reads")
-    for seed in range(1, 100):
-        found = simulate(swarm(base, frozenset(), seed))
-        if found.kind == "not linearizable":
-            break
-    assert found.kind == "not linearizable"
-    small, _ = shrink(found, 60)
-    assert small.kind == found.kind
+    every = (simulate(swarm(base, frozenset(), seed)) for seed in range(1, 100))
+    failed = (found for found in every if found.kind == "not linearizable")
+    shrunk = [shrink(found, 60)[0] for found in itertools.islice(failed, 2)]
+    assert [found.kind for found in shrunk] == ["not linearizable"] * 2
+    small = min(shrunk, key=lambda found: len(found.history))
     assert len(small.history) <= 4, told(small)
     assert len({o.process % small.scenario.config.clients for o in small.history.operations}) <= 2
     assert len(small.scenario.schedule) + (small.scenario.core is not None) <= 1
