@@ -60,10 +60,15 @@ class Client:
         self._preferred = random.choice(nodes)
         self._session: int | None = None
         self._sequence = 0
+        self._stays = False
 
-    async def invoke(self, call: Call, until_ns: int, first: NodeId | None = None) -> Completion:
-        """Make a call and try until it is answered or that moment has come; ask `first` first."""
+    async def invoke(
+        self, call: Call, until_ns: int, first: NodeId | None = None, *, stays: bool = False
+    ) -> Completion:
+        """Make a call and try until it is answered or that moment has come; ask `first` first, and
+        where it `stays` with that node, no other."""
         attempts = _Attempts(until_ns)
+        self._stays = stays
         if first is not None:
             self._preferred = first
         elif self._random.randrange(WANDER) == 0:
@@ -105,8 +110,9 @@ class Client:
                 return None
             if attempts.uncertain and not repeatable:
                 return None
-            if answer is not None and answer.leader in self._nodes and redirects <= 2:
-                self._preferred = answer.leader
+            led = answer.leader if answer is not None and not self._stays else None
+            if led in self._nodes and redirects <= 2:
+                self._preferred = led
                 continue
             self._preferred = self._next_node()
             redirects = 0
@@ -156,6 +162,8 @@ class Client:
         return self._sequence
 
     def _next_node(self) -> NodeId:
+        if self._stays:
+            return self._preferred
         index = self._nodes.index(self._preferred)
         return self._nodes[(index + 1) % len(self._nodes)]
 

@@ -38,7 +38,7 @@ class RunConfig:
     Times are in seconds: `time_limit` of the calls under faults, `operation_timeout` of one
     operation, `recovery_limit` until every node must serve again once all is healed,
     `check_time_limit` of the checker, whose `check_memory_limit` is in MiB; `check_online` stops
-    the calls at the first violation.
+    the calls at the first violation. Where `clients_stay`, each of them calls one node alone.
     """
 
     system: str
@@ -62,6 +62,7 @@ class RunConfig:
     check_time_limit: float = 300.0
     check_memory_limit: int = 4096
     check_online: bool = False
+    clients_stay: bool = False
 
     def __post_init__(self) -> None:
         names.known("environment", self.environment, ENVIRONMENTS)
@@ -132,7 +133,9 @@ class RunConfig:
             planned = composition.draw(composition.read(self.schedule), self.nodes, self.seed)
             return [one for one in planned if one.fault in families.get(one.fault.family, ())]
         usual_ns = dict.fromkeys(families, self.fault_interval_ns)
-        return draw(families, self.time_limit_ns, self.seed, {**usual_ns, **(cycles_ns or {})})
+        cycles_ns = {**usual_ns, **(cycles_ns or {})}
+        shortest_ns = int(1.5 * self.database.failover_s * SECOND_NS)
+        return draw(families, self.time_limit_ns, self.seed, cycles_ns, shortest_ns)
 
     @property
     def shape(self) -> Shape:

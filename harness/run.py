@@ -278,9 +278,9 @@ class Run:
     def _worker(self, number: int) -> Worker:
         timeout_ns = int(self._config.operation_timeout * SECOND_NS)
         random = self._random(f"client:{number}")
-        return Worker(
-            number, self._config.clients, self._cluster, self._recorder, timeout_ns, random
-        )
+        nodes, clients = self._cluster.nodes, self._config.clients
+        home = nodes[number % len(nodes)] if self._config.clients_stay else None
+        return Worker(number, clients, self._cluster, self._recorder, timeout_ns, random, home)
 
     def _random(self, part: str) -> Random:
         """Each part draws from its own generator, so that a draw here shifts none elsewhere."""

@@ -44,8 +44,13 @@ class Worker:
         recorder: Recorder,
         timeout_ns: int,
         random: Random,
+        home: NodeId | None = None,
     ) -> None:
-        """`number` is the first process; later ones are `number + workers`, and so on."""
+        """`number` is the first process; later ones are `number + workers`, and so on.
+
+        With a `home`, the calls under faults go to that node and to no other.
+        """
+        self._home = home
         self._process = number
         self._workers = workers
         self._cluster = cluster
@@ -59,7 +64,7 @@ class Worker:
         while more():
             await pace.wait()
             if more():
-                await self.make(calls.next(), calls)
+                await self.make(calls.next(), calls, self._home, stays=self._home is not None)
 
     async def follow(
         self, script: Iterable[tuple[int, Call, NodeId | None]], begin_ns: int, calls: Calls
@@ -75,11 +80,13 @@ class Worker:
         for call in several:
             await self.make(call, calls)
 
-    async def make(self, call: Call, calls: Calls, first: NodeId | None = None) -> Completion:
-        """Make one call, asking the node `first` first, and record it."""
+    async def make(
+        self, call: Call, calls: Calls, first: NodeId | None = None, *, stays: bool = False
+    ) -> Completion:
+        """Make one call, asking the node `first` first, or alone where it `stays`; record it."""
         self._recorder.invoke(self._process, call)
         until_ns = self._cluster.clock.now_ns() + self._timeout_ns
-        completion = await self._client.invoke(call, until_ns, first)
+        completion = await self._client.invoke(call, until_ns, first, stays=stays)
         self._recorder.complete(self._process, completion)
         if completion.outcome is Outcome.OK:
             calls.saw(call, completion.result)

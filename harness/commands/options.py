@@ -20,7 +20,10 @@ Given: TypeAlias = dict[str, Any]
 
 OF_A_RUN: dict[str, tuple[type, str]] = {
     "workload": (str, "What clients call: a name, or package.module:Name."),
-    "environment": (str, "auto, docker, local or simulated; auto takes docker if it answers."),
+    "environment": (
+        str,
+        "auto, docker, namespaces, local or simulated; see `labrys list`.",
+    ),
     "faults": (str, "Families, single faults or package.module:Name, with commas; or none."),
     "fault_interval": (float, "Seconds from one fault of a family to the next, about."),
     "schedule": (str, "Faults in turn and together, instead: 'wait 1; kill-one 2 & pause-all 1'."),
@@ -39,6 +42,7 @@ OF_A_RUN: dict[str, tuple[type, str]] = {
     "check_time_limit": (float, "Seconds for checking."),
     "check_memory_limit": (int, "MiB for checking."),
     "check_online": (bool, "Judge meanwhile; stop at the first violation."),
+    "clients_stay": (bool, "Each client keeps to one node, and follows no leader."),
 }
 
 System: TypeAlias = Annotated[str, typer.Argument(help="A name, or package.module:Class.")]

@@ -91,18 +91,21 @@ def draw(
     length_ns: int,
     seed: int,
     cycles_ns: Mapping[str, int],
+    shortest_ns: int = 0,
 ) -> list[PlannedFault]:
     """Draw a schedule for a run whose calls last `length_ns`; every fault is healed before its end.
 
     A family strikes once in about as long as `cycles_ns` says of it, and at least once. It begins
     with the leader, where most mistakes are and which a short run might otherwise miss; each of its
     faults comes once before any comes again. Each family has dice of its own, derived from `seed`
-    by its name, so what strikes beside it changes nothing of when and how it strikes.
+    by its name, so what strikes beside it changes nothing of when and how it strikes. A fault lasts
+    `shortest_ns` at least, where its cycle has room for it.
     """
+    shortest_ns = max(shortest_ns, SHORTEST_NS)
     drawn: list[PlannedFault] = []
     for family, faults in families.items():
         own = Random(f"{seed}:schedule:{family}")
-        drawn += _draw_family(faults, length_ns, cycles_ns[family], own)
+        drawn += _draw_family(faults, length_ns, cycles_ns[family], own, shortest_ns)
     drawn.sort(key=lambda planned: (planned.at_ns, planned.fault.family))
     return [
         PlannedFault(number, planned.fault, planned.at_ns, planned.until_ns, planned.seed)
@@ -111,7 +114,7 @@ def draw(
 
 
 def _draw_family(
-    faults: Sequence[Fault], length_ns: int, cycle_ns: int, random: Random
+    faults: Sequence[Fault], length_ns: int, cycle_ns: int, random: Random, shortest_ns: int
 ) -> Iterable[PlannedFault]:
     cycles = max(1, round(length_ns / cycle_ns))
     cycle_ns = length_ns // cycles
@@ -120,6 +123,6 @@ def _draw_family(
         deck = deck or random.sample(faults, len(faults))
         quiet_ns = int(cycle_ns * random.uniform(0.35, 0.65))
         longest_ns = cycle_ns - quiet_ns
-        active_ns = max(min(SHORTEST_NS, longest_ns), int(longest_ns * random.uniform(0.4, 1)))
+        active_ns = max(min(shortest_ns, longest_ns), int(longest_ns * random.uniform(0.4, 1)))
         at_ns = cycle * cycle_ns + quiet_ns
         yield PlannedFault(0, deck.pop(), at_ns, at_ns + active_ns, random.getrandbits(32))

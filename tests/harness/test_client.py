@@ -205,3 +205,17 @@ def test_without_sessions_what_was_refused_definitely_is_sent_again(opened: Answ
         return Reply(request.sequence, 1) if code is None else refusal(code)
 
     assert invoke(WRITE, serve)[0].outcome is Outcome.OK
+
+
+def test_a_client_that_stays_asks_no_other_node() -> None:
+    """Neither the leader that a refusal names, nor the next node after silence."""
+    for answer in (refusal(ErrorCode.NOT_LEADER, "n1"), Unreachable()):
+        clock = FakeClock()
+        channel = FakeChannel(clock, scripted([answer]))
+        client = Client(NODES, channel, clock, Random(1))
+        completion = clock.run(client.invoke(WRITE, 2 * SECOND_NS, "n3", stays=True))
+        assert completion.outcome is Outcome.FAIL
+        assert {node for node, _ in channel.asked} == {"n3"}
+        assert len(channel.asked) > 2
+        clock.run(client.invoke(WRITE, 4 * SECOND_NS))
+        assert {node for node, _ in channel.asked} > {"n3"}

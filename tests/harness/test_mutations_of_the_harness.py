@@ -104,8 +104,8 @@ def test_kills_that_kill_nothing(tmp_path: Path, monkeypatch: Patch) -> None:
 def test_completions_that_are_written_late(tmp_path: Path, monkeypatch: Patch) -> None:
     invoke = Client.invoke
 
-    async def invoke_late(self: Client, *arguments: Any) -> Completion:
-        completion = await invoke(self, *arguments)
+    async def invoke_late(self: Client, *arguments: Any, **more: Any) -> Completion:
+        completion = await invoke(self, *arguments, **more)
         await self._clock.sleep_until_ns(self._clock.now_ns() + 50 * MILLISECOND_NS)
         return completion
 

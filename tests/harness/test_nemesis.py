@@ -230,3 +230,12 @@ def test_a_cluster_without_the_rights_is_refused_before_any_call(tmp_path: Path)
         cluster.clock.run(run.perform())
     assert cluster.done[-1][1] == "close"
     assert recorder.outcomes.total() == 0
+
+
+def test_faults_outlast_a_failover_where_there_is_room() -> None:
+    families = choose_faults(["kill"], 5)
+    short = draw(families, 60 * SECOND_NS, 1, {"kill": 10 * SECOND_NS})
+    long = draw(families, 60 * SECOND_NS, 1, {"kill": 10 * SECOND_NS}, 3 * SECOND_NS)
+    assert [one.at_ns for one in long] == [one.at_ns for one in short]
+    assert any(one.until_ns - one.at_ns < 3 * SECOND_NS for one in short)
+    assert all(one.until_ns - one.at_ns >= 3 * SECOND_NS for one in long)
