@@ -298,3 +298,18 @@ def test_a_model_that_fails_is_named_with_the_operation(
         check(operations, model, engine=engine)
     assert words in str(failure.value)
     assert "\n" not in str(failure.value)
+
+
+def test_a_value_that_nobody_wrote_convicts_though_others_were_written_twice() -> None:
+    lost = [
+        replace(operation("write", 1, None, 1), outcome=Outcome.INFO, completed=None),
+        replace(operation("cas", [None, 2], None, 4), outcome=Outcome.INFO, completed=None),
+    ]
+    answered = [
+        operation("write", 1, None, 2),
+        operation("cas", [2, 1], 2, 5),
+        operation("cas", [2, 2], 1, 7),
+    ]
+    result = check([*lost, *answered], Register("register", start=1))
+    assert result.verdict is Verdict.INVALID
+    assert [o.argument for o in result.counterexample] == [[None, 2], [2, 1]]

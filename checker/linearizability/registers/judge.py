@@ -14,7 +14,7 @@ import numpy as np
 from checker.columns import Columns
 from checker.errors import InternalError
 from checker.history import History
-from checker.linearizability.registers import chains, recheck
+from checker.linearizability.registers import chains, recheck, zones
 from checker.linearizability.registers.certificate import rows
 from checker.linearizability.registers.explain import explain
 from checker.linearizability.registers.facts import Ambiguous
@@ -87,7 +87,11 @@ def _by_graph(columns: Columns, initial: Any) -> Judged:
             continue
         if order is None:
             part = Columns.of(operations)
-            found = findings(part, initial)
+            # Not by `findings`, which may leave a key undecided whatever else is wrong with it.
+            found = zones.judge(zones.prepare(part, initial), 1)
+            if found.finding[0] <= chains.AMBIGUOUS:
+                undecided.append(key)
+                continue
             results[key] = _violation(part, found, 0, initial, "graph")
         else:
             orders.append((operations, order))
