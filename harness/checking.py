@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,7 +143,22 @@ def _judge(history: "History", name: str, checking: Checking) -> tuple["Result",
             value = _parsed(checking.initial)
             judged = partial(_from, Beginning.of(value, model), check_from, judge)
         result = judged(history, model)
-        return result, _decided_by_null(history, model, checking, result, judged)
+        notes = _decided_by_null(history, model, checking, result, judged)
+    return _demand_evidence(history, result), notes
+
+
+def _demand_evidence(history: "History", result: "Result") -> "Result":
+    """The same, but `unknown` where no operation is known to have happened."""
+    from checker.columns import OK
+    from checker.verdict import Verdict
+
+    if result.verdict is not Verdict.VALID or (history.columns.outcome == OK).any():
+        return result
+    reason = (
+        f"none of the {len(history)} operations is known to have happened, so that there is "
+        "nothing to judge"
+    )
+    return replace(result, verdict=Verdict.UNKNOWN, reason=reason)
 
 
 def _from(beginning: Any, check_from: Any, judge: Any, history: Any, model: Any) -> Any:

@@ -133,7 +133,7 @@ def _recognised(text: str) -> str:
 
     beginning = text[:BEGINNING_BYTES]
     first = _first_json(text)
-    if first is not None:
+    if isinstance(first, dict):
         from checker.formats import json_events, operations, porcupine
 
         if json_events.recognises(first):
@@ -144,12 +144,10 @@ def _recognised(text: str) -> str:
             return "porcupine"
     if tabbed.recognises(beginning):
         return "jepsen-txt"
-    if jepsen_edn.recognises(beginning) and first is None:
+    if jepsen_edn.recognises(beginning) and not isinstance(first, dict):
         return "edn"
     if console.recognises(text[:LOG_BEGINNING_BYTES]):
         return "jepsen-log"
-    if first == [] or jepsen_edn.recognises(beginning):
-        return "json" if first is not None else "edn"
     raise MalformedHistory(_unknown(text))
 
 

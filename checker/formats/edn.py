@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from checker.history import MalformedHistory
 
 DEEPEST = 500
@@ -226,3 +228,24 @@ def plain(form: Any) -> Any:
     if kind is dict:
         return {name: plain(item) for name, item in form.items()}
     return form
+
+
+_LIKE_JSON = re.compile(
+    r'\[(?:[\[\] ]|-?(?:0|[1-9]\d{0,17})(?=[\] ])|nil(?=[\] ])|"\w*+"(?=[\] ]))*+(?<=\])'
+)
+"""Lists that JSON has as well, but for their commas."""
+
+
+def value(text: str) -> Any:
+    """The first value of a text as JSON has it; lists of numbers and names are read fast."""
+    if text.isdecimal() and text.isascii() and (text[0] != "0" or len(text) == 1):
+        if len(text) < 19:
+            return int(text)
+    elif text == "nil":
+        return None
+    elif _LIKE_JSON.fullmatch(text):
+        try:
+            return msgspec.json.decode(text.replace(" ", ",").replace("nil", "null"))
+        except msgspec.DecodeError:
+            pass
+    return plain(Reader(text).form())

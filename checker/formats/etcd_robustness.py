@@ -8,7 +8,7 @@ judged, nor are revisions, leases and ranges of several keys: how many there are
 """
 
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from checker.formats.event import shown
 from checker.formats.meaning import Meaning
@@ -29,8 +29,15 @@ _UNJUDGED = {
     "compact": "compactions",
 }
 
-Part = tuple[str, Any, Any, Any]
-"""A function, a key, an argument and a result."""
+
+class Part(NamedTuple):
+    """What a request did to one key; nothing is known of the answer where it is not `known`."""
+
+    function: str
+    key: Any
+    argument: Any = None
+    result: Any = None
+    known: bool = True
 
 
 def recognises(asked: Any) -> bool:
@@ -49,12 +56,12 @@ def history(items: list[tuple[int, dict[str, Any]]], meaning: Meaning) -> Histor
         output = item.get("output")
         if not isinstance(output, dict):
             raise MalformedHistory(f"line {line}: the Output must be an object: {shown(output)}")
-        parts = _parts(asked, output, unjudged, line, meaning)
         error = output.get("Error") or output.get("ClientError")
+        parts = _parts(asked, output, bool(error), unjudged, line, meaning)
         operations.extend(_timed(item, line, part, error) for part in parts)
-    if not operations and items:
+    if items and not any(one.outcome == "ok" for one in operations):
         raise MalformedHistory(
-            f"none of the {len(items)} operations reads or writes a single key; "
+            f"none of the {len(items)} operations reads or writes a single key and was answered; "
             "nothing in it can be judged"
         )
     notes = tuple(f"{count:,} {what} are not judged" for what, count in sorted(unjudged.items()))
@@ -64,73 +71,76 @@ def history(items: list[tuple[int, dict[str, Any]]], meaning: Meaning) -> Histor
 def _timed(item: dict[str, Any], line: int, part: Part, error: Any) -> Timed:
     from checker.formats.porcupine import timed
 
-    function, key, argument, result = part
-    call = function, key, argument, "info" if error else "ok", None if error else result
+    known = part.known and not error
+    call = part.function, part.key, part.argument, "ok" if known else "info", part.result
+    if not known:
+        call = *call[:4], None
     return timed(item, line, call, str(error) if error else None)
 
 
 def _parts(
-    asked: dict[str, Any], output: dict[str, Any], unjudged: Counter[str], line: int,
+    asked: dict[str, Any], output: dict[str, Any], failed: bool, unjudged: Counter[str], line: int,
     meaning: Meaning,
 ) -> list[Part]:  # fmt: skip
     """What a request did to single keys."""
     kind = asked["Type"]
     absent = "" if meaning.model == "kv" else None
-    failed = bool(output.get("Error") or output.get("ClientError"))
-    partial = bool(output.get("PartialResponse") or output.get("Persisted"))
     if kind in _UNJUDGED:
         if kind == "leaseRevoke":
             unjudged["writes by the end of a lease"] += 1
         unjudged[_UNJUDGED[kind]] += 1
         return []
+    partial = bool(output.get("PartialResponse") or output.get("Persisted"))
     if kind == "range":
-        return _range(asked.get("Range"), output.get("Range"), failed or partial, unjudged, absent)
+        return [_range(asked.get("Range"), output.get("Range"), partial, unjudged, absent, line)]
     request = asked.get("Txn")
     answer = output.get("Txn")
     if not isinstance(request, dict):
         raise MalformedHistory(f"line {line}: a txn needs its Txn: {shown(asked)}")
     if request.get("Conditions"):
         unjudged["conditions of transactions"] += 1
-    told = isinstance(answer, dict)
+    answered = isinstance(answer, dict)
     answer = answer if isinstance(answer, dict) else {}
     branch = "OperationsOnFailure" if answer.get("Failure") else "OperationsOnSuccess"
     done = request.get(branch) or []
-    if failed and request.get("Conditions") and not told:
+    if failed and request.get("Conditions") and not answered:
         done = [*done, *(request.get("OperationsOnFailure") or [])]
-    return _steps(done, answer.get("Results") or [], told, unjudged, absent)
+    return _steps(done, answer.get("Results") or [], unjudged, absent, line)
 
 
 def _range(
-    asked: Any, answer: Any, unanswered: bool, unjudged: Counter[str], absent: Any
-) -> list[Part]:
-    options = asked if isinstance(asked, dict) else {}
-    if options.get("End") or options.get("Revision") or not options.get("Start"):
+    asked: Any, answer: Any, partial: bool, unjudged: Counter[str], absent: Any, line: int
+) -> Part:
+    if not isinstance(asked, dict) or not isinstance(asked.get("Start"), str):
+        raise MalformedHistory(f"line {line}: a range needs its Start: {shown(asked)}")
+    if asked.get("End") or asked.get("Revision"):
         unjudged["reads of several keys or of old revisions"] += 1
-        return []
-    if unanswered or not isinstance(answer, dict):
-        return []
-    return [("read", options["Start"], None, _value(answer, absent))]
+        return Part("read", asked["Start"], known=False)
+    if partial or not isinstance(answer, dict):
+        return Part("read", asked["Start"], known=False)
+    return Part("read", asked["Start"], result=_value(answer, absent))
 
 
 def _steps(
-    done: list[Any], results: list[Any], told: bool, unjudged: Counter[str], absent: Any
+    done: list[Any], results: list[Any], unjudged: Counter[str], absent: Any, line: int
 ) -> list[Part]:
-    """The steps of a transaction that changes one key, as one operation on it."""
-    writes: list[Part] = []
-    reads: list[Part] = []
+    """The steps of a transaction, each as an operation on its key."""
+    parts: list[Part] = []
     for place, step in enumerate(done):
         kind = step.get("Type") if isinstance(step, dict) else None
-        if kind in ("put-operation", "put"):
-            body = step.get("Put") or step
-            writes.append(("write", body.get("Key"), _text(body.get("Value")), None))
-        elif kind in ("delete-operation", "delete"):
-            body = step.get("Delete") or step
-            writes.append(("write", body.get("Key"), absent, None))
-        elif kind in ("range-operation", "range") and told and place < len(results):
-            reads += _range(step.get("Range") or step, results[place], False, unjudged, absent)
-    if len(writes) + len(reads) > 1:
+        answer = results[place] if place < len(results) else None
+        if kind in ("range-operation", "range"):
+            parts.append(_range(step.get("Range") or step, answer, False, unjudged, absent, line))
+        elif kind in ("put-operation", "put", "delete-operation", "delete"):
+            name = "Put" if kind.startswith("put") else "Delete"
+            body = step.get(name) or step
+            value = _text(body.get("Value")) if name == "Put" else absent
+            parts.append(Part("write", body.get("Key"), value))
+        else:
+            raise MalformedHistory(f"line {line}: this is no step of a transaction: {shown(step)}")
+    if len(parts) > 1:
         unjudged["transactions of several steps, taken apart,"] += 1
-    return [*reads, *writes]
+    return parts
 
 
 def _value(answer: dict[str, Any], absent: Any) -> Any:

@@ -120,12 +120,12 @@ def shown(item: Any) -> str:
 
 
 def numbered(processes: Iterator[int | str]) -> dict[int | str, int]:
-    """A number for every process: its own, or for a name one that is free."""
+    """A number for every process: its own, or for a name or a huge number one that is free."""
     several = dict.fromkeys(processes)
-    free = max((p for p in several if isinstance(p, int)), default=-1) + 1
+    free = max((p for p in several if isinstance(p, int) and abs(p) < 2**61), default=-1) + 1
     numbers: dict[int | str, int] = {}
     for process in several:
-        if isinstance(process, int):
+        if isinstance(process, int) and abs(process) < 2**61:
             numbers[process] = process
         else:
             numbers[process] = free

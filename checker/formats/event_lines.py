@@ -55,9 +55,13 @@ class Lines:
     def _remember(self, rest: str, line: int) -> tuple[Any, str | None]:
         """The value, and the error if one follows it."""
         reader = edn.Reader(rest)
-        value = None
+        value, whole = None, rest.strip()
+        if whole.startswith("[") and "\t" not in whole and not looks_like_event(rest):
+            reader.place = len(rest)
         try:
-            if reader.more():
+            if reader.place:
+                value = edn.value(whole)
+            elif reader.more():
                 value = edn.plain(reader.form())
         except MalformedHistory as error:
             reason = str(error).partition(": ")[2]

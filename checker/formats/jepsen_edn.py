@@ -15,8 +15,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from checker.formats import edn
 from checker.formats.event import (
     KNOWN,
@@ -125,7 +123,7 @@ _NESTED = rf"\[(?:{_FLAT}|{_LIST})*+\]"
 _DEEP = rf"\[(?:{_FLAT}|{_NESTED})*+\]"
 _MAP = rf"\{{{_FLAT}*+\}}"
 _ANYTHING = rf"{_DEEP}|#?{_MAP}|{_TEXT}|{_WORD}"
-_INTEGER = r"-?\d++(?=[\s,}])"
+_INTEGER = r"-?(?:0|[1-9]\d{0,17})(?=[\s,}])"
 
 _FIELDS = {
     "type": r":(invoke|ok|fail|info)(?=[\s,}])",
@@ -138,21 +136,17 @@ _FIELDS = {
     "error": rf"({_ANYTHING})",
 }
 
-_SIMPLE = re.compile(r'\[(?:[\[\] ]|-?(?:0|[1-9]\d{0,17})(?=[\] ])|nil|"\w*")*+\]')
-"""Lists that JSON has as well, but for their commas."""
-
 Fields = tuple[int, ...]
 """The groups of process, type, function, value, time, index, key and error; 0 where it is none."""
 
 _ORDER = ("process", "type", "f", "value", "time", "index", "key", "error")
 
 
-def _simple(text: str) -> Any:
-    """What a list means that JSON has as well."""
-    try:
-        return msgspec.json.decode(text.replace(" ", ",").replace("nil", "null"))
-    except msgspec.DecodeError:
-        return edn.plain(edn.Reader(text).form())
+_TUPLE = re.compile(
+    rf"\[{_MAYBE_SPACE}{_FIELDS['process']}{_SPACE}{_FIELDS['type']}{_SPACE}{_FIELDS['f']}"
+    rf"{_SPACE}{_FIELDS['value']}{_MAYBE_SPACE}\]{_MAYBE_SPACE}"
+)
+_TUPLE_FIELDS = (1, 2, 3, 4, 0, 0, 0, 0)
 
 
 class _Shapes:
@@ -160,7 +154,7 @@ class _Shapes:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._shapes: list[tuple[Callable[..., Any], Fields]] = []
+        self._shapes: list[tuple[Callable[..., Any], Fields]] = [(_TUPLE.match, _TUPLE_FIELDS)]
         self._known: set[tuple[str, ...]] = set()
         self._values: dict[str, Any] = {}
 
@@ -236,7 +230,7 @@ class _Shapes:
             pass
         if text.isdecimal() and text.isascii() and text[0] != "0" and len(text) < 19:
             return int(text)
-        value = _simple(text) if _SIMPLE.fullmatch(text) else edn.plain(edn.Reader(text).form())
+        value = edn.value(text)
         if len(self._values) >= CACHED_MAX:
             self._values.clear()
         self._values[text] = value
