@@ -30,7 +30,7 @@ _UNJUDGED = {
 }
 
 
-class Part(NamedTuple):
+class OnKey(NamedTuple):
     """What a request did to one key; nothing is known of the answer where it is not `known`."""
 
     function: str
@@ -68,7 +68,7 @@ def history(items: list[tuple[int, dict[str, Any]]], meaning: Meaning) -> Histor
     return timed_history(operations, NAME, notes)
 
 
-def _timed(item: dict[str, Any], line: int, part: Part, error: Any) -> Timed:
+def _timed(item: dict[str, Any], line: int, part: OnKey, error: Any) -> Timed:
     from checker.formats.porcupine import timed
 
     known = part.known and not error
@@ -81,7 +81,7 @@ def _timed(item: dict[str, Any], line: int, part: Part, error: Any) -> Timed:
 def _parts(
     asked: dict[str, Any], output: dict[str, Any], failed: bool, unjudged: Counter[str], line: int,
     meaning: Meaning,
-) -> list[Part]:  # fmt: skip
+) -> list[OnKey]:  # fmt: skip
     """What a request did to single keys."""
     kind = asked["Type"]
     absent = "" if meaning.model == "kv" else None
@@ -110,22 +110,22 @@ def _parts(
 
 def _range(
     asked: Any, answer: Any, partial: bool, unjudged: Counter[str], absent: Any, line: int
-) -> Part:
+) -> OnKey:
     if not isinstance(asked, dict) or not isinstance(asked.get("Start"), str):
         raise MalformedHistory(f"line {line}: a range needs its Start: {shown(asked)}")
     if asked.get("End") or asked.get("Revision"):
         unjudged["reads of several keys or of old revisions"] += 1
-        return Part("read", asked["Start"], known=False)
+        return OnKey("read", asked["Start"], known=False)
     if partial or not isinstance(answer, dict):
-        return Part("read", asked["Start"], known=False)
-    return Part("read", asked["Start"], result=_value(answer, absent))
+        return OnKey("read", asked["Start"], known=False)
+    return OnKey("read", asked["Start"], result=_value(answer, absent))
 
 
 def _steps(
     done: list[Any], results: list[Any], unjudged: Counter[str], absent: Any, line: int
-) -> list[Part]:
+) -> list[OnKey]:
     """The steps of a transaction, each as an operation on its key."""
-    parts: list[Part] = []
+    parts: list[OnKey] = []
     for place, step in enumerate(done):
         kind = step.get("Type") if isinstance(step, dict) else None
         answer = results[place] if place < len(results) else None
@@ -135,7 +135,7 @@ def _steps(
             name = "Put" if kind.startswith("put") else "Delete"
             body = step.get(name) or step
             value = _text(body.get("Value")) if name == "Put" else absent
-            parts.append(Part("write", body.get("Key"), value))
+            parts.append(OnKey("write", body.get("Key"), value))
         else:
             raise MalformedHistory(f"line {line}: this is no step of a transaction: {shown(step)}")
     if len(parts) > 1:

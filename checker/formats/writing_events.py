@@ -61,14 +61,14 @@ def _said(o: Operation) -> tuple[str, str, Any, Any] | None:
     if function == "cas-mismatch":
         value = [o.argument, None]
         return ("cas", "fail", value, value) if o.outcome is Outcome.OK else None
-    if function == "cas":
+    pair = o.argument
+    if function == "cas" and isinstance(pair, list | tuple) and len(pair) == 2:
         if o.outcome is Outcome.FAIL:
             return None
-        if o.outcome is Outcome.OK:
-            pair = o.argument if isinstance(o.argument, list | tuple) else (None, None)
-            if not _is_versioned(o) and canonical(o.result) != canonical(pair[0]):
+        if o.outcome is Outcome.OK and not _is_versioned(o):
+            if canonical(o.result) != canonical(pair[0]):
                 return "read", end, None, o.result
-            answer = o.result if _is_versioned(o) else o.argument
+            answer = pair
     return function, end, call, answer
 
 

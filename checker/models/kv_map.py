@@ -11,10 +11,11 @@ from checker.operation import Operation, Outcome
 
 @dataclass
 class KVMap:
-    """`write` of `[key, value]`, `delete` of a key, `cas` of `[key, expected, new]`, `read` of a
-    key, of a list of keys, or of all (null), which answers a value, a list or an object.
+    """Several keys as one object: `read` and `write` of one key or of several together.
 
-    `write` also takes an object, whose fields are written together. A key that is absent is null.
+    `read` takes a key, a list of keys, or null for all, and answers a value, a list or an object;
+    `write` takes `[key, value]`, or an object whose fields are written together; `delete` takes a
+    key and `cas` `[key, expected, new]`. A key that is absent is null.
     """
 
     name: str = "kv-map"

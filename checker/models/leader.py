@@ -11,8 +11,10 @@ from checker.operation import Operation, Outcome
 
 @dataclass
 class Leader:
-    """`inspect` answers `[leader, term]`: a term never has two leaders; null says that there is
-    none as yet."""
+    """`inspect` answers `[leader, term]`: a term never has two leaders.
+
+    The leader null says that there is none as yet.
+    """
 
     name: str = "leader"
     functions: ClassVar = {"inspect": (Kind.ANYTHING, Kind.LED)}

@@ -351,6 +351,7 @@ def test_bad_input_ends_in_a_sentence() -> None:
     for text in noise:
         with contextlib.suppress(MalformedHistory):
             assert len(content(text)) == 0, text[:50]
+    assert len(content(EDN.replace(":process 0", ":process 99999999999999999999"))) == 2
     huge = json.dumps("x" * 5_000_000)
     text = EDN.replace(":value 1", f":value {huge}")
     assert check(content(text), MODELS["register"]()).verdict.word == "valid"
