@@ -8,13 +8,27 @@ from checker.operation import Operation
 
 
 def as_one_object(history: History) -> History:
-    """The same history without keys: every call says in its argument of which key it is."""
+    """The same history without keys: every call says in its argument of which key it is.
+
+    Where calls say so already, keys are those of several such objects, and stay.
+    """
     if not any(key is not None for key in history.columns.keys):
+        return history
+    if any(_says_key(o) for o in history.operations):
         return history
     return History(
         map(_whole, history.operations), history.faults, history.phases, history.cut,
         source=history.source,
     )  # fmt: skip
+
+
+def _says_key(o: Operation) -> bool:
+    argument = o.argument
+    if o.function == "write":
+        return isinstance(argument, dict) or (isinstance(argument, list) and len(argument) == 2)
+    if o.function == "cas":
+        return isinstance(argument, list) and len(argument) == 3
+    return argument is not None
 
 
 def _whole(o: Operation) -> Operation:
