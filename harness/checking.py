@@ -154,10 +154,7 @@ def _demand_evidence(history: "History", result: "Result") -> "Result":
 
     if result.verdict is not Verdict.VALID or (history.columns.outcome == OK).any():
         return result
-    reason = (
-        f"none of the {len(history)} operations is known to have happened, so that there is "
-        "nothing to judge"
-    )
+    reason = "no operation is known to have happened, so there is nothing to judge"
     return replace(result, verdict=Verdict.UNKNOWN, reason=reason)
 
 

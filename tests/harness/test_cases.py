@@ -35,3 +35,15 @@ def test_cases(
         return
     assert ended.value.code == int(status), (why, said)
     assert "read as " in said.out
+
+
+def test_calls_that_are_not_known_to_have_happened_are_nothing_to_judge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "failed.edn"
+    path.write_text("[0 :invoke :write 1]\n[0 :fail :write 1]\n[1 :invoke :write 2]\n")
+    monkeypatch.setattr(sys, "argv", ["labrys", "check", str(path)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert "no operation is known to have happened" in capsys.readouterr().out
