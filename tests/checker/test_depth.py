@@ -5,6 +5,7 @@ from random import Random
 
 import pytest
 
+from checker.linearizability.check import check
 from checker.linearizability.search.depth import DepthFirst
 from checker.linearizability.search.limits import LimitReached
 from checker.linearizability.search.portfolio import decide
@@ -149,3 +150,20 @@ def test_a_model_that_is_slow_does_not_exceed_the_limit() -> None:
     found = decide(of_operations(Slow(), operations, until=until), until, GIGABYTE)
     assert (found.verdict, found.limit) == (None, "time limit")
     assert time.monotonic() - started < 5
+
+
+def test_a_result_says_how_many_states_were_found() -> None:
+    operations = [Operation(n, "push", "k", n, None, Outcome.OK, n, 99, 0, 0) for n in range(12)]
+    statistics = check(operations, Stack()).statistics
+    assert statistics["states"]["all"] is False
+    assert statistics["states"]["found"] > 12
+    assert statistics["engines"][-1]["ended"] == "found an order"
+    few = [Operation(0, "push", "k", 1, None, Outcome.OK, 1, 2, 0, 0)]
+    assert check(few, Flag()).statistics["states"] == {"found": 2, "all": True}
+
+
+class Flag(Stack):
+    """It has two states."""
+
+    def step(self, state: State, operation: Operation) -> State | Inconsistent:
+        return (1,)

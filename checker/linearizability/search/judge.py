@@ -45,7 +45,11 @@ def judge_operations(
         found = decide(problem, limits.until, limits.memory_bytes, with_order=limits.certify)
     except (LimitReached, MemoryError) as reached:
         found = Found(None, 0, 2 * len(operations), 0, str(reached) or "memory limit")
-    return _result(key, operations, found, model, limits)
+        return _result(key, operations, found, model, limits)
+    result = _result(key, operations, found, model, limits)
+    known = problem.steps is not None and problem.steps.explored
+    states = {"found": problem.states, "all": known}
+    return replace(result, statistics={**result.statistics, "states": states})
 
 
 def judge_registers(

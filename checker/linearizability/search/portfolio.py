@@ -21,6 +21,9 @@ EACH = 15
 GROWTH = 4
 """How many times longer each turn is than the one before."""
 
+UNEXPLORED = 4
+"""How many times less a turn of the front is, where there are too many states to know them all."""
+
 DEPTH, FRONT = "depth first", "front"
 
 
@@ -93,7 +96,8 @@ class _Portfolio:
     def _by_front(self, steps: float) -> Found:
         try:
             search = Search(self._problem.fresh(), self._until, self._memory, log=self._with_order)
-            search.steps_most = steps
+            explored = self._problem.steps is not None and self._problem.steps.explored
+            search.steps_most = steps if explored else steps / UNEXPLORED
             return search.part(0)
         except MemoryError:
             return Found(None, 0, len(self._problem.events), 0, "memory limit")

@@ -101,6 +101,10 @@ class Steps:
         only_observes = getattr(model, "only_observes", lambda operation: False)
         self.observes = [o.function in observers or bool(only_observes(o)) for o in labels]
         """Which labels never change a state, as far as that is known."""
+
+        self.explored = False
+        """Whether every state that can be reached is known, and every step."""
+
         self.states: list[State] = []
         self._numbers: dict[State, int] = {}
         self._asked = 0
@@ -242,6 +246,7 @@ def _properties(steps: Steps, most: int) -> tuple[list[int], list[int]]:
     table = steps.explore(most)
     if table is None:
         return [0] * labels, [0] * labels
+    steps.explored = True
     resets, totals = [], []
     for label in range(labels):
         column = table[label::labels]
