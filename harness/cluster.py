@@ -91,6 +91,8 @@ class Cluster(ABC):
     def __init__(self) -> None:
         self.effects: Counter[Capability] = Counter()
         self._mendings = 0
+        self.changed_last: NodeId | None = None
+        """The node that answered a call last which may have changed something."""
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -238,6 +240,6 @@ class Cluster(ABC):
         for node in self.nodes:
             state = self.state(node)
             status = await self.status(node) if state.running and not state.paused else None
-            if status is not None and status.facts.get("role") == "leader":
-                leaders.append((status.facts.get("term", 0), node))
+            if status is not None and status.leads is not None:
+                leaders.append((status.leads, node))
         return max(leaders)[1] if leaders else None

@@ -90,6 +90,8 @@ class Worker:
         self._recorder.complete(self._process, completion)
         if completion.outcome is Outcome.OK:
             calls.saw(call, completion.result)
+            if not call.pure:
+                self._cluster.changed_last = completion.node
         elif completion.outcome is Outcome.FAIL:
             calls.refused(call)
         else:

@@ -30,6 +30,7 @@ class ErrorCode(Enum):
     NO_QUORUM = ("no-quorum", True)
     NOT_COORDINATOR = ("not-coordinator", True)
     CHANGE_UNDER_WAY = ("change-under-way", True)
+    NOT_SERVED = ("not-served", True)
     REFUSED = ("refused", True)
     LEADERSHIP_LOST = ("leadership-lost", False)
     UNDECIDED = ("undecided", False)
@@ -110,3 +111,9 @@ class Status(Payload):
     node: str
     facts: Json
     counters: Json
+
+    @property
+    def leads(self) -> int | None:
+        """The term in which the node says that it leads; None where it does not."""
+        term = self.facts.get("term", 0)
+        return term if self.facts.get("role") == "leader" and isinstance(term, int) else None

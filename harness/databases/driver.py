@@ -53,7 +53,7 @@ class DriverChannel(Channel):
                 result = await line.call(request.function, request.key, request.argument)
         except Refused as refused:
             why = str(refused)
-            return Refusal(request.sequence, ErrorCode.REFUSED.word, refused.leader, why)
+            return Refusal(request.sequence, ErrorCode.NOT_SERVED.word, refused.leader, why)
         except BaseException as error:
             del self._lines[node]
             await line.close()

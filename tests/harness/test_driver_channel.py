@@ -13,9 +13,14 @@ from checker.operation import Outcome
 from harness.client import Client
 from harness.clock import MILLISECOND_NS, SECOND_NS, RealClock
 from harness.database import Connection, Database, Deployment, Place, Refused, Unsent
+from harness.environments.local import LocalCluster
 from harness.errors import HarnessError
-from harness.recorder import Completion
-from workloads.workload import Call
+from harness.recorder import Completion, Recorder
+from harness.worker import Worker
+from systems_under_test.requests import Reply
+from tests.harness.fakes import FakeCluster
+from workloads.register import RegisterCalls
+from workloads.workload import Call, Shape
 
 WRITE = Call("write", "k", 1)
 
@@ -141,3 +146,25 @@ def test_a_result_that_is_not_json_is_named(result: Any) -> None:
 def test_connect_must_return_a_connection() -> None:
     with pytest.raises(HarnessError, match="return a Connection"):
         invoke(lambda: "a socket")
+
+
+def test_programs_that_say_nothing_of_themselves_are_led_by_who_changed_something_last() -> None:
+    cluster = LocalCluster(
+        Deployment(
+            database=Lines(None), nodes=("n1", "n2"), seed=1, folder=Path(), clock=RealClock()
+        )
+    )
+    assert asyncio.run(cluster.leader()) is None
+    cluster.changed_last = "n2"
+    assert asyncio.run(cluster.leader()) == "n2"
+
+
+def test_who_changed_something_last_is_who_answered_a_call_that_is_not_pure(tmp_path: Path) -> None:
+    cluster = FakeCluster(3, serve=lambda node, request: Reply(request.sequence, 0))
+    recorder = Recorder(tmp_path / "history.jsonl", cluster.clock)
+    worker = Worker(0, 1, cluster, recorder, SECOND_NS, Random(1))
+    calls = RegisterCalls(Random(1), Shape())
+    cluster.clock.run(worker.make(Call("read", "k", pure=True), calls, "n1"))
+    assert cluster.changed_last is None
+    cluster.clock.run(worker.make(WRITE, calls, "n3"))
+    assert cluster.changed_last == "n3"
