@@ -43,6 +43,7 @@ _BEGINS = re.compile(
     r"(?:(?:\#[\w.$\-]+)?\{(?:[\s,]|;[^\n]*)*+(?::[\w\-?!.*+/]+|[})])|[\[(]?\s*:?[\w\-]+\s+:"
     r"(?:invoke|ok|fail|info)\s)"
 )
+_EVENT_INSIDE = re.compile(r":type\s+:(?:invoke|ok|fail|info)\b")
 _EMPTY = re.compile(r"(?:[\s,]|;[^\n]*)*+(?:\[\s*\]|\(\s*\))?(?:[\s,]|;[^\n]*)*+\Z")
 
 
@@ -100,6 +101,7 @@ def _take(form: Any, line: int, recorded: Recorded) -> None:
         _take(form["history"], line, recorded)
         return
     if isinstance(form, dict):
+        _demand_one(form, line)
         event = event_of(form, line)
     elif isinstance(form, list):
         event = event_of_tuple(form, line)
@@ -111,12 +113,19 @@ def _take(form: Any, line: int, recorded: Recorded) -> None:
         recorded.events.append(event)
 
 
+def _demand_one(form: dict[str, Any], line: int) -> None:
+    """A quotation mark too many would hide the next event in a text of this one."""
+    for said in form.values():
+        if isinstance(said, str) and _EVENT_INSIDE.search(said):
+            raise MalformedHistory(f"line {line} holds more than one event: {shown(said)}")
+
+
 # --- what is read fast --------------------------------------------------------------------------
 
 _SPACE = r"[\s,]++"
 _MAYBE_SPACE = r"[\s,]*+"
 _WORD = r'[^\s,()\[\]{}";#\\]++'
-_TEXT = r'"[^"\\]*+"'
+_TEXT = r'"[^"\\\n]*+"'
 _FLAT = rf'(?:[^()\[\]{{}}";#\\]|{_TEXT})'
 _LIST = rf"\[{_FLAT}*+\]"
 _NESTED = rf"\[(?:{_FLAT}|{_LIST})*+\]"

@@ -210,6 +210,9 @@ def test_lines_that_look_like_events_are_not_passed_over() -> None:
     assert len(content(log + "\nanything else, even :info about it").operations) == 2
     with pytest.raises(MalformedHistory, match="line 7 looks like an event, but cannot be read"):
         content(log + "\n2020-02-01 10:00:00,123{GMT}\tINFO\t[x] jepsen.util: 1\t:inv\t:read\tnil")
+    hidden = '{:process 0, :type :invoke, :f :write, :value "}\n' * 2
+    with pytest.raises(MalformedHistory, match="line 1 holds more than one event"):
+        content(hidden + "{:process 0, :type :ok, :f :write, :value 1}")
     with pytest.raises(MalformedHistory, match="holds more than one event"):
         content("0\t:invoke\t:write\t1 1\t:ok\t:read\t2\n")
 
