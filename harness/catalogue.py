@@ -8,8 +8,11 @@ and models in `checker.models.catalogue`.
 from dataclasses import dataclass
 
 from workloads.append import APPEND
+from workloads.bank import BANK
+from workloads.counter import COUNTER
 from workloads.kv import KV
-from workloads.locks import LOCK
+from workloads.leader import LEADER
+from workloads.locks import FENCED_LOCK, LOCK, OWNED_LOCK, SEMAPHORE
 from workloads.queues import BAG, QUEUE
 from workloads.register import REGISTER
 from workloads.sets import GROWING_SET, SET
@@ -211,8 +214,11 @@ _SYSTEMS = (
 SYSTEMS: dict[str, System] = {system.name: system for system in _SYSTEMS}
 WORKLOADS: dict[str, Workload] = {
     workload.name: workload
-    for workload in (REGISTER, APPEND, SET, GROWING_SET, QUEUE, BAG, UNIQUE_IDS, LOCK, KV)
-}
+    for workload in (
+        REGISTER, APPEND, SET, GROWING_SET, COUNTER, QUEUE, BAG, UNIQUE_IDS, LOCK, OWNED_LOCK,
+        FENCED_LOCK, SEMAPHORE, BANK, KV, LEADER,
+    )
+}  # fmt: skip
 ENVIRONMENTS: dict[str, str] = {
     "auto": "docker where an engine answers, else namespaces where they can be made, else local",
     "docker": "containers: real kernels and a real network",

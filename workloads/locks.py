@@ -6,16 +6,21 @@ acquired without an answer is released on suspicion now and then, or it would be
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from random import Random
 from typing import Any
 
 from checker.models.catalogue import MODELS
 from checker.models.model import Model
+from checker.models.semaphore import Semaphore
 from workloads.keys import KeyedCalls
 from workloads.workload import Call, Calls, Shape, Workload
 
 RELEASES = 0.6
 """How often a lock that is known to be held is released next, instead of being asked for."""
+
+PERMITS = 3
+"""Of each semaphore."""
 
 SUSPICIONS = 0.3
 """How often somebody who asked for a lock and was not answered releases it, to be sure."""
@@ -91,3 +96,21 @@ def _locks(
 
 
 LOCK = _locks("lock", "acquire and release locks", MODELS["mutex"], LockCalls)
+OWNED_LOCK = _locks(
+    "owned-lock",
+    "acquire and release locks; only who holds one can release it",
+    MODELS["owned-mutex"],
+    partial(LockCalls, named=True),
+)
+FENCED_LOCK = _locks(
+    "fenced-lock",
+    "acquire and release locks whose tokens must grow",
+    MODELS["fenced-mutex"],
+    partial(LockCalls, named=True),
+)
+SEMAPHORE = _locks(
+    "semaphore",
+    f"acquire and release the {PERMITS} permits of semaphores",
+    partial(Semaphore, permits=PERMITS),
+    partial(LockCalls, permits=PERMITS),
+)

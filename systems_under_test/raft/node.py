@@ -41,14 +41,16 @@ from systems_under_test.raft.messages import (
     VoteAnswer,
 )
 from systems_under_test.raft.state import Role
-from systems_under_test.requests import ErrorCode, Request
+from systems_under_test.requests import ErrorCode, Reply, Request
 
 
 class Raft(Membership):
     """A replica of the key-value store, kept equal to the others by Raft."""
 
     payloads: ClassVar[tuple[type[Payload], ...]] = PAYLOADS
-    functions: ClassVar[tuple[str, ...]] = FUNCTIONS
+    functions: ClassVar[tuple[str, ...]] = (*FUNCTIONS, "inspect")
+    """`inspect` asks any node who leads, as it knows it: [leader, term]."""
+
     invariants = Invariants
     changes_members = True
     habits: ClassVar[Mapping[str, Any]] = {
@@ -94,11 +96,13 @@ class Raft(Membership):
 
     def on_request(self, client: NodeId, request: Request) -> None:
         """Serve a client if we lead; else send it on at once, with the leader's name if known."""
-        if self.role is not Role.LEADER:
+        if request.function == "inspect":
+            self.send(client, Reply(request.sequence, [self.leader, self.term]))
+        elif self.role is not Role.LEADER:
             self.refuse_for_leader(client, request, self.leader)
         elif request.function in MEMBERSHIP:
             self.on_membership(client, request)
-        elif reason := objection(request, self.functions):
+        elif reason := objection(request, FUNCTIONS):
             self.refuse(client, request, ErrorCode.BAD_REQUEST, reason)
         elif (
             len(self.pending) + len(self.reads_asked) + len(self.reads_waiting) >= self.MAX_PENDING
