@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import permutations
 from random import Random
 from typing import Any
 
@@ -176,6 +177,23 @@ def test_the_order_of_fields_is_no_fact() -> None:
     assert check([one, other, stale], MODEL).verdict is Verdict.INVALID
     rows = [replace(other, result={"a": 1, "b": 2}), one, stale]
     assert next(iter(proofs([one, other], rows, MODEL, known_object(MODEL))))[1] is other
+
+
+def test_whenever_an_element_comes_and_goes_there_is_an_order() -> None:
+    """Every arrangement of the ends of an addition, a removal and two looks that found nothing."""
+    model = SUBJECTS["set"].make()
+    verdicts: Counter[Verdict] = Counter()
+    calls = (("add", None), ("remove", None), ("contains", False), ("contains", False))
+    for ends in sorted(set(permutations((0, 0, 1, 1, 2, 2, 3, 3)))):
+        history = [
+            operation(function, "e", result, ends.index(n) + 1, 8 - ends[::-1].index(n))
+            for n, (function, result) in enumerate(calls)
+        ]
+        history.sort(key=lambda o: o.invoked)
+        verdict = check(history, model).verdict
+        assert verdict is (Verdict.VALID if has_order(history, model) else Verdict.INVALID)
+        verdicts[verdict] += 1
+    assert len(verdicts) == 2
 
 
 def test_a_verdict_that_does_not_stand_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:

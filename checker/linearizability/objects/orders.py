@@ -286,6 +286,8 @@ def _order_element(own: Order) -> Order:
         early = [*missed, *(o for o in removes if o.outcome is Outcome.OK)]
         return [*sorted(early, key=began), adds[0], *_later(adds[1:], found)]
     goes = max([*map(began, removes), *map(began, found)])
+    # What may go before it must have come is there for one moment only.
+    comes = min(comes, max(goes, began(adds[0])))
     return [
         *sorted((o for o in missed if began(o) <= comes), key=began),
         adds[0],

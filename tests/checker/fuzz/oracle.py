@@ -6,6 +6,7 @@ Nothing here is shared with the checker but `Operation` and the model, which is 
 from collections.abc import Sequence
 from typing import Any
 
+from checker.models.known import ObjectKind, known_object
 from checker.models.model import Inconsistent, Model
 from checker.operation import Operation, Outcome
 
@@ -77,14 +78,20 @@ def linearizable(
 def convicts(shown: Sequence[Operation], whole: Sequence[Operation], model: Model) -> bool:
     """Whether no order explains what is shown of one key, even with the help of any other update.
 
-    What had not ended when the last of what is shown did, is an update for all that is known.
+    What had not ended when the last of what is shown did, is an update for all that is known. Of a
+    lock acquires and releases are left out together, so those that were answered all happened.
     """
     rest = list(whole)
     for operation in shown:
         rest.remove(operation)
     observers: frozenset[str] = getattr(model, "observers", frozenset())
     updates = [o for o in rest if o.function not in observers]
-    return not linearizable(shown, model) and not linearizable(shown, model, updates)
+    known = known_object(model)
+    locks = known is not None and known.kind is ObjectKind.LOCK
+    both = [o for o in updates if locks and o.outcome is Outcome.OK]
+    return not linearizable(shown, model) and not linearizable(
+        [*shown, *both], model, [o for o in updates if o not in both]
+    )
 
 
 def versions_lie(operations: Sequence[Operation]) -> bool:
