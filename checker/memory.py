@@ -12,7 +12,7 @@ SLACK_BYTES = 32 << 20
 EVERY_S = 0.01
 """Seconds between two looks, each of which takes some microseconds."""
 
-ROW_BYTES = 300
+ROW_BYTES = 200
 """About what judging an operation takes on columns."""
 
 OPERATION_BYTES = 1_700

@@ -176,6 +176,9 @@ class DepthFirst:
         after = self._table.get(key)
         if after is None:
             after = self._table[key] = self._steps.step(state, label)
+            # One step of the search may ask for many, and each may make a large state.
+            if len(self._table) % LOOK_EVERY == 0 and self._watch.exceeded():
+                raise LimitReached("memory limit")
         return after
 
     def _bound_memory(self) -> None:
