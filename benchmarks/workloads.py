@@ -1,7 +1,7 @@
 """What each workload makes of each system: `python benchmarks/workloads.py [--seeds 20] [--local]`.
 
 It prints a row a workload and system: the worst exit status of so many simulated seeds (0 valid,
-1 invalid, 2 unknown; `not served` where the system lacks a function), and the seed and the seconds
+1 invalid, 2 unknown, 254 where the checker contradicts itself; `not served` where the system lacks a function), and the seed and the seconds
 after which the first was convicted by what clients saw. With `--local` one run of real processes
 of ten seconds each stands beside it.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.tables import table
+from checker.errors import InternalError
 from harness import names
 from harness.catalogue import WORKLOADS
 from harness.config import RunConfig
@@ -33,7 +34,10 @@ def simulated(system: str, workload: str, seeds: int) -> tuple[str, str]:
     base = RunConfig(system=system, workload=workload, environment="simulated")
     began, worst = time.monotonic(), 0
     for seed in range(seeds):
-        kind = simulate(swarm(base, frozenset(), seed)).kind
+        try:
+            kind = simulate(swarm(base, frozenset(), seed)).kind
+        except InternalError as error:
+            return "254", f"seed {seed}: {error}"
         if kind not in STATUS:
             return "1", f"seed {seed}, {time.monotonic() - began:.1f} s: {kind}"
         worst = max(worst, STATUS[kind])
