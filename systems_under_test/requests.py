@@ -58,12 +58,6 @@ class Request(Payload):
     expected and the new value; answered with the value *found*, so that it took effect if and only
     if that equals the value expected), and `open`, which opens a session. What else there is stands
     in `objects.py`. A request that the state of an object forbids is `refused`, without any effect.
-
-    Systems whose members can change (`Node.changes_members`) know three more, which no workload
-    calls: `add-member` and `remove-member` take the name of a node, and are answered with the
-    sorted list of members once the change is complete; where it is so already, they change nothing
-    and are answered at once. While another change goes on they are refused with `change-under-way`.
-    `members` takes no argument and is answered with the list.
     """
 
     session: int
@@ -71,6 +65,21 @@ class Request(Payload):
     function: str
     key: str = ""
     argument: Json = None
+
+
+OPERATOR_FUNCTIONS = ("members", "add-member", "remove-member")
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorRequest(Request):
+    """What an operator asks of a system whose members can change (`Node.changes_members`).
+
+    `add-member` and `remove-member` take the name of a node, and are answered with the sorted list
+    of members once the change is complete; where it is so already, they change nothing and are
+    answered at once. While another change goes on they are refused with `change-under-way`.
+    `members` takes no argument and is answered with the list. Raft knows `transfer-leadership` to a
+    node as well. No function of a workload is mistaken for one of these: the class tells.
+    """
 
 
 @dataclass(frozen=True, slots=True)

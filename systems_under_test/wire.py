@@ -19,7 +19,14 @@ from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from systems_under_test.node import NodeId, Payload
-from systems_under_test.requests import Refusal, Reply, Request, Status, StatusRequest
+from systems_under_test.requests import (
+    OperatorRequest,
+    Refusal,
+    Reply,
+    Request,
+    Status,
+    StatusRequest,
+)
 
 DEEPEST = 100
 """Levels of nesting that a client's value may have, so that it can be written wherever it goes."""
@@ -39,7 +46,9 @@ class Hello(Payload):
     source: NodeId
 
 
-ALWAYS: tuple[type[Payload], ...] = (Hello, Request, Reply, Refusal, StatusRequest, Status)
+ALWAYS: tuple[type[Payload], ...] = (
+    Hello, Request, OperatorRequest, Reply, Refusal, StatusRequest, Status,
+)  # fmt: skip
 """The payloads that every codec knows."""
 
 _SCALARS: dict[Any, tuple[type, ...]] = {

@@ -18,7 +18,7 @@ from harness.nemesis.fault import Fault, NotApplied, Target, choose, told
 from harness.nemesis.partition import between
 from systems_under_test.node import NodeId
 from systems_under_test.quorum import majority
-from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
+from systems_under_test.requests import ErrorCode, OperatorRequest, Refusal, Reply
 
 PATIENCE_NS = 5 * SECOND_NS
 """How long a request is repeated until it counts as not done."""
@@ -209,7 +209,7 @@ class Operator:
         answer: Reply | Refusal | None = None
         while clock.now_ns() < until_ns:
             self._sequence += 1
-            request = Request(0, self._sequence, function, "", node)
+            request = OperatorRequest(0, self._sequence, function, "", node)
             limit_ns = min(until_ns, clock.now_ns() + SECOND_NS)
             leader: NodeId | None = None
             try:

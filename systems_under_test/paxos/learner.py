@@ -8,7 +8,7 @@ lacks values asks any other node for them, which needs no ballot: what is chosen
 from systems_under_test.node import NodeId
 from systems_under_test.paxos.messages import Ballot, Learn, Learned, Value
 from systems_under_test.paxos.state import State
-from systems_under_test.requests import Refusal, Reply
+from systems_under_test.requests import OperatorRequest, Refusal, Reply
 
 
 class Learner(State):
@@ -37,7 +37,7 @@ class Learner(State):
     def apply(self, slot: int, value: Value) -> Reply | Refusal | None:
         if value is None:
             return None
-        if value.function in ("add-member", "remove-member"):
+        if isinstance(value, OperatorRequest):
             members = self.membership.change(slot, value.function, value.argument)
             return Reply(value.sequence, list(members))
         return self.machine.apply(value)

@@ -45,7 +45,7 @@ from systems_under_test.paxos.messages import (
     SnapshotPart,
 )
 from systems_under_test.paxos.state import Role
-from systems_under_test.requests import ErrorCode, Request
+from systems_under_test.requests import OPERATOR_FUNCTIONS, ErrorCode, OperatorRequest, Request
 
 
 class Paxos(Leadership):
@@ -108,20 +108,26 @@ class Paxos(Leadership):
         elif waiting + len(self.pending) >= self.MAX_PENDING:
             reason = f"{self.MAX_PENDING} requests wait already: try again later"
             self.refuse(client, request, ErrorCode.OVERLOADED, reason)
-        elif request.function in ("read", "members"):
+        elif self.only_observes(request):
             self.on_read(client, request)
         else:
             self.propose(client, request)
 
     def objection(self, request: Request) -> str:
         """Why this request cannot be carried out; empty where nothing speaks against it."""
-        if request.function == "members":
+        if not isinstance(request, OperatorRequest):
+            return objection(request, self.functions)
+        if request.function not in OPERATOR_FUNCTIONS:
+            return f"an operator may ask for {', '.join(OPERATOR_FUNCTIONS)}"
+        if request.function == "members" or request.argument in (self.node_id, *self.peers):
             return ""
-        if request.function in ("add-member", "remove-member"):
-            if request.argument in (self.node_id, *self.peers):
-                return ""
-            return f"there is no node {request.argument!r} that could be reached"
-        return objection(request, self.functions)
+        return f"there is no node {request.argument!r} that could be reached"
+
+    @staticmethod
+    def only_observes(request: Request) -> bool:
+        """Whether it is answered from what is applied, without a slot of the log."""
+        operators = isinstance(request, OperatorRequest)
+        return request.function == ("members" if operators else "read")
 
     def facts(self) -> dict[str, Json]:
         return {

@@ -24,7 +24,7 @@ from systems_under_test.paxos.acceptor import Acceptor
 from systems_under_test.paxos.messages import Heartbeat, HeartbeatAnswer, Reject
 from systems_under_test.paxos.single_decree import is_quorum
 from systems_under_test.paxos.state import Role
-from systems_under_test.requests import Reply, Request
+from systems_under_test.requests import OperatorRequest, Reply, Request
 
 
 class Reads(Acceptor):
@@ -88,7 +88,7 @@ class Reads(Acceptor):
         """Answer from what is applied."""
         assert self.role is Role.LEADER, f"a {self.role} answers a read"
         found: Json
-        if request.function == "members":
+        if isinstance(request, OperatorRequest):
             found = list(self.members)
         else:
             found = self.machine.read(request.key)

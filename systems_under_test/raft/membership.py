@@ -22,9 +22,16 @@ from systems_under_test.raft.members import Members
 from systems_under_test.raft.messages import AppendAnswer, TimeoutNow
 from systems_under_test.raft.state import Role
 from systems_under_test.raft.transfer import Transfer
-from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
+from systems_under_test.requests import (
+    OPERATOR_FUNCTIONS,
+    ErrorCode,
+    OperatorRequest,
+    Refusal,
+    Reply,
+    Request,
+)
 
-MEMBERSHIP = ("add-member", "remove-member", "members", "transfer-leadership")
+MEMBERSHIP = (*OPERATOR_FUNCTIONS, "transfer-leadership")
 
 
 @dataclass(slots=True)
@@ -54,11 +61,14 @@ class Membership(Transfer):
 
     asked: Asked | None = None
 
-    def on_membership(self, client: NodeId, request: Request) -> None:
+    def on_membership(self, client: NodeId, request: OperatorRequest) -> None:
         """Serve such a request as the leader."""
         function, node = request.function, request.argument
         current = self.members.current
-        if function == "members":
+        if function not in MEMBERSHIP:
+            reason = f"an operator may ask for {', '.join(MEMBERSHIP)}"
+            self.refuse(client, request, ErrorCode.BAD_REQUEST, reason)
+        elif function == "members":
             self.on_read(client, request)
         elif node not in (self.node_id, *self.peers):
             reason = f"{node!r} is no node of this cluster: name one that it was started with"

@@ -25,7 +25,7 @@ from systems_under_test.kv import objection
 from systems_under_test.node import Json, Message, NodeId, Payload
 from systems_under_test.objects import FUNCTIONS
 from systems_under_test.raft.invariants import Invariants
-from systems_under_test.raft.membership import MEMBERSHIP, Membership
+from systems_under_test.raft.membership import Membership
 from systems_under_test.raft.messages import (
     PAYLOADS,
     AppendAnswer,
@@ -41,7 +41,7 @@ from systems_under_test.raft.messages import (
     VoteAnswer,
 )
 from systems_under_test.raft.state import Role
-from systems_under_test.requests import ErrorCode, Reply, Request
+from systems_under_test.requests import ErrorCode, OperatorRequest, Reply, Request
 
 
 class Raft(Membership):
@@ -100,7 +100,7 @@ class Raft(Membership):
             self.send(client, Reply(request.sequence, [self.leader, self.term]))
         elif self.role is not Role.LEADER:
             self.refuse_for_leader(client, request, self.leader)
-        elif request.function in MEMBERSHIP:
+        elif isinstance(request, OperatorRequest):
             self.on_membership(client, request)
         elif reason := objection(request, FUNCTIONS):
             self.refuse(client, request, ErrorCode.BAD_REQUEST, reason)

@@ -29,7 +29,7 @@ from systems_under_test.kv import objection
 from systems_under_test.node import Json, Message, NodeId, Payload
 from systems_under_test.objects import FUNCTIONS, UNCHANGED, Declined, perform
 from systems_under_test.quorum import majority
-from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
+from systems_under_test.requests import ErrorCode, OperatorRequest, Refusal, Reply, Request
 from systems_under_test.ring.base import RingNode
 from systems_under_test.ring.dynamo import Dynamo, Level
 from systems_under_test.ring.entropy import Entropy
@@ -213,12 +213,13 @@ class Ring(RingNode):
     # --- clients ----------------------------------------------------------------------------------
 
     def on_request(self, client: NodeId, request: Request) -> None:
+        if isinstance(request, OperatorRequest):
+            self.reconfiguration.on_request(client, request)
+            return
         function, _, word = request.function.partition("@")
         level = _LEVELS.get(word or self.LEVEL.value)
         request = replace(request, function=function)
-        if function in ("members", "add-member", "remove-member"):
-            self.reconfiguration.on_request(client, request)
-        elif level is None:
+        if level is None:
             reason = f"there is no consistency {word!r}: use one, quorum or linearizable"
             self.refuse(client, request, ErrorCode.BAD_REQUEST, reason)
         elif reason := self.objection(request):

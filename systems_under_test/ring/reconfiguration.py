@@ -19,7 +19,14 @@ from functools import partial
 from systems_under_test.node import Json, NodeId
 from systems_under_test.objects import UNCHANGED
 from systems_under_test.quorum import majority
-from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
+from systems_under_test.requests import (
+    OPERATOR_FUNCTIONS,
+    ErrorCode,
+    OperatorRequest,
+    Refusal,
+    Reply,
+    Request,
+)
 from systems_under_test.ring.base import RingNode
 from systems_under_test.ring.gossip import Gossip
 from systems_under_test.ring.hashing import Members
@@ -58,11 +65,15 @@ class Reconfiguration:
         for epoch in announce.epochs:
             self.adopt(epoch)
 
-    def on_request(self, client: NodeId, request: Request) -> None:
-        """Answer `members`, `add` or `remove`."""
+    def on_request(self, client: NodeId, request: OperatorRequest) -> None:
+        """Answer an operator."""
         if request.function == "members":
             names = list(self.epochs.member_names)
             self.node.send(client, Reply(request.sequence, names))
+            return
+        if request.function not in OPERATOR_FUNCTIONS:
+            reason = f"an operator may ask for {', '.join(OPERATOR_FUNCTIONS)}"
+            self._refuse(client, request, ErrorCode.BAD_REQUEST, reason)
             return
         node, capacity = named(request.argument)
         if node not in (self.node.node_id, *self.node.peers) or not 0 < capacity <= 100:

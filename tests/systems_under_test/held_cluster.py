@@ -26,7 +26,8 @@ from systems_under_test.node import (
     Started,
     TimerFired,
 )
-from systems_under_test.requests import Refusal, Reply, Request
+from systems_under_test.raft.membership import MEMBERSHIP
+from systems_under_test.requests import OperatorRequest, Refusal, Reply, Request
 
 CLIENT = "client"
 
@@ -178,7 +179,7 @@ class HeldCluster(Generic[N]):
     ) -> Reply | Refusal | None:
         """Hand a request to a node, and return the answer if it comes at once."""
         before = len(self.answers)
-        request = Request(session, sequence, function, key, argument)
+        request = asked(session, sequence, function, key, argument)
         self.hand_over(Message(client, name, request))
         return self.answers[-1][1] if len(self.answers) > before else None
 
@@ -214,6 +215,14 @@ class LedCluster(HeldCluster[N]):
         role = node.facts()["role"]
         assert role == "leader", f"{name} is {role}"
         return node
+
+
+def asked(
+    session: int, sequence: int, function: str, key: str = "", argument: Any = None
+) -> Request:
+    """The request: an operator's where the function is one of theirs."""
+    kind = OperatorRequest if function in MEMBERSHIP else Request
+    return kind(session, sequence, function, key, argument)
 
 
 def shown(value: Any, show: Callable[[Any], str]) -> str:

@@ -9,10 +9,10 @@ from checker.models.catalogue import MODELS
 from checker.operation import Operation, Outcome
 from checker.verdict import Verdict
 from systems_under_test.node import Effect, Message, Payload, Send
-from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
+from systems_under_test.requests import ErrorCode, Refusal, Reply
 from systems_under_test.ring.messages import Copy
 from systems_under_test.ring.node import Ring
-from tests.systems_under_test.held_cluster import HeldCluster, shown
+from tests.systems_under_test.held_cluster import HeldCluster, asked, shown
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class RingCluster(HeldCluster[Ring]):
         client = client or f"c{len(self.asked) + 1}"
         self.moment += 1
         self.asked.append(Asked(client, function, key, argument, self.moment))
-        self.hand_over(Message(client, name, Request(0, 1, function, key, argument)))
+        self.hand_over(Message(client, name, asked(0, 1, function, key, argument)))
         return client
 
     def serve(self, name: str, function: str, key: str, argument: Any = None) -> Reply | Refusal:

@@ -9,7 +9,7 @@ import pytest
 
 from checker.verdict import Verdict
 from systems_under_test.node import Message, Payload
-from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
+from systems_under_test.requests import ErrorCode, OperatorRequest, Refusal, Reply, Request
 from systems_under_test.ring.messages import (
     NOTHING,
     ZERO,
@@ -250,9 +250,11 @@ def test_consistency_is_chosen_by_the_request(cluster: RingCluster) -> None:
         Request(0, 1, "read@all", "k"),
         Request(0, 1, "frobnicate", "k"),
         Request(0, 1, "write", "\0epoch 2", 1),
-        Request(0, 1, "add-member", "", "n9"),
-        Request(0, 1, "add-member", "", {"node": "n1"}),
-        Request(0, 1, "add-member", "", ["n1", -1]),
+        Request(0, 1, "add-member", "", "n2"),
+        OperatorRequest(0, 1, "read", "", "n2"),
+        OperatorRequest(0, 1, "add-member", "", "n9"),
+        OperatorRequest(0, 1, "add-member", "", {"node": "n1"}),
+        OperatorRequest(0, 1, "add-member", "", ["n1", -1]),
     ],
 )
 def test_bad_requests_are_refused_with_a_reason(cluster: RingCluster, request_: Request) -> None:

@@ -15,7 +15,7 @@ from harness.cluster import NoAnswer, Unreachable
 from harness.environments.tcp_cluster import TcpCluster
 from harness.recorder import Recorder
 from harness.worker import Worker
-from systems_under_test.requests import Reply, Request
+from systems_under_test.requests import OperatorRequest, Reply
 from tests.harness.deployments import deployment
 from workloads.register import RegisterCalls
 from workloads.workload import Shape
@@ -31,7 +31,9 @@ async def change_members(cluster: TcpCluster, function: str, node: str) -> list[
     for sequence in range(1, 1_000):
         until_ns = cluster.clock.now_ns() + SECOND_NS
         try:
-            answer = await channel.ask("n1", Request(0, sequence, function, "", node), until_ns)
+            answer = await channel.ask(
+                "n1", OperatorRequest(0, sequence, function, "", node), until_ns
+            )
         except (NoAnswer, Unreachable):
             answer = None
         if isinstance(answer, Reply):
