@@ -12,11 +12,7 @@ where these are too many, the moments are compared that the explanation names.
 import time
 from collections.abc import Iterable, Sequence
 from math import inf
-from typing import Any
 
-import numpy as np
-
-from checker.columns import FAIL, INFO, OK, Columns, Ints
 from checker.errors import InternalError
 from checker.models.model import Inconsistent, Model
 from checker.operation import Operation, Outcome
@@ -48,44 +44,6 @@ def verify_witness(
     for operation in owed.values():
         if operation.outcome is Outcome.OK:
             raise uncertified("was answered and is missing in the witness", operation)
-
-
-def verify_registers(columns: Columns, keys: Sequence[int], order: Ints, initial: Any) -> None:
-    """The same of many registers, whose rows stand in `order`, key after key; `keys` are verified.
-
-    Only reads, writes and compare-and-sets may stand there. Raises `InternalError`.
-    """
-    chosen = np.zeros(len(columns.keys), np.bool_)
-    chosen[list(keys)] = True
-    count = np.bincount(order, minlength=len(columns))
-    missing = (count == 0) & (columns.outcome == OK) & chosen[columns.key]
-    wrong = (count > 1) | ((count == 1) & (columns.outcome == FAIL))
-    bad = [np.flatnonzero(missing | wrong)]
-    key = columns.key[order]
-    fresh = np.append(True, key[1:] != key[:-1])[: len(key)]
-    if np.count_nonzero(fresh) != len(np.unique(key)):
-        raise InternalError("the witness mixes the operations of several keys")
-    _, moment = np.unique(np.append(columns.invoked, columns.completed), return_inverse=True)
-    block = np.cumsum(fresh) * len(moment)
-    begin, end = block + moment[order], block + moment[len(columns) :][order]
-    bad.append(order[end < np.maximum.accumulate(begin)])
-    names = np.array([columns.functions[n] for n in range(len(columns.functions))], str)
-    kinds = names[columns.function[order]] if len(order) else names[:0]
-    crashed = columns.outcome[order] == INFO
-    cas, write, read = (kinds == name for name in ("cas", "write", "read"))
-    result, expected = columns.result[order], columns.expected[order]
-    # What was never answered stands in a witness since its value was seen, so it took effect.
-    updates = write | (cas & (crashed | (result == expected)))
-    place = np.arange(len(order))
-    last = np.maximum.accumulate(np.where(updates, place, -1))
-    before = np.append(-1, last[:-1])[: len(order)]
-    since = np.maximum.accumulate(np.where(fresh, place, 0))
-    start = columns.values.find(initial)
-    held = np.where(before < since, start, columns.argument[order][before])
-    differs = held != np.where(crashed, expected, result)
-    bad.append(order[((cas | (read & ~crashed)) & differs) | ~(cas | write | read)])
-    for row in np.concatenate(bad)[:1].tolist():
-        raise uncertified("does not stand in the witness as it must", columns.operation(row))
 
 
 def verify_counterexample(

@@ -17,7 +17,8 @@ BUDGET = {True: 500_000, False: 5_000}
 
 FUNCTIONS = (
     "low_place", "size", "score", "enter", "leave", "add", "keep_best", "earliest", "note", "use",
-    "expand", "finish", "save", "back", "invoke", "run", "begin", "clean", "several",
+    "expand", "finish", "save", "back", "invoke", "run", "begin", "clean", "tell",
+    "several",
 )  # fmt: skip
 """The functions of `narrow`, each after those that it calls."""
 
@@ -71,6 +72,8 @@ class Attempt:
             scores=self._new(3 * window.BITS),
             saved=self._new(narrow.KEPT * (2 + 4 * narrow.SAVED_FRONT)),
             log=self._new(LOG_FIRST if log else 0),
+            order=self._new(2 * problem.count if log else 0),
+            told=self._new(len(problem.widths) + 1),
         )
 
         self._bounds, self._widths = self._given(problem.bounds), self._given(problem.widths)
@@ -96,8 +99,7 @@ class Attempt:
     def _try_from(self, number: int, until: float) -> None:
         """Try this part, and with it as many of the next ones as are short."""
         bounds, last = self._bounds, number + 1
-        together = 0 if len(self._memory.log) else TOGETHER
-        while last < len(self._widths) and bounds[last + 1] - bounds[number] <= together:
+        while last < len(self._widths) and bounds[last + 1] - bounds[number] <= TOGETHER:
             last += 1
         self._upto = last
         self._parts[0], self._parts[1], self._parts[2] = number, last, 0
@@ -123,14 +125,13 @@ class Attempt:
         else:
             log.extend([0] * len(log))
 
-    def order(self) -> list[int] | None:
-        """The operations that are used on the way to the end, in their order, if it was logged."""
-        front, log = self._memory.front, self._memory.log
-        if not len(log):
+    def order(self, number: int) -> tuple[Any, Any] | None:
+        """Of a part that has an order the operations that are used, in order, and at which events.
+
+        None if it was not logged.
+        """
+        if not len(self._memory.log):
             return None
-        order = []
-        entry = int(front[3])
-        while entry != window.NO_TRAIL:
-            order.append(int(log[2 * entry + 1]))
-            entry = int(log[2 * entry])
-        return order[::-1]
+        start, stop = 2 * self._memory.told[number], 2 * self._memory.told[number + 1]
+        order = self._memory.order[start:stop]
+        return order[::2], order[1::2]

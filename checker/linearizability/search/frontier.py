@@ -211,8 +211,9 @@ def note(memory: Memory, trail: int, op: int) -> None:
     reg[TRAIL] = NO_TRAIL
     if len(log):
         entry = reg[LOGGED]
-        log[2 * entry] = trail
-        log[2 * entry + 1] = op
+        log[3 * entry] = trail
+        log[3 * entry + 1] = op
+        log[3 * entry + 2] = reg[EVENT]
         reg[LOGGED] += 1
         reg[TRAIL] = entry
 
@@ -368,7 +369,7 @@ def run(memory: Memory, until: int, room: int, budget: int) -> int:
                     break
             if max(reg[SEEN], reg[FOUND]) + most >= room:
                 return FULL
-            if len(memory.log) and 2 * (reg[LOGGED] + most) > len(memory.log):
+            if len(memory.log) and 3 * (reg[LOGGED] + most) > len(memory.log):
                 return LOG_FULL
             if reg[STEPS] >= stop:
                 return PAUSED

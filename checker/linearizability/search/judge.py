@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from checker.certified_registers import verify_registers
 from checker.columns import Columns
 from checker.linearizability.certified import certify
+from checker.linearizability.registers.placing import placed
 from checker.linearizability.search.explanation import explain
 from checker.linearizability.search.limits import LimitReached
 from checker.linearizability.search.of_columns import of_registers
@@ -72,11 +74,12 @@ def judge_registers(
         answers = executor.map(partial(_search_parts, limits=limits), problems)
     worst = Result(verdict=Verdict.VALID, algorithm="search")
     largest = 0
+    ordered: dict[int, tuple[Sequence[int], Sequence[int]]] = {}
     for batch, results in zip(batches, answers, strict=True):
         for key, found in zip(batch, results, strict=False):
             largest = max(largest, found.largest)
             if found.order is not None:
-                _certify_row_order(columns, key, found.order, model)
+                ordered[key] = found.order, found.ends
             if found.verdict is False or (found.verdict is None and not worst.verdict):
                 rows = columns.rows_of(key)
                 place = int(rows.searchsorted(found.stuck))
@@ -85,15 +88,12 @@ def judge_registers(
                 worst = _result(columns.keys[key], operations, found, model, limits)
             if worst.verdict is Verdict.INVALID:
                 return worst
+    if ordered:
+        keys = [*ordered]
+        order = placed(columns, keys, [*ordered.values()], initial)
+        verify_registers(columns, keys, order, initial)
     worst.statistics["largest_frontier"] = largest
     return worst
-
-
-def _certify_row_order(columns: Columns, key: int, order: Sequence[int], model: Model) -> None:
-    """Certify that a key is linearizable, by an order of some of its rows."""
-    rows = columns.rows_of(key)
-    operations = tuple(columns.operations(rows))
-    certify(operations, [operations[place] for place in rows.searchsorted(order)], model)
 
 
 def _search_keys(

@@ -167,17 +167,18 @@ class Machine:
         else:
             log.extend([0] * len(log))
 
-    def _order(self) -> list[int] | None:
-        """The operations that are used on the way to the first configuration, in their order."""
+    def _order(self) -> tuple[list[int], list[int]] | None:
+        """What is used on the way to the first configuration: operations and events, in order."""
         if not self.logs:
             return None
         reg, log = self.memory.reg, self.memory.log
-        order = []
+        order, events = [], []
         entry = int(self.memory.front[2 + 2 * int(reg[window.WORDS])])
         while entry != window.NO_TRAIL:
-            order.append(int(log[2 * entry + 1]))
-            entry = int(log[2 * entry])
-        return order[::-1]
+            order.append(int(log[3 * entry + 1]))
+            events.append(int(log[3 * entry + 2]))
+            entry = int(log[3 * entry])
+        return order[::-1], events[::-1]
 
     def _more_states(self) -> None:
         """Make room for more states of a model that is explored while it is searched."""

@@ -68,7 +68,8 @@ class Narrow(NamedTuple):
       is; `places`: of a bit, its place (see `low_place`);
     - `front`, `found`, `work`, `more`: configurations, of a state, `used`, `free` and a trail;
     - `counts`, `scores`: room to count in; `saved`: fronts to go back to;
-    - `log`: as in `window.Memory`.
+    - `log`: as in `window.Memory`; `order`: the uses that led to the end of a part, each with its
+      operation and its event; `told`: where in `order` each part begins.
     """
 
     now: Any
@@ -86,6 +87,8 @@ class Narrow(NamedTuple):
     scores: Any
     saved: Any
     log: Any
+    order: Any
+    told: Any
 
 
 def low_place(low: int, places: Any) -> int:
@@ -152,10 +155,8 @@ def add(pool: Any, count: int, state: int, used: int, free: int, trail: int) -> 
                 return count
             if (f | differ) & ~free == 0:
                 count -= 1
-                pool[4 * i] = pool[4 * count]
-                pool[4 * i + 1] = pool[4 * count + 1]
-                pool[4 * i + 2] = pool[4 * count + 2]
-                pool[4 * i + 3] = pool[4 * count + 3]
+                for field in range(4):
+                    pool[4 * i + field] = pool[4 * count + field]
                 continue
         i += 1
     if 4 * count < len(pool):
@@ -185,10 +186,8 @@ def keep_best(memory: Narrow, pool: Any, count: int, width: int) -> int:
         mine = score(pending, pool[4 * i + 1], pool[4 * i + 2])
         if mine < limit or (mine == limit and room > 0):
             room -= mine == limit
-            pool[4 * kept] = pool[4 * i]
-            pool[4 * kept + 1] = pool[4 * i + 1]
-            pool[4 * kept + 2] = pool[4 * i + 2]
-            pool[4 * kept + 3] = pool[4 * i + 3]
+            for field in range(4):
+                pool[4 * kept + field] = pool[4 * i + field]
             kept += 1
     return kept
 
@@ -242,8 +241,9 @@ def note(memory: Narrow, bit: int) -> int:
     if not len(log):
         return NO_TRAIL
     entry = now[LOGGED]
-    log[2 * entry] = now[TRAIL]
-    log[2 * entry + 1] = memory.held[HELD * low_place(bit, memory.places) + 2]
+    log[3 * entry] = now[TRAIL]
+    log[3 * entry + 1] = memory.held[HELD * low_place(bit, memory.places) + 2]
+    log[3 * entry + 2] = now[EVENT]
     now[LOGGED] += 1
     return entry  # type: ignore[no-any-return]
 
@@ -370,7 +370,7 @@ def run(memory: Narrow, last: int, budget: int) -> int:
     """Take events up to `last`, for about `budget` steps; go on by calling again."""
     now, events, counts = memory.now, memory.events, memory.counts
     while now[EVENT] < last:
-        if len(memory.log) and 2 * (now[LOGGED] + USES * now[WIDTH]) > len(memory.log):
+        if len(memory.log) and 3 * (now[LOGGED] + USES * now[WIDTH]) > len(memory.log):
             return LOG_FULL
         if now[EVENT] % EVERY == 0:
             save(memory)

@@ -42,6 +42,24 @@ def clean(memory: Narrow) -> None:
         leave(memory, held[HELD * low_place(now[PENDING] & -now[PENDING], places) + 2])
 
 
+def tell(memory: Narrow, part: int) -> None:
+    """Copy from the log what led to the first configuration at the end of a part."""
+    log, order, told = memory.log, memory.order, memory.told
+    if not len(log):
+        return
+    entry = memory.front[3]
+    while entry != NO_TRAIL:
+        told[part + 1] += 1
+        entry = log[3 * entry]
+    entry = memory.front[3]
+    place = told[part + 1]
+    while entry != NO_TRAIL:
+        place -= 1
+        order[2 * place] = log[3 * entry + 1]
+        order[2 * place + 1] = log[3 * entry + 2]
+        entry = log[3 * entry]
+
+
 def several(
     memory: Narrow, bounds: Any, widths: Any, initial: int, parts: Any, proven: Any, budget: int
 ) -> int:
@@ -52,6 +70,7 @@ def several(
     """
     while parts[0] < parts[1]:
         part = parts[0]
+        memory.told[part + 1] = memory.told[part]
         if not parts[2] and widths[part] <= BITS:
             begin(memory, bounds[part], initial)
             parts[2] = 1
@@ -61,6 +80,7 @@ def several(
                 return answer
             if answer == FINISHED:
                 proven[part] = max(1, memory.now[LARGEST])
+                tell(memory, part)
             clean(memory)
             parts[2] = 0
         parts[0] += 1

@@ -8,8 +8,11 @@ that no order exists *whatever* the state was a little earlier, which needs no h
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from checker.linearizability.search import window
 from checker.linearizability.search.attempt import Attempt
@@ -58,9 +61,9 @@ class Found:
 
     `verdict` is None where `limit` stopped it. `done` is the event that it came to, or got stuck
     at, of `events`; `stuck` is the place of the operation concerned in what the problem was
-    made of. `order` holds, where it was logged, the places of operations that an order is made of;
-    for all others it has room (`checker.linearizability.filling`). `tried` tells which engines took
-    part.
+    made of. `order` holds, where it was logged, the places of operations that an order is made of,
+    and `ends` those of the operations at whose ends they took effect; for all others it has room
+    (`checker.linearizability.filling`). `tried` tells which engines took part.
     """
 
     verdict: bool | None
@@ -69,7 +72,8 @@ class Found:
     largest: int
     limit: str = ""
     stuck: int = -1
-    order: tuple[int, ...] | None = None
+    order: Sequence[int] | None = None
+    ends: Sequence[int] = ()
     tried: tuple[Tried, ...] = ()
 
 
@@ -110,8 +114,7 @@ class Search(Machine):
                 until = min(until, self._patience)
             largest = self._attempt.part(number, until)
             if largest:
-                order = self._placed(self._attempt.order())
-                return Found(True, last - first, last - first, largest, order=order)
+                return self._found(last - first, largest, self._attempt.order(number))
         self.memory.reg[window.LOGGED] = 0
         self._begin(first, [self.problem.initial])
         try:
@@ -146,8 +149,7 @@ class Search(Machine):
             if answer == window.FINISHED:
                 if event == last:
                     widest = int(self.memory.reg[window.LARGEST])
-                    order = self._placed(self._order())
-                    return Found(True, last - first, last - first, widest, order=order)
+                    return self._found(last - first, widest, self._order())
                 places.append(self._checkpoint())
                 if not self.memory.reg[window.CUT]:
                     # Nothing was lost so far, so there is no need to go back any farther.
@@ -176,9 +178,16 @@ class Search(Machine):
             self._return(places[-1])
             self.memory.reg[window.WIDTH] = (*WIDTHS, 0)[min(tries, len(WIDTHS))]
 
-    def _placed(self, order: list[int] | None) -> tuple[int, ...] | None:
-        """The places of these operations in what the problem was made of."""
-        return None if order is None else tuple(int(self.problem.rows[op]) for op in order)
+    def _found(self, events: int, largest: int, uses: tuple[Any, Any] | None) -> Found:
+        """That there is an order, with the operations that were used, and at which events."""
+        if uses is None:
+            return Found(True, events, events, largest)
+        rows, taken = self.problem.rows, self.problem.events
+        if isinstance(rows, np.ndarray):
+            order, ends = rows[uses[0]], rows[np.asarray(taken)[uses[1]] >> 1]
+            return Found(True, events, events, largest, order=order, ends=ends)
+        order = [rows[op] for op in uses[0]]
+        return Found(True, events, events, largest, order=order)
 
     def _stuck(self, first: int, last: int, event: int) -> Found:
         largest = int(self.memory.reg[window.LARGEST])

@@ -52,9 +52,9 @@ class Memory(NamedTuple):
     - `front`, `seen`, `found`: pools of configurations, records of a state, the next record of that
       state, the two sets `used` and `free`, and its trail; a head holds the first record of each
       state;
-    - `log`: for each use of an operation the entry of the use before it, and the operation. The
-      trail of a configuration is the entry of the last use that led to it, or `NO_TRAIL`. Where
-      the log has no room at all, nothing is logged;
+    - `log`: for each use of an operation the entry of the use before it, the operation, and the
+      event at which it was used. The trail of a configuration is the entry of the last use that led
+      to it, or `NO_TRAIL`. Where the log has no room at all, nothing is logged;
     - `counts`: room to count in.
     """
 

@@ -1,0 +1,129 @@
+"""Completes the orders of registers that a search found, by all that it did not have to order.
+
+A search orders what changes the value, and knows for each such use a moment within the operation:
+the end of the one for the sake of which it was used. Between two moments the value stands still.
+Whatever leaves it as it is takes effect while it stands at the right one; a write that nobody saw,
+right before the next; and a read of such a write right after that. So everything has a moment
+within itself, and the moments ascend.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from checker.columns import NEVER, OK, Columns, Ints
+from checker.errors import InternalError
+
+BESIDE, BEFORE = 1, 2
+"""Behind a step stands first what leaves the value as it is, then what the next one overwrites."""
+
+
+def placed(
+    columns: Columns,
+    keys: Sequence[int],
+    found: Sequence[tuple[Sequence[int], Sequence[int]]],
+    initial: Any,
+) -> Ints:
+    """The rows of these keys in an order, key after key, without what crashed and is not used.
+
+    `found` holds for each key the rows that are used, in order, and those at whose ends they are.
+    Raises `InternalError` where an answered operation finds no place.
+    """
+    names = [columns.functions[number] for number in range(len(columns.functions))]
+    kind = np.array(names, str)[columns.function]
+    call, ret, span = _moments(columns, len(keys))
+    owner = np.full(len(columns.keys), -1, np.int64)
+    owner[list(keys)] = np.arange(len(keys))
+    owner = owner[columns.key]
+    steps, since = _steps(found, ret, span)
+    value = np.where(steps < 0, columns.values.number(initial), columns.argument[steps])
+    left = (columns.outcome == OK) & (owner >= 0)
+    left[steps[steps >= 0]] = False
+    rows = np.flatnonzero(left)
+    kind_, base = kind[rows], owner[rows] * span
+    # The first and the last step behind which each may stand.
+    first = np.searchsorted(since, base + call[rows]) - 1
+    last = np.searchsorted(since, base + ret[rows], "right") - 1
+    wanted = np.where(kind_ == "write", columns.argument[rows], columns.result[rows])
+    place = _next(value, np.arange(len(steps)), wanted, first)
+    other = kind_ == "cas-mismatch"
+    place[other] = _other(value, columns.argument[rows[other]], first[other])
+    level, tie = np.full(len(rows), BESIDE), call[rows].astype(np.int64)
+    unseen = np.flatnonzero((place > last) & (kind_ == "write"))
+    writes = np.flatnonzero((steps >= 0) & (kind[steps] == "write"))
+    place[unseen] = np.append(writes, len(steps))[np.searchsorted(writes, first[unseen] + 1)]
+    tie[unseen] = 2 * rows[unseen]
+    # A read may have seen a write that nothing else saw.
+    reads = np.flatnonzero((place > last) & ~other & (kind_ != "write"))
+    at = _next(wanted[unseen], place[unseen], wanted[reads], first[reads] + 1, True)
+    behind = np.append(unseen, -1)[at]
+    place[reads] = np.where(behind < 0, len(steps), place[behind])
+    tie[reads] = 2 * rows[behind] + 1
+    for lost in rows[place > last][:1].tolist():
+        raise InternalError(
+            f"an order was found, but in it there is no place for {columns.operation(lost)}"
+        )
+    before = np.append(unseen, reads)
+    level[before], place[before] = BEFORE, place[before] - 1
+    where = np.append(3 * np.arange(len(steps)), 3 * place + level)
+    order = np.lexsort((np.append(np.zeros(len(steps), np.int64), tie), where))
+    ordered: Ints = np.append(steps, rows)[order]
+    return ordered[ordered >= 0]
+
+
+def _moments(columns: Columns, keys: int) -> tuple[Ints, Ints, int]:
+    """Invocations and ends as numbers from 1, ends behind what begins at the same position, and one
+    beyond them; so small that those of all keys can stand one behind the other."""
+    low, high = int(columns.invoked.min()), int(columns.invoked.max())
+    ended = columns.completed != NEVER
+    high = max(high, int(columns.completed.max(initial=low, where=ended)))
+    invoked, completed = columns.invoked - low, np.where(ended, columns.completed, high) - low
+    span = high - low
+    if span > 2**60 // (keys + 1):
+        both, span = np.append(invoked, completed), 2 * len(columns)
+        dense = np.unique(both, return_inverse=True)[1]
+        invoked, completed = dense[: len(columns)], dense[len(columns) :]
+    return 2 * invoked + 1, 2 * completed + 2, 2 * span + 3
+
+
+def _steps(
+    found: Sequence[tuple[Sequence[int], Sequence[int]]], ret: Any, span: int
+) -> tuple[Ints, Ints]:
+    """The rows that are used, key after key, and since when their values stand, as ascending codes.
+
+    Before those of each key stands -1 for its first value.
+    """
+    sizes = np.array([len(order) + 1 for order, _ in found], np.int64)
+    begins = np.cumsum(sizes) - sizes
+    steps = np.full(int(sizes.sum()), -1, np.int64)
+    since = np.repeat(np.arange(len(found)) * span, sizes)
+    later = np.ones(len(steps), np.bool_)
+    later[begins] = False
+    steps[later] = np.concatenate([np.asarray(order, np.int64) for order, _ in found])
+    since[later] += ret[np.concatenate([np.asarray(ends, np.int64) for _, ends in found])]
+    return steps, since
+
+
+def _next(values: Ints, at: Ints, wanted: Ints, first: Ints, number: bool = False) -> Ints:
+    """For each value that is wanted the first place from `first` on where it stands.
+
+    The values stand `at` these places. With `number` which of them it is. What is nowhere gets a
+    number that is too large.
+    """
+    most = int(max(at.max(initial=0), first.max(initial=0))) + 2
+    code = values * most + at
+    order = np.argsort(code, kind="stable")
+    there = np.searchsorted(code[order], wanted * most + first)
+    same = np.append(values[order], -1)[there] == wanted
+    found = np.append(order, len(order))[there]
+    if number:
+        return np.where(same, found, len(values))
+    return np.where(same, np.append(at, most)[found], most + len(values))
+
+
+def _other(values: Ints, unwanted: Ints, first: Ints) -> Ints:
+    """The first places from these on where another value stands."""
+    changes = np.flatnonzero(values[1:] != values[:-1]) + 1
+    later = np.append(changes, len(values))[np.searchsorted(changes, first, "right")]
+    return np.where(values[first] != unwanted, first, later)
