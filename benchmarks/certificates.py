@@ -22,9 +22,7 @@ from checker.history import History
 from checker.linearizability.check import check
 from checker.models.catalogue import MODELS
 from checker.models.model import Model
-from tests.checker.fuzz.declared import SUBJECTS
-from tests.checker.fuzz.histories import CORRECT, Shape, draw
-from tests.checker.registers import draw as draw_registers
+from tests.checker.registers import draw
 
 ROUNDS = 7
 
@@ -32,18 +30,8 @@ ROUNDS = 7
 def drawn(count: int, keys: int, repeat: float) -> Columns:
     """A valid history of registers; of the values `repeat` may have been written before."""
     return Columns.of(
-        draw_registers(
-            Random(5), count, clients=5, crash=0.002, lie=0, tie=0, repeat=repeat, keys=keys
-        )
+        draw(Random(5), count, clients=5, crash=0.002, lie=0, tie=0, repeat=repeat, keys=keys)
     )
-
-
-def objects(name: str, count: int, keys: int) -> Columns:
-    """A valid history of another object."""
-    shape = Shape(
-        keys=keys, clients=4, operations=count, crash=0.002, lie=0.0, tie=0.0, way=CORRECT
-    )
-    return Columns.of(draw(Random(6), SUBJECTS[name], shape))
 
 
 ROWS: dict[str, tuple[str, Callable[[], Columns]]] = {

@@ -18,8 +18,7 @@ from benchmarks.checker_repeated import repeated
 from checker.columns import Columns
 from checker.history import History
 from checker.linearizability.check import check
-from checker.linearizability.search import attempt, exhaust, machine, narrow
-from checker.linearizability.search import problem as problem_module
+from checker.linearizability.search import attempt, exhaust, machine, narrow, of_columns
 from checker.linearizability.search import search as search_module
 from checker.linearizability.search.exhaust import dead_ends
 from checker.linearizability.search.of_columns import of_registers
@@ -126,7 +125,7 @@ def crowded_keys(random: Random) -> list[Operation]:
 
 
 def test_a_key_among_others_is_what_it_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(problem_module, "CROWDED", 1_000)
+    monkeypatch.setattr(of_columns, "CROWDED", 1_000)
     random = Random("keys")
     for _ in range(1_500 * DEEP):
         operations = crowded_keys(random)
@@ -257,7 +256,7 @@ def test_what_is_left_out_of_a_register_did_not_matter() -> None:
         updates = [o for o in whole.demanded if o.function != "read"]
         some = random.sample(updates, random.randint(0, len(updates)))
         before = weaker(whole, some, frozenset({"read"}))
-        after = without_the_useless(before)
+        after = without_the_useless(before, model)
         stuck = first_stuck(before, model, until), first_stuck(after, model, until)
         assert (stuck[0] is None) == (stuck[1] is None) or not after.demanded, operations
         seen["less" if len(after.operations) < len(before.operations) else "same"] += 1

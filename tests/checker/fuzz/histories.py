@@ -17,6 +17,9 @@ from tests.checker.fuzz.subjects import NotNow, Subject, Values
 
 KEYS: tuple[Any, ...] = ("k", "a", "ключ", None, 0, 1, True, 1.0, "1", "", [1], {"a": 1}, [True])
 
+CROWDS = (1, 3, 61, 62, 63, 64, 125)
+"""Calls that begin last: 62 operations that are open at once are one number to the engines."""
+
 CORRECT, PLANTED, LYING = "correct", "planted", "lying"
 
 
@@ -33,6 +36,8 @@ class Shape:
     lie: float
     tie: float
     versions: bool
+    crowd: int = 0
+    """How many calls begin last, on one key, and are never answered."""
 
     @classmethod
     def small(cls, random: Random) -> "Shape":
@@ -49,6 +54,7 @@ class Shape:
             lie=random.choice((0.1, 0.3, 0.8)) if way == LYING else 0.0,
             tie=random.choice((0.0, 0.0, 0.3)),
             versions=random.random() < 0.15,
+            crowd=random.choice(CROWDS) if random.random() < 0.1 else 0,
         )
 
     @classmethod
@@ -184,8 +190,29 @@ def draw(random: Random, subject: Subject, shape: Shape) -> list[Operation]:
         del pending[process]
     history = sorted(world.history, key=lambda operation: operation.invoked)
     if shape.way == PLANTED:
-        return planted(random, subject, world.pasts, history)
-    return history
+        history = planted(random, subject, world.pasts, history)
+    return [*history, *crowd(random, history, shape.crowd)]
+
+
+def crowd(random: Random, history: Sequence[Operation], count: int) -> list[Operation]:
+    """So many calls on one key of a history, which begin after all of it and are never answered.
+
+    They change nothing about whether it is linearizable.
+    """
+    if not count or not history:
+        return []
+    key = repr(random.choice(history).key)
+    calls = [o for o in history if repr(o.key) == key]
+    last = max(max(o.invoked, o.completed or 0) for o in history)
+    process = max(o.process for o in history)
+    return [
+        replace(
+            random.choice(calls), process=process + place, result=None, outcome=Outcome.INFO,
+            invoked=last + place, completed=None, invoked_ns=(last + place) * 1000,
+            completed_ns=None, version=None,
+        )
+        for place in range(1, count + 1)
+    ]  # fmt: skip
 
 
 def planted(

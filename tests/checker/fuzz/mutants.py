@@ -97,12 +97,12 @@ MUTANTS = (
     Mutant("objects/elements.py", "if began(o) > comes]", "if ended(o) > comes]"),
     Mutant("objects/columnar.py", "gots > 1) | (left < begun)", "gots > 2) | (left < begun)"),
     Mutant(
-        "search/problem.py",
+        "search/of_columns.py",
         "np.maximum.reduceat(open_[1:], bounds[some])",
         "np.maximum.reduceat(open_[:-1], bounds[some])",
     ),
     Mutant(
-        "search/problem.py",
+        "search/of_columns.py",
         "(kind == window.CAS) & (result != expected)",
         "(kind == window.CAS) & (result == expected)",
     ),
