@@ -21,6 +21,7 @@ from checker.linearizability.check import check
 from checker.linearizability.search import attempt, exhaust, machine, narrow, of_columns
 from checker.linearizability.search import search as search_module
 from checker.linearizability.search.exhaust import dead_ends
+from checker.linearizability.search.limits import OVER
 from checker.linearizability.search.of_columns import of_registers
 from checker.linearizability.search.problem import Problem, of_operations
 from checker.linearizability.search.search import Found, Search
@@ -320,6 +321,29 @@ def test_a_short_history_that_is_hard_is_compiled(monkeypatch: pytest.MonkeyPatc
     hard = Search(problem, time.monotonic() + 60, 1_000_000).part(0)
     assert "numba" in sys.modules
     assert (hard.verdict, hard.limit) in ((None, "memory limit"), (False, ""))
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_a_search_that_is_broken_off_leaves_nothing_to_the_next(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where engines take turns, and any of them may be compiled or not."""
+    monkeypatch.setattr(machine, "BUDGET", {False: 1, True: 1})
+    thing, model = OBJECTS[name], MODELS[MODEL_OF.get(name, name)]()
+    random = Random(f"broken off {name}")
+    broken = 0
+    for _ in range(12):
+        operations = draw(random, thing, 10)
+        problem = of_operations(model, operations)
+        truth = linearizable(operations, thing)
+        for compiled in (True, False, True, True, False):
+            search = Search(problem.fresh(), time.monotonic() + 60, GIGABYTE, compiled)
+            search.steps_most = random.choice((1, 3, 10, 30, 100))
+            answer = search.part(0)
+            assert answer.verdict in (truth, None), operations
+            broken += answer.limit == OVER
+            assert found(problem.fresh(), not compiled) == [truth], operations
+    assert broken > 5
 
 
 def test_keys_are_searched_by_an_executor() -> None:

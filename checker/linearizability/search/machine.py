@@ -121,9 +121,8 @@ class Machine:
         labels = len(steps.labels) if steps else 0
         values = 1 if steps else self._states
         ops = self._given(self.problem.records)
-        if self.fast:
-            # The problem may have been searched before.
-            ops[window.WHERE :: window.OP] = -1
+        # The problem may have been searched before, compiled, in these very records.
+        ops[window.WHERE :: window.OP] = self._new(self.problem.count, -1)
         return Memory(
             reg=self._new(window.SIZE, 0),
             events=self._given(self.problem.events),
