@@ -17,8 +17,7 @@ import re
 from typing import Any
 
 from checker.formats.event import Recorded
-from checker.formats.event_lines import EVENT, Lines, looks_like_event
-from checker.history import MalformedHistory
+from checker.formats.event_lines import EVENT, Lines, looks_like_event, unread
 
 NAME = "a console log of Jepsen"
 EXAMPLE = (
@@ -54,15 +53,9 @@ def read(text: str) -> Recorded:
             line = _message(line)
         found = search(line)
         if found is not None:
-            event = lines.event(found, number, clock.time_ns(raw))
-            if event is None:
-                recorded.faults += 1
-            else:
-                recorded.events.append(event)
+            recorded.take(lines.event(found, number, clock.time_ns(raw)))
         elif looks_like_event(line):
-            raise MalformedHistory(
-                f"line {number} looks like an event, but cannot be read: {line.strip()[:120]}"
-            )
+            raise unread(line, number)
         elif "jepsen.util" in line and "\tat " not in line and not _is_remark(line):
             recorded.pass_over(number, line)
         elif line.strip():

@@ -61,6 +61,13 @@ class Recorded:
     cut: str = ""
     valid: bool | str | None = None
 
+    def take(self, event: Event | None) -> None:
+        """Keep a client's event; None stands for one of the nemesis's."""
+        if event is None:
+            self.faults += 1
+        else:
+            self.events.append(event)
+
     def pass_over(self, line: int, text: str) -> None:
         """Count something that says nothing of an operation."""
         if not self.passed_over:

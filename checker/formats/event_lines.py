@@ -23,6 +23,13 @@ EVENT = (
 _LOOKS = re.compile(r"\t:\w|:(?:invoke|ok|fail|info)\b(?=\t)|(?:^|\s)\d+\s+:\w+\s+:\w")
 
 
+def unread(line: str, number: int) -> MalformedHistory:
+    """Why a file is refused in which this line looks like an event."""
+    return MalformedHistory(
+        f"line {number} looks like an event, but cannot be read: {line.strip()[:120]}"
+    )
+
+
 def looks_like_event(line: str) -> bool:
     """Whether a line that is no event was probably one, before it was damaged."""
     return bool(_LOOKS.search(line))

@@ -107,10 +107,7 @@ def _take(form: Any, line: int, recorded: Recorded) -> None:
         event = event_of_tuple(form, line)
     else:
         raise MalformedHistory(f"line {line}: an event must be a map, not {shown(form)}")
-    if event is None:
-        recorded.faults += 1
-    else:
-        recorded.events.append(event)
+    recorded.take(event)
 
 
 def _demand_one(form: dict[str, Any], line: int) -> None:

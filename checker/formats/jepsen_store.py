@@ -49,11 +49,7 @@ def read(data: bytes) -> Recorded:
     for line, item in enumerate(_flat(items), start=1):
         if not isinstance(item, dict):
             raise MalformedHistory(f"operation {line} is not a map: {item!r:.60}")
-        event = event_of(item, line)
-        if event is None:
-            recorded.faults += 1
-        else:
-            recorded.events.append(event)
+        recorded.take(event_of(item, line))
     return recorded
 
 

@@ -33,11 +33,7 @@ def read(text: str) -> Recorded:
             item = _usual(item)
         elif str(item.get("type"))[:1] == ":":
             item = _without_colons(item)
-        event = event_of(item, line)
-        if event is None:
-            recorded.faults += 1
-        else:
-            recorded.events.append(event)
+        recorded.take(event_of(item, line))
     return recorded
 
 

@@ -4,8 +4,7 @@ called."""
 import re
 
 from checker.formats.event import Recorded
-from checker.formats.event_lines import EVENT, Lines, looks_like_event
-from checker.history import MalformedHistory
+from checker.formats.event_lines import EVENT, Lines, looks_like_event, unread
 
 NAME = "Jepsen's history.txt"
 EXAMPLE = "0\t:invoke\t:write\t4"
@@ -25,15 +24,9 @@ def read(text: str) -> Recorded:
     for number, line in enumerate(text.split("\n"), start=1):
         found = match(line)
         if found is not None:
-            event = lines.event(found, number, None)
-            if event is None:
-                recorded.faults += 1
-            else:
-                recorded.events.append(event)
+            recorded.take(lines.event(found, number, None))
         elif looks_like_event(line):
-            raise MalformedHistory(
-                f"line {number} looks like an event, but cannot be read: {line.strip()[:80]}"
-            )
+            raise unread(line, number)
         elif line.strip():
             recorded.pass_over(number, line)
     return recorded

@@ -46,6 +46,19 @@ def test_appends_agree_with_every_linearization() -> None:
     assert min(seen[True, True], seen[False, False]) > 0.1 * seen.total(), seen
 
 
+def test_what_begins_absent_is_no_string_to_append_to() -> None:
+    random = Random("absent")
+    seen: Counter[Verdict] = Counter()
+    for _ in range(150):
+        thing = Object(calls(random.choice(PIECES)), register, "")
+        operations = draw(random, thing, 5)
+        for name in ("register", "cas-register", "etcd"):
+            verdict = check(operations, MODELS[name]()).verdict
+            assert verdict is check(operations, MODELS[name](), engine="search").verdict
+            seen[verdict] += 1
+    assert len(seen) == 2
+
+
 def appended(clients: int, rounds: int) -> list[Operation]:
     """Clients that append at the same time, round after round, and then a read of all of it."""
     random, text, operations, position = Random(f"appended {clients}"), "", [], 0

@@ -9,6 +9,8 @@ commands are the same for every protocol; the others stand in the protocol's own
     duplicate n1->n2 ...           deliver it and leave it on its way
     stabilize [n1 n2 ...]          deliver everything among these nodes until nothing moves
     crash n1
+    restart n1
+    timeout n1 election            fire a timer
     request n1 write k 1 [session=1] [sequence=2] [client=c]
 """
 
@@ -68,6 +70,10 @@ def common(cluster: AnyCluster, words: list[str]) -> None:
         case ["deliver" | "drop" | "duplicate" as verb, *links]:
             for link in links:
                 _handle(cluster, verb, *link.split("->"))
+        case ["timeout", name, timer]:
+            cluster.fire(name, timer)
+        case ["restart", name]:
+            cluster.restart(name)
         case ["stabilize", *names]:
             cluster.stabilize(*names)
         case ["crash", name]:
@@ -88,6 +94,14 @@ def common(cluster: AnyCluster, words: list[str]) -> None:
             )
         case _:
             raise ValueError(f"no such command: {' '.join(words)}; see the module's docstring")
+
+
+def with_leader(cluster: AnyCluster, words: list[str]) -> None:
+    """As `common`, but while a cluster with a leader is stabilized its messages are not shown."""
+    if words[0] == "stabilize":
+        quietly(cluster, lambda: common(cluster, words))
+    else:
+        common(cluster, words)
 
 
 def quietly(cluster: AnyCluster, act: Callable[[], Any]) -> None:

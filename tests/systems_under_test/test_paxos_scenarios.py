@@ -5,7 +5,6 @@
     forget n1 ...                 let these nodes hear no leader, until they know none
     timeout n1 election           fire a timer: silence, election, heartbeat or quorum
     stabilize [n1 n2 ...]         as everywhere, but messages between nodes are not shown
-    restart n1
     log n1 ...                    show what is chosen and accepted there
 
 In a flawed system the invariants are not watched, so that a script goes on to what clients see.
@@ -19,7 +18,7 @@ import pytest
 from systems_under_test.paxos import flawed
 from systems_under_test.paxos.node import Paxos
 from tests.systems_under_test.paxos_cluster import PaxosCluster
-from tests.systems_under_test.scripts import FOLDER, common, compare, quietly, scripts
+from tests.systems_under_test.scripts import FOLDER, compare, quietly, scripts, with_leader
 
 
 class OneValueAMessage(Paxos):
@@ -60,12 +59,6 @@ def carry_out(cluster: Any, words: list[str]) -> PaxosCluster:
             cluster.trace[before:] = [f"{name} leads in ballot {cluster.live[name].ballot}"]
         case ["forget", *names]:
             quietly(cluster, lambda: cluster.forget_leader(*names))
-        case ["timeout", name, timer]:
-            cluster.fire(name, timer)
-        case ["stabilize", *_]:
-            quietly(cluster, lambda: common(cluster, words))
-        case ["restart", name]:
-            cluster.restart(name)
         case ["log", *names]:
             for name in names:
                 chosen_there = ", ".join(cluster.chosen_by(name)) or "nothing"
@@ -76,7 +69,7 @@ def carry_out(cluster: Any, words: list[str]) -> PaxosCluster:
                     f"and has accepted {accepted} beyond"
                 )
         case _:
-            common(cluster, words)
+            with_leader(cluster, words)
     return cluster
 
 

@@ -4,7 +4,6 @@ cluster 3 [SYSTEM]            start three nodes; SYSTEM is one of `SYSTEMS` belo
 elect n1 [n1 n2 ...]          have it win an election among these nodes; show the outcome
 timeout n1 election           fire a timer: silence, election, heartbeat or quorum
 stabilize [n1 n2 ...]         as everywhere, but messages between nodes are not shown
-restart n1
 log n1 ...                    show logs
 """
 
@@ -16,7 +15,7 @@ import pytest
 from systems_under_test.raft.flawed import RaftStaleReads
 from systems_under_test.raft.node import Raft
 from tests.systems_under_test.raft_cluster import RaftCluster
-from tests.systems_under_test.scripts import common, compare, quietly, scripts
+from tests.systems_under_test.scripts import compare, scripts, with_leader
 
 
 class OneEntryAMessage(Raft):
@@ -37,19 +36,13 @@ def carry_out(cluster: Any, words: list[str]) -> RaftCluster:
             before = len(cluster.trace)
             cluster.elect(name, *names)
             cluster.trace[before:] = [f"{name} leads in term {cluster.live[name].term}"]
-        case ["timeout", name, timer]:
-            cluster.fire(name, timer)
-        case ["stabilize", *_]:
-            quietly(cluster, lambda: common(cluster, words))
-        case ["restart", name]:
-            cluster.restart(name)
         case ["log", *names]:
             for name in names:
                 node = cluster.live[name]
                 entries = ", ".join(cluster.log_of(name))
                 cluster.trace.append(f"{name} holds {entries}; {node.commit_index} committed")
         case _:
-            common(cluster, words)
+            with_leader(cluster, words)
     return cluster
 
 

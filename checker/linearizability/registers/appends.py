@@ -12,6 +12,7 @@ which nothing was guessed is a violation.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from checker.linearizability.registers.facts import Ambiguous, Unsupported, ended
 from checker.linearizability.registers.graph import decide
@@ -31,9 +32,9 @@ class Grown:
     stuck: Operation | None = None
 
 
-def judge(operations: Sequence[Operation], initial: str) -> Grown | None:
+def judge(operations: Sequence[Operation], initial: Any) -> Grown | None:
     """Judge the operations of one key; None where these rules cannot."""
-    if len(operations) > GRAPH_UP_TO or not _suits(operations):
+    if len(operations) > GRAPH_UP_TO or not _suits(operations, initial):
         return None
     found = _try(operations, initial)
     if found is None or found.order is not None:
@@ -53,10 +54,11 @@ def judge(operations: Sequence[Operation], initial: str) -> Grown | None:
     return Grown(None, stuck)
 
 
-def _suits(operations: Sequence[Operation]) -> bool:
+def _suits(operations: Sequence[Operation], initial: Any) -> bool:
     """Whether these are strings that are read, written and appended to."""
     functions = {o.function for o in operations}
     told = [o.result if o.function == "read" else o.argument for o in _known(operations)]
+    told.append(initial)
     return functions <= FUNCTIONS and "append" in functions and set(map(type, told)) <= {str}
 
 
