@@ -55,7 +55,7 @@ def finish(status: int) -> int:
     if sys.stdout is None:
         return status
     sys.stdout.flush()
-    failed = getattr(getattr(sys.stdout.buffer, "raw", None), "failed", None)
+    failed = getattr(getattr(getattr(sys.stdout, "buffer", None), "raw", None), "failed", None)
     if failed is None or failed.errno == errno.EPIPE:
         return status  # The reader has gone, having read enough.
     say(f"cannot write the output: {failed.strerror}; make room for it")

@@ -134,7 +134,7 @@ DAMAGES: dict[str, tuple[Change, str]] = {
         "run.json cannot be read: it is not JSON",
     ),
     "run.json is a list": (lambda d: put(d / "run.json", "[]"), "run.json is not the run file"),
-    "run.json is a directory": (lambda d: folder(d / "run.json"), "run.json cannot be read: Is a"),
+    "run.json is a directory": (lambda d: folder(d / "run.json"), "run.json cannot be read: not a"),
     "no result.json": (lambda d: (d / "result.json").unlink(), "ended before it was judged"),
     "cut result.json": (lambda d: cut(d / "result.json"), "result.json cannot be read"),
     "no history": (lambda d: (d / "history.jsonl").unlink(), "history.jsonl is missing"),
