@@ -52,7 +52,8 @@ def certify_registers(columns: Columns, judged: "Judged", model: Model, initial:
 
     if judged.found is not None:
         clean = (judged.found.finding == chains.CLEAN).nonzero()[0].tolist()
-        verify_registers(columns, clean, points.witness(columns, judged.found), initial)
+        if clean:
+            verify_registers(columns, clean, points.witness(columns, judged.found), initial)
         return
     orders = judged.orders or mismatches.orders(columns, judged, initial)
     for operations, order in orders:

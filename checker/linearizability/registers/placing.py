@@ -30,8 +30,8 @@ def placed(
     `found` holds for each key the rows that are used, in order, and those at whose ends they are.
     Raises `InternalError` where an answered operation finds no place.
     """
-    names = [columns.functions[number] for number in range(len(columns.functions))]
-    kind = np.array(names, str)[columns.function]
+    kind = columns.function
+    write, mismatch = (columns.functions.find(name) for name in ("write", "cas-mismatch"))
     call, ret, span = _moments(columns, len(keys))
     owner = np.full(len(columns.keys), -1, np.int64)
     owner[list(keys)] = np.arange(len(keys))
@@ -45,17 +45,17 @@ def placed(
     # The first and the last step behind which each may stand.
     first = np.searchsorted(since, base + call[rows]) - 1
     last = np.searchsorted(since, base + ret[rows], "right") - 1
-    wanted = np.where(kind_ == "write", columns.argument[rows], columns.result[rows])
+    wanted = np.where(kind_ == write, columns.argument[rows], columns.result[rows])
     place = _next(value, np.arange(len(steps)), wanted, first)
-    other = kind_ == "cas-mismatch"
+    other = kind_ == mismatch
     place[other] = _other(value, columns.argument[rows[other]], first[other])
     level, tie = np.full(len(rows), BESIDE), call[rows].astype(np.int64)
-    unseen = np.flatnonzero((place > last) & (kind_ == "write"))
-    writes = np.flatnonzero((steps >= 0) & (kind[steps] == "write"))
+    unseen = np.flatnonzero((place > last) & (kind_ == write))
+    writes = np.flatnonzero((steps >= 0) & (kind[steps] == write))
     place[unseen] = np.append(writes, len(steps))[np.searchsorted(writes, first[unseen] + 1)]
     tie[unseen] = 2 * rows[unseen]
     # A read may have seen a write that nothing else saw.
-    reads = np.flatnonzero((place > last) & ~other & (kind_ != "write"))
+    reads = np.flatnonzero((place > last) & ~other & (kind_ != write))
     at = _next(wanted[unseen], place[unseen], wanted[reads], first[reads] + 1, True)
     behind = np.append(unseen, -1)[at]
     place[reads] = np.where(behind < 0, len(steps), place[behind])

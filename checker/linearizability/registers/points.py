@@ -18,7 +18,7 @@ import numpy as np
 from checker.columns import Columns, Ints
 from checker.linearizability.objects.codes import LOW, Mask, code
 from checker.linearizability.registers import chains
-from checker.linearizability.registers.chains import LATE, NONE
+from checker.linearizability.registers.chains import NONE
 from checker.linearizability.registers.zones import Findings, findings, supported
 
 NOWHERE = -1
@@ -82,15 +82,16 @@ def _order(columns: Columns, found: Findings, placed: Mask) -> Ints:
     parent[ties] = found.writer[ready.seen[ties]]
     root, depth = _roots(parent)
     chain = root[cluster]
-    first, last = np.full(nodes, LATE, np.int64), np.zeros(nodes, np.int64)
-    first[count:] = 0
-    np.minimum.at(first, chain, ready.ret[rows])
-    np.maximum.at(last, chain, ready.call[rows])
     owner = np.concatenate([columns.key, np.arange(len(columns.keys))])
-    place = _places(np.unique(chain), owner, first, last)
-    order = np.lexsort(
-        (ready.call[rows], reads, depth[cluster], chain, place[chain], columns.key[rows])
-    )
+    stands = np.zeros(nodes, np.bool_)
+    stands[chain] = True
+    roots = np.flatnonzero(stands)
+    place = _places(roots, owner, found.first.astype(np.int64), found.last.astype(np.int64))
+    rank = np.zeros(nodes, np.int64)
+    rank[roots[np.argsort(code(owner[roots], place[roots]), kind="stable")]] = np.arange(len(roots))
+    deep = 2 * depth[cluster] + reads
+    # Rows ascend by invocation, so that a stable sort leaves the reads of a value in that order.
+    order = np.argsort(rank[chain] * (int(deep.max(initial=0)) + 1) + deep, kind="stable")
     ordered: Ints = rows[order]
     return ordered
 
