@@ -10,7 +10,7 @@ from harness.simulation.simulate import Simulated, simulate
 
 PASSES = ("raft", "paxos", "ring")
 CONVICTS = dict.fromkeys(WORKLOADS, "raft-commits-alone") | {"leader": "raft-forgets-vote"}
-SEEDS = 2
+SEEDS = 3
 MOST_SEEDS = 40
 
 

@@ -26,10 +26,13 @@ from tests.checker.fuzz import oracle
 from tests.checker.fuzz.declared import SUBJECTS
 from tests.checker.fuzz.histories import CORRECT, Shape, draw
 from tests.checker.fuzz.subjects import Subject
-from tests.checker.fuzz.ways import WAYS, Way
+from tests.checker.fuzz.ways import TIME_LIMIT_S, WAYS, Way
 
 VERSIONED = {"register", "cas-register", "etcd", "kv"}
 """Models of which versions are verified."""
+
+BUSY_S = 1.0
+"""Seconds after which a busy history is left undecided."""
 
 BATCH = 2_000
 """Histories between two lines about the progress."""
@@ -56,10 +59,12 @@ class Disagreement(Exception):
         )
 
 
-def judged(way: Way, operations: Sequence[Operation], model: Model) -> Result | str:
+def judged(
+    way: Way, operations: Sequence[Operation], model: Model, time_limit_s: float = TIME_LIMIT_S
+) -> Result | str:
     """The result, or the exception in words."""
     try:
-        return way.judge(operations, model)
+        return way.judge(operations, model, time_limit_s)
     except Exception as error:  # Whatever it is, it is a finding.
         return f"{type(error).__name__}: {error}"
 
@@ -152,13 +157,20 @@ def drawn(random: Random, subject: Subject, shape: Shape) -> list[Operation]:
     return operations
 
 
-def large(random: Random, name: str, subject: Subject, ways: Sequence[str]) -> str:
+def large(
+    random: Random,
+    name: str,
+    subject: Subject,
+    ways: Sequence[str],
+    draw_shape: Callable[[Random], Shape] = Shape.large,
+    time_limit_s: float = TIME_LIMIT_S,
+) -> str:
     """Draw a large history and judge it in these ways, which must agree; return the verdict."""
-    model, shape = subject.make(), Shape.large(random)
+    model, shape = subject.make(), draw_shape(random)
     operations = drawn(random, subject, shape)
     answers: dict[str, str] = {"construction": "valid"} if shape.way == CORRECT else {}
     for way in ways:
-        result = judged(WAYS[way], operations, model)
+        result = judged(WAYS[way], operations, model, time_limit_s)
         if isinstance(result, str):
             raise Disagreement(name, way, "no exception is due", result, operations)
         if result.verdict is Verdict.UNKNOWN or result.algorithm == "versions":
@@ -169,6 +181,11 @@ def large(random: Random, name: str, subject: Subject, ways: Sequence[str]) -> s
     return next(iter(answers.values()), "unknown")
 
 
+def busy(random: Random, name: str, subject: Subject, ways: Sequence[str]) -> str:
+    """The same of a history like those of a simulated run, some of which are too hard to decide."""
+    return large(random, name, subject, ways, Shape.busy, BUSY_S)
+
+
 def campaign(
     count: int,
     seed: object,
@@ -177,12 +194,13 @@ def campaign(
     ways: Sequence[str] = tuple(WAYS),
     each: int = 1,
     large_every: int = 0,
+    busy_every: int = 0,
     tell: Callable[[Disagreement], None] | None = None,
 ) -> Counter[str]:
     """Judge so many histories, each automatically and in `each` other ways; count the verdicts.
 
-    One history in `large_every` is large, if that is not 0. Raises `Disagreement`, or goes on if
-    there is someone to `tell`.
+    One history in `large_every` is large, and one in `busy_every` busy, if that is not 0. Raises
+    `Disagreement`, or goes on if there is someone to `tell`.
     """
     random = Random(f"fuzz {seed}")
     seen: Counter[str] = Counter()
@@ -194,7 +212,11 @@ def campaign(
             if way != "auto" and WAYS[way].through in ("", *SUBJECTS[name].files)
         ]
         chosen = ["auto", *random.sample(others, min(each, len(others)))]
-        judge = large if large_every and number % large_every == large_every - 1 else small
+        judge = small
+        if large_every and number % large_every == large_every - 1:
+            judge = large
+        elif busy_every and number % busy_every == busy_every - 1:
+            judge = busy
         try:
             verdict = judge(random, name, SUBJECTS[name], chosen)
         except Disagreement as disagreement:
@@ -215,6 +237,7 @@ def main() -> int:
     parser.add_argument("--way", action="append", choices=list(WAYS))
     parser.add_argument("--each", type=int, default=1, help="other ways for each history")
     parser.add_argument("--large-every", type=int, default=0)
+    parser.add_argument("--busy-every", type=int, default=0)
     parser.add_argument("--out", type=Path, help="a folder for disagreements; goes on after each")
     options = parser.parse_args()
     started = time.monotonic()
@@ -235,7 +258,7 @@ def main() -> int:
             seen += campaign(
                 count, f"{options.seed} {done}", names=options.model or tuple(SUBJECTS),
                 ways=options.way or tuple(WAYS), each=options.each,
-                large_every=options.large_every, tell=tell,
+                large_every=options.large_every, busy_every=options.busy_every, tell=tell,
             )  # fmt: skip
             done += count
             print(summary(done, time.monotonic() - started, seen), file=sys.stderr, flush=True)

@@ -39,6 +39,9 @@ class Shape:
     crowd: int = 0
     """How many calls begin last, on one key, and are never answered."""
 
+    empties: bool = True
+    """Whether calls stay that took nothing, since nothing was there: some rules need that."""
+
     @classmethod
     def small(cls, random: Random) -> "Shape":
         """One whose every order can be tried."""
@@ -72,6 +75,22 @@ class Shape:
             versions=random.random() < 0.1,
         )
 
+    @classmethod
+    def busy(cls, random: Random) -> "Shape":
+        """One like those of a simulated run: many processes on one key, with calls that crash."""
+        return cls(
+            operations=random.randint(30, 80),
+            keys=1,
+            clients=random.randint(3, 8),
+            way=random.choice((CORRECT, CORRECT, PLANTED)),
+            crash=random.choice((0.0, 0.02, 0.05, 0.1, 0.2)),
+            fail=random.choice((0.0, 0.05)),
+            lie=0.0,
+            tie=random.choice((0.0, 0.0, 0.1)),
+            versions=False,
+            empties=random.random() < 0.5,
+        )
+
 
 @dataclass
 class _Pending:
@@ -83,6 +102,7 @@ class _Pending:
     invoked: int
     done: bool = False
     failed: bool = False
+    idle: bool = False
     result: Any = None
     version: int | None = None
 
@@ -124,6 +144,7 @@ class _World:
         )
         after = self.model.step(state, asked)
         assert not isinstance(after, Inconsistent), (self.model, state, asked)
+        call.idle = after == state
         if after != state or call.function in ("write", "append"):
             self.changes[call.key] += 1
             self.pasts[call.key].append(after)
@@ -142,6 +163,8 @@ class _World:
 
     def complete(self, process: int, call: _Pending, outcome: Outcome) -> None:
         shown = outcome is Outcome.OK
+        if call.idle and shown and call.function in ("dequeue", "pop") and not self.shape.empties:
+            return
         end = None if outcome is Outcome.INFO else self.position
         versioned = shown and self.shape.versions
         self.history.append(

@@ -4,13 +4,16 @@ import pytest
 
 from checker.linearizability.registers import chains
 from checker.models.catalogue import MODELS
+from checker.models.known import is_register, known_object
 from tests.checker.fuzz.campaign import Disagreement, campaign
 from tests.checker.fuzz.declared import SUBJECTS
+from tests.checker.fuzz.subjects import Subject
 from tests.checker.fuzz.ways import WAYS
 from tests.deep import DEEP
 
 SMALL = 10_000
 LARGE = 40
+BUSY = 60
 
 
 def test_every_model_is_fuzzed() -> None:
@@ -36,10 +39,37 @@ def test_a_million_small_histories_are_judged_as_they_are() -> None:
 @pytest.mark.slow
 def test_large_histories_are_judged_alike() -> None:
     count = DEEP * LARGE
-    ways = [way for way in WAYS if "unexplained" not in way and "whole" not in way]
+    slow = ("unexplained", "whole", "in turns")
+    ways = [way for way in WAYS if not any(name in way for name in slow)]
     seen = campaign(count, "large", ways=ways, large_every=1)
     assert seen["valid"] > 0.3 * count, seen
     assert seen["invalid"] > 0.05 * count, seen
+
+
+BUSY_WAYS = ["auto on columns", "search", "search in turns", "search in turns, compiled"]
+
+
+def ruled(subject: Subject) -> bool:
+    """Whether it is judged by rules, each with a way to make a witness, and not as a register."""
+    known = known_object(subject.make())
+    return known is not None and not is_register(known)
+
+
+def judge_busy(count: int, seed: str) -> None:
+    names = [name for name, subject in SUBJECTS.items() if ruled(subject)]
+    seen = campaign(count, seed, names=names, ways=BUSY_WAYS, busy_every=1)
+    assert seen["valid"] > 0.5 * count, seen
+    assert seen["unknown"] < 0.1 * count, seen
+
+
+@pytest.mark.slow
+def test_busy_histories_are_judged_alike() -> None:
+    judge_busy(DEEP * BUSY, "busy")
+
+
+@pytest.mark.deep
+def test_thousands_of_busy_histories_are_judged_alike() -> None:
+    judge_busy(3_000, "deep busy")
 
 
 def test_a_wrong_engine_is_found_and_its_case_is_small(monkeypatch: pytest.MonkeyPatch) -> None:

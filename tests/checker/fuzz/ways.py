@@ -15,7 +15,7 @@ from checker.history import History
 from checker.linearizability import check as checking
 from checker.linearizability.objects import rules
 from checker.linearizability.registers import judge, zones
-from checker.linearizability.search import exhaust, machine
+from checker.linearizability.search import exhaust, machine, portfolio
 from checker.linearizability.search import judge as verdicts
 from checker.linearizability.search import search as searching
 from checker.models.model import Model
@@ -35,13 +35,18 @@ class Way:
     parallel: bool = False
     compiled: bool = field(default=False, compare=False)
 
-    def judge(self, operations: Sequence[Operation], model: Model) -> Result:
+    def judge(
+        self,
+        operations: Sequence[Operation],
+        model: Model,
+        time_limit_s: float = TIME_LIMIT_S,
+    ) -> Result:
         with _set(self.settings):
             return checking.check(
                 _through(self.through, operations, model),
                 model,
                 engine=self.engine,
-                time_limit_s=TIME_LIMIT_S,
+                time_limit_s=time_limit_s,
                 executor=_threads() if self.parallel else None,
             )
 
@@ -80,6 +85,7 @@ _ZONES = (judge, "GRAPH_UP_TO", 0)
 _ON_COLUMNS = (rules, "COLUMNS_FROM", 0)
 _COMPILED = ((zones, "COMPILED_FROM", 0), (machine, "COMPILED_FROM", 0))
 _QUICK = (searching, "QUICK_FROM", 0)
+_IN_TURNS = ((portfolio, "FIRST", 1), (portfolio, "EACH", 0), (portfolio, "UNEXPLORED", 0.1))
 
 WAYS: dict[str, Way] = {
     **{engine: Way(engine) for engine in checking.ENGINES},
@@ -95,6 +101,8 @@ WAYS: dict[str, Way] = {
     "search unexplained": Way("search", ((exhaust, "MOST_STEPS", 1),)),
     "search unshrunk": Way("search", ((verdicts, "SHRINKING_S", 0.0),)),
     "search parallel": Way("search", parallel=True),
+    "search in turns": Way("search", _IN_TURNS),
+    "search in turns, compiled": Way("search", (*_IN_TURNS, (machine, "SLOW_S", 0)), compiled=True),
     "search compiled": Way("search", (_QUICK, *_COMPILED), compiled=True),
 }
 """By name."""
