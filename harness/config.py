@@ -103,6 +103,11 @@ class RunConfig:
             )
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """All that is named: the system, the workload and the faults."""
+        return (self.system, self.workload, *self.faults)
+
+    @property
     def database(self) -> Database:
         """How the nodes of the system are started and spoken to."""
         return names.database(self.system)

@@ -10,6 +10,7 @@ import importlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -113,11 +114,13 @@ class OwnClocks(Executor):
         self._pool = pool
 
     def map(self, fn: Any, *iterables: Iterable[Any], **_: Any) -> Iterator[Any]:
-        """Like `Executor.map`, for a `partial` with the keyword `until`."""
-        left_s = fn.keywords["until"] - time.monotonic()
+        """Like `Executor.map`, for a `partial` one of whose keywords has the moment `until`."""
+        name = next(name for name, value in fn.keywords.items() if hasattr(value, "until"))
+        left_s = fn.keywords[name].until - time.monotonic()
         # Dask maps over lists alone.
-        return self._pool.map(partial(_until_then, fn, left_s), *map(list, iterables))
+        return self._pool.map(partial(_until_then, fn, name, left_s), *map(list, iterables))
 
 
-def _until_then(fn: "partial[Any]", left_s: float, item: Any) -> Any:
-    return fn(item, until=time.monotonic() + left_s)
+def _until_then(fn: "partial[Any]", name: str, left_s: float, item: Any) -> Any:
+    limits = replace(fn.keywords[name], until=time.monotonic() + left_s)
+    return fn(item, **{name: limits})

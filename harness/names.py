@@ -10,6 +10,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from checker.models.catalogue import MODELS, NUMBERED, TRANSACTIONS, numbered
@@ -29,6 +30,14 @@ _MODEL_PARTS = ("name", "initial", "step")
 def is_foreign(name: str) -> bool:
     """Whether the name leads to code of the user's, which is imported to find out what it is."""
     return ":" in name
+
+
+def replay_line(path: Path, names: Iterable[str]) -> str:
+    """The command that replays what is stored there; of somebody's own code, it says to trust it.
+
+    `names` are those of the system, the workload and the faults.
+    """
+    return f"labrys replay {path}" + " --trust" * any(map(is_foreign, names))
 
 
 def system(name: str) -> System:

@@ -15,6 +15,7 @@ import typer
 from harness.commands import options
 from harness.commands.ended import store_and_render
 from harness.errors import HarnessError, UsageError, require_assertions
+from harness.names import replay_line
 
 if TYPE_CHECKING:
     from harness.config import RunConfig
@@ -199,7 +200,7 @@ class Explored:
         for sentence in smallest.result.explanation:
             say(f"    {sentence}")
         say(f"  report     {kept / 'report.html'}")
-        say(f"  again      labrys replay {kept}")
+        say(f"  again      {replay_line(kept, smallest.scenario.config.names)}")
         return [*stored, {"seed": smallest.scenario.config.seed, "shrunk": True, "run": str(kept)}]
 
 

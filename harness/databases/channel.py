@@ -39,7 +39,7 @@ class TcpChannel(Channel):
     async def ask(self, node: NodeId, request: Request, until_ns: int) -> Reply | Refusal:
         line = _encode(
             {
-                "type": "Request",
+                "type": type(request).__name__,
                 "session": request.session,
                 "sequence": request.sequence,
                 "function": request.function,

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.errors import FAILED
 from harness.executors import WORKERS_DIED
+from harness.names import replay_line
 from harness.nightly.job import SCENARIO, Ended, again
 from harness.nightly.outcome import Ending
 from harness.nightly.schedule import Job
@@ -35,7 +36,7 @@ def finding(job: Job, ended: Ended, folder: Path) -> Finding:
         outcome, reason = _no_answer(ended)
         return Finding(outcome, reason, job.seed, again(job.cell, job.seed), _directory_in(folder))
     if job.scenario is not None:
-        line = f"labrys replay {folder / SCENARIO}"
+        line = replay_line(folder / SCENARIO, job.cell.config(job.seed).names)
         return replace(_campaign(job, answer), again=line)
     if job.cell.simulated:
         return _campaign(job, answer)

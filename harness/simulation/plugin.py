@@ -65,6 +65,7 @@ def simulate_seeds(request: pytest.FixtureRequest) -> SimulateSeeds:
 def _failure(system: str, seed: int, found: Any, store: Path) -> str:
     """What a person reads in pytest's output: the smallest run found, and how to see it again."""
     from harness.commands.ended import store_and_render
+    from harness.names import replay_line
     from harness.simulation.shrink import shrink, told
 
     small, tries = shrink(found, 30)
@@ -80,4 +81,5 @@ def _failure(system: str, seed: int, found: Any, store: Path) -> str:
             f"{o.outcome.value}"
         )
     lines += (f"  {sentence}" for sentence in small.result.explanation)
-    return "\n".join([*lines, f"report: {kept / 'report.html'}", f"again:  labrys replay {kept}"])
+    again = replay_line(kept, small.scenario.config.names)
+    return "\n".join([*lines, f"report: {kept / 'report.html'}", f"again:  {again}"])

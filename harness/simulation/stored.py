@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from checker.files import regular
+from harness import names
 from harness.conduct import described
 from harness.errors import UsageError
 from harness.judge import read_json
@@ -24,7 +25,7 @@ def store_run(
     directory.write("config.toml", scenario.config.to_toml())
     directory.write_json("scenario.json", scenario.to_json())
     cluster = {**simulated.observed.cluster, "fingerprint": simulated.fingerprint}
-    reproduce = f"labrys replay {directory.path}"
+    reproduce = names.replay_line(directory.path, scenario.config.names)
     description = described(plan_of(scenario))
     directory.write_json(
         "run.json",

@@ -107,7 +107,7 @@ def _search_parts(problem: Problem, limits: Limits) -> list[Found]:
     parts = len(problem.bounds) - 1
     try:
         search = Search(problem, limits.until, limits.memory_bytes, log=limits.certify)
-    except MemoryError:
+    except (LimitReached, MemoryError):
         return [Found(None, 0, 0, 0, "memory limit")] * parts
     results = []
     for part in range(parts):

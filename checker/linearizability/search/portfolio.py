@@ -99,7 +99,7 @@ class _Portfolio:
             explored = self._problem.steps is not None and self._problem.steps.explored
             search.steps_most = steps if explored else steps / UNEXPLORED
             return search.part(0)
-        except MemoryError:
+        except (LimitReached, MemoryError):
             return Found(None, 0, len(self._problem.events), 0, "memory limit")
 
 

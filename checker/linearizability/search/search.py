@@ -116,8 +116,8 @@ class Search(Machine):
             if largest:
                 return self._found(last - first, largest, self._attempt.order(number))
         self.memory.reg[window.LOGGED] = 0
-        self._begin(first, [self.problem.initial])
         try:
+            self._begin(first, [self.problem.initial])
             found = self._decide(first, last)
         except LimitReached as limit:
             done = int(self.memory.reg[window.EVENT]) - first
