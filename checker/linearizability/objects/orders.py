@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 from typing import TypeAlias
 
 from checker.columns import NEVER, canonical
+from checker.linearizability.objects.stay import Stay
 from checker.linearizability.registers.facts import began, ended
 from checker.operation import Operation, Outcome
 
@@ -41,20 +42,10 @@ def merged(orders: Iterable[Order]) -> Order:
 
 
 @dataclass(eq=False)
-class _Value:
-    """A value with the operations that moved it; `inside` and `leaves` as in `queue`."""
+class _Value(Stay):
+    """A value, with the stretch between empty moments that it belongs to."""
 
-    enqueue: Operation
-    dequeue: Operation | None = None
     stretch: int = 0
-
-    @property
-    def inside(self) -> int:
-        return min(ended(self.enqueue), ended(self.dequeue) if self.dequeue else NEVER)
-
-    @property
-    def leaves(self) -> int:
-        return max(began(self.dequeue), began(self.enqueue)) if self.dequeue else NEVER
 
 
 def order_queue(operations: Sequence[Operation], first_out: bool = True) -> Order:

@@ -21,26 +21,17 @@ from itertools import groupby
 from typing import Any
 
 from checker.columns import NEVER, canonical
+from checker.linearizability.objects.stay import Stay
 from checker.linearizability.registers.facts import Ambiguous, began, ended
 from checker.linearizability.violation import Violation
 from checker.operation import Operation, Outcome
 
 
 @dataclass(eq=False)
-class _Item:
+class _Item(Stay):
     """A value with the operations that moved it; `gone` is the moment at which it is taken."""
 
-    enqueue: Operation
-    dequeue: Operation | None = None
     gone: int = NEVER
-
-    @property
-    def inside(self) -> int:
-        return min(ended(self.enqueue), ended(self.dequeue) if self.dequeue else NEVER)
-
-    @property
-    def leaves(self) -> int:
-        return max(began(self.dequeue), began(self.enqueue)) if self.dequeue else NEVER
 
 
 class _Cover:

@@ -19,41 +19,20 @@ as late and go as soon as its operations allow, so that the other two suffice.
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 
-from checker.columns import NEVER, canonical
+from checker.columns import canonical
+from checker.linearizability.objects.stay import Stay
 from checker.linearizability.registers.facts import Ambiguous, began, ended
 from checker.linearizability.violation import Violation
 from checker.operation import Operation, Outcome
 
 
-@dataclass(eq=False)
-class _Value:
-    """A value with the two operations that moved it, and when it was certainly inside between."""
-
-    enqueue: Operation
-    dequeue: Operation | None = None
-
-    @property
-    def inside(self) -> int:
-        """From here on it is in the queue for certain, if it was not taken."""
-        return min(ended(self.enqueue), ended(self.dequeue) if self.dequeue else NEVER)
-
-    @property
-    def leaves(self) -> int:
-        """Until here it is in the queue for certain, once it is inside."""
-        return max(began(self.dequeue), began(self.enqueue)) if self.dequeue else NEVER
-
-    def operations(self) -> tuple[Operation, ...]:
-        return (self.enqueue,) if self.dequeue is None else (self.enqueue, self.dequeue)
-
-
-def _longer(one: _Value, other: _Value) -> _Value:
+def _longer(one: Stay, other: Stay) -> Stay:
     return one if one.leaves >= other.leaves else other
 
 
-def _sooner(one: _Value, other: _Value) -> _Value:
+def _sooner(one: Stay, other: Stay) -> Stay:
     return one if ended(one.dequeue) <= ended(other.dequeue) else other
 
 
@@ -92,14 +71,14 @@ def check_unordered_queue(operations: Sequence[Operation]) -> Violation | None:
 
 def _values(
     operations: Sequence[Operation],
-) -> tuple[Violation | list[_Value], list[Operation], list[Operation]]:
+) -> tuple[Violation | list[Stay], list[Operation], list[Operation]]:
     """The values by when they were inside, or a violation of rule 1; empty and crashed dequeues."""
-    values: dict[object, _Value] = {}
+    values: dict[object, Stay] = {}
     for operation in operations:
         if operation.function == "enqueue" and operation.outcome is not Outcome.FAIL:
             if operation.argument is None or canonical(operation.argument) in values:
                 raise Ambiguous
-            values[canonical(operation.argument)] = _Value(operation)
+            values[canonical(operation.argument)] = Stay(operation)
     empty: list[Operation] = []
     crashed: list[Operation] = []
     for operation in operations:
@@ -115,7 +94,7 @@ def _values(
     return sorted(kept, key=lambda value: value.inside), empty, crashed
 
 
-def _taken(values: dict[object, _Value], dequeue: Operation) -> Violation | None:
+def _taken(values: dict[object, Stay], dequeue: Operation) -> Violation | None:
     """Note that a value was dequeued; rule 1."""
     value = values.get(canonical(dequeue.result))
     if value is None:
@@ -130,7 +109,7 @@ def _taken(values: dict[object, _Value], dequeue: Operation) -> Violation | None
     return None
 
 
-def _overtaken(gone: Sequence[_Value], kept: Sequence[_Value]) -> Violation | None:
+def _overtaken(gone: Sequence[Stay], kept: Sequence[Stay]) -> Violation | None:
     """Rule 2 for two values that were both dequeued."""
     inside = [value.inside for value in gone]
     slowest = list(accumulate(gone, _longer))
@@ -146,7 +125,7 @@ def _overtaken(gone: Sequence[_Value], kept: Sequence[_Value]) -> Violation | No
     return None
 
 
-def _left_behind(kept: Sequence[_Value], crashed: Sequence[Operation]) -> Violation | None:
+def _left_behind(kept: Sequence[Stay], crashed: Sequence[Operation]) -> Violation | None:
     """Rule 2 for values that were never dequeued: each needs an unanswered dequeue in time."""
     gone = sorted((v for v in kept if v.dequeue), key=lambda value: began(value.enqueue))
     starts = [began(value.enqueue) for value in gone]
@@ -168,7 +147,7 @@ def _left_behind(kept: Sequence[_Value], crashed: Sequence[Operation]) -> Violat
     return None
 
 
-def _never_empty(kept: Sequence[_Value], empty: Sequence[Operation]) -> Violation | None:
+def _never_empty(kept: Sequence[Stay], empty: Sequence[Operation]) -> Violation | None:
     """Rule 3: the moments at which a value was certainly inside cover the whole dequeue."""
     inside = [value.inside for value in kept]
     longest = list(accumulate(kept, _longer))
