@@ -34,7 +34,7 @@ def peak_mib() -> float:
 
 
 def forget_peak() -> None:
-    """Begin to measure anew."""
+    """Start measuring again."""
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5")
 

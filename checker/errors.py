@@ -4,7 +4,7 @@
 class ModelError(Exception):
     """A model failed: it raised, or what it answered is no state. The message names the operation.
 
-    Whoever wrote the model is to mend it; of the history nothing is known.
+    The author of the model has to mend it; nothing is known of the history.
     """
 
 
