@@ -186,7 +186,10 @@ def _unknown(text: str) -> str:
     """That a text is nothing that can be read, with an example of all that is."""
     first = next((line.strip() for line in text[:4096].splitlines() if line.strip()), "")
     listed = "".join(f"\n  {name}: {example}" for name, example in examples())
-    return f"this is no history that can be read; it begins with {first[:80]!r}. One is{listed}"
+    return (
+        f"this is not a history that can be read; it begins with {first[:80]!r}. "
+        f"What can be read:{listed}"
+    )
 
 
 def examples() -> Iterator[tuple[str, str]]:

@@ -123,7 +123,7 @@ OK = '{"type":"ok","process":0,"result":1,"time_ns":2}\n'
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("hello\n", "no history that can be read; it begins with 'hello'. One is"),
+        ("hello\n", "not a history that can be read; it begins with 'hello'. What can be read"),
         ('{"labrys":"history","version":99}\n', "version 99"),
         (HEADER + "hello\n" + OK, "line 2"),
         (HEADER + OK, "line 2"),
