@@ -44,6 +44,11 @@ _BEGINS = re.compile(
     r"(?:invoke|ok|fail|info)\s)"
 )
 _EVENT_INSIDE = re.compile(r":type\s+:(?:invoke|ok|fail|info)\b")
+_EVENT_LEFT_OUT = re.compile(
+    r'^(?:[^";\\#\n]|"(?:[^"\\\n]|\\.)*+"|\\.|\#(?!_))*+'
+    r"((?:;|\#_)[^\n]*:type\s+:(?:invoke|ok|fail|info)\b)",
+    re.MULTILINE,
+)
 _EMPTY = re.compile(r"(?:[\s,]|;[^\n]*)*+(?:\[\s*\]|\(\s*\))?(?:[\s,]|;[^\n]*)*+\Z")
 
 
@@ -55,6 +60,7 @@ def recognises(text: str) -> bool:
 def read(text: str) -> Recorded:
     """The events of a text; raises `MalformedHistory`."""
     recorded = Recorded()
+    _refuse_left_out(text)
     shapes = _Shapes(text)
     reader = edn.Reader(text)
     events = recorded.events
@@ -78,6 +84,17 @@ def read(text: str) -> Recorded:
     if enclosed:
         raise reader.complain("the text ends in the middle of a value")
     return recorded
+
+
+def _refuse_left_out(text: str) -> None:
+    """A semicolon, or a `#_`, that was never meant would leave the next event out unseen."""
+    found = _EVENT_LEFT_OUT.search(text) if ";" in text or "#_" in text else None
+    if found is not None:
+        line = text.count("\n", 0, found.start(1)) + 1
+        raise MalformedHistory(
+            f"line {line} leaves out what looks like an event, as a comment: {shown(found[1])}; "
+            "delete it, or what makes it a comment"
+        )
 
 
 def _enter(reader: edn.Reader) -> bool:

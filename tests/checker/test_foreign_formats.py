@@ -213,6 +213,12 @@ def test_lines_that_look_like_events_are_not_passed_over() -> None:
     hidden = '{:process 0, :type :invoke, :f :write, :value "}\n' * 2
     with pytest.raises(MalformedHistory, match="line 1 holds more than one event"):
         content(hidden + "{:process 0, :type :ok, :f :write, :value 1}")
+    event = "{:process 0, :type :invoke, :f :write, :value 1}"
+    for left_out in (";", "#_", "; ", "#_ ", ', :error "a;b"} ;', "\\; ;"):
+        with pytest.raises(MalformedHistory, match="line 2 leaves out what looks like an event"):
+            content(f"{event}\n{left_out}{event}\n")
+    said = event[:-1] + ', :error "no; #_ {:type"}'
+    assert len(content(f"; how it was made: {{:type}}\n{said}\n")) == 1
     with pytest.raises(MalformedHistory, match="holds more than one event"):
         content("0\t:invoke\t:write\t1 1\t:ok\t:read\t2\n")
 
