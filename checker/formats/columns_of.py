@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from checker.columns import FAIL, INFO, NEVER, NOTHING, OK, Columns, Ints, Table, split_arguments
-from checker.history import History, Source
+from checker.history import History, MalformedHistory, Source
 
 CHUNK = 1 << 16
 """Operations that are gathered as objects before they become numbers."""
@@ -57,9 +57,15 @@ class Gathered:
             "process": process, "outcome": outcome, "invoked": invoked, "completed": completed,
             "invoked_ns": invoked_ns, "completed_ns": completed_ns,
         }  # fmt: skip
+        try:
+            numbers = {name: np.array(column, np.int64) for name, column in plain.items()}
+        except OverflowError:
+            raise MalformedHistory(
+                "a process or a time is too large a number; give one of less than 2**62"
+            ) from None
         self._chunks.append(
             {
-                **{name: np.array(column, np.int64) for name, column in plain.items()},
+                **numbers,
                 "function": functions.numbers(function),
                 "key": keys.numbers(key),
                 "expected": expected,

@@ -101,7 +101,7 @@ class _Clock:
                 return None
             self._days[day] = number
         whole = ((number * 24 + int(hours)) * 60 + int(minutes)) * 60 + int(seconds)
-        time_ns = whole * 1_000_000_000 + int((fraction or "").ljust(9, "0"))
+        time_ns = whole * 1_000_000_000 + int((fraction or "").ljust(9, "0")[:9])
         if self._first is None:
             self._first = time_ns
         return time_ns - self._first

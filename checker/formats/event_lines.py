@@ -44,7 +44,7 @@ class Lines:
     def event(self, match: re.Match[str], line: int, time_ns: int | None) -> Event | None:
         """The event of a line that matched `EVENT`; None for the nemesis's."""
         process, kind, function, rest = match.group("process", "type", "function", "rest")
-        if process.isdigit():
+        if process.isdecimal() and len(process) < 20:
             who: int | str = int(process)
         else:
             who = process.removeprefix(":").strip('"')

@@ -394,3 +394,18 @@ def test_models_that_are_inferred_or_asked_for() -> None:
 
 def test_events_are_tuples_that_compare() -> None:
     assert Event(0, "ok", "read", 1, 1) == Event(0, "ok", "read", 1, 1)
+
+
+@pytest.mark.parametrize("digits", [18, 19, 20, 60, 4_000, 5_000])
+def test_numbers_that_are_too_large_are_said_to_be(digits: int) -> None:
+    large = "9" * digits
+    texts = (
+        f"{large}\t:invoke\t:write\t1\n",
+        f"{{:process {large}, :type :invoke, :f :write, :value 1, :time {large}}}\n",
+        f"2020-02-01 10:00:00,{large}{{GMT}}\tINFO\t[x] jepsen.util: {large}\t:invoke\t:write\t1\n",
+        f'{{"type":"invoke","process":{large},"f":"write","value":1,"time":{large}}}\n',
+        f'{{"process":0,"function":"write","key":"x","argument":1,"invoked_ns":{large}}}\n',
+    )
+    for text in texts:
+        with contextlib.suppress(MalformedHistory):
+            assert len(content(text)) == 1
