@@ -129,9 +129,16 @@ def _take(form: Any, line: int, recorded: Recorded) -> None:
 
 def _demand_one(form: dict[str, Any], line: int) -> None:
     """A quotation mark too many would hide the next event in a text of this one."""
-    for said in form.values():
-        if isinstance(said, str) and _EVENT_INSIDE.search(said):
-            raise MalformedHistory(f"line {line} holds more than one event: {shown(said)}")
+    inside: list[Any] = [form]
+    while inside:
+        part = inside.pop()
+        if isinstance(part, str):
+            if _EVENT_INSIDE.search(part):
+                raise MalformedHistory(f"line {line} holds more than one event: {shown(part)}")
+        elif isinstance(part, dict):
+            inside += [*part, *part.values()]
+        elif isinstance(part, list | tuple):
+            inside += part
 
 
 # --- what is read fast --------------------------------------------------------------------------

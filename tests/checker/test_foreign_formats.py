@@ -211,6 +211,10 @@ def test_lines_that_look_like_events_are_not_passed_over() -> None:
     with pytest.raises(MalformedHistory, match="line 7 looks like an event, but cannot be read"):
         content(log + "\n2020-02-01 10:00:00,123{GMT}\tINFO\t[x] jepsen.util: 1\t:inv\t:read\tnil")
     hidden = '{:process 0, :type :invoke, :f :write, :value "}\n' * 2
+    for start, end in (('"', '" 1'), ('[["', '"]]'), ("{1 ", "}")):
+        within = f"{{:process 0, :type :ok, :f :write, {start}}}\n{hidden[:44]}{end}}}"
+        with pytest.raises(MalformedHistory):
+            content(within)
     with pytest.raises(MalformedHistory, match="line 1 holds more than one event"):
         content(hidden + "{:process 0, :type :ok, :f :write, :value 1}")
     event = "{:process 0, :type :invoke, :f :write, :value 1}"
