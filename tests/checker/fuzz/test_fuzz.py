@@ -36,7 +36,7 @@ def test_a_million_small_histories_are_judged_as_they_are() -> None:
     assert min(seen["valid"], seen["invalid"]) > 100_000, seen
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_large_histories_are_judged_alike() -> None:
     count = DEEP * LARGE
     slow = ("unexplained", "whole", "in turns")
