@@ -40,7 +40,7 @@ class MalformedHistory(ValueError):
 class FaultSpan:
     """A fault from its injection to its healing; None where the file ends before it was healed.
 
-    `applied` says whether its effect was seen, where whoever recorded it looked.
+    `applied` says whether its effect was seen, where its recorder looked.
     """
 
     number: int

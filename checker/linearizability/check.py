@@ -147,7 +147,7 @@ def _versions(history: History, result: Result) -> Result:
 def _registers(
     history: History, thing: KnownObject, task: _Task, executor: Executor | None
 ) -> Result | None:
-    """Judge keys as registers; None where an operation is none of a register."""
+    """Judge keys as registers; None where an operation is not a register's."""
     # numpy and networkx take a while to import, so only a history that needs them does.
     from checker.linearizability.registers import mismatches, zones
     from checker.linearizability.search import judge as searched

@@ -76,7 +76,7 @@ def _moved(balances: Balances, changes: Changes) -> State | Inconsistent:
 
 
 def _added(added: dict[str, tuple[int, int]], changes: Changes) -> State:
-    """The state after a transfer between balances that nobody knows."""
+    """The state after a transfer between unknown balances."""
     for account, change in changes:
         sum_, least = added.get(account, (0, 0))
         added[account] = sum_ + change, min(least, sum_ + change)

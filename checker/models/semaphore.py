@@ -11,7 +11,7 @@ from checker.operation import Operation
 
 @dataclass
 class Semaphore:
-    """`acquire` and `release` of one of so many permits, by anyone; `start` of them are taken."""
+    """`acquire` and `release` of one of several permits, by anyone; `start` of them are taken."""
 
     name: str = "semaphore"
     permits: int = 1

@@ -83,7 +83,7 @@ class DepthFirst:
         return ends[min(self._farthest, len(ends) - 1)] if ends else 0
 
     def run(self, until: float, steps: float) -> bool | None:
-        """Whether an order exists; None after so many more steps.
+        """Whether an order exists; None after that many more steps.
 
         Raises `LimitReached` where the memory does not suffice, or that moment of `time.monotonic`
         came before.

@@ -141,7 +141,7 @@ class Machine:
         )
 
     def _grow(self, room: int) -> None:
-        """Make room for so many configurations in each pool, or as many as the limit allows."""
+        """Make room for this many configurations in each pool, or as many as the limit allows."""
         # The front may be kept a second time, to come back to it.
         each = 4 * (3 + 2 * self.words) * BYTES[self.fast]
         room = min(room, self.memory_bytes // each)
@@ -252,7 +252,7 @@ class Machine:
     def _run(self, until: int, budgets: float = math.inf) -> int:
         """Run to an event or to a dead end, giving the loop whatever it asks for on the way.
 
-        After so many budgets of steps it ends as `PAUSED`.
+        After that many budgets of steps it ends as `PAUSED`.
         """
         while True:
             answer = self._functions["run"](self.memory, until, self._room, BUDGET[self.fast])

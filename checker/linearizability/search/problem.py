@@ -33,7 +33,7 @@ EXPLORING = 0.1
 """The share of the time that is left which exploring a model may take."""
 
 ASKED_AGAIN_EVERY = 16
-"""One step in so many is asked for twice: a model that is not pure answers otherwise."""
+"""One step in this many is asked for twice: a model that is not pure answers otherwise."""
 
 SAMPLED = 64
 """How many states are measured to tell how much memory all of them take."""
