@@ -15,7 +15,6 @@ import typer
 from harness.commands import options
 from harness.commands.ended import store_and_render
 from harness.errors import HarnessError, UsageError, require_assertions
-from harness.names import replay_line
 
 if TYPE_CHECKING:
     from harness.config import RunConfig
@@ -171,6 +170,7 @@ class Explored:
     def _keep(self, group: list["Seed"], shrinking: bool) -> list[dict[str, Any]]:
         """Store a kind's first failing seeds, and the smallest form of them; say and return what
         was stored."""
+        from harness.names import replay_line
         from harness.simulation.shrink import shrink, told
         from harness.simulation.simulate import simulate
         from harness.simulation.telling import named
