@@ -49,7 +49,8 @@ class SimulatedNode:
         persisted: Callable[[Node], None],
         number: int,
     ) -> None:
-        """`persisted` is called with the node after each step that persisted something."""
+        """`persisted` is called with the node when it starts, and after each step that persisted
+        something."""
         self.name = name
         self.disk = disk
         self.node: Node | None = None
@@ -194,7 +195,7 @@ class SimulatedNode:
             elif kind is CancelTimer:
                 self._timers.pop(effect.name, None)  # type: ignore[union-attr]
         self._steps.append((moment_ns, self.name, about, source))
-        if persists:
+        if persists or type(event) is Started:
             self._persisted(node)
         if self.dies_after is not None:
             self.kill()

@@ -10,12 +10,14 @@
 - Once a value is chosen, no higher ballot proposes another one for that slot ("Paxos Made Simple",
   P2b).
 
-Limits: it sees what stands in the nodes when it is called, which must be after every event. What it
-remembers of a node ends with that node's life, since a crash may take what nobody was told of.
+Limits: it sees what stands in the nodes when it is called, which must be when a node starts and
+after every event in which one persists anything. What it remembers of a node ends with that node's
+life, since a crash may take what nobody was told of.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from systems_under_test.node import NodeId
 from systems_under_test.paxos.messages import NO_BALLOT, Ballot, Proposal, Value
@@ -42,16 +44,21 @@ class _Voted:
     voters: set[NodeId] = field(default_factory=set)
 
 
+class Choice(NamedTuple):
+    """What was known to be chosen in a slot, and the lowest ballot in which a quorum of the slot's
+    acceptors was seen to accept it."""
+
+    value: Value
+    ballot: Ballot
+    acceptors: tuple[NodeId, ...]
+
+
 class Invariants:
     """The memory of one cluster's run: its leaders, its votes and what was chosen."""
 
     def __init__(self) -> None:
-        self.chosen: list[tuple[Value, Ballot]] = []
-        """By slot: what was known to be chosen, and the lowest ballot in which a quorum was seen to
-        accept it."""
-
-        self._alone: dict[int, NodeId] = {}
-        """Slots whose only acceptor took the value for chosen as soon as it had accepted it."""
+        self.chosen: list[Choice] = []
+        """By slot."""
 
         self.leaders: dict[Ballot, NodeId] = {}
         self._votes: dict[int, dict[Ballot, _Voted]] = {}
@@ -84,39 +91,32 @@ class Invariants:
         seen = self._seen.get(node.node_id)
         if seen is None or seen.node is not node:
             seen = self._seen[node.node_id] = _Seen(node)
-            self._forget_lost_votes(node)
-            self._forget_lost_choice(node)
+            self._forget_what_was_lost(node)
         return seen
 
-    def _forget_lost_votes(self, node: State) -> None:
-        """A vote that a crash took before it was durable was told to nobody, and counts no more.
+    def _forget_what_was_lost(self, node: State) -> None:
+        """A vote that a crash took before it was durable was told to nobody, and counts no more;
+        nor does a choice that rested on it, unless somebody knows of it.
 
         The journal keeps the order of the votes, so a node that holds one of a higher ballot had
-        this one on its disk, too; and what it knows to be chosen it needs no vote for.
+        this one on its disk, too; and what it knows to be chosen it needs no vote for. Messages
+        wait until votes are durable, but what a node knows itself does not: so a proposer may have
+        taken for chosen what rested on its own last vote, as a lone acceptor always does.
         """
         for slot in (slot for slot in self._votes if slot > node.chosen):
-            held = node.accepted.get(slot)
-            for ballot, voted in self._votes[slot].items():
-                if held is None or held.ballot < ballot:
-                    voted.voters.discard(node.node_id)
-
-    def _forget_lost_choice(self, node: State) -> None:
-        """What a lone acceptor took for chosen and lost in a crash was never told to anybody.
-
-        Messages wait until the vote is durable, but the node's own knowledge does not. It may
-        have accepted another value in its place by now, and learned that alone, too.
-        """
-        others = [seen.node for name, seen in self._seen.items() if name != node.node_id]
-        known = max((other.chosen for other in others), default=0)
-        while (slot := len(self.chosen)) > known and self._alone.get(slot) == node.node_id:
-            if slot <= node.forgotten:
-                return
-            place, value = slot - 1 - node.forgotten, self.chosen[slot - 1][0]
-            if slot <= node.chosen and node.values[place] == value:
-                return
-            del self._alone[slot]
-            self._votes.pop(slot, None)
-            self.chosen.pop()
+            held, votes = node.accepted.get(slot), self._votes[slot]
+            for ballot in [b for b in votes if held is None or held.ballot < b]:
+                votes[ballot].voters.discard(node.node_id)
+                if not votes[ballot].voters:
+                    del votes[ballot]  # The ballot itself may have been lost, and be used again.
+        known = max(seen.node.chosen for seen in self._seen.values())
+        for slot in range(len(self.chosen), node.chosen, -1):
+            choice = self.chosen[slot - 1]
+            chosen_in = self._lowest_ballot(slot, choice.value, choice.acceptors)
+            if chosen_in is not None:
+                self.chosen[slot - 1] = choice._replace(ballot=chosen_in)
+            elif slot == len(self.chosen) > known:
+                self.chosen.pop()
 
     def _check_promise(self, node: State, seen: _Seen) -> None:
         assert node.promised >= seen.promised, (
@@ -139,7 +139,7 @@ class Invariants:
             )
             first.voters.add(node.node_id)
             if slot <= len(self.chosen):
-                value, ballot = self.chosen[slot - 1]
+                value, ballot, _ = self.chosen[slot - 1]
                 assert vote.ballot < ballot or vote.value == value, (
                     f"{node.node_id} accepted {vote.value} in slot {slot} of ballot {vote.ballot}, "
                     f"though {value} was chosen in ballot {ballot}"
@@ -154,9 +154,9 @@ class Invariants:
         for slot in range(max(seen.chosen, node.forgotten) + 1, node.chosen + 1):
             value = node.values[slot - 1 - node.forgotten]
             if slot == len(self.chosen) + 1:
-                self.chosen.append((value, self._ballot_that_chose(node, slot, value)))
+                self.chosen.append(self._choice(node, slot, value))
             assert slot <= len(self.chosen), f"nobody knows what is in slot {len(self.chosen) + 1}"
-            known = self.chosen[slot - 1][0]
+            known = self.chosen[slot - 1].value
             assert known == value, (
                 f"{node.node_id} takes {value} for chosen in slot {slot}, and others {known}"
             )
@@ -172,20 +172,31 @@ class Invariants:
             quorums = [b for b in sorted(votes) if is_quorum(votes[b].voters, members)]
             if not quorums:
                 return
-            self.chosen.append((votes[quorums[0]].value, quorums[0]))
+            self.chosen.append(Choice(votes[quorums[0]].value, quorums[0], members))
 
-    def _ballot_that_chose(self, node: State, slot: int, value: Value) -> Ballot:
-        """The lowest ballot in which a quorum accepted the value of that slot."""
+    def _choice(self, node: State, slot: int, value: Value) -> Choice:
+        """What that node takes for chosen in that slot, as the votes bear out."""
         members = node.membership.at(slot)
-        if members == (node.node_id,):
-            self._alone[slot] = node.node_id
-            return node.promised  # A lone acceptor accepts and learns in one step.
+        chosen_in = self._lowest_ballot(slot, value, members)
+        votes = self._votes.setdefault(slot, {})
+        if chosen_in is None and members == (node.node_id,):
+            # A lone acceptor accepts and learns in one step: its vote was never to be seen.
+            chosen_in = node.promised
+            votes.setdefault(chosen_in, _Voted(value)).voters.add(node.node_id)
+        if chosen_in is None:
+            told = {str(tried): sorted(voted.voters) for tried, voted in votes.items()}
+            raise AssertionError(
+                f"{node.node_id} takes {value} for chosen in slot {slot}, which no quorum of "
+                f"{', '.join(members)} has accepted: {told}"
+            )
+        return Choice(value, chosen_in, members)
+
+    def _lowest_ballot(
+        self, slot: int, value: Value, acceptors: tuple[NodeId, ...]
+    ) -> Ballot | None:
+        """The lowest ballot in which a quorum of these acceptors accepted that value, if any."""
         votes = self._votes.get(slot, {})
         for ballot in sorted(votes):
-            if votes[ballot].value == value and is_quorum(votes[ballot].voters, members):
+            if votes[ballot].value == value and is_quorum(votes[ballot].voters, acceptors):
                 return ballot
-        told = {str(ballot): sorted(voted.voters) for ballot, voted in votes.items()}
-        raise AssertionError(
-            f"{node.node_id} takes {value} for chosen in slot {slot}, which no quorum of "
-            f"{', '.join(members)} has accepted: {told}"
-        )
+        return None

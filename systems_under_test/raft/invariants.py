@@ -54,8 +54,8 @@ class Invariants:
         self._origins: dict[tuple[int, int], tuple[Entry, int]] = {}
         """By index and term: the entry, and the term of the entry before it."""
 
-        self._alone: dict[int, NodeId] = {}
-        """Indices that a lone member committed as soon as it had appended the entry."""
+        self._first: dict[int, NodeId] = {}
+        """By index: the node that took the entry for committed first."""
 
         self._led_alone: dict[int, NodeId] = {}
         """Terms that a lone member led as soon as it had voted for itself."""
@@ -86,11 +86,13 @@ class Invariants:
                 self._check_leader(node)
 
     def _forget_lost(self, node: State) -> None:
-        """What a lone member led or committed and lost in a crash was never told to anybody.
+        """What a node led or committed by its own last vote or entry, and lost in a crash, was
+        never told to anybody.
 
-        Messages wait until vote and entry are durable, but the node's own knowledge does not. It
-        may have put another entry in its place by now, and committed that alone, too; and another
-        node may lead the term. Whoever was elected by others had its own vote on its disk first.
+        Messages wait until vote and entry are durable, but the node's own knowledge does not. A
+        lone member may have put another entry in its place by now, and committed that, too; and
+        another node may lead the term. A node that others elected had its own vote on its disk
+        first.
         """
         for term in [term for term, name in self._led_alone.items() if name == node.node_id]:
             lost_its_vote = node.term == term and node.voted_for != node.node_id
@@ -99,12 +101,14 @@ class Invariants:
         others = [seen.node for name, seen in self._seen.items() if name != node.node_id]
         known = max((other.commit_index for other in others), default=0)
         log = node.log
-        while (index := len(self.committed)) > known and self._alone.get(index) == node.node_id:
+        while (index := len(self.committed)) > known and self._first[index] == node.node_id:
             entry = self.committed[index - 1][0]
             if index <= log.base_index or (index <= log.last_index and log[index] == entry):
                 return
-            del self._alone[index]
+            del self._first[index]
             self.committed.pop()
+            if index <= self._replayed[0]:
+                self._replayed = (0, KeyValueMachine())
 
     def _check_leader(self, node: State) -> None:
         if node.term not in self.leaders:
@@ -192,8 +196,7 @@ class Invariants:
             index -= 1
         for entry in reversed(new):
             self.committed.append((entry, node.term))
-            if node.members.voters == (node.node_id,):
-                self._alone[len(self.committed)] = node.node_id
+            self._first[len(self.committed)] = node.node_id
             for leader in nodes:
                 if leader.role is Role.LEADER:
                     self._check_completeness(leader, len(self.committed))

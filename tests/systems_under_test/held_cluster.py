@@ -69,12 +69,14 @@ class HeldCluster(Generic[N]):
         if disk is not None:
             self.disks[name] = list(disk)
         self.starts += 1
-        random = Random(f"{self.seed}:{name}:{self.starts}")
-        peers = [other for other in self.names if other != name]
-        self.live[name] = self.system(name, peers, random, self.members)
+        self.live[name] = self.made(name, Random(f"{self.seed}:{name}:{self.starts}"))
         self.timers[name] = {}
         self.step(name, Started(tuple(self.disks[name])))
         return self.live[name]
+
+    def made(self, name: str, random: Random) -> N:
+        peers = [other for other in self.names if other != name]
+        return self.system(name, peers, random, self.members)
 
     def crash(self, name: str) -> None:
         """Lose all that is not on the disk; messages that were sent stay on their way."""
@@ -90,7 +92,7 @@ class HeldCluster(Generic[N]):
         for effect in effects[:effects_performed]:
             self.perform(name, effect)
         if effects_performed is not None:
-            self.lose(node, effects[effects_performed:])
+            self.lose(name, effects[effects_performed:])
             self.crash(name)
         elif not isinstance(event, Started):
             self.show_changes(name, before, node.facts())
@@ -100,10 +102,19 @@ class HeldCluster(Generic[N]):
         if self.watched and self.invariants is not None:
             self.invariants.check(self.live.values())
 
-    def lose(self, node: N, lost: list[Effect]) -> None:
-        """A node crashes before these effects of its last step."""
+    def lose(self, name: str, lost: list[Effect]) -> None:
+        """A node crashes before these effects of its last step, and others may have been told of
+        those before.
+
+        Where it was about to write, what is on its disk counts, so it is looked at as it would
+        start again; where it was not, all that it knows counts.
+        """
         if not any(isinstance(effect, Persist | Compact) for effect in lost):
-            self.check()  # What it knows is durable, and it may have told others: it must hold.
+            self.check()
+        elif self.watched and self.invariants is not None:
+            left = self.made(name, Random(0))
+            left.step(Started(tuple(self.disks[name])), self.clocks[name])
+            self.invariants.check(({**self.live, name: left}).values())
 
     def perform(self, name: str, effect: Effect) -> None:
         match effect:

@@ -58,10 +58,11 @@ class PaxosCluster(LedCluster[Paxos]):
             announced = self.announced.get(name, NO_BALLOT)
             self.announced[name] = max(announced, effect.message.payload.ballot)
 
-    def lose(self, node: Paxos, lost: list[Effect]) -> None:
-        super().lose(node, lost)
+    def lose(self, name: str, lost: list[Effect]) -> None:
+        """What it took for chosen must hold as well: it may have answered clients by that."""
+        super().lose(name, lost)
         if self.watched:
-            self.invariants.check_learned(node)
+            self.invariants.check_learned(self.live[name])
 
     def show_changes(self, name: str, before: dict[str, Any], after: dict[str, Any]) -> None:
         if before["role"] != after["role"]:

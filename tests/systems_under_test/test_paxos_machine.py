@@ -30,7 +30,8 @@ class PaxosMachine(LedMachine):
         return cluster
 
     def agreed(self) -> Iterable[tuple[int, Any]]:
-        for slot, (command, _) in enumerate(self.cluster.invariants.chosen, 1):
+        for slot, choice in enumerate(self.cluster.invariants.chosen, 1):
+            command = choice.value
             if command is not None and command.function == "write":
                 yield slot, command.argument
 
