@@ -33,17 +33,24 @@ LARGE_WAYS = ("auto", "search", "search quick", "auto on columns")
 CERTIFIED = re.compile("was not certified|there is no place for")
 """What is said where a verdict does not stand."""
 
+REGISTERS = ("register", "cas-register", "etcd")
+QUEUES = ("queue", "unordered-queue")
+
 SUBJECTS = {
-    "registers": ("register", "cas-register", "etcd"),
+    "registers": REGISTERS,
     "objects": (
-        "queue", "unordered-queue", "list", "grow-only set", "set of elements", "counter", "mutex",
+        *QUEUES, "list", "grow-only set", "set of elements", "counter", "mutex",
     ),
+    "objects/queue.py": QUEUES,
     "search": (
-        "register", "cas-register", "etcd", "kv", "multi-register", "stack of a user",
-        "recorder of a user",
+        *REGISTERS, "kv", "multi-register", "stack of a user", "recorder of a user",
     ),
+    "search/narrow.py": REGISTERS,
 }  # fmt: skip
-"""Of which histories are drawn, for each wing of the engines."""
+"""Of which histories are drawn, for each wing of the engines, or for a file that judges few."""
+
+AIMED_WAYS = {"search/narrow.py": ("auto", "search quick")}
+"""How these are judged, where few of the ways come to a file."""
 
 
 @dataclass(frozen=True)
@@ -145,8 +152,9 @@ def run(mutant: Mutant, histories: int, seed: str) -> str:
         mutant.plant(copy)
         small = [str(histories), "--each", "2"]
         large = [str(LARGE), "--each", "1", "--large-every", "1"]
-        subjects = SUBJECTS[mutant.file.partition("/")[0]]
-        for size, ways in ((small, WAYS), (large, LARGE_WAYS)):
+        wing = mutant.file.partition("/")[0]
+        subjects = SUBJECTS.get(mutant.file, SUBJECTS[wing])
+        for size, ways in ((small, AIMED_WAYS.get(mutant.file, WAYS)), (large, LARGE_WAYS)):
             words = [*size, "--seed", seed]
             words += [word for way in ways for word in ("--way", way)]
             words += [word for subject in subjects for word in ("--model", subject)]
