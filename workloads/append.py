@@ -4,29 +4,22 @@ Elements are distinct, so a read shows the order of all appends before it: nothi
 history, and nothing is checked faster.
 """
 
-from random import Random
-
 from checker.models.catalogue import MODELS
-from workloads.keys import KeyedCalls, Numbers
-from workloads.workload import Call, Shape, Workload
+from workloads.keys import KeyedCalls
+from workloads.workload import Call, Workload
 
 
 class AppendCalls(KeyedCalls):
-    def __init__(self, random: Random, shape: Shape) -> None:
-        super().__init__(random, shape)
-        self._numbers = Numbers()
-
     def next(self) -> Call:
         key = self.next_key()
         if self.reads():
             return Call("read", key, pure=True)
-        return Call("append", key, self._numbers.fresh(key))
+        return Call("append", key, self.numbers.fresh(key))
 
 
 APPEND = Workload(
     name="append",
     about="append to lists and read them; each list is linearizable on its own",
-    functions=("append", "read"),
     calls=AppendCalls,
     model=MODELS["list"],
 )

@@ -26,6 +26,7 @@ class KeyedCalls(Calls):
         self.used: dict[str, int] = {}
         """How often each key was drawn, the oldest key first."""
 
+        self.numbers = Numbers()
         self._active = [self._fresh_key() for _ in range(shape.keys)]
 
     def next_key(self) -> str:

@@ -1,21 +1,16 @@
 """Several values as one object: transactions read and write some of them together."""
 
 from collections.abc import Iterator
-from random import Random
 
 from checker.models.catalogue import MODELS
-from workloads.keys import KeyedCalls, Numbers
-from workloads.workload import Call, Shape, Workload
+from workloads.keys import KeyedCalls
+from workloads.workload import Call, Workload
 
 NAMES = ("u", "v", "w", "x")
 
 
 class TransactionCalls(KeyedCalls):
     """Transactions of up to three steps; written values are distinct."""
-
-    def __init__(self, random: Random, shape: Shape) -> None:
-        super().__init__(random, shape)
-        self._numbers = Numbers()
 
     def next(self) -> Call:
         key = self.next_key()
@@ -25,7 +20,7 @@ class TransactionCalls(KeyedCalls):
             if only_reads or self.random.random() < 0.4:
                 steps.append(["r", name, None])
             else:
-                steps.append(["w", name, self._numbers.fresh(key)])
+                steps.append(["w", name, self.numbers.fresh(key)])
         return Call("txn", key, steps)
 
     def final(self) -> Iterator[Call]:
@@ -36,7 +31,6 @@ class TransactionCalls(KeyedCalls):
 KV = Workload(
     name="kv",
     about="read and write several values of one object together",
-    functions=("txn",),
     calls=TransactionCalls,
     model=MODELS["multi-register"],
     observers=(),

@@ -19,7 +19,6 @@ class LeaderCalls(Calls):
 LEADER = Workload(
     name="leader",
     about="ask nodes who leads, and in which term",
-    functions=("inspect",),
     calls=LeaderCalls,
     model=MODELS["leader"],
     observers=("inspect",),

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from checker.models.catalogue import MODELS
-from workloads.keys import KeyedCalls, Numbers
+from workloads.keys import KeyedCalls
 from workloads.workload import Call, Shape, Workload
 
 SPARE = 3
@@ -16,13 +16,12 @@ SPARE = 3
 class QueueCalls(KeyedCalls):
     def __init__(self, random: Random, shape: Shape) -> None:
         super().__init__(random, shape)
-        self._numbers = Numbers()
         self._left: dict[str, int] = {}
 
     def next(self) -> Call:
         key = self.next_key()
         if self.random.random() < 0.5:
-            return Call("enqueue", key, self._numbers.fresh(key))
+            return Call("enqueue", key, self.numbers.fresh(key))
         return Call("dequeue", key)
 
     def saw(self, call: Call, result: Any) -> None:
@@ -40,7 +39,6 @@ class QueueCalls(KeyedCalls):
 QUEUE = Workload(
     name="queue",
     about="put values into queues and take them out: first in, first out",
-    functions=("enqueue", "dequeue"),
     calls=QueueCalls,
     model=MODELS["queue"],
     observers=(),

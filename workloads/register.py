@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from checker.models.catalogue import MODELS
-from workloads.keys import KeyedCalls, Numbers
+from workloads.keys import KeyedCalls
 from workloads.workload import Call, Shape, Workload
 
 _DOCUMENTS = 64
@@ -20,7 +20,6 @@ class RegisterCalls(KeyedCalls):
 
     def __init__(self, random: Random, shape: Shape) -> None:
         super().__init__(random, shape)
-        self._numbers = Numbers()
         self._seen: dict[str, Any] = {}
         documents = shape.values == "documents"
         self._documents = [self._document() for _ in range(_DOCUMENTS)] if documents else []
@@ -49,7 +48,7 @@ class RegisterCalls(KeyedCalls):
         kind, _, count = self.shape.values.partition(":")
         if kind == "repeated":
             return self.random.randrange(int(count))
-        counter = self._numbers.fresh(key)
+        counter = self.numbers.fresh(key)
         if kind == "documents":
             return {"version": counter, **self.random.choice(self._documents)}
         return counter

@@ -1,19 +1,14 @@
 """Sets: elements are added, removed and looked for, and the whole set is read."""
 
 from dataclasses import replace
-from random import Random
 
 from checker.models.catalogue import MODELS
-from workloads.keys import KeyedCalls, Numbers
-from workloads.workload import Call, Shape, Workload
+from workloads.keys import KeyedCalls
+from workloads.workload import Call, Workload
 
 
 class GrowingCalls(KeyedCalls):
     """Adds distinct elements, and reads."""
-
-    def __init__(self, random: Random, shape: Shape) -> None:
-        super().__init__(random, shape)
-        self.numbers = Numbers()
 
     def next(self) -> Call:
         key = self.next_key()

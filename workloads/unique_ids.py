@@ -20,7 +20,6 @@ class IdCalls(KeyedCalls):
 UNIQUE_IDS = Workload(
     name="unique-ids",
     about="generate ids, no two of them the same",
-    functions=("generate",),
     calls=IdCalls,
     model=MODELS["unique-ids"],
     observers=(),

@@ -67,20 +67,25 @@ class Shape:
 class Workload:
     """What clients call, and the model that judges what came of it.
 
-    It names no system, so that each workload runs against every system that serves its `functions`;
-    each of these must succeed during faults for a run to count. `observers` are those that change
-    nothing. `warm_up` is an observer's call, on a key of its own, that is made until the cluster
-    answers. `simpler` gives a call that may stand in for another one while a failure is shrunk.
+    It names no system, so that each workload runs against every system that serves its `functions`,
+    which are all that its model knows unless it names some of them; each of these must succeed
+    during faults for a run to count. `observers` are those that change nothing. `warm_up` is an
+    observer's call, on a key of its own, that is made until the cluster answers. `simpler` gives a
+    call that may stand in for another one while a failure is shrunk.
     """
 
     name: str
     about: str
-    functions: tuple[str, ...]
     calls: Callable[[Random, Shape], Calls]
     model: Callable[[], Model]
+    functions: tuple[str, ...] = ()
     observers: tuple[str, ...] = ("read",)
     warm_up: Call = Call("read", "warm-up", pure=True)
     simpler: Callable[[Call], Call | None] = lambda call: None
+
+    def __post_init__(self) -> None:
+        if not self.functions and callable(self.model):
+            object.__setattr__(self, "functions", tuple(getattr(self.model(), "functions", ())))
 
     def check(
         self,

@@ -5,26 +5,23 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from checker.columns import canonical, canonical_items
-from checker.models.known import KnownObject, ObjectKind
+from checker.models.known import KnownModel, ObjectKind
 from checker.models.model import ANY, READ_LIST, Inconsistent, Kind, State
 from checker.models.wording import unknown
 from checker.operation import Operation, Outcome
 
 
 @dataclass
-class Set:
+class Set(KnownModel):
     """`add`, `remove` and `contains` of an element; `read` returns all elements in any order."""
 
+    kind = ObjectKind.SET
     name: str = "set"
     start: Sequence[Any] = ()
     functions: ClassVar = {
         "add": ANY, "remove": ANY, "contains": (Kind.ANYTHING, Kind.TRUTH), "read": READ_LIST,
     }  # fmt: skip
     observers: ClassVar = frozenset({"read", "contains"})
-
-    @property
-    def behaves_as(self) -> KnownObject:
-        return KnownObject(ObjectKind.SET, self.start)
 
     def initial(self) -> State:
         return frozenset(map(canonical, self.start))
@@ -59,17 +56,14 @@ class Set:
 
 
 @dataclass
-class AppendList:
+class AppendList(KnownModel):
     """`append` of an element; `read` returns all of them, oldest first."""
 
+    kind = ObjectKind.LIST
     name: str = "list"
     start: Sequence[Any] = ()
     functions: ClassVar = {"append": ANY, "read": READ_LIST}
     observers: ClassVar = frozenset({"read"})
-
-    @property
-    def behaves_as(self) -> KnownObject:
-        return KnownObject(ObjectKind.LIST, self.start)
 
     def initial(self) -> State:
         return tuple(map(canonical, self.start))

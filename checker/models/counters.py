@@ -3,19 +3,20 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from checker.models.known import KnownObject, ObjectKind
+from checker.models.known import KnownModel, ObjectKind
 from checker.models.model import Inconsistent, Kind, State
 from checker.models.wording import unknown
 from checker.operation import Operation, Outcome
 
 
 @dataclass
-class Counter:
+class Counter(KnownModel):
     """`add` of an amount, and `read`; `inc` and `dec` of an amount, or 1, answer the new count.
 
     So do `add-and-get` and `decr-and-get`, alone or as `[amount, count]`; `decr` answers nothing.
     """
 
+    kind = ObjectKind.COUNTER
     name: str = "counter"
     start: int = 0
     functions: ClassVar = {
@@ -25,10 +26,6 @@ class Counter:
         **dict.fromkeys(("add-and-get", "decr-and-get"), (Kind.INTEGER, Kind.ANYTHING)),
     }  # fmt: skip
     observers: ClassVar = frozenset({"read"})
-
-    @property
-    def behaves_as(self) -> KnownObject:
-        return KnownObject(ObjectKind.COUNTER, self.start)
 
     def initial(self) -> State:
         return self.start

@@ -5,23 +5,20 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from checker.columns import canonical
-from checker.models.known import KnownObject, ObjectKind
+from checker.models.known import KnownModel, ObjectKind
 from checker.models.model import ANY, Inconsistent, State
 from checker.models.wording import unknown
 from checker.operation import Operation, Outcome
 
 
 @dataclass
-class UniqueIds:
+class UniqueIds(KnownModel):
     """`generate` returns an id that was never returned before."""
 
+    kind = ObjectKind.UNIQUE_IDS
     name: str = "unique-ids"
     start: Sequence[Any] = ()
     functions: ClassVar = {"generate": ANY}
-
-    @property
-    def behaves_as(self) -> KnownObject:
-        return KnownObject(ObjectKind.UNIQUE_IDS, self.start)
 
     def initial(self) -> State:
         return frozenset(map(canonical, self.start))

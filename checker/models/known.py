@@ -13,7 +13,7 @@ same beginning. What a model is called decides nothing.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeGuard
+from typing import Any, ClassVar, TypeGuard
 
 from checker.models.model import Model
 
@@ -81,6 +81,17 @@ class KnownObject:
                 raise ValueError(f"a counter begins with an integer, not with {self.initial!r:.60}")
         elif not isinstance(self.initial, list | tuple):
             raise ValueError(f"a {self.kind} begins with a list, not with {self.initial!r:.60}")
+
+
+class KnownModel:
+    """A model that behaves as an object of that kind, and begins with its attribute `start`."""
+
+    kind: ClassVar[ObjectKind]
+    start: Any
+
+    @property
+    def behaves_as(self) -> KnownObject:
+        return KnownObject(self.kind, self.start)
 
 
 def known_object(model: Model) -> KnownObject | None:

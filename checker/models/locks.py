@@ -3,23 +3,20 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from checker.models.known import KnownObject, ObjectKind
+from checker.models.known import KnownModel, ObjectKind
 from checker.models.model import ANY, Inconsistent, State
 from checker.models.wording import unknown
 from checker.operation import Operation
 
 
 @dataclass
-class Mutex:
+class Mutex(KnownModel):
     """`acquire` and `release`, by anyone."""
 
+    kind = ObjectKind.LOCK
     name: str = "mutex"
     start: bool = False
     functions: ClassVar = {"acquire": ANY, "release": ANY}
-
-    @property
-    def behaves_as(self) -> KnownObject:
-        return KnownObject(ObjectKind.LOCK, self.start)
 
     def initial(self) -> State:
         return bool(self.start)

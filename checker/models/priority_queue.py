@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from checker.columns import canonical
-from checker.models.known import KnownObject, ObjectKind
+from checker.models.known import KnownModel, ObjectKind
 from checker.models.model import Inconsistent, Kind, State
 from checker.models.wording import unknown
 from checker.operation import Operation, Outcome
@@ -15,7 +15,7 @@ Bag = tuple[tuple[int | float | str, State], ...]
 
 
 @dataclass
-class PriorityQueue:
+class PriorityQueue(KnownModel):
     """`enqueue`, and `dequeue` of the least value, or null where it is empty.
 
     Values are numbers, or texts, or pairs of a priority and a value; of equal priorities any may
@@ -23,15 +23,12 @@ class PriorityQueue:
     the set of all that may be in it.
     """
 
+    kind = ObjectKind.PRIORITY_QUEUE
     name: str = "priority-queue"
     start: Sequence[Any] = ()
     functions: ClassVar = {
         "enqueue": (Kind.PRIORITY, Kind.ANYTHING), "dequeue": (Kind.ANYTHING, Kind.ANYTHING),
     }  # fmt: skip
-
-    @property
-    def behaves_as(self) -> KnownObject:
-        return KnownObject(ObjectKind.PRIORITY_QUEUE, self.start)
 
     def initial(self) -> State:
         return frozenset({_sorted(tuple(map(_entry, self.start)))})

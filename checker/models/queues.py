@@ -5,23 +5,20 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from checker.columns import canonical
-from checker.models.known import KnownObject, ObjectKind
+from checker.models.known import KnownModel, ObjectKind
 from checker.models.model import ANY, Inconsistent, State
 from checker.models.wording import shown, unknown
 from checker.operation import Operation, Outcome
 
 
 @dataclass
-class Queue:
+class Queue(KnownModel):
     """First in, first out: `enqueue`, and `dequeue`, which returns null where it is empty."""
 
+    kind = ObjectKind.QUEUE
     name: str = "queue"
     start: Sequence[Any] = ()
     functions: ClassVar = {"enqueue": ANY, "dequeue": ANY}
-
-    @property
-    def behaves_as(self) -> KnownObject:
-        return KnownObject(ObjectKind.QUEUE, self.start)
 
     def initial(self) -> State:
         return tuple(map(canonical, self.start))
@@ -41,20 +38,17 @@ class Queue:
 
 
 @dataclass
-class UnorderedQueue:
+class UnorderedQueue(KnownModel):
     """A bag: `enqueue`, and `dequeue` of any value that is in it, or null where it is empty.
 
     A dequeue that was never answered may have taken any value, and a step leads to one state only:
     so a state is the set of all bags that are possible, and a bag is its values, sorted.
     """
 
+    kind = ObjectKind.UNORDERED_QUEUE
     name: str = "unordered-queue"
     start: Sequence[Any] = ()
     functions: ClassVar = {"enqueue": ANY, "dequeue": ANY}
-
-    @property
-    def behaves_as(self) -> KnownObject:
-        return KnownObject(ObjectKind.UNORDERED_QUEUE, self.start)
 
     def initial(self) -> State:
         return frozenset({tuple(sorted(map(canonical, self.start), key=repr))})

@@ -4,20 +4,21 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from checker.columns import canonical
-from checker.models.known import KnownObject, ObjectKind
+from checker.models.known import KnownModel, ObjectKind
 from checker.models.model import ANY, Inconsistent, Kind, State
 from checker.models.wording import shown, unknown
 from checker.operation import Operation, Outcome
 
 
 @dataclass
-class Register:
+class Register(KnownModel):
     """One value for each key: `read`, `write`, `cas`, `cas-mismatch`, and `append` for strings.
 
     A `cas` returns the value found; it took effect if that is the value expected. `cas-mismatch`
     observed only that the value was not its argument. A state is the value's canonical form.
     """
 
+    kind = ObjectKind.REGISTER
     name: str
     start: Any = None
     observers: ClassVar = frozenset({"read", "cas-mismatch"})
@@ -25,10 +26,6 @@ class Register:
         **dict.fromkeys(("read", "write", "cas-mismatch", "append"), ANY),
         "cas": (Kind.PAIR, Kind.ANYTHING),
     }
-
-    @property
-    def behaves_as(self) -> KnownObject:
-        return KnownObject(ObjectKind.REGISTER, self.start)
 
     def initial(self) -> State:
         return canonical(self.start)
