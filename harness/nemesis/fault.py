@@ -11,7 +11,7 @@ from enum import StrEnum
 from inspect import getdoc
 from random import Random
 from re import sub
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from harness.cluster import Capability, Cluster
 from systems_under_test.node import NodeId
@@ -74,6 +74,35 @@ class Fault(ABC):
     @abstractmethod
     async def heal(self, cluster: Cluster) -> None:
         """Undo it, whether or not it was injected."""
+
+
+class Variety(StrEnum):
+    """Faults that one class makes: each has a name, and says in a line what it does."""
+
+    about: str
+
+    def __new__(cls, name: str, about: str) -> Self:
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.about = about
+        return member
+
+
+class VariedFault(Fault):
+    """A fault that is named and described by its variety. All of them are usual."""
+
+    __slots__ = ()
+
+    variety: Variety
+    usual: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        return self.variety.value
+
+    @property
+    def about(self) -> str:
+        return self.variety.about
 
 
 class Target(StrEnum):

@@ -8,13 +8,12 @@ given up after a while. Whether it then happens all the same is nobody's concern
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from random import Random
 from typing import ClassVar, NamedTuple
 
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import OPERATOR, Capability, Cluster, NoAnswer, Unreachable
-from harness.nemesis.fault import Fault, NotApplied, Target, choose, told
+from harness.nemesis.fault import NotApplied, Target, VariedFault, Variety, choose, told
 from harness.nemesis.partition import between
 from systems_under_test.node import NodeId
 from systems_under_test.quorum import majority
@@ -26,68 +25,53 @@ PATIENCE_NS = 5 * SECOND_NS
 PAUSE_NS = 50 * MILLISECOND_NS
 
 
-class Change(StrEnum):
+class Change(Variety):
     """What is asked for."""
 
-    ADD = "add-node"
-    REMOVE = "remove-node"
-    REMOVE_LEADER = "remove-leader"
-    REMOVE_UNREACHABLE = "remove-unreachable"
+    ADD = "add-node", "a spare node is added"
+    REMOVE = "remove-node", "a member is removed"
+    REMOVE_LEADER = "remove-leader", "the leader is removed"
+    REMOVE_UNREACHABLE = (
+        "remove-unreachable",
+        "the leader's side of a partition asks to remove the other one",
+    )
     """Cut the leader off with less than half of the nodes, and have operators on that side, who
     take the others for dead, remove them all at the same time. It must not work."""
-    REPLACE_EACH = "replace-each"
+    REPLACE_EACH = "replace-each", "every member is removed and added again, in turn"
     """Remove every member and add it again, one after the other, as one does to renew them all."""
 
 
-_ABOUT = {
-    Change.ADD: "a spare node is added",
-    Change.REMOVE: "a member is removed",
-    Change.REMOVE_LEADER: "the leader is removed",
-    Change.REMOVE_UNREACHABLE: "the leader's side of a partition asks to remove the other one",
-    Change.REPLACE_EACH: "every member is removed and added again, in turn",
-}
-
-
 @dataclass(frozen=True, slots=True)
-class MemberChange(Fault):
+class MemberChange(VariedFault):
     """Ask for a change of members; healing asks for the members of the beginning."""
 
-    change: Change
-    usual: ClassVar[bool] = True
+    variety: Change
     family: ClassVar[str] = "membership"
 
     @property
     def needs(self) -> frozenset[Capability]:
-        return frozenset({Capability.CUT} if self.change is Change.REMOVE_UNREACHABLE else ())
-
-    @property
-    def name(self) -> str:
-        return self.change.value
-
-    @property
-    def about(self) -> str:
-        return _ABOUT[self.change]
+        return frozenset({Capability.CUT} if self.variety is Change.REMOVE_UNREACHABLE else ())
 
     @property
     def least_nodes(self) -> int:
         """Removing one must leave two, so that there is still something to agree on."""
-        return 1 if self.change is Change.ADD else 3
+        return 1 if self.variety is Change.ADD else 3
 
     @property
     def at_leader(self) -> bool:
-        return self.change in (Change.REMOVE_LEADER, Change.REMOVE_UNREACHABLE)
+        return self.variety in (Change.REMOVE_LEADER, Change.REMOVE_UNREACHABLE)
 
     async def inject(self, cluster: Cluster, random: Random) -> str:
-        if self.change is Change.REMOVE_UNREACHABLE:
+        if self.variety is Change.REMOVE_UNREACHABLE:
             return await remove_unreachable(cluster, random)
         operator = Operator(cluster)
         try:
             members = await operator.members()
             if members is None:
                 raise NotApplied("nothing: no node said who the members are")
-            if self.change is Change.REPLACE_EACH:
+            if self.variety is Change.REPLACE_EACH:
                 return await replace_each(operator, random.sample(members, len(members)))
-            if self.change is Change.ADD:
+            if self.variety is Change.ADD:
                 others = [node for node in cluster.nodes if node not in members]
                 if not others:
                     raise NotApplied("nothing: every node is a member already")
@@ -95,7 +79,7 @@ class MemberChange(Fault):
             if len(members) < 3:
                 raise NotApplied(f"nothing: only {told(members)} are left")
             node = random.choice(members)
-            if self.change is Change.REMOVE_LEADER:
+            if self.variety is Change.REMOVE_LEADER:
                 (leader,) = await choose(Target.LEADER, cluster, random)
                 node = leader if leader in members else node
             return await operator.make("remove-member", node)
@@ -104,7 +88,7 @@ class MemberChange(Fault):
 
     async def heal(self, cluster: Cluster) -> None:
         """Ask for the first members; a partition that this fault made ends, with all others."""
-        if self.change is Change.REMOVE_UNREACHABLE:
+        if self.variety is Change.REMOVE_UNREACHABLE:
             await cluster.mend()
         operator = Operator(cluster)
         try:

@@ -1,11 +1,14 @@
 """Nodes killed or paused: a killed one keeps its journal alone, a paused one forgets nothing."""
 
+from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import ClassVar
 
 from harness.cluster import Capability, Cluster
 from harness.nemesis.fault import Fault, Target, choose, told
+from systems_under_test.node import NodeId
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +17,17 @@ class _AtNodes(Fault):
 
     target: Target
     usual: ClassVar[bool] = True
+    struck: ClassVar[str]
+    """What was done to them, for the history."""
+
+    @abstractmethod
+    async def strike(self, cluster: Cluster, nodes: Sequence[NodeId]) -> None:
+        """Do it to these nodes."""
+
+    async def inject(self, cluster: Cluster, random: Random) -> str:
+        nodes = await choose(self.target, cluster, random)
+        await self.strike(cluster, nodes)
+        return f"{self.struck} {told(nodes)}"
 
     @property
     def name(self) -> str:
@@ -33,16 +47,15 @@ class Kill(_AtNodes):
     """Kill nodes as by SIGKILL; healing starts every node that is down."""
 
     family: ClassVar[str] = "kill"
+    struck: ClassVar[str] = "killed"
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.KILL})
 
     @property
     def about(self) -> str:
         return f"{self.target.about} killed, as by SIGKILL, and started again"
 
-    async def inject(self, cluster: Cluster, random: Random) -> str:
-        nodes = await choose(self.target, cluster, random)
+    async def strike(self, cluster: Cluster, nodes: Sequence[NodeId]) -> None:
         await cluster.kill(nodes)
-        return f"killed {told(nodes)}"
 
     async def heal(self, cluster: Cluster) -> None:
         await cluster.start(cluster.nodes)
@@ -53,16 +66,15 @@ class Pause(_AtNodes):
     """Stop nodes for a while as by SIGSTOP; healing lets every stopped node go on."""
 
     family: ClassVar[str] = "pause"
+    struck: ClassVar[str] = "paused"
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.PAUSE})
 
     @property
     def about(self) -> str:
         return f"{self.target.about} stopped for a while, as by SIGSTOP"
 
-    async def inject(self, cluster: Cluster, random: Random) -> str:
-        nodes = await choose(self.target, cluster, random)
+    async def strike(self, cluster: Cluster, nodes: Sequence[NodeId]) -> None:
         await cluster.pause(nodes)
-        return f"paused {told(nodes)}"
 
     async def heal(self, cluster: Cluster) -> None:
         await cluster.resume(cluster.nodes)

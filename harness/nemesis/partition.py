@@ -2,40 +2,34 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from random import Random
 from typing import ClassVar
 
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import Capability, Cluster, Link
-from harness.nemesis.fault import Fault, Target, choose, told
+from harness.nemesis.fault import Target, VariedFault, Variety, choose, told
 from systems_under_test.node import NodeId
 from systems_under_test.quorum import majority
 
 
-class PartitionShape(StrEnum):
+class PartitionShape(Variety):
     """The pattern of links that stay."""
 
-    HALVES = "partition-halves"
-    ISOLATE_ONE = "isolate-one"
-    ISOLATE_LEADER = "isolate-leader"
-    MAJORITIES_RING = "partition-majorities-ring"
-    BRIDGE = "partition-bridge"
-    ONE_WAY = "partition-one-way"
-    ESTRANGE_LEADERS = "estrange-leaders"
-    RANDOM = "partition-random"
+    HALVES = "partition-halves", "two halves, and nothing passes between them"
+    ISOLATE_ONE = "isolate-one", "one node on its own"
+    ISOLATE_LEADER = "isolate-leader", "the leader on its own"
+    MAJORITIES_RING = (
+        "partition-majorities-ring",
+        "each node sees a majority, and no two the same one",
+    )
+    BRIDGE = "partition-bridge", "two groups that meet in one node alone"
+    ONE_WAY = "partition-one-way", "one node that is not heard, or hears nothing"
+    ESTRANGE_LEADERS = (
+        "estrange-leaders",
+        "a leader and its successor cut off from each other alone",
+    )
+    RANDOM = "partition-random", "any links, each in one direction or in both"
 
-
-_ABOUT = {
-    PartitionShape.HALVES: "two halves, and nothing passes between them",
-    PartitionShape.ISOLATE_ONE: "one node on its own",
-    PartitionShape.ISOLATE_LEADER: "the leader on its own",
-    PartitionShape.MAJORITIES_RING: "each node sees a majority, and no two the same one",
-    PartitionShape.BRIDGE: "two groups that meet in one node alone",
-    PartitionShape.ONE_WAY: "one node that is not heard, or hears nothing",
-    PartitionShape.ESTRANGE_LEADERS: "a leader and its successor cut off from each other alone",
-    PartitionShape.RANDOM: "any links, each in one direction or in both",
-}
 
 _LEAST_NODES = {
     PartitionShape.MAJORITIES_RING: 4,
@@ -55,37 +49,28 @@ LOOK_NS = 20 * MILLISECOND_NS
 
 
 @dataclass(frozen=True, slots=True)
-class Partition(Fault):
+class Partition(VariedFault):
     """Cut the links that `shape` leaves out, in groups drawn at each injection."""
 
-    shape: PartitionShape
-    usual: ClassVar[bool] = True
+    variety: PartitionShape
     family: ClassVar[str] = "partition"
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.CUT})
 
     @property
-    def name(self) -> str:
-        return self.shape.value
-
-    @property
-    def about(self) -> str:
-        return _ABOUT[self.shape]
-
-    @property
     def least_nodes(self) -> int:
-        return _LEAST_NODES.get(self.shape, 2)
+        return _LEAST_NODES.get(self.variety, 2)
 
     @property
     def at_leader(self) -> bool:
         # An estranged leader hears the new term from the others at once, so short runs, which
         # may begin with one fault at the leader only, begin with the one that stays cut off.
-        return self.shape is PartitionShape.ISOLATE_LEADER
+        return self.variety is PartitionShape.ISOLATE_LEADER
 
     async def inject(self, cluster: Cluster, random: Random) -> str:
-        if self.shape is PartitionShape.ESTRANGE_LEADERS:
+        if self.variety is PartitionShape.ESTRANGE_LEADERS:
             return await estrange_leaders(cluster, random)
         shuffled = await _shuffled(cluster, random)
-        match self.shape:
+        match self.variety:
             case PartitionShape.HALVES:
                 links, what = halves(shuffled)
             case PartitionShape.ISOLATE_ONE:

@@ -3,55 +3,42 @@ as happens where links fail slowly.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from random import Random
 from typing import ClassVar
 
 from harness.clock import SECOND_NS
 from harness.cluster import Capability, Cluster
-from harness.nemesis.fault import Fault, Target, choose, told
+from harness.nemesis.fault import Target, VariedFault, Variety, choose, told
 from harness.nemesis.partition import isolated
 
 LONGEST_NS = 2 * SECOND_NS
 """How long a pattern takes at most, until what is cut stays cut."""
 
 
-class Pattern(StrEnum):
+class Pattern(Variety):
     """How the links change."""
 
-    FLAPPING = "partition-flapping"
-    SWIZZLE = "partition-swizzle"
-
-
-_ABOUT = {
-    Pattern.FLAPPING: "one node cut off and let back in, again and again",
-    Pattern.SWIZZLE: "some nodes cut off one by one, and let back in one by one in another order",
-}
+    FLAPPING = "partition-flapping", "one node cut off and let back in, again and again"
+    SWIZZLE = (
+        "partition-swizzle",
+        "some nodes cut off one by one, and let back in one by one in another order",
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Unsteady(Fault):
+class Unsteady(VariedFault):
     """Change the links for a while; what is cut in the end stays so until it is healed."""
 
-    pattern: Pattern
-    usual: ClassVar[bool] = True
+    variety: Pattern
     family: ClassVar[str] = "partition"
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.CUT})
-
-    @property
-    def name(self) -> str:
-        return self.pattern.value
-
-    @property
-    def about(self) -> str:
-        return _ABOUT[self.pattern]
 
     @property
     def least_nodes(self) -> int:
         return 3
 
     async def inject(self, cluster: Cluster, random: Random) -> str:
-        pattern = {Pattern.FLAPPING: flap, Pattern.SWIZZLE: swizzle}[self.pattern]
+        pattern = {Pattern.FLAPPING: flap, Pattern.SWIZZLE: swizzle}[self.variety]
         return await pattern(cluster, random)
 
     async def heal(self, cluster: Cluster) -> None:

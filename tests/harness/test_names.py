@@ -67,7 +67,7 @@ class NeedsMore(Restart):
 
 READS = replace(REGISTER, name="my:READS")
 NO_CALLS = replace(REGISTER, calls=None)
-NO_FUNCTIONS = replace(REGISTER, functions=())
+NO_FUNCTIONS = replace(REGISTER, functions=(), model=object)
 PEEKS = replace(REGISTER, functions=("read", "peek"))
 '''
 
