@@ -11,6 +11,21 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 
 
+def labrys(line: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Run `labrys` with these words in a folder to its end, which must not be a traceback."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "harness", *line.split()],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "Traceback" not in ended.stderr, ended.stderr
+    return ended
+
+
 def start(words: Sequence[str], folder: Path, **more: Any) -> subprocess.Popen[str]:
     """Start `labrys` with these words in a folder; Ctrl-C reaches it.
 

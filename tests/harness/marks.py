@@ -1,6 +1,7 @@
 """What is left of a run: everything that carries the mark of its harness."""
 
 import contextlib
+import time
 from pathlib import Path
 
 from harness.environments.engine import connect
@@ -30,3 +31,11 @@ def things_of(owner: Owner) -> list[str]:
     with contextlib.suppress(NftFailed):
         found += [line for line in host_nft("list tables\n").splitlines() if mark in line]
     return found
+
+
+def expect_nothing_left(owner: Owner) -> None:
+    """Fail if anything of that harness is still there after a while."""
+    deadline = time.monotonic() + 3
+    while left := things_of(owner):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.02)

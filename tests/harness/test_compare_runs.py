@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,27 +17,18 @@ from harness.commands import compare as compare_command
 from harness.config import RunConfig
 from harness.errors import EnvironmentFailed
 from reports.figures import figure_of
+from tests import processes
 from tests.harness.naive_measures import Naive
 from tests.processes import start
 from tests.reports.test_page import Reader
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
 OPTIONS = "--environment simulated --time-limit 5 --clients 4 --rate 80 --seed 11"
 
 
 def labrys(line: str, folder: Path) -> tuple[int, str, str]:
-    ended = subprocess.run(
-        [sys.executable, "-m", "harness", *line.split()],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert "Traceback" not in ended.stderr, ended.stderr
+    ended = processes.labrys(line, folder)
     return ended.returncode, ended.stdout, ended.stderr
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.environments.lab import namespaces_work
-from tests.processes import ROOT
+from tests.processes import ROOT, labrys
 
 PAGE = ROOT / "docs" / "testing-your-system.md"
 
@@ -58,18 +58,6 @@ class Calls(RegisterCalls):
 
 WORK = replace(REGISTER, name="reads-and-writes", functions=("read", "write"), calls=Calls)
 """
-
-
-def labrys(line: str, folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "harness", *line.split()],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 @pytest.fixture

@@ -63,6 +63,13 @@ def outcome(tmp_path: Path, **options: Any) -> tuple[str, str]:
     return result["verdict"], result["reason"]
 
 
+def expect(verdict: str, reason: str, tmp_path: Path, **options: Any) -> None:
+    """Carry out such a run, which must end so, and with these words in its reason."""
+    ended, why = outcome(tmp_path, **options)
+    assert ended == verdict
+    assert reason in why
+
+
 @pytest.mark.parametrize("options", [{}, {"system": "ring"}, {"operation_timeout": 0.2}])
 def test_without_a_mutation_the_runs_are_valid(tmp_path: Path, options: dict[str, Any]) -> None:
     assert outcome(tmp_path, **options)[0] == "valid"
@@ -76,9 +83,12 @@ def test_faults_that_are_recorded_but_not_applied(
         return "killed n1, as the history says"
 
     monkeypatch.setattr(fault, "inject", inject)
-    verdict, reason = outcome(tmp_path, faults=("isolate-leader", "kill-leader"))
-    assert verdict == "unknown"
-    assert f"{fault.family} applied: 0 times, and 5 times without an effect" in reason
+    expect(
+        "unknown",
+        f"{fault.family} applied: 0 times, and 5 times without an effect",
+        tmp_path,
+        faults=("isolate-leader", "kill-leader"),
+    )
 
 
 def test_cuts_that_cut_nothing(tmp_path: Path, monkeypatch: Patch) -> None:
@@ -86,9 +96,7 @@ def test_cuts_that_cut_nothing(tmp_path: Path, monkeypatch: Patch) -> None:
         pass
 
     monkeypatch.setattr(SimulatedCluster, "_cut", cut)
-    verdict, reason = outcome(tmp_path)
-    assert verdict == "failed"
-    assert "were cut and messages still get through" in reason
+    expect("failed", "were cut and messages still get through", tmp_path)
 
 
 def test_kills_that_kill_nothing(tmp_path: Path, monkeypatch: Patch) -> None:
@@ -96,9 +104,7 @@ def test_kills_that_kill_nothing(tmp_path: Path, monkeypatch: Patch) -> None:
         pass
 
     monkeypatch.setattr(SimulatedCluster, "_kill", kill)
-    verdict, reason = outcome(tmp_path)
-    assert verdict == "failed"
-    assert "was killed and goes on living" in reason
+    expect("failed", "was killed and goes on living", tmp_path)
 
 
 def test_completions_that_are_written_late(tmp_path: Path, monkeypatch: Patch) -> None:
@@ -110,9 +116,7 @@ def test_completions_that_are_written_late(tmp_path: Path, monkeypatch: Patch) -
         return completion
 
     monkeypatch.setattr(Client, "invoke", invoke_late)
-    verdict, reason = outcome(tmp_path)
-    assert verdict == "unknown"
-    assert "completions recorded on time" in reason
+    expect("unknown", "completions recorded on time", tmp_path)
 
 
 def test_a_process_that_is_used_again_after_info(tmp_path: Path, monkeypatch: Patch) -> None:
@@ -125,9 +129,7 @@ def test_a_process_that_is_used_again_after_info(tmp_path: Path, monkeypatch: Pa
         return completion
 
     monkeypatch.setattr(Worker, "make", make_as_before)
-    verdict, reason = outcome(tmp_path, operation_timeout=0.2)
-    assert verdict == "failed"
-    assert "does not know how its last ended" in reason
+    expect("failed", "does not know how its last ended", tmp_path, operation_timeout=0.2)
 
 
 def test_a_clock_that_goes_backwards(tmp_path: Path, monkeypatch: Patch) -> None:
@@ -144,9 +146,7 @@ def test_a_clock_that_goes_backwards(tmp_path: Path, monkeypatch: Patch) -> None
             return now_ns - (SECOND_NS if now_ns > 2 * SECOND_NS else 0)
 
     monkeypatch.setattr(Recorder, "_begin", lambda self, clock: begin(self, Earlier(clock)))  # type: ignore[arg-type]
-    verdict, reason = outcome(tmp_path)
-    assert verdict == "failed"
-    assert "clock went back" in reason
+    expect("failed", "clock went back", tmp_path)
 
 
 def half_of(history: History) -> History:
@@ -162,17 +162,13 @@ def test_half_the_keys_checked(tmp_path: Path, monkeypatch: Patch) -> None:
         return check(self, half_of(history), *limits, **more)
 
     monkeypatch.setattr(Workload, "check", check_half)
-    verdict, reason = outcome(tmp_path)
-    assert verdict == "unknown"
-    assert "all operations judged" in reason
+    expect("unknown", "all operations judged", tmp_path)
 
 
 def test_half_the_keys_read(tmp_path: Path, monkeypatch: Patch) -> None:
     read = History.read
     monkeypatch.setattr(History, "read", lambda path: half_of(read(path)))
-    verdict, reason = outcome(tmp_path)
-    assert verdict == "unknown"
-    assert "all operations kept" in reason
+    expect("unknown", "all operations kept", tmp_path)
 
 
 def test_all_clients_at_one_node(tmp_path: Path, monkeypatch: Patch) -> None:
@@ -184,9 +180,7 @@ def test_all_clients_at_one_node(tmp_path: Path, monkeypatch: Patch) -> None:
 
     monkeypatch.setattr(Client, "__init__", begin_with_one)
     monkeypatch.setattr(Client, "_next_node", lambda self: self._preferred)
-    verdict, reason = outcome(tmp_path, system="ring")
-    assert verdict == "unknown"
-    assert "every node asked: never asked: n2, n3" in reason
+    expect("unknown", "every node asked: never asked: n2, n3", tmp_path, system="ring")
 
 
 def test_recovery_that_is_skipped(tmp_path: Path, monkeypatch: Patch) -> None:
@@ -194,9 +188,7 @@ def test_recovery_that_is_skipped(tmp_path: Path, monkeypatch: Patch) -> None:
         self._seen.liveness = {"passed": True, "detail": "served at once", "recovery_ns": 1}
 
     monkeypatch.setattr(Run, "_recover", recover)
-    verdict, reason = outcome(tmp_path)
-    assert verdict == "unknown"
-    assert "every node served again" in reason
+    expect("unknown", "every node served again", tmp_path)
 
 
 # --- the same in the real environments ------------------------------------------------------------

@@ -22,7 +22,7 @@ from harness.environments.tcp_cluster import TcpCluster
 from harness.errors import EnvironmentFailed
 from systems_under_test.requests import Refusal, Reply, Request
 from tests.harness.deployments import deployment
-from tests.harness.marks import things_of
+from tests.harness.marks import expect_nothing_left, things_of
 
 NODES = ("n1", "n2", "n3")
 TESTS = Path(__file__).parents[1]
@@ -305,10 +305,7 @@ def killed_harness(folder: Path, kind: type[TcpCluster]) -> Owner:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills the children of the dead")
 def test_nodes_of_a_killed_harness_die_with_it(tmp_path: Path) -> None:
     owner = killed_harness(tmp_path, LocalCluster)
-    deadline = time.monotonic() + 3
-    while left := things_of(owner):
-        assert time.monotonic() < deadline, left
-        time.sleep(0.02)
+    expect_nothing_left(owner)
 
 
 @pytest.mark.docker

@@ -15,7 +15,8 @@ import pytest
 
 from checker.history import History
 from harness.environments.owner import Owner, process_began, this_process
-from tests.harness.marks import things_of
+from tests import processes
+from tests.harness.marks import expect_nothing_left, things_of
 from tests.processes import start
 
 ROOT = Path(__file__).parents[2]
@@ -25,15 +26,7 @@ SMALL = "--nodes 5 --clients 4 --time-limit 8 --seed 7"
 
 def labrys(line: str, folder: Path, status: int = 0) -> tuple[str, str]:
     """Run the command in that folder; its output and errors."""
-    ended = subprocess.run(
-        [*LABRYS, *line.split()],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    ended = processes.labrys(line, folder)
     assert ended.returncode == status, ended.stdout + ended.stderr
     return ended.stdout, ended.stderr
 
@@ -147,10 +140,7 @@ def test_a_killed_harness_leaves_a_history_that_can_be_judged_and_the_next_run_c
     assert "applied" in told["reason"] or "ended before" in told["reason"]
     labrys(f"run single --environment {environment} --nodes 1 --faults none --time-limit 1",
            tmp_path)  # fmt: skip
-    deadline = time.monotonic() + 3
-    while left := things_of(owner):
-        assert time.monotonic() < deadline, left
-        time.sleep(0.02)
+    expect_nothing_left(owner)
 
 
 @pytest.mark.local

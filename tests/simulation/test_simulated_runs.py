@@ -18,6 +18,7 @@ from harness.simulation.scenario import Scenario, swarm
 from harness.simulation.shrink import shrink, told
 from harness.simulation.simulate import simulate
 from harness.simulation.world import CALM
+from tests import processes
 from tests.processes import start
 
 ROOT = Path(__file__).parents[2]
@@ -25,16 +26,7 @@ LABRYS = [sys.executable, "-m", "harness"]
 
 
 def labrys(line: str, folder: Path, **environment: str) -> tuple[int, str]:
-    ended = subprocess.run(
-        [*LABRYS, *line.split()],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert "Traceback" not in ended.stderr, ended.stderr
+    ended = processes.labrys(line, folder, **environment)
     return ended.returncode, ended.stdout
 
 

@@ -20,16 +20,6 @@ ANY = st.integers(0, 2**16)
 """Chooses one of however many there are, by the remainder."""
 
 
-def quick(examples: int, steps: int) -> settings:
-    """That many runs of that many steps, more of them where that is asked for (`tests/deep.py`)."""
-    return settings(
-        max_examples=examples * DEEP,
-        stateful_step_count=steps,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow],
-    )
-
-
 class HeldMachine(RuleBasedStateMachine):
     """A rule that finds nothing to do returns: cheaper for Hypothesis than a precondition."""
 
@@ -103,3 +93,20 @@ class HeldMachine(RuleBasedStateMachine):
     def restart(self, choice: int) -> None:
         if name := self.one_of(set(self.cluster.names) - set(self.cluster.live), choice):
             self.cluster.start(name)
+
+
+def tested(
+    machine: type[HeldMachine], examples: int, steps: int, **parts: Any
+) -> type[RuleBasedStateMachine.TestCase]:
+    """The machine as a test: that many runs of that many steps, and more where that is asked for
+    (`tests/deep.py`). `parts` stand in the place of its `system`, `size` or `spares`.
+    """
+    name = " ".join([machine.__name__, *(f"{part}={what}" for part, what in parts.items())])
+    case = type(machine)(name, (machine,), {"__module__": machine.__module__, **parts}).TestCase
+    case.settings = settings(
+        max_examples=examples * DEEP,
+        stateful_step_count=steps,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    return case

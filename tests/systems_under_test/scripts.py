@@ -57,11 +57,16 @@ def compare(path: Path, carry_out: Command, request: pytest.FixtureRequest) -> N
     assert output == path.read_text(), "if this change is meant: pytest --rewrite, then review"
 
 
-def scripts(protocol: str) -> pytest.MarkDecorator:
-    """Parametrizes a test with the protocol's scripts, as `path`."""
+def scripts(protocol: str, carry_out: Command) -> Callable[..., None]:
+    """A test for each of the protocol's scripts."""
     paths = sorted((FOLDER / protocol).glob("*.txt"))
     assert paths, f"no scripts of {protocol}"
-    return pytest.mark.parametrize("path", paths, ids=lambda path: path.stem)
+
+    @pytest.mark.parametrize("path", paths, ids=lambda path: path.stem)
+    def test_scenario(path: Path, request: pytest.FixtureRequest) -> None:
+        compare(path, carry_out, request)
+
+    return test_scenario
 
 
 def common(cluster: AnyCluster, words: list[str]) -> None:

@@ -13,7 +13,7 @@ from systems_under_test.paxos.node import Paxos
 from systems_under_test.paxos.state import Role
 from systems_under_test.quorum import majority
 from systems_under_test.requests import ErrorCode, Refusal, Reply
-from tests.systems_under_test.held_machine import ANY, quick
+from tests.systems_under_test.held_machine import ANY, tested
 from tests.systems_under_test.led_machine import Asked, LedMachine
 from tests.systems_under_test.paxos_cluster import PaxosCluster
 
@@ -103,11 +103,8 @@ class SmallBatches(Paxos):
     KEPT_SLOTS = 4
 
 
-class SmallBatchesMachine(PaxosMachine):
+class ChangingMembersMachine(PaxosMachine):
     system = SmallBatches
-
-
-class ChangingMembersMachine(SmallBatchesMachine):
     size = 4
 
     @rule(
@@ -121,13 +118,7 @@ class ChangingMembersMachine(SmallBatchesMachine):
             self.cluster.request(name, function, argument=target, client=client)
 
 
-class FiveNodesMachine(PaxosMachine):
-    size = 5
-
-
-TestThreeNodes = PaxosMachine.TestCase
-TestFiveNodes = FiveNodesMachine.TestCase
-TestSmallBatches = SmallBatchesMachine.TestCase
-TestChangingMembers = ChangingMembersMachine.TestCase
-for case in (TestThreeNodes, TestFiveNodes, TestSmallBatches, TestChangingMembers):
-    case.settings = quick(100, 60)
+TestThreeNodes = tested(PaxosMachine, 100, 60)
+TestFiveNodes = tested(PaxosMachine, 100, 60, size=5)
+TestSmallBatches = tested(PaxosMachine, 100, 60, system=SmallBatches)
+TestChangingMembers = tested(ChangingMembersMachine, 100, 60)

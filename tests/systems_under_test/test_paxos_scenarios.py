@@ -10,15 +10,12 @@
 In a flawed system the invariants are not watched, so that a script goes on to what clients see.
 """
 
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from systems_under_test.paxos import flawed
 from systems_under_test.paxos.node import Paxos
 from tests.systems_under_test.paxos_cluster import PaxosCluster
-from tests.systems_under_test.scripts import FOLDER, compare, quietly, scripts, with_leader
+from tests.systems_under_test.scripts import FOLDER, quietly, scripts, with_leader
 
 
 class OneValueAMessage(Paxos):
@@ -73,9 +70,7 @@ def carry_out(cluster: Any, words: list[str]) -> PaxosCluster:
     return cluster
 
 
-@scripts("paxos")
-def test_scenario(path: Path, request: pytest.FixtureRequest) -> None:
-    compare(path, carry_out, request)
+test_scenario = scripts("paxos", carry_out)
 
 
 def test_every_flaw_has_its_demonstration() -> None:

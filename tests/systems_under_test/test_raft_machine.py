@@ -12,7 +12,7 @@ from systems_under_test.raft.membership import MEMBERSHIP
 from systems_under_test.raft.node import Raft
 from systems_under_test.raft.state import Role
 from systems_under_test.requests import Refusal, Reply, Request
-from tests.systems_under_test.held_machine import ANY, quick
+from tests.systems_under_test.held_machine import ANY, tested
 from tests.systems_under_test.led_machine import OPERATOR, LedMachine
 from tests.systems_under_test.raft_cluster import RaftCluster
 
@@ -77,14 +77,6 @@ class SmallBatches(Raft):
     MAX_PENDING = 5
 
 
-class SmallBatchesMachine(RaftMachine):
-    system = SmallBatches
-
-
-class FiveNodesMachine(RaftMachine):
-    size = 5
-
-
 class Compacting(SmallBatches):
     """Snapshots of a few entries, in parts of one key."""
 
@@ -93,22 +85,8 @@ class Compacting(SmallBatches):
     PART_SIZE = 1
 
 
-class CompactingMachine(RaftMachine):
-    system = Compacting
-
-
-class ChangingMachine(RaftMachine):
-    """Two members and three spares: any of them may become members."""
-
-    system = Compacting
-    size = 2
-    spares = 3
-
-
-TestThreeNodes = RaftMachine.TestCase
-TestFiveNodes = FiveNodesMachine.TestCase
-TestCompacting = CompactingMachine.TestCase
-TestChanging = ChangingMachine.TestCase
-TestSmallBatches = SmallBatchesMachine.TestCase
-for case in (TestThreeNodes, TestFiveNodes, TestCompacting, TestChanging, TestSmallBatches):
-    case.settings = quick(100, 60)
+TestThreeNodes = tested(RaftMachine, 100, 60)
+TestFiveNodes = tested(RaftMachine, 100, 60, size=5)
+TestSmallBatches = tested(RaftMachine, 100, 60, system=SmallBatches)
+TestCompacting = tested(RaftMachine, 100, 60, system=Compacting)
+TestChangingMembers = tested(RaftMachine, 100, 60, system=Compacting, size=2, spares=3)

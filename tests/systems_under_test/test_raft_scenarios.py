@@ -7,15 +7,12 @@ stabilize [n1 n2 ...]         as everywhere, but messages between nodes are not 
 log n1 ...                    show logs
 """
 
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from systems_under_test.raft.flawed import RaftStaleReads
 from systems_under_test.raft.node import Raft
 from tests.systems_under_test.raft_cluster import RaftCluster
-from tests.systems_under_test.scripts import compare, scripts, with_leader
+from tests.systems_under_test.scripts import scripts, with_leader
 
 
 class OneEntryAMessage(Raft):
@@ -46,6 +43,4 @@ def carry_out(cluster: Any, words: list[str]) -> RaftCluster:
     return cluster
 
 
-@scripts("raft")
-def test_scenario(path: Path, request: pytest.FixtureRequest) -> None:
-    compare(path, carry_out, request)
+test_scenario = scripts("raft", carry_out)

@@ -10,7 +10,7 @@ from hypothesis.stateful import rule
 
 from checker.verdict import Verdict
 from systems_under_test.ring.node import Ring
-from tests.systems_under_test.held_machine import ANY, HeldMachine, quick
+from tests.systems_under_test.held_machine import ANY, HeldMachine, tested
 from tests.systems_under_test.ring_cluster import AnyCoordinator, RingCluster, ShortJournals
 
 pytestmark = pytest.mark.slow
@@ -60,16 +60,6 @@ class RingMachine(HeldMachine):
         assert self.cluster.verdict() is Verdict.VALID, self.cluster.history()
 
 
-class AnyCoordinatorMachine(RingMachine):
-    """Changes compete."""
-
-    system = AnyCoordinator
-
-
-class FiveNodesMachine(RingMachine):
-    size = 5
-
-
 class MembersMachine(RingMachine):
     """Nodes come and go, too, and journals are compacted all the time."""
 
@@ -90,9 +80,7 @@ class MembersMachine(RingMachine):
         self.cluster.stabilize()
 
 
-TestThreeNodes = RingMachine.TestCase
-TestAnyCoordinator = AnyCoordinatorMachine.TestCase
-TestFiveNodes = FiveNodesMachine.TestCase
-TestMembers = MembersMachine.TestCase
-for case in (TestThreeNodes, TestAnyCoordinator, TestFiveNodes, TestMembers):
-    case.settings = quick(50, 50)
+TestThreeNodes = tested(RingMachine, 50, 50)
+TestAnyCoordinator = tested(RingMachine, 50, 50, system=AnyCoordinator)
+TestFiveNodes = tested(RingMachine, 50, 50, size=5)
+TestChangingMembers = tested(MembersMachine, 50, 50)

@@ -3,22 +3,13 @@
 import asyncio
 import time
 from pathlib import Path
-from random import Random
 
-from checker.history import History
-from checker.linearizability.check import check
-from checker.models.catalogue import MODELS
-from checker.operation import Operation, Outcome
-from checker.verdict import Verdict
 from harness.clock import SECOND_NS
 from harness.cluster import NoAnswer, Unreachable
 from harness.environments.tcp_cluster import TcpCluster
-from harness.recorder import Recorder
-from harness.worker import Worker
 from systems_under_test.requests import OperatorRequest, Reply
 from tests.harness.deployments import deployment
-from workloads.register import RegisterCalls
-from workloads.workload import Shape
+from tests.systems_under_test.load import expect_all_served, under_load
 
 NODES = ("n1", "n2", "n3", "n4", "n5")
 SYSTEM = "systems_under_test.ring.node:Ring"
@@ -60,46 +51,20 @@ def test_nodes_leave_and_join_under_load(kind: type[TcpCluster], tmp_path: Path)
 
     async def run() -> int:
         cluster = kind(deployment(SYSTEM, NODES, tmp_path))
-        recorder = Recorder(tmp_path / "history.jsonl", cluster.clock)
-        calls = RegisterCalls(Random(1), Shape(keys=8))
-        ended = False
         async with cluster:
-            workers = [
-                Worker(number, 4, cluster, recorder, 2 * SECOND_NS, Random(number))
-                for number in range(4)
-            ]
-
-            async def work(worker: Worker) -> None:
-                while not ended:
-                    await worker.make(calls.next(), calls)
-
-            working = [asyncio.create_task(work(worker)) for worker in workers]
-            await asyncio.sleep(0.5)
-            assert await change_members(cluster, "remove-member", "n5") == ["n1", "n2", "n3", "n4"]
-            await settled(cluster, NODES)
-            await asyncio.sleep(0.5)
-            assert await change_members(cluster, "add-member", "n5") == list(NODES)
-            await settled(cluster, NODES)
-            status = await cluster.status("n5")
-            assert status is not None
-            await asyncio.sleep(0.5)
-            ended = True
-            await asyncio.gather(*working)
-            for worker in workers:
-                await worker.close()
-            recorder.close()
+            async with under_load(cluster, tmp_path / "history.jsonl"):
+                left = await change_members(cluster, "remove-member", "n5")
+                assert left == ["n1", "n2", "n3", "n4"]
+                await settled(cluster, NODES)
+                await asyncio.sleep(0.5)
+                assert await change_members(cluster, "add-member", "n5") == list(NODES)
+                await settled(cluster, NODES)
+                status = await cluster.status("n5")
+                assert status is not None
             moved: int = status.facts["moved"]
             return moved
 
     moved = asyncio.run(run())
     ideal = 3 * 1024 / 5
     assert moved <= 1.3 * ideal
-    history = History.read(tmp_path / "history.jsonl")
-    unsuccessful = [one for one in history.operations if one.outcome is not Outcome.OK]
-    assert not unsuccessful, told(unsuccessful)
-    assert len(history.operations) > 200
-    assert check(history, MODELS["cas-register"]()).verdict is Verdict.VALID
-
-
-def told(operations: list[Operation]) -> str:
-    return ", ".join(f"{one.function} {one.outcome} {one.error}" for one in operations[:5])
+    expect_all_served(tmp_path / "history.jsonl")

@@ -15,7 +15,6 @@ In a flawed system the invariants are not watched, so that a script goes on to w
 
 import json
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +22,7 @@ import pytest
 from systems_under_test.ring import flawed
 from systems_under_test.ring.node import Ring, RingOne, RingQuorum
 from tests.systems_under_test.ring_cluster import AnyCoordinator, RingCluster, show
-from tests.systems_under_test.scripts import FOLDER, common, compare, run, scripts
+from tests.systems_under_test.scripts import FOLDER, common, run, scripts
 
 SYSTEMS: dict[str, type[Ring]] = {
     "ring": Ring,
@@ -82,9 +81,7 @@ def carry_out(cluster: Any, words: list[str], *, watched: bool = False) -> RingC
     return cluster
 
 
-@scripts("ring")
-def test_scenario(path: Path, request: pytest.FixtureRequest) -> None:
-    compare(path, carry_out, request)
+test_scenario = scripts("ring", carry_out)
 
 
 def test_every_flaw_is_convicted_by_its_scenario() -> None:

@@ -82,7 +82,8 @@ class Machine:
     ) -> None:
         """`until` is the moment of `time.monotonic` at which to give up.
 
-        With `log` it notes what was used, so that an order can be told in the end.
+        `compile_` says whether compiled functions are used; None leaves it to what suits. With
+        `log` it notes what was used, so that an order can be told in the end.
         """
         fast = bool(compile_)
         self.steps_most = math.inf

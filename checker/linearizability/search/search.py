@@ -10,6 +10,7 @@ that no order exists *whatever* the state was a little earlier, which needs no h
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,6 @@ from checker.linearizability.search import window
 from checker.linearizability.search.attempt import Attempt
 from checker.linearizability.search.limits import LimitReached
 from checker.linearizability.search.machine import Machine, Slow, may_compile
-from checker.linearizability.search.problem import Problem
 from checker.linearizability.search.window import BITS
 
 QUICK_FROM = 200
@@ -80,25 +80,13 @@ class Found:
 class Search(Machine):
     """Searches the parts of one problem, one after the other."""
 
-    def __init__(
-        self,
-        problem: Problem,
-        until: float,
-        memory_bytes: int,
-        compile_: bool | None = None,
-        log: bool = False,
-    ) -> None:
-        """`until` is the moment of `time.monotonic` at which to give up.
-
-        `compile_` says whether compiled functions are used; None leaves it to what suits. With
-        `log` an order is told of what is found to have one.
-        """
-        super().__init__(problem, until, memory_bytes, compile_, log)
-        # The quick try is for registers; of a short history it would not be quicker.
-        quick = problem.steps is None and problem.count >= QUICK_FROM
-        self._attempt = (
-            Attempt(problem, self.memory.ops, self.memory.events, self.fast, log) if quick else None
-        )
+    @cached_property
+    def _attempt(self) -> Attempt | None:
+        """The quick try, which is for registers; of a short history it would not be quicker."""
+        if self.problem.steps is not None or self.problem.count < QUICK_FROM:
+            return None
+        memory = self.memory
+        return Attempt(self.problem, memory.ops, memory.events, self.fast, self.logs)
 
     def part(self, number: int) -> Found:
         """Decide one part."""
