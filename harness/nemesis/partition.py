@@ -48,13 +48,23 @@ SHOWN_MAX = 20
 LOOK_NS = 20 * MILLISECOND_NS
 
 
-@dataclass(frozen=True, slots=True)
-class Partition(VariedFault):
-    """Cut the links that `shape` leaves out, in groups drawn at each injection."""
+class OfLinks(VariedFault):
+    """A fault of links; healing mends them all."""
 
-    variety: PartitionShape
+    __slots__ = ()
+
     family: ClassVar[str] = "partition"
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.CUT})
+
+    async def heal(self, cluster: Cluster) -> None:
+        await cluster.mend()
+
+
+@dataclass(frozen=True, slots=True)
+class Partition(OfLinks):
+    """Cut the links that its shape leaves out, in groups drawn at each injection."""
+
+    variety: PartitionShape
 
     @property
     def least_nodes(self) -> int:
@@ -88,9 +98,6 @@ class Partition(VariedFault):
                 links, what = scattered(shuffled, random)
         await cluster.cut(links)
         return what
-
-    async def heal(self, cluster: Cluster) -> None:
-        await cluster.mend()
 
 
 async def _shuffled(cluster: Cluster, random: Random) -> list[NodeId]:

@@ -4,12 +4,11 @@ as happens where links fail slowly.
 
 from dataclasses import dataclass
 from random import Random
-from typing import ClassVar
 
 from harness.clock import SECOND_NS
-from harness.cluster import Capability, Cluster
-from harness.nemesis.fault import Target, VariedFault, Variety, choose, told
-from harness.nemesis.partition import isolated
+from harness.cluster import Cluster
+from harness.nemesis.fault import Target, Variety, choose, told
+from harness.nemesis.partition import OfLinks, isolated
 
 LONGEST_NS = 2 * SECOND_NS
 """How long a pattern takes at most, until what is cut stays cut."""
@@ -26,12 +25,10 @@ class Pattern(Variety):
 
 
 @dataclass(frozen=True, slots=True)
-class Unsteady(VariedFault):
+class Unsteady(OfLinks):
     """Change the links for a while; what is cut in the end stays so until it is healed."""
 
     variety: Pattern
-    family: ClassVar[str] = "partition"
-    needs: ClassVar[frozenset[Capability]] = frozenset({Capability.CUT})
 
     @property
     def least_nodes(self) -> int:
@@ -40,9 +37,6 @@ class Unsteady(VariedFault):
     async def inject(self, cluster: Cluster, random: Random) -> str:
         pattern = {Pattern.FLAPPING: flap, Pattern.SWIZZLE: swizzle}[self.variety]
         return await pattern(cluster, random)
-
-    async def heal(self, cluster: Cluster) -> None:
-        await cluster.mend()
 
 
 async def flap(cluster: Cluster, random: Random) -> str:

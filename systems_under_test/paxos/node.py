@@ -15,6 +15,7 @@ layer calls those below it:
     Snapshots    snapshots.py      what takes the place of old slots
     Learner      learner.py        what is chosen; catching up
     State        state.py          what a node knows; roles and timers
+    Confirming   confirming.py    rounds of confirmation, as both protocols have them
     Led          led.py            waiting for a leader, as both protocols do
 
     single_decree.py               the rules for one slot, which all of it rests on

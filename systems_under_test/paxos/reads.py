@@ -15,8 +15,8 @@ that it did not know to be chosen when the round began is s.
    It does not matter here who the acceptors of later slots are: to be acknowledged, a command
    needs every slot before its own chosen, s included.
 
-So all that was acknowledged before the read arrived is chosen and applied here. One round serves
-all reads that had arrived when it began; those that come later wait for the next.
+So all that was acknowledged before the read arrived is chosen and applied here. The rounds are
+those of `confirming`.
 """
 
 from systems_under_test.node import Json, NodeId
@@ -32,19 +32,9 @@ class Reads(Acceptor):
 
     # --- the leader -------------------------------------------------------------------------------
 
-    def on_read(self, client: NodeId, request: Request) -> None:
-        self.reads_waiting.append((client, request))
-        self.begin_read_round()
-
-    def begin_read_round(self) -> None:
-        """Ask for confirmation on behalf of all reads that wait, one round at a time."""
-        if not self.reads_waiting or self.reads_asked or not self.may_read():
-            return
-        self.reads_asked, self.reads_waiting = self.reads_waiting, []
-        self.read_round += 1
+    def ask_for_confirmation(self) -> None:
         self.readers = self.members
         self.send_heartbeats()
-        self.answer_confirmed_reads()
 
     def may_read(self) -> bool:
         """Whether everything that was chosen in lower ballots is known here."""
@@ -71,21 +61,13 @@ class Reads(Acceptor):
             self.confirmed[peer] = answer.read_round
             self.answer_confirmed_reads()
 
-    def answer_confirmed_reads(self) -> None:
-        """Answer the reads of the round under way once a quorum, with ourselves, took part."""
-        while self.reads_asked:
-            # Our own acceptor has promised nothing higher, or we would not lead any more.
-            took_part = {self.node_id}
-            took_part.update(p for p, r in self.confirmed.items() if r == self.read_round)
-            if not self.is_quorum(took_part, self.readers):
-                return
-            asked, self.reads_asked = self.reads_asked, []
-            for client, request in asked:
-                self.answer_read(client, request)
-            self.begin_read_round()
+    def is_confirmed(self) -> bool:
+        # Our own acceptor has promised nothing higher, or we would not lead any more.
+        took_part = {self.node_id}
+        took_part.update(p for p, r in self.confirmed.items() if r == self.read_round)
+        return self.is_quorum(took_part, self.readers)
 
     def answer_read(self, client: NodeId, request: Request) -> None:
-        """Answer from what is applied."""
         assert self.role is Role.LEADER, f"a {self.role} answers a read"
         found: Json
         if isinstance(request, OperatorRequest):

@@ -12,8 +12,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from systems_under_test.confirming import Confirming
 from systems_under_test.kv import KeyValueMachine
-from systems_under_test.led import ELECTION, HEARTBEAT, QUORUM, SILENCE, Led
+from systems_under_test.led import ELECTION, HEARTBEAT, QUORUM, SILENCE
 from systems_under_test.node import NodeId
 from systems_under_test.paxos.membership import Membership
 from systems_under_test.paxos.messages import (
@@ -58,7 +59,7 @@ class Batch:
         return self.accept.first_slot + len(self.accept.values) - 1
 
 
-class State(Led):
+class State(Confirming):
     """The state of one node, and the way back to being a follower."""
 
     MAX_BATCH = 64
@@ -145,10 +146,7 @@ class State(Led):
         """Who waits until all slots before that one are chosen, and the answer then."""
 
         self.heard: set[NodeId] = set()
-        self.reads_waiting: list[tuple[NodeId, Request]] = []
-        self.reads_asked: list[tuple[NodeId, Request]] = []
         self.readers: tuple[NodeId, ...] = ()
-        self.read_round = 0
         self.confirmed: dict[NodeId, int] = {}
         """The last round of reads in which each peer confirmed our ballot."""
 

@@ -32,9 +32,7 @@ class Election(Replication):
         """Ask who would vote for us, and change nothing that others could notice."""
         self.become(Role.PRE_CANDIDATE)
         self.leader = None
-        self.votes = {self.node_id}
-        self.await_leader()
-        self.send_to_voters(RequestPreVote(self.term, self.log.last_index, self.log.last_term))
+        self.seek_votes(RequestPreVote(self.term, self.log.last_index, self.log.last_term))
         if self.has_majority_of_votes():
             self.become_candidate()
 
@@ -44,11 +42,15 @@ class Election(Replication):
         self.term += 1
         self.voted_for = self.node_id
         self.persist_term_and_vote()
-        self.votes = {self.node_id}
-        self.await_leader()
-        self.send_to_voters(RequestVote(self.term, self.log.last_index, self.log.last_term))
+        self.seek_votes(RequestVote(self.term, self.log.last_index, self.log.last_term))
         if self.has_majority_of_votes():
             self.become_leader()
+
+    def seek_votes(self, ask: RequestPreVote | RequestVote) -> None:
+        """Vote for ourselves, and ask the others; if nobody leads in time, begin again."""
+        self.votes = {self.node_id}
+        self.await_leader()
+        self.send_to_voters(ask)
 
     def become_leader(self) -> None:
         """Lead this term. Its first entry is a no-op, since only an entry of this term commits."""

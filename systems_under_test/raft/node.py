@@ -15,6 +15,7 @@ The class is written in layers, a file each, and each layer calls those below it
     Snapshots    snapshot.py      §7: log compaction
     Reads        reads.py         ReadIndex
     State        state.py         Figure 2: terms, votes, roles, persistence
+    Confirming   confirming.py   rounds of confirmation, as both protocols have them
     Led          led.py           waiting for a leader, as both protocols do
 """
 

@@ -11,8 +11,7 @@ read it asks the others, in a round of heartbeats, whether it still leads:
    answered with the later term. So whatever was acknowledged before the read arrived is committed
    here, and everything committed is applied: the state is recent enough to answer from.
 
-One round serves all reads that had arrived when it began; those that come later wait for the next.
-Nothing here depends on a clock, as leases would.
+Nothing here depends on a clock, as leases would. The rounds are those of `confirming`.
 """
 
 from abc import abstractmethod
@@ -23,38 +22,21 @@ from systems_under_test.requests import Reply, Request
 
 
 class Reads(State):
-    """The leader's rounds of confirmation, and the reads that wait for them."""
+    """When the leader may begin a round of confirmation, and who took part in it."""
 
     @abstractmethod
     def send_heartbeats(self) -> None:
         """Send every peer a message that asks for an answer to the present round."""
 
-    def on_read(self, client: NodeId, request: Request) -> None:
-        self.reads_waiting.append((client, request))
-        self.begin_read_round()
-
-    def begin_read_round(self) -> None:
-        """Ask for confirmation on behalf of all reads that wait, one round at a time."""
-        if not self.reads_waiting or self.reads_asked or not self.has_committed_in_its_term():
-            return
-        self.reads_asked, self.reads_waiting = self.reads_waiting, []
-        self.read_round += 1
+    def ask_for_confirmation(self) -> None:
         self.send_heartbeats()
-        self.answer_confirmed_reads()
 
-    def has_committed_in_its_term(self) -> bool:
+    def may_read(self) -> bool:
+        """Whether an entry of this term is committed."""
         return self.log.term_at(self.commit_index) == self.term
 
-    def answer_confirmed_reads(self) -> None:
-        """Answer the reads of the round under way once a majority, with ourselves, took part."""
-        if not self.reads_asked:
-            return
-        if not self.members.is_quorum(self.confirmed()):
-            return
-        for client, request in self.reads_asked:
-            self.answer_read(client, request)
-        self.reads_asked = []
-        self.begin_read_round()
+    def is_confirmed(self) -> bool:
+        return self.members.is_quorum(self.confirmed())
 
     def confirmed(self) -> set[NodeId]:
         """Who took part in the round under way: we did."""
@@ -62,6 +44,5 @@ class Reads(State):
         return {self.node_id, *others}
 
     def answer_read(self, client: NodeId, request: Request) -> None:
-        """Answer from what is applied."""
         assert self.role is Role.LEADER, f"a {self.role} answers a read"
         self.send(client, Reply(request.sequence, self.machine.read(request.key)))

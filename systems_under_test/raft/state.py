@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
+from systems_under_test.confirming import Confirming
 from systems_under_test.kv import KeyValueMachine, joined
-from systems_under_test.led import ELECTION, HEARTBEAT, QUORUM, SILENCE, Led
+from systems_under_test.led import ELECTION, HEARTBEAT, QUORUM, SILENCE
 from systems_under_test.node import Json, NodeId, Payload
 from systems_under_test.raft.log import Log
 from systems_under_test.raft.members import Members
@@ -25,7 +26,7 @@ from systems_under_test.raft.messages import (
     TermAndVote,
     Truncated,
 )
-from systems_under_test.requests import ErrorCode, Refusal, Request
+from systems_under_test.requests import ErrorCode, Refusal
 
 
 class Role(StrEnum):
@@ -84,7 +85,7 @@ class Progress:
     next_part: int = 0
 
 
-class State(Led):
+class State(Confirming):
     """The state of one node, its persistence, and the way back to being a follower."""
 
     MAX_BATCH = 128
@@ -115,10 +116,6 @@ class State(Led):
         self.progress: dict[NodeId, Progress] = {}
         self.pending: dict[int, tuple[NodeId, int]] = {}
         """Who waits for the entry of that index: the client and its request's sequence."""
-
-        self.reads_waiting: list[tuple[NodeId, Request]] = []
-        self.reads_asked: list[tuple[NodeId, Request]] = []
-        self.read_round = 0
 
     # --- persistence ------------------------------------------------------------------------------
 
