@@ -94,7 +94,7 @@ def _certified(history: History, task: _Task, executor: Executor | None) -> Resu
         return _judged(history, replace(task, certify=False), executor)
     short = len(history) <= certified.ALWAYS_UP_TO
     result = _judged(history, replace(task, certify=short), executor)
-    on_columns = result.algorithm == "rules" and result.witness is None
+    on_columns = result.statistics.get("together", False)
     if result.verdict is Verdict.INVALID:
         certified.certify_violation(history, task.model, task.thing, result, task.until)
     elif result.verdict is Verdict.VALID and (not short or on_columns):
@@ -115,14 +115,16 @@ def _judged(history: History, task: _Task, executor: Executor | None) -> Result:
     if result is None and engine in ("graph", "zones"):
         result = _unknown(engine, "it judges only registers; choose another engine")
     if result is None:
-        left = split(history, task.model, engine == "auto")
+        left = split(history, task.model, engine == "auto", task.until, task.memory)
         refused = too_small(task.memory, len(history), OPERATION_BYTES) if left.whole else ""
         if refused:
             return _unknown("trivial", refused)
         judge = partial(_one, task=task)
         result = _worst((executor.map if executor else map)(judge, left.groups), left.algorithm)
         if left.wrong and result.verdict is Verdict.VALID:
-            raise InternalError("a rule found wrong on columns what it finds right by itself")
+            raise InternalError("a key was found wrong among others, and right by itself")
+        if left.on_columns:
+            result = _with(result, {"together": True})
     if is_register(thing) and engine == "auto":
         result = _versions(history, result)
     return result

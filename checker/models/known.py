@@ -46,6 +46,9 @@ class ObjectKind(StrEnum):
     PRIORITY_QUEUE = "priority-queue"
     """`enqueue`, `dequeue` of the least value; it begins with a list of values."""
 
+    STACK = "stack"
+    """`push`, `pop`, last in, first out; it begins with a list, its oldest value first."""
+
     LOCK = "lock"
     """`acquire`, `release` by anyone, of one of `permits`; it begins with some of them taken."""
 

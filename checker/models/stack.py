@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from checker.columns import canonical
+from checker.models.known import KnownObject, ObjectKind
 from checker.models.model import ANY, Inconsistent, State
 from checker.models.wording import shown, unknown
 from checker.operation import Operation, Outcome
@@ -20,6 +21,10 @@ class Stack:
     name: str = "stack"
     start: Sequence[Any] = ()
     functions: ClassVar = {"push": ANY, "pop": ANY}
+
+    @property
+    def behaves_as(self) -> KnownObject:
+        return KnownObject(ObjectKind.STACK, self.start)
 
     def initial(self) -> State:
         return tuple(map(canonical, self.start))

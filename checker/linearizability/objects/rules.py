@@ -164,27 +164,32 @@ def _beginning(thing: KnownObject, operations: Sequence[Operation]) -> tuple[Ope
 class Left:
     """What is left to be judged, group by group, and what decided all else.
 
-    `wrong` says that the groups are those which a rule found wrong, `whole` that they hold every
-    operation.
+    `wrong` says that the groups are those which were found wrong, `whole` that they hold every
+    operation, and `on_columns` that everything else was decided without a witness.
     """
 
     groups: Iterable[Group]
     algorithm: str = "trivial"
     wrong: bool = False
     whole: bool = False
+    on_columns: bool = False
 
 
-def split(history: History, model: Model, by_rules: bool) -> Left:
+def split(history: History, model: Model, by_rules: bool, until: float, memory_bytes: int) -> Left:
     """What is left to be judged of a history.
 
     A history is taken apart by key, and further where the model tells the `part` of an operation.
-    Of a long one only those groups are left that a rule found wrong or could not decide.
+    Of a long one only those groups are left that were found wrong or could not be decided with all
+    keys together, by a rule and by the search of short keys.
     """
     thing = known_object(model)
-    if by_rules and thing and not thing.initial and len(history) >= COLUMNS_FROM:
-        rule = next(iter(rules_for(thing, history.columns.functions)), None)
-        if rule is not None and rule.on_columns:
-            return _left_by(rule, history.columns)
+    if len(history) >= COLUMNS_FROM:
+        rule = None
+        if by_rules and thing and not thing.initial:
+            rule = next(iter(rules_for(thing, history.columns.functions)), None)
+        left = _together(history.columns, model, rule, until, memory_bytes)
+        if left is not None:
+            return left
     return Left(_all_groups(history, model), whole=True)
 
 
@@ -207,17 +212,36 @@ def _parts(key: Any, operations: tuple[Operation, ...], model: Model) -> list[Gr
     return [(key, tuple(several)) for several in parts.values()]
 
 
-def _left_by(rule: Rule, columns: Columns) -> Left:
-    """The groups that a rule found wrong, else those that it could not decide."""
+def _together(
+    columns: Columns, model: Model, rule: Rule | None, until: float, memory_bytes: int
+) -> Left | None:
+    """The groups that were found wrong, else those that could not be decided; None where keys are
+    to be judged one by one."""
     # numpy takes a while to import, so only a long history needs it.
     import numpy as np
 
     from checker.linearizability.objects import codes, columnar
+    from checker.linearizability.search import short_keys
 
-    found: codes.PartFindings = getattr(columnar, rule.on_columns)(columns)
+    thing = known_object(model)
+    searched = short_keys.possible(model, thing) and short_keys.pays(len(columns))
+    algorithm = "search"
+    if rule is not None and rule.on_columns:
+        found: codes.PartFindings = getattr(columnar, rule.on_columns)(columns)
+        algorithm = rule.algorithm
+    elif searched:
+        found = codes.by_key(columns)
+        found.mark(np.arange(len(found.finding)), codes.AMBIGUOUS)
+    else:
+        return None
+    ambiguous = found.finding == codes.AMBIGUOUS
+    if searched and ambiguous.any() and not (found.finding == codes.WRONG).any():
+        short_keys.settle(columns, model, thing, found, until, memory_bytes)
+        if (found.finding[ambiguous] != codes.AMBIGUOUS).any():
+            algorithm = "search"
     wrong = np.flatnonzero(found.finding == codes.WRONG)
     chosen = wrong if len(wrong) else np.flatnonzero(found.finding == codes.AMBIGUOUS)
-    return Left(_groups(columns, found.part, chosen), rule.algorithm, bool(len(wrong)))
+    return Left(_groups(columns, found.part, chosen), algorithm, bool(len(wrong)), on_columns=True)
 
 
 def _groups(columns: Columns, part: Ints, chosen: Ints) -> Iterable[Group]:

@@ -1,6 +1,6 @@
 """Compiles functions that also run as plain Python, each on its own source."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -8,12 +8,15 @@ from typing import Any
 from checker.linearizability.machine_code import machine_code
 
 
-def compiled(functions: Sequence[str], *modules: ModuleType) -> dict[str, Any]:
+def compiled(
+    functions: Sequence[str], *modules: ModuleType, apart: Collection[str] = ()
+) -> dict[str, Any]:
     """These functions of these modules, compiled, each after those that it calls.
 
     They are kept on disk, so that only the first use ever pays for it. All become part of the last
-    one: handing on a dozen arrays costs as much as a small step of a search. Arrays are not counted
-    as they are handed on, since the caller holds them all; so none may be made here.
+    one, but those that stand `apart`: handing on a dozen arrays costs as much as a small step of a
+    search. Arrays are not counted as they are handed on, since the caller holds them all; so none
+    may be made here.
     """
     newest = _newest(*modules)
     for index in (index for module in modules for index in _indices(module)):
@@ -24,7 +27,8 @@ def compiled(functions: Sequence[str], *modules: ModuleType) -> dict[str, Any]:
     for name in functions:
         plain: Any = namespace[name]
         bound = FunctionType(plain.__code__, namespace, name)
-        namespace[name] = machine_code(bound, forceinline=name != functions[-1], _nrt=False)
+        inline = name != functions[-1] and name not in apart
+        namespace[name] = machine_code(bound, forceinline=inline, _nrt=False)
     return namespace
 
 
