@@ -5,26 +5,23 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from checker.columns import canonical
-from checker.models.known import KnownObject, ObjectKind
+from checker.models.known import KnownModel, ObjectKind
 from checker.models.model import ANY, Inconsistent, State
 from checker.models.wording import shown, unknown
 from checker.operation import Operation, Outcome
 
 
 @dataclass
-class Stack:
+class Stack(KnownModel):
     """Last in, first out: `push`, and `pop`, which returns null where it is empty.
 
     `start` is what is in it at first, the value that was pushed first at its beginning.
     """
 
+    kind = ObjectKind.STACK
     name: str = "stack"
     start: Sequence[Any] = ()
     functions: ClassVar = {"push": ANY, "pop": ANY}
-
-    @property
-    def behaves_as(self) -> KnownObject:
-        return KnownObject(ObjectKind.STACK, self.start)
 
     def initial(self) -> State:
         return tuple(map(canonical, self.start))
