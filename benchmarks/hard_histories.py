@@ -107,41 +107,27 @@ def _wrong(result: Any) -> Any:
     return "never written" if isinstance(result, str) else -1
 
 
+def _cas_register(values: int) -> Kind:
+    call = _either(
+        _read,
+        lambda r: ("write", r.randrange(values)),
+        lambda r: ("cas", [r.randrange(values), r.randrange(values)]),
+    )
+    return Kind(call, _register, None, _wrong)
+
+
+def _queue_by(do: Callable[[Any, str, Any, Random], Done]) -> Kind:
+    call = _either(lambda r: ("enqueue", r.randrange(4)), lambda r: ("dequeue", None))
+    return Kind(call, do, (), _wrong)
+
+
 KINDS: dict[str, Kind] = {
     "register": Kind(_either(_read, lambda r: ("write", r.randrange(3))), _register, None, _wrong),
-    "cas-register": Kind(
-        _either(
-            _read,
-            lambda r: ("write", r.randrange(3)),
-            lambda r: ("cas", [r.randrange(3), r.randrange(3)]),
-        ),
-        _register,
-        None,
-        _wrong,
-    ),
-    "etcd": Kind(
-        _either(
-            _read,
-            lambda r: ("write", r.randrange(5)),
-            lambda r: ("cas", [r.randrange(5), r.randrange(5)]),
-        ),
-        _register,
-        None,
-        _wrong,
-    ),
+    "cas-register": _cas_register(3),
+    "etcd": _cas_register(5),
     "kv": Kind(_either(_read, lambda r: ("append", r.choice("ab"))), _register, "", _wrong),
-    "queue": Kind(
-        _either(lambda r: ("enqueue", r.randrange(4)), lambda r: ("dequeue", None)),
-        _queue,
-        (),
-        _wrong,
-    ),
-    "unordered-queue": Kind(
-        _either(lambda r: ("enqueue", r.randrange(4)), lambda r: ("dequeue", None)),
-        _bag,
-        (),
-        _wrong,
-    ),
+    "queue": _queue_by(_queue),
+    "unordered-queue": _queue_by(_bag),
     "multi-register": Kind(_steps, _transaction, (), lambda _: [["r", "a", -1]]),
     "set": Kind(
         _either(_read, lambda r: ("add", r.randrange(9)), lambda r: ("remove", r.randrange(9))),

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from checker.as_json import as_json
 from checker.columns import FAIL, NEVER, NOTHING, OK, Columns, Ints
 from checker.history import FaultSpan, History
 
@@ -32,7 +33,7 @@ class Served:
         return self.answered / self.invoked if self.invoked else None
 
     def to_json(self) -> dict[str, Any]:
-        return {"invoked": self.invoked, "answered": self.answered, "share": self.share}
+        return as_json(self, "share")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,8 @@ class SpanAvailability:
     recovery_ns: int | None
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "fault": self.fault,
-            "name": self.name,
-            **self.served.to_json(),
-            "failover_ns": self.failover_ns,
-            "recovery_ns": self.recovery_ns,
-        }
+        said = as_json(self)
+        return {**said, **said.pop("served")}
 
 
 @dataclass(frozen=True)
@@ -80,14 +76,7 @@ class Availability:
         return max(known, default=None)
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "overall": self.overall.to_json(),
-            "inside": self.inside.to_json(),
-            "outside": self.outside.to_json(),
-            "failover_ns": self.failover_ns,
-            "recovery_ns": self.recovery_ns,
-            "spans": [span.to_json() for span in self.spans],
-        }
+        return as_json(self, "failover_ns", "recovery_ns")
 
 
 def answers(columns: Columns) -> NDArray[np.bool_]:

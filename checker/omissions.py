@@ -26,7 +26,7 @@ from checker.certificates import uncertified
 from checker.columns import canonical
 from checker.errors import InternalError
 from checker.models.known import KnownObject, ObjectKind, is_register
-from checker.models.model import Model
+from checker.models.model import Model, only_observes
 from checker.operation import Operation, Outcome
 
 Operations = Sequence[Operation]
@@ -42,12 +42,10 @@ def proofs(
     `InternalError` where what is shown is not in the history, or there is no way, since something
     was left out that may be missed.
     """
-    observers: frozenset[str] = getattr(model, "observers", frozenset())
-    only = getattr(model, "only_observes", lambda operation: False)
     left_out = [
         o
         for o in _left_out(shown, whole)
-        if o.outcome is not Outcome.FAIL and o.function not in observers and not only(o)
+        if o.outcome is not Outcome.FAIL and not only_observes(model, o)
     ]
     if is_register(thing):
         left_out = [o for o in left_out if o.function != "cas" or _wrote(o)]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from checker.as_json import as_json
 from checker.availability import Availability, availability, end_ns
 from checker.columns import NOTHING, OK, OUTCOMES, Columns, Ints, Table
 from checker.history import History
@@ -34,7 +35,7 @@ class Rate:
         return self.ok * SECOND_NS / self.duration_ns if self.duration_ns else None
 
     def to_json(self) -> dict[str, Any]:
-        return {"ok": self.ok, "duration_ns": self.duration_ns, "per_second": self.per_second}
+        return as_json(self, "per_second")
 
 
 @dataclass(frozen=True)
@@ -69,21 +70,7 @@ class Statistics:
         }
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "operations": self.operations,
-            "keys": self.keys,
-            "outcomes": self.outcomes,
-            "counts": self.counts,
-            "errors": self.errors,
-            "latency_ns": self.latency_ns,
-            "overall_latency_ns": self.overall_latency_ns,
-            "throughput": self.throughput.to_json(),
-            "throughput_inside": self.throughput_inside.to_json(),
-            "throughput_outside": self.throughput_outside.to_json(),
-            "concurrency": self.concurrency,
-            "concurrency_max": self.concurrency_max,
-            "availability": self.availability.to_json(),
-        }
+        return as_json(self, "outcomes")
 
 
 def summarize(history: History) -> Statistics:

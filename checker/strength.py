@@ -5,11 +5,12 @@ verdict `UNKNOWN`, by name, however consistent the history is.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from checker.as_json import as_json
 from checker.columns import NEVER, OK, Columns
 from checker.history import FaultSpan, History
 from checker.linearizability.objects.codes import Rows, highest_before
@@ -24,7 +25,7 @@ class Gate:
     detail: str
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return as_json(self)
 
 
 def gates(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+from checker.as_json import as_json
 from checker.operation import Operation
 
 
@@ -35,12 +36,8 @@ class Edge:
     sentence: str
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "from": self.before,
-            "to": self.after,
-            "label": self.label,
-            "sentence": self.sentence,
-        }
+        said = as_json(self)
+        return {"from": said.pop("before"), "to": said.pop("after"), **said}
 
 
 @dataclass(frozen=True, kw_only=True)

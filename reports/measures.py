@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from checker.as_json import as_json
 from checker.availability import SpanAvailability
 from checker.columns import OK, Columns
 from checker.history import FaultSpan, History
@@ -48,7 +49,7 @@ class MeasuredFault:
     recovery_ns: int | None
 
     def to_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        return as_json(self)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,15 @@ def labrys(line: str, folder: Path, **variables: str) -> "subprocess.CompletedPr
     return ended
 
 
+def interrupted(process: "subprocess.Popen[str]") -> tuple[str, str]:
+    """What a command says and what it warns of once Ctrl-C has ended it, which is no traceback."""
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 255
+    assert "Traceback" not in errors
+    return output, errors
+
+
 def start(words: Sequence[str], folder: Path, **more: Any) -> subprocess.Popen[str]:
     """Start `labrys` with these words in a folder; Ctrl-C reaches it.
 

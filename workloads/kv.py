@@ -33,6 +33,5 @@ KV = Workload(
     about="read and write several values of one object together",
     calls=TransactionCalls,
     model=MODELS["multi-register"],
-    observers=(),
     warm_up=Call("txn", "warm-up", [["r", "u", None]], pure=True),
 )

@@ -21,6 +21,5 @@ LEADER = Workload(
     about="ask nodes who leads, and in which term",
     calls=LeaderCalls,
     model=MODELS["leader"],
-    observers=("inspect",),
     warm_up=INSPECT,
 )

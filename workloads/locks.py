@@ -90,7 +90,6 @@ def _locks(
         functions=("acquire", "release"),
         calls=calls,
         model=model,
-        observers=(),
         warm_up=Call("acquire", "warm-up"),
     )
 

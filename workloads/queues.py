@@ -41,7 +41,6 @@ QUEUE = Workload(
     about="put values into queues and take them out: first in, first out",
     calls=QueueCalls,
     model=MODELS["queue"],
-    observers=(),
 )
 BAG = replace(
     QUEUE,

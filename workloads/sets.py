@@ -55,5 +55,4 @@ SET = replace(
     about="add to sets, remove from them, ask for elements, and read them whole",
     functions=("add", "remove", "contains", "read"),
     calls=SetCalls,
-    observers=("read", "contains"),
 )

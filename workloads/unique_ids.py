@@ -22,5 +22,4 @@ UNIQUE_IDS = Workload(
     about="generate ids, no two of them the same",
     calls=IdCalls,
     model=MODELS["unique-ids"],
-    observers=(),
 )

@@ -69,9 +69,9 @@ class Workload:
 
     It names no system, so that each workload runs against every system that serves its `functions`,
     which are all that its model knows unless it names some of them; each of these must succeed
-    during faults for a run to count. `observers` are those that change nothing. `warm_up` is an
-    observer's call, on a key of its own, that is made until the cluster answers. `simpler` gives a
-    call that may stand in for another one while a failure is shrunk.
+    during faults for a run to count. `warm_up` is a call on a key of its own, which is made until
+    the cluster answers. `simpler` gives a call that may stand in for another one while a failure is
+    shrunk.
     """
 
     name: str
@@ -79,7 +79,6 @@ class Workload:
     calls: Callable[[Random, Shape], Calls]
     model: Callable[[], Model]
     functions: tuple[str, ...] = ()
-    observers: tuple[str, ...] = ("read",)
     warm_up: Call = Call("read", "warm-up", pure=True)
     simpler: Callable[[Call], Call | None] = lambda call: None
 

@@ -145,24 +145,24 @@ class Fressian:
         return items
 
     def _string(self, code: int) -> str:
-        parts = []
-        while code == 0xE2:
-            parts.append(self._take(self.count()))
-            code = self._code()
-        parts.append(self._take(self.count() if code == 0xE3 else code - 0xDA))
         # Characters beyond 16 bits are written as two halves of three bytes each.
-        text = b"".join(parts).decode("utf-8", "surrogatepass")
+        text = self._chunks(code, 0xE2, 0xE3, 0xDA).decode("utf-8", "surrogatepass")
         if any("\ud800" <= character <= "\udfff" for character in text):
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return text
 
     def _bytes(self, code: int) -> str:
+        return self._chunks(code, 0xD8, 0xD9, 0xD0).hex()
+
+    def _chunks(self, code: int, more: int, last: int, short: int) -> bytes:
+        """Bytes in chunks: `more` begins all but the last, which `last` begins or, where it is
+        short, its length added to `short`."""
         parts = []
-        while code == 0xD8:
+        while code == more:
             parts.append(self._take(self.count()))
             code = self._code()
-        parts.append(self._take(self.count() if code == 0xD9 else code - 0xD0))
-        return b"".join(parts).hex()
+        parts.append(self._take(self.count() if code == last else code - short))
+        return b"".join(parts)
 
     def _struct(self, tag: str, fields: int) -> Any:
         handler = self.handlers.get(tag)

@@ -34,11 +34,22 @@ class Violation:
         """The verdict on the key."""
         count = len(self.operations)
         number = "this operation" if count == 1 else f"these {count} operations"
-        return Result(
-            verdict=Verdict.INVALID,
-            algorithm=algorithm,
-            key=key,
-            reason=f"key {key!r}: no order explains {number}",
-            counterexample=self.operations,
-            explanation=(self.sentence,),
-        )
+        return no_order(algorithm, key, f"explains {number}", self.operations, (self.sentence,))
+
+
+def no_order(
+    algorithm: str,
+    key: Any,
+    does: str,
+    operations: tuple[Operation, ...],
+    explanation: tuple[str, ...],
+) -> Result:
+    """The verdict that no order of a key's operations does that: "includes operation 3"."""
+    return Result(
+        verdict=Verdict.INVALID,
+        algorithm=algorithm,
+        key=key,
+        reason=f"key {key!r}: no order {does}",
+        counterexample=operations,
+        explanation=explanation,
+    )

@@ -67,3 +67,11 @@ class Model(Protocol):
         `result` and `outcome`. Where the outcome is `INFO` the result is unknown: any would do.
         """
         ...
+
+
+def only_observes(model: Model, operation: Operation) -> bool:
+    """Whether the model says that this operation never changes a state."""
+    if operation.function in getattr(model, "observers", ()):
+        return True
+    says = getattr(model, "only_observes", None)
+    return says is not None and bool(says(operation))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +29,18 @@ STORED_MAX = 3
 DRAWN = (
     "nodes", "spares", "clients", "time_limit", "faults", "fault_interval", "rate", "keys",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Which seeds are tried, and until when: by so many processes, or by the Dask cluster at the
+    address `executor`."""
+
+    seeds: Iterable[int]
+    jobs: int = 1
+    until_found: bool = False
+    seconds: float = inf
+    executor: str | None = None
 
 
 @options.of_a_run("workload", "values", *DRAWN, drawn=DRAWN)
@@ -58,12 +71,11 @@ def explore(
     with options.named_as_written(given):
         base = RunConfig.from_values({"system": system, "environment": "simulated", **given})
     draw = partial(swarm, base, frozenset(given))
-    status = Explored(base, draw, store, shrink, keep, as_json).explore(
-        range(first_seed, first_seed + seeds), jobs or os.cpu_count() or 1,
-        until_found=until_found, seconds=seconds,
-        executor=known_executor(executor) if executor else None,
+    effort = Effort(
+        range(first_seed, first_seed + seeds), jobs or os.cpu_count() or 1, until_found, seconds,
+        known_executor(executor) if executor else None,
     )  # fmt: skip
-    raise typer.Exit(status)
+    raise typer.Exit(Explored(base, draw, store, shrink, keep, as_json).explore(effort))
 
 
 @dataclass(frozen=True)
@@ -86,22 +98,11 @@ class Explored:
         if not self.as_json:
             print(line)
 
-    def explore(
-        self,
-        seeds: Iterable[int],
-        jobs: int,
-        *,
-        until_found: bool,
-        seconds: float,
-        executor: str | None,
-    ) -> int:
-        """Run a campaign, tell and keep what it finds; the exit status.
-
-        `executor` is the address of a Dask cluster; without one, `jobs` processes do the work.
-        """
+    def explore(self, effort: Effort) -> int:
+        """Run a campaign, tell and keep what it finds; the exit status."""
         from harness.simulation import telling
 
-        seen, interrupted = self._campaign(seeds, jobs, until_found, seconds, executor)
+        seen, interrupted = self._campaign(effort)
         took_s = seen.seconds
         self.say(telling.progress(self.base.system, seen))
         if seen.differs:
@@ -119,14 +120,7 @@ class Explored:
             raise KeyboardInterrupt
         return telling.status(seen)
 
-    def _campaign(
-        self,
-        seeds: Iterable[int],
-        jobs: int,
-        until_found: bool,
-        seconds: float,
-        executor: str | None,
-    ) -> tuple["Campaign", bool]:
+    def _campaign(self, effort: Effort) -> tuple["Campaign", bool]:
         """Try the seeds; what was seen, and whether Ctrl-C ended it."""
         from concurrent.futures import BrokenExecutor, CancelledError
 
@@ -150,13 +144,13 @@ class Explored:
 
         with contextlib.ExitStack() as stack:
             try:
-                pool = None
-                if executor is not None:
-                    pool, jobs = stack.enter_context(dask_executor(executor))
+                pool, jobs = None, effort.jobs
+                if effort.executor is not None:
+                    pool, jobs = stack.enter_context(dask_executor(effort.executor))
                 stack.enter_context(live)
                 run_campaign(
-                    self.draw, seeds, jobs,
-                    until_found=until_found, seconds=seconds, watch=watch, executor=pool,
+                    self.draw, effort.seeds, jobs, until_found=effort.until_found,
+                    seconds=effort.seconds, watch=watch, executor=pool,
                 )  # fmt: skip
             except KeyboardInterrupt:
                 return seen, True

@@ -1,14 +1,13 @@
 """`labrys replay`: carries out a stored simulated run again, exactly; or a scenario."""
 
 from functools import partial
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.commands import options
-from harness.commands.explore import Explored
+from harness.commands.explore import Effort, Explored
 from harness.commands.trust import Trust, require_trust
 from harness.errors import FAILED, require_assertions
 
@@ -50,8 +49,7 @@ def _carry_out(path: Path, store: Path, as_json: bool) -> int:
     explored = Explored(
         scenario.config, partial(_always, scenario), store, shrink=True, keep=1, as_json=as_json
     )
-    seeds = [scenario.config.seed]
-    return explored.explore(seeds, 1, until_found=False, seconds=inf, executor=None)
+    return explored.explore(Effort([scenario.config.seed]))
 
 
 def _always(scenario: "Scenario", seed: int) -> "Scenario":

@@ -20,6 +20,9 @@ class _AtNodes(Fault):
     struck: ClassVar[str]
     """What was done to them, for the history."""
 
+    how: ClassVar[str]
+    """The same, for those who choose a fault."""
+
     @abstractmethod
     async def strike(self, cluster: Cluster, nodes: Sequence[NodeId]) -> None:
         """Do it to these nodes."""
@@ -32,6 +35,10 @@ class _AtNodes(Fault):
     @property
     def name(self) -> str:
         return f"{self.family}-{self.target}"
+
+    @property
+    def about(self) -> str:
+        return f"{self.target.about} {self.how}"
 
     @property
     def least_nodes(self) -> int:
@@ -48,11 +55,8 @@ class Kill(_AtNodes):
 
     family: ClassVar[str] = "kill"
     struck: ClassVar[str] = "killed"
+    how: ClassVar[str] = "killed, as by SIGKILL, and started again"
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.KILL})
-
-    @property
-    def about(self) -> str:
-        return f"{self.target.about} killed, as by SIGKILL, and started again"
 
     async def strike(self, cluster: Cluster, nodes: Sequence[NodeId]) -> None:
         await cluster.kill(nodes)
@@ -67,11 +71,8 @@ class Pause(_AtNodes):
 
     family: ClassVar[str] = "pause"
     struck: ClassVar[str] = "paused"
+    how: ClassVar[str] = "stopped for a while, as by SIGSTOP"
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.PAUSE})
-
-    @property
-    def about(self) -> str:
-        return f"{self.target.about} stopped for a while, as by SIGSTOP"
 
     async def strike(self, cluster: Cluster, nodes: Sequence[NodeId]) -> None:
         await cluster.pause(nodes)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from checker.history import History
+from checker.models.model import only_observes
 from checker.verdict import Result, Verdict
 from harness.clock import SECOND_NS, Clock
 from harness.recorder import Recorder
@@ -123,12 +124,12 @@ def script_of(simulated: Simulated, *, whole: bool) -> tuple[Scripted, ...]:
     begins = phases["calls"]
     ends = phases["heal"].begins if "heal" in phases and not whole else None
     clients = simulated.scenario.config.clients
-    observers = simulated.scenario.config.named_workload.observers
+    model = simulated.scenario.config.named_workload.model()
     return tuple(
         Scripted(
             o.process % clients,
             o.invoked_ns - begins.begins_ns,
-            Call(o.function, o.key, o.argument, pure=o.function in observers),
+            Call(o.function, o.key, o.argument, pure=only_observes(model, o)),
             o.node,
         )
         for o in simulated.history.operations

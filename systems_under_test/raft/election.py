@@ -79,10 +79,8 @@ class Election(Replication):
         self.send(candidate, PreVoteAnswer(self.term, granted))
 
     def on_pre_vote_answer(self, voter: NodeId, answer: PreVoteAnswer) -> None:
-        if self.role is Role.PRE_CANDIDATE and answer.term == self.term and answer.granted:
-            self.votes.add(voter)
-            if self.has_majority_of_votes():
-                self.become_candidate()
+        if self.role is Role.PRE_CANDIDATE and self.is_elected_with(voter, answer):
+            self.become_candidate()
 
     def on_request_vote(self, candidate: NodeId, ask: RequestVote) -> None:
         """Vote at most once a term, and only for a log at least as complete as ours (§5.4.1)."""
@@ -100,10 +98,15 @@ class Election(Replication):
         self.send(candidate, VoteAnswer(self.term, granted))
 
     def on_vote_answer(self, voter: NodeId, answer: VoteAnswer) -> None:
-        if self.role is Role.CANDIDATE and answer.term == self.term and answer.granted:
-            self.votes.add(voter)
-            if self.has_majority_of_votes():
-                self.become_leader()
+        if self.role is Role.CANDIDATE and self.is_elected_with(voter, answer):
+            self.become_leader()
+
+    def is_elected_with(self, voter: NodeId, answer: PreVoteAnswer | VoteAnswer) -> bool:
+        """Count the answer of a voter; whether it makes a majority, or joins one."""
+        if answer.term != self.term or not answer.granted:
+            return False
+        self.votes.add(voter)
+        return self.has_majority_of_votes()
 
     def is_up_to_date(self, last_term: int, last_index: int) -> bool:
         """Whether a log that ends so is at least as complete as ours (§5.4.1).

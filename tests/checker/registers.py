@@ -48,6 +48,22 @@ def _steps(state: Any, operation: Operation) -> list[Any]:
     return [new if state == expected else state]
 
 
+def draw_hard(
+    random: Random, count: int, *, clients: int, repeat: float, **more: Any
+) -> list[Operation]:
+    """A history in which much goes wrong, of every kind, and each kind in some histories only."""
+    return draw(
+        random,
+        count,
+        clients=clients,
+        repeat=repeat,
+        lie=random.choice([0.1, 0.3, 0.6]),
+        crash=random.choice([0, 0.15, 0.4]),
+        tie=random.choice([0, 0.3]),
+        **more,
+    )
+
+
 def draw(
     random: Random,
     count: int,

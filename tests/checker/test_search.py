@@ -70,15 +70,8 @@ def test_every_model_agrees_with_every_linearization(name: str) -> None:
 
 def small_register(random: Random) -> list[Operation]:
     """A short history of a register with many overlaps, few values, and all that may go wrong."""
-    return registers.draw(
-        random,
-        random.randint(2, 9),
-        clients=random.randint(2, 5),
-        repeat=random.choice([0.5, 1]),
-        lie=random.choice([0.1, 0.3, 0.6]),
-        crash=random.choice([0, 0.15, 0.4]),
-        tie=random.choice([0, 0.3]),
-    )
+    count, clients = random.randint(2, 9), random.randint(2, 5)
+    return registers.draw_hard(random, count, clients=clients, repeat=random.choice([0.5, 1]))
 
 
 @pytest.mark.slow

@@ -10,17 +10,9 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent.parent
 
-MATRIX = """
-[[matrix]]
+TABLE = """
+[[{name}]]
 systems = ["{system}"]
-faults = ["kill"]
-environments = ["{environment}"]
-{options}
-"""
-
-CANARIES = """
-[[canaries]]
-systems = ["{canary}"]
 faults = ["{faults}"]
 environments = ["{environment}"]
 {options}
@@ -36,10 +28,15 @@ def plan(
     options: str = "",
 ) -> Path:
     path = folder / "plan.toml"
-    text = CANARIES if system is None else MATRIX + CANARIES
+    tables = {"canaries": (canary, faults)}
+    if system is not None:
+        tables["matrix"] = (system, "kill")
     path.write_text(
-        text.format(
-            system=system, canary=canary, environment=environment, faults=faults, options=options
+        "".join(
+            TABLE.format(
+                name=name, system=tested, faults=hit, environment=environment, options=options
+            )
+            for name, (tested, hit) in tables.items()
         )
     )
     return path

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shlex
-import signal
 import sys
 import time
 from pathlib import Path
@@ -175,11 +174,8 @@ def test_ctrl_c_writes_the_page_of_what_there_is(tmp_path: Path):
         for _ in range(2):
             assert "valid" in harness.stdout.readline()
         time.sleep(0.3)
-        harness.send_signal(signal.SIGINT)
-        output, errors = harness.communicate(timeout=60)
-        assert harness.returncode == 255
+        output, _ = processes.interrupted(harness)
         assert "The comparison was interrupted" in output
-        assert "Traceback" not in errors
         (page,) = (tmp_path / "store" / "comparison").glob("*/comparison.html")
         assert "raft and paxos: linearizable in all" in page.read_text("utf-8")
     finally:

@@ -169,6 +169,22 @@ class HeldCluster(Generic[N]):
         self.hand_over(Message(source, target, payload))
         return [message.payload for message in self.take(target, source)]
 
+    def receive_again(
+        self, target: str, source: str, payload: Payload
+    ) -> tuple[list[Payload], list[Payload]]:
+        """Deliver it twice, and once more across a restart; the answers before and after it.
+
+        Nothing may be recorded more than once.
+        """
+        first = self.receive(target, source, payload)
+        records = list(self.disks[target])
+        assert self.receive(target, source, payload) == first
+        self.crash(target)
+        self.start(target)
+        again = self.receive(target, source, payload)
+        assert self.disks[target] == records
+        return first, again
+
     def stabilize(self, *among: str) -> None:
         """Deliver everything between these nodes (all, if none is named) until nothing moves."""
         for _ in range(1_000):

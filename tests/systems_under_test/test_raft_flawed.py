@@ -115,12 +115,18 @@ def commits_alone(system: type[Raft]) -> None:
     cluster.stabilize("n2", "n3")
 
 
-def forgets_sessions(system: type[Raft]) -> None:
-    """A write is sent again after another one: the newer value must stay."""
+def with_a_session(system: type[Raft]) -> RaftCluster:
+    """n1 leads, and a client has opened a session."""
     cluster = RaftCluster(3, system)
     cluster.elect("n1")
     cluster.request("n1", "open")
     cluster.stabilize()
+    return cluster
+
+
+def forgets_sessions(system: type[Raft]) -> None:
+    """A write is sent again after another one: the newer value must stay."""
+    cluster = with_a_session(system)
     for value, sequence, session in (("old", 1, 1), ("new", 1, 0), ("old", 1, 1)):
         cluster.request("n1", "write", "k", value, session=session, sequence=sequence)
         cluster.stabilize()
@@ -146,10 +152,7 @@ def never_truncates(system: type[Raft]) -> None:
 
 def snapshots_without_sessions(system: type[Raft]) -> None:
     """n3 is restored from a snapshot, and refuses a write of a session that the others know."""
-    cluster = RaftCluster(3, system)
-    cluster.elect("n1")
-    cluster.request("n1", "open")
-    cluster.stabilize()
+    cluster = with_a_session(system)
     for value in range(1, 40):
         cluster.request("n1", "write", "k", value, session=1, sequence=value)
         cluster.stabilize("n1", "n2")

@@ -58,6 +58,10 @@ class Rows:
         rows &= columns.outcome != FAIL if outcome is None else columns.outcome == outcome
         return rows
 
+    def numbers(self, name: str, outcome: int | None = None) -> Ints:
+        """Which rows these are."""
+        return np.flatnonzero(self.of_function(name, outcome))
+
 
 def code(part: Ints, position: Ints) -> Ints:
     """The part in the upper half, the position in the lower one."""

@@ -49,10 +49,10 @@ def find_queue(columns: Columns, ordered: bool = True) -> PartFindings:
     key = columns.key
     nothing = columns.values.find(None)
     null = columns.result == nothing
-    enqueues = np.flatnonzero(rows.of_function("enqueue"))
+    enqueues = rows.numbers("enqueue")
     answered = rows.of_function("dequeue", OK)
     takes, empty = np.flatnonzero(answered & ~null), np.flatnonzero(answered & null)
-    crashed = np.flatnonzero(rows.of_function("dequeue", INFO))
+    crashed = rows.numbers("dequeue", INFO)
     # With a dequeue that found it empty and one that crashed, not all of this is certain.
     unclear = np.intersect1d(key[crashed], key[empty])
     slots, slot = np.unique(
@@ -130,10 +130,8 @@ def _covered(owner: Ints, inside: Ints, leaves: Ints, key: Ints, call: Ints, ret
 
 def find_list(columns: Columns) -> PartFindings:
     """Append-only lists; see `ordered.py`."""
-    found = by_key(columns)
-    rows = Rows.of(columns)
-    reads = np.flatnonzero(rows.of_function("read", OK))
-    appends = np.flatnonzero(rows.of_function("append"))
+    found, rows = by_key(columns), Rows.of(columns)
+    reads, appends = rows.numbers("read", OK), rows.numbers("append")
     contents, sizes = _contents(columns, reads)
     longest: dict[int, tuple[Hashable, ...]] = {}
     pairs = np.unique(code(columns.key[reads], columns.result[reads]))
@@ -191,10 +189,8 @@ def _placed(columns: Columns, items: Iterable[tuple[int, Hashable, int]]) -> tup
 
 def find_grow_only_set(columns: Columns) -> PartFindings:
     """Sets from which nothing is removed, read as a whole; see `ordered.py`."""
-    found = by_key(columns)
-    rows = Rows.of(columns)
-    reads = np.flatnonzero(rows.of_function("read", OK))
-    adds = np.flatnonzero(rows.of_function("add"))
+    found, rows = by_key(columns), Rows.of(columns)
+    reads, adds = rows.numbers("read", OK), rows.numbers("add")
     contents, _ = _contents(columns, reads)
     sets = {number: frozenset(items) for number, items in contents.items()}
     twice = [number for number, items in contents.items() if len(items) > len(sets[number])]
@@ -266,8 +262,8 @@ def find_counter(columns: Columns) -> PartFindings:
     found = by_key(columns)
     found.mark(np.arange(len(found.finding)), AMBIGUOUS)
     rows = Rows.of(columns)
-    adds = np.flatnonzero(rows.of_function("add"))
-    reads = np.flatnonzero(rows.of_function("read", OK))
+    adds = rows.numbers("add")
+    reads = rows.numbers("read", OK)
     amounts = [columns.values[number] for number in columns.argument[adds].tolist()]
     counts = [columns.values[number] or 0 for number in columns.result[reads].tolist()]
     if any(type(n) is not int or abs(n) > LARGEST_AMOUNT for n in (*amounts, *counts)):

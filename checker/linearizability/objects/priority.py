@@ -21,7 +21,7 @@ from itertools import groupby
 from typing import Any
 
 from checker.columns import NEVER, canonical
-from checker.linearizability.objects.stay import Stay
+from checker.linearizability.objects.stay import Stay, enqueued
 from checker.linearizability.registers.facts import Ambiguous, began, ended
 from checker.linearizability.violation import Violation
 from checker.operation import Operation, Outcome
@@ -96,12 +96,7 @@ def _items(
     operations: Sequence[Operation],
 ) -> tuple[Violation | list[_Item], list[Operation]]:
     """The values that count, or a violation of rule 1; and the dequeues that found nothing."""
-    items: dict[object, _Item] = {}
-    for o in operations:
-        if o.function == "enqueue" and o.outcome is not Outcome.FAIL:
-            if o.argument is None or canonical(o.argument) in items:
-                raise Ambiguous
-            items[canonical(o.argument)] = _Item(o)
+    items = {value: _Item(enqueue) for value, enqueue in enqueued(operations).items()}
     empty: list[Operation] = []
     for o in operations:
         if o.function != "dequeue" or o.outcome is Outcome.FAIL:

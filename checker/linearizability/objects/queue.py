@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from checker.columns import canonical
-from checker.linearizability.objects.stay import Stay
+from checker.linearizability.objects.stay import Stay, enqueued
 from checker.linearizability.registers.facts import Ambiguous, began, ended
 from checker.linearizability.violation import Violation
 from checker.operation import Operation, Outcome
@@ -73,12 +73,7 @@ def _values(
     operations: Sequence[Operation],
 ) -> tuple[Violation | list[Stay], list[Operation], list[Operation]]:
     """The values by when they were inside, or a violation of rule 1; empty and crashed dequeues."""
-    values: dict[object, Stay] = {}
-    for operation in operations:
-        if operation.function == "enqueue" and operation.outcome is not Outcome.FAIL:
-            if operation.argument is None or canonical(operation.argument) in values:
-                raise Ambiguous
-            values[canonical(operation.argument)] = Stay(operation)
+    values = {value: Stay(enqueue) for value, enqueue in enqueued(operations).items()}
     empty: list[Operation] = []
     crashed: list[Operation] = []
     for operation in operations:

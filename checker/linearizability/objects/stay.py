@@ -1,10 +1,11 @@
 """A value that was put into a container and perhaps taken out again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from checker.columns import NEVER
-from checker.linearizability.registers.facts import began, ended
-from checker.operation import Operation
+from checker.columns import NEVER, canonical
+from checker.linearizability.registers.facts import Ambiguous, began, ended
+from checker.operation import Operation, Outcome
 
 
 @dataclass(eq=False)
@@ -26,3 +27,15 @@ class Stay:
 
     def operations(self) -> tuple[Operation, ...]:
         return (self.enqueue,) if self.dequeue is None else (self.enqueue, self.dequeue)
+
+
+def enqueued(operations: Sequence[Operation]) -> dict[object, Operation]:
+    """What enqueued each value; `Ambiguous` where one is null, or was enqueued twice."""
+    found: dict[object, Operation] = {}
+    for operation in operations:
+        if operation.function == "enqueue" and operation.outcome is not Outcome.FAIL:
+            value = canonical(operation.argument)
+            if operation.argument is None or value in found:
+                raise Ambiguous
+            found[value] = operation
+    return found

@@ -18,6 +18,7 @@ from checker.linearizability.search.portfolio import decide
 from checker.linearizability.search.problem import Problem, of_operations
 from checker.linearizability.search.search import Found, Search
 from checker.linearizability.search.shrink import shrink, violation_at
+from checker.linearizability.violation import no_order
 from checker.models.model import Model
 from checker.operation import Operation
 from checker.verdict import Result, Verdict
@@ -155,14 +156,7 @@ def explained(
     soon = min(limits.until, time.monotonic() + SHRINKING_S)
     left = shrink(violation_at(operations, stuck, model), model, soon, limits.memory_bytes)
     explanation, number = explain(left, model, soon)
-    return Result(
-        verdict=Verdict.INVALID,
-        algorithm=algorithm,
-        key=key,
-        reason=f"key {key!r}: no order includes operation {number}",
-        counterexample=left.operations,
-        explanation=explanation,
-    )
+    return no_order(algorithm, key, f"includes operation {number}", left.operations, explanation)
 
 
 def _window(operations: Sequence[Operation], found: Found) -> str:

@@ -19,7 +19,7 @@ from checker.linearizability.search import window
 from checker.linearizability.search.limits import LimitReached
 from checker.linearizability.search.window import LATE, NO_STEP
 from checker.models.asking import failed_at, impure, initial_state
-from checker.models.model import Inconsistent, Model, State
+from checker.models.model import Inconsistent, Model, State, only_observes
 from checker.operation import Operation, Outcome
 
 MOST_STATES = 2_000
@@ -97,9 +97,7 @@ class Steps:
         self.model = model
         self.labels = labels
         self.until = until
-        observers: frozenset[str] = getattr(model, "observers", frozenset())
-        only_observes = getattr(model, "only_observes", lambda operation: False)
-        self.observes = [o.function in observers or bool(only_observes(o)) for o in labels]
+        self.observes = [only_observes(model, label) for label in labels]
         """Which labels never change a state, as far as that is known."""
 
         self.explored = False
