@@ -103,6 +103,19 @@ class RunConfig:
             )
 
     @property
+    def without_effect(self) -> dict[str, str]:
+        """The options that make no difference to this run, and why."""
+        found: dict[str, str] = {}
+        if self.schedule:
+            reason = "cannot stand beside a schedule, which says which fault strikes when"
+            found["faults"] = found["fault_interval"] = f"{reason}; leave one of the two out"
+        elif not self.faults:
+            found["fault_interval"] = "has no effect without faults; name some, or leave it out"
+        for option in sorted(Shape.options() - self.named_workload.options):
+            found[option] = f"has no effect on the workload {self.workload!r}; leave it out"
+        return found
+
+    @property
     def names(self) -> tuple[str, ...]:
         """All that is named: the system, the workload and the faults."""
         return (self.system, self.workload, *self.faults)
@@ -181,7 +194,8 @@ class RunConfig:
         return shlex.join([*words, "--seed", str(self.seed)])
 
     def to_toml(self) -> str:
-        return tomli_w.dumps({**asdict(self), "faults": list(self.faults)})
+        values = {**asdict(self), "faults": list(self.faults)}
+        return tomli_w.dumps({n: v for n, v in values.items() if n not in self.without_effect})
 
     @staticmethod
     def read_toml(path: Path) -> dict[str, Any]:
@@ -192,6 +206,16 @@ class RunConfig:
             raise UsageError(f"cannot read {path}: {error.strerror}; check the path") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise UsageError(f"{path} is not TOML: {error}; correct the file") from error
+
+    @classmethod
+    def asked(cls, values: Mapping[str, Any]) -> "RunConfig":
+        """As `from_values`, for what a user gave, on the command line, in TOML or in a test: an
+        option that would be without effect is an `OptionError`."""
+        config = cls.from_values(values)
+        for option, problem in config.without_effect.items():
+            if option in values:
+                raise OptionError(option, problem)
+        return config
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "RunConfig":

@@ -5,11 +5,13 @@ history, and nothing is checked faster.
 """
 
 from checker.models.catalogue import MODELS
-from workloads.keys import KeyedCalls
+from workloads.keys import KEYS, KeyedCalls
 from workloads.workload import Call, Workload
 
 
 class AppendCalls(KeyedCalls):
+    options = KEYS | {"reads"}
+
     def next(self) -> Call:
         key = self.next_key()
         if self.reads():

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from checker.models.bank import Bank
-from workloads.keys import KeyedCalls
+from workloads.keys import KEYS, KeyedCalls
 from workloads.workload import Call, Shape, Workload
 
 ACCOUNTS = ("a", "b", "c", "d", "e")
@@ -19,6 +19,8 @@ OPENING = 10
 
 
 class BankCalls(KeyedCalls):
+    options = KEYS | {"reads"}
+
     def __init__(self, random: Random, shape: Shape) -> None:
         super().__init__(random, shape)
         self._open: set[str] = set()

@@ -1,11 +1,13 @@
 """Counters: amounts are added, each answered with the new count, and the count is read."""
 
 from checker.models.catalogue import MODELS
-from workloads.keys import KeyedCalls
+from workloads.keys import KEYS, KeyedCalls
 from workloads.workload import Call, Workload
 
 
 class CounterCalls(KeyedCalls):
+    options = KEYS | {"reads"}
+
     def next(self) -> Call:
         key = self.next_key()
         if self.reads():

@@ -8,6 +8,9 @@ from faker import Faker
 
 from workloads.workload import Call, Calls, Shape
 
+KEYS = frozenset({"keys", "operations_per_key"})
+"""The options that all calls on keys depend on."""
+
 FINAL_READS = 2_000
 """At most so many keys are read at the end, the youngest ones, to bound the time that it takes."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from checker.models.catalogue import MODELS
-from workloads.keys import KeyedCalls
+from workloads.keys import KEYS, KeyedCalls
 from workloads.workload import Call, Workload
 
 NAMES = ("u", "v", "w", "x")
@@ -11,6 +11,8 @@ NAMES = ("u", "v", "w", "x")
 
 class TransactionCalls(KeyedCalls):
     """Transactions of up to three steps; written values are distinct."""
+
+    options = KEYS | {"reads"}
 
     def next(self) -> Call:
         key = self.next_key()

@@ -9,6 +9,8 @@ INSPECT = Call("inspect", "leader", pure=True)
 
 
 class LeaderCalls(Calls):
+    options = frozenset()
+
     def next(self) -> Call:
         return INSPECT
 

@@ -13,7 +13,7 @@ from typing import Any
 from checker.models.catalogue import MODELS
 from checker.models.model import Model
 from checker.models.semaphore import Semaphore
-from workloads.keys import KeyedCalls
+from workloads.keys import KEYS, KeyedCalls
 from workloads.workload import Call, Calls, Shape, Workload
 
 RELEASES = 0.6
@@ -28,6 +28,8 @@ SUSPICIONS = 0.3
 
 class LockCalls(KeyedCalls):
     """`named` says whether holders have names; `permits` may hold it at once."""
+
+    options = KEYS
 
     def __init__(
         self, random: Random, shape: Shape, *, named: bool = False, permits: int = 1

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from checker.models.catalogue import MODELS
-from workloads.keys import KeyedCalls
+from workloads.keys import KEYS, KeyedCalls
 from workloads.workload import Call, Shape, Workload
 
 SPARE = 3
@@ -14,6 +14,8 @@ SPARE = 3
 
 
 class QueueCalls(KeyedCalls):
+    options = KEYS
+
     def __init__(self, random: Random, shape: Shape) -> None:
         super().__init__(random, shape)
         self._left: dict[str, int] = {}

@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 from checker.models.catalogue import MODELS
-from workloads.keys import KeyedCalls
+from workloads.keys import KEYS, KeyedCalls
 from workloads.workload import Call, Workload
 
 
 class GrowingCalls(KeyedCalls):
     """Adds distinct elements, and reads."""
+
+    options = KEYS | {"reads"}
 
     def next(self) -> Call:
         key = self.next_key()

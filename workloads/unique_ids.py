@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 
 from checker.models.catalogue import MODELS
-from workloads.keys import KeyedCalls
+from workloads.keys import KEYS, KeyedCalls
 from workloads.workload import Call, Workload
 
 
 class IdCalls(KeyedCalls):
+    options = KEYS
+
     def next(self) -> Call:
         return Call("generate", self.next_key())
 

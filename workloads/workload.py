@@ -2,9 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 from checker.history import History
 from checker.linearizability.check import check
@@ -26,10 +27,34 @@ class Call:
     pure: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How the calls are drawn: options of the command line that workloads share.
+
+    `values` is "counters" (distinct and dense within a key), "repeated:N" (drawn from N) or
+    "documents" (a counter inside a realistic document). `keys` are in use at a time, and a key is
+    retired after `operations_per_key` calls. `reads` is the share of reads, in percent.
+    """
+
+    values: str = "counters"
+    keys: int = 5
+    operations_per_key: int = 200
+    reads: int = 33
+
+    @classmethod
+    def options(cls) -> frozenset[str]:
+        """The names of all of them."""
+        return frozenset(option.name for option in fields(cls))
+
+
 class Calls(ABC):
     """The calls of one run: one object serves all clients, and every draw comes from its random."""
 
-    def __init__(self, random: Random, shape: "Shape") -> None:
+    options: ClassVar[frozenset[str]] = Shape.options()
+    """Those of its shape that it depends on; who asks for another one is told that it has no
+    effect."""
+
+    def __init__(self, random: Random, shape: Shape) -> None:
         self.random = random
         self.shape = shape
 
@@ -46,21 +71,6 @@ class Calls(ABC):
     def final(self) -> Iterable[Call]:
         """The reads to make once every fault has been healed."""
         return ()
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """How the calls are drawn: options of the command line that workloads share.
-
-    `values` is "counters" (distinct and dense within a key), "repeated:N" (drawn from N) or
-    "documents" (a counter inside a realistic document). `keys` are in use at a time, and a key is
-    retired after `operations_per_key` calls. `reads` is the share of reads, in percent.
-    """
-
-    values: str = "counters"
-    keys: int = 5
-    operations_per_key: int = 200
-    reads: int = 33
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +95,13 @@ class Workload:
     def __post_init__(self) -> None:
         if not self.functions and callable(self.model):
             object.__setattr__(self, "functions", tuple(getattr(self.model(), "functions", ())))
+
+    @property
+    def options(self) -> frozenset[str]:
+        """The options of its shape on which its calls depend."""
+        made = self.calls.func if isinstance(self.calls, partial) else self.calls
+        found: frozenset[str] = getattr(made, "options", Calls.options)
+        return found
 
     def check(
         self,

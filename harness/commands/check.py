@@ -57,6 +57,11 @@ def check(
 
     if executor is not None:
         known_executor(executor)
+        if engine in ("graph", "zones"):
+            raise UsageError(
+                f"--executor has no effect with the engine {engine}, which searches nothing; leave "
+                "it out"
+            )
     if not time_limit > 0:
         raise UsageError(f"--time-limit cannot be {time_limit:g}; give a number above 0")
     if memory_limit < 64:
@@ -68,10 +73,25 @@ def check(
         initial=initial, renamed=renames(rename or []), nil_reads=nil_reads, keyed=keyed,
         written=write, executor=executor, certify=certify,
     )  # fmt: skip
+    of_files = [
+        options.flag(name)
+        for name, was_given in {
+            "model": model, "format": format != "auto", "engine": engine != "auto",
+            "initial": initial, "rename": rename, "nil_reads": nil_reads != "absent",
+            "keyed": keyed != "auto", "time_limit": time_limit != 300,
+            "memory_limit": memory_limit != 4096, "executor": executor,
+        }.items()
+        if was_given
+    ]  # fmt: skip
     statuses = []
     for path in paths:
         try:
             if (path / "run.json").is_file():
+                if of_files:
+                    raise UsageError(
+                        f"{', '.join(of_files)} cannot be said of {path}, a run that is judged as "
+                        f"it was asked for; leave it out, or name {path / 'history.jsonl'}"
+                    )
                 require_trust(path, trust)
                 statuses.append(judge_and_tell(path, as_json, certify=certify))
                 continue

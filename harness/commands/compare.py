@@ -23,12 +23,16 @@ if TYPE_CHECKING:
 
 CUT = "The comparison was interrupted: it is of the runs that had ended by then."
 
+REPEATS = 5
+
 
 @options.of_a_run(*(name for name in options.OF_A_RUN if name != "check_online"))
 def compare(
     targets: Annotated[list[str], typer.Argument(help="Systems, or directories of stored runs.")],
     given: options.Given,
-    repeat: Annotated[int, typer.Option(help="Runs of each system; the seed grows by one.")] = 5,
+    repeat: Annotated[
+        int, typer.Option(help="Runs of each system; the seed grows by one.")
+    ] = REPEATS,
     config: options.Config = None,
     trust: Trust = False,
     store: options.Store = Path("store"),
@@ -41,6 +45,10 @@ def compare(
     require_assertions()
     if are_runs(targets):
         paths = [Path(target) for target in targets]
+        said = [*map(options.flag, given), *["--config"] * bool(config)]
+        said += ["--repeat"] * (repeat != REPEATS)
+        if said:
+            raise UsageError(f"{', '.join(said)} cannot be said of stored runs; leave it out")
         for path in paths:
             require_trust(path, trust)
         raise typer.Exit(_compare_stored(paths, store, as_json))
@@ -68,7 +76,7 @@ def _plan(systems: Sequence[str], base: dict[str, Any], repeat: int) -> list["Pl
     from harness.conduct import settle
     from harness.config import RunConfig
 
-    settled = settle(RunConfig.from_values({**base, "system": systems[0]}))
+    settled = settle(RunConfig.asked({**base, "system": systems[0]}))
     return planned(systems, {**base, "environment": settled.environment}, repeat)
 
 

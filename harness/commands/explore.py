@@ -66,10 +66,15 @@ def explore(
     require_assertions()
     if not (seeds >= 1 and 0 <= first_seed < 2**62 and 0 <= jobs <= 256 and seconds > 0):
         raise UsageError("--seeds and --seconds must be above 0, --jobs from 0 to 256")
+    if jobs and executor:
+        raise UsageError(
+            "--jobs has no effect beside --executor, whose cluster has its own workers; leave it "
+            "out"
+        )
     if not 0 <= keep <= 1_000:
         raise UsageError(f"--keep cannot be {keep}; give a number from 0 to 1000")
     with options.named_as_written(given):
-        base = RunConfig.from_values({"system": system, "environment": "simulated", **given})
+        base = RunConfig.asked({"system": system, "environment": "simulated", **given})
     draw = partial(swarm, base, frozenset(given))
     effort = Effort(
         range(first_seed, first_seed + seeds), jobs or os.cpu_count() or 1, until_found, seconds,

@@ -9,7 +9,7 @@ import typer
 from harness.commands import options
 from harness.commands.explore import Effort, Explored
 from harness.commands.trust import Trust, require_trust
-from harness.errors import FAILED, require_assertions
+from harness.errors import FAILED, UsageError, require_assertions
 
 if TYPE_CHECKING:
     from harness.simulation.scenario import Scenario
@@ -30,6 +30,11 @@ def replay(
     require_trust(path, trust)
     if path.is_file():
         raise typer.Exit(_carry_out(path, store, as_json))
+    if as_json or store != Path("store"):
+        raise UsageError(
+            f"--json and --store cannot be said of {path}, a run of which nothing new is kept; "
+            f"leave them out, or name {path / 'scenario.json'}"
+        )
     found = again(path)
     for warning in found.warnings:
         print(f"? {warning}")

@@ -36,9 +36,9 @@ def run(
     base = RunConfig.read_toml(config) if config is not None else {}
     named = {} if system is None else {"system": system}
     with options.named_as_written(given, config):
-        asked = RunConfig.from_values({"seed": new_seed(), **base, **named, **given})
-    settled = settle(asked)
-    if settled.environment != asked.environment and not as_json:
+        wanted = RunConfig.asked({"seed": new_seed(), **base, **named, **given})
+    settled = settle(wanted)
+    if settled.environment != wanted.environment and not as_json:
         say(_SETTLED[settled.environment])
     if settled.environment == "namespaces":
         enter_user_namespace()

@@ -53,13 +53,15 @@ def arguments(job: Job, store: Path, jobs: int, executor: str | None) -> list[st
     if job.scenario is not None:
         return ["replay", str(store / SCENARIO), "--trust", "--store", str(store), "--json"]
     seeds = 1 if job.corpus else MOST_SEEDS
-    words = [*_explore(job.cell, job.seed, seeds), "--jobs", str(1 if job.corpus else jobs)]
+    words = _explore(job.cell, job.seed, seeds)
+    if executor is None:
+        words += ["--jobs", str(1 if job.corpus else jobs)]
+    else:
+        words += ["--executor", executor]
     if not job.corpus:
         words += ["--until-found", "--seconds", f"{job.seconds:g}"]
     # Nobody needs the page of a canary that was caught, nor those of three seeds with one flaw.
     words += ["--no-shrink", "--keep", "0"] if job.cell.canary else ["--keep", "1"]
-    if executor is not None:
-        words += ["--executor", executor]
     return [*words, "--store", str(store), "--json"]
 
 

@@ -22,6 +22,9 @@ DEFAULT = Path(__file__).with_name("plan.toml")
 DRAWN = "drawn"
 """As the faults of simulated cells: every seed draws its own."""
 
+SCHEDULED = "scheduled"
+"""As the faults of cells with a schedule among their options, which says them."""
+
 PINNABLE = ("nodes", "clients", "time_limit", "fault_interval", "rate", "values", "keys")
 """The options that a simulated cell may fix; all else is drawn from each seed."""
 
@@ -61,7 +64,7 @@ class Cell:
     def pinned(self) -> dict[str, Any]:
         """The options that the cell fixes, its faults among them; `UsageError` for an unknown."""
         values = dict(self.options)
-        if self.faults != DRAWN:
+        if self.faults not in (DRAWN, SCHEDULED):
             values["faults"] = [name for name in self.faults.split(",") if name not in ("", "none")]
         return values
 
@@ -77,7 +80,7 @@ class Cell:
         given = {"workload": self.workload, "environment": self.environment, "seed": seed}
         if self.canary and not self.simulated:
             given["check_online"] = True  # A canary has been caught at the first violation.
-        return RunConfig.from_values({"system": self.system, **given, **self.pinned})
+        return RunConfig.asked({"system": self.system, **given, **self.pinned})
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,6 @@ def _cells(table: str, entry: Mapping[str, Any]) -> Iterable[Cell]:
         known("option of a plan", name, _FIELDS)
     systems = _names(entry, "systems", None)
     workloads = _names(entry, "workloads", ["register"])
-    faults = _names(entry, "faults", ["partition,kill"])
     environments = _names(entry, "environments", ["simulated"])
     weight = entry.get("weight", _WEIGHTS[table])
     if type(weight) not in (int, float) or not 0 < weight <= 1_000:
@@ -133,6 +135,10 @@ def _cells(table: str, entry: Mapping[str, Any]) -> Iterable[Cell]:
     for name in ("system", "workload", "faults", "environment", "seed"):
         if name in options:
             raise UsageError(f"{name!r} cannot stand in 'options'; the cells say it")
+    if "schedule" in options and "faults" in entry:
+        raise UsageError("'faults' cannot stand beside a schedule; leave one of the two out")
+    usual = SCHEDULED if "schedule" in options else "partition,kill"
+    faults = _names(entry, "faults", [usual])
     for combination in itertools.product(environments, systems, workloads, faults):
         environment, system, workload, chosen = combination
         cell = Cell(

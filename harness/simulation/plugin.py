@@ -51,7 +51,7 @@ def simulate_seeds(request: pytest.FixtureRequest) -> SimulateSeeds:
         __tracebackhide__ = True
         try:
             require_assertions()
-            base = RunConfig.from_values({"system": system, "environment": "simulated", **options})
+            base = RunConfig.asked({"system": system, "environment": "simulated", **options})
         except UsageError as error:
             pytest.fail(str(error), pytrace=False)
         for seed in range(1, seeds + 1):
