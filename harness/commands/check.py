@@ -31,6 +31,8 @@ Keyed = Annotated[
     str, typer.Option(help="Whether values of events are [key value]: auto, yes or no.")
 ]
 
+SECONDS, MIB = 300, 4096
+
 
 def check(
     paths: Annotated[list[Path], typer.Argument(help="Run directories or histories; - reads one.")],
@@ -41,8 +43,8 @@ def check(
     rename: Rename = None,
     nil_reads: NilReads = "absent",
     keyed: Keyed = "auto",
-    time_limit: Annotated[float, typer.Option(help="Seconds for each file.")] = 300,
-    memory_limit: Annotated[int, typer.Option(help="MiB for each file.")] = 4096,
+    time_limit: Annotated[float, typer.Option(help="Seconds for each file.")] = SECONDS,
+    memory_limit: Annotated[int, typer.Option(help="MiB for each file.")] = MIB,
     write: Write = None,
     executor: Annotated[
         str | None, typer.Option(help="dask://HOST:PORT searches keys of files on a Dask cluster.")
@@ -73,25 +75,17 @@ def check(
         initial=initial, renamed=renames(rename or []), nil_reads=nil_reads, keyed=keyed,
         written=write, executor=executor, certify=certify,
     )  # fmt: skip
-    of_files = [
-        options.flag(name)
-        for name, was_given in {
-            "model": model, "format": format != "auto", "engine": engine != "auto",
-            "initial": initial, "rename": rename, "nil_reads": nil_reads != "absent",
-            "keyed": keyed != "auto", "time_limit": time_limit != 300,
-            "memory_limit": memory_limit != 4096, "executor": executor,
-        }.items()
-        if was_given
-    ]  # fmt: skip
+    of_files = _given(
+        model=(model, None), format=(format, "auto"), engine=(engine, "auto"),
+        initial=(initial, None), rename=(rename or None, None), nil_reads=(nil_reads, "absent"),
+        keyed=(keyed, "auto"), time_limit=(time_limit, SECONDS), memory_limit=(memory_limit, MIB),
+        executor=(executor, None),
+    )  # fmt: skip
     statuses = []
     for path in paths:
         try:
             if (path / "run.json").is_file():
-                if of_files:
-                    raise UsageError(
-                        f"{', '.join(of_files)} cannot be said of {path}, a run that is judged as "
-                        f"it was asked for; leave it out, or name {path / 'history.jsonl'}"
-                    )
+                _refuse(of_files, path)
                 require_trust(path, trust)
                 statuses.append(judge_and_tell(path, as_json, certify=certify))
                 continue
@@ -104,3 +98,17 @@ def check(
         statuses.append(STATUS[answer["verdict"]])
         print(json.dumps(answer) if as_json else told(answer), flush=True)
     raise typer.Exit(max(statuses, key=[0, 2, 1, USAGE].index))
+
+
+def _given(**options_: tuple[object, object]) -> list[str]:
+    """How those are written that are not as they are by default, which stands beside each."""
+    return [options.flag(name) for name, (value, usual) in options_.items() if value != usual]
+
+
+def _refuse(of_files: list[str], path: Path) -> None:
+    """`UsageError` where something is said of a run that can be said only of a file."""
+    if of_files:
+        raise UsageError(
+            f"{', '.join(of_files)} cannot be said of {path}, a run that is judged as it was asked "
+            f"for; leave it out, or name {path / 'history.jsonl'}"
+        )
