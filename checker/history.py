@@ -40,7 +40,8 @@ class MalformedHistory(ValueError):
 class FaultSpan:
     """A fault from its injection to its healing; None where the file ends before it was healed.
 
-    `applied` says whether its effect was seen, where its recorder looked.
+    `applied` says whether its effect was seen, where its recorder looked; `nodes` are those that it
+    struck, and `seen` is how that was seen. `met` is how often it met something, as counted.
     """
 
     number: int
@@ -51,6 +52,9 @@ class FaultSpan:
     injected_ns: int
     healed_ns: int | None
     applied: bool | None = None
+    nodes: tuple[str, ...] = ()
+    seen: str = ""
+    met: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

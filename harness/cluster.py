@@ -33,6 +33,18 @@ class Capability(StrEnum):
     CUT = "cut"
 
 
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What the environment showed of something that the harness asked it to do.
+
+    `nodes` are those that it struck; `seen` says how it was seen.
+    """
+
+    capability: Capability
+    nodes: tuple[NodeId, ...]
+    seen: str
+
+
 STOPS_WITHIN_NS = 5 * SECOND_NS
 """A process that waits for its disk stops only when the disk has answered."""
 
@@ -73,7 +85,7 @@ class Cluster(ABC):
 
     What the harness asked for is not what happened. `kill`, `pause` and `cut` therefore look, by
     `life`, `stopped` and `is_cut`, whether the environment shows the effect; where it shows that
-    there was none they raise `EnvironmentFailed`. `effects` counts what was shown.
+    there was none they raise `EnvironmentFailed`. `effects` keeps what was shown.
     """
 
     environment: str
@@ -89,7 +101,7 @@ class Cluster(ABC):
     """What the cluster itself found wrong with the system, in sentences."""
 
     def __init__(self) -> None:
-        self.effects: Counter[Capability] = Counter()
+        self.effects: list[Effect] = []
         self._mendings = 0
         self.changed_last: NodeId | None = None
         """The node that answered a call last which may have changed something."""
@@ -132,7 +144,8 @@ class Cluster(ABC):
                     f"{node} was killed and goes on living ({life}): see what keeps the harness "
                     f"from ending processes of the {self.environment} environment"
                 )
-            self.effects[Capability.KILL] += bool(life)
+            if life:
+                self._show(Capability.KILL, [node], f"{life} ended")
 
     async def pause(self, nodes: Iterable[NodeId]) -> None:
         """Stop nodes as SIGSTOP does: they forget nothing and answer nothing. Skips dead nodes."""
@@ -140,7 +153,7 @@ class Cluster(ABC):
         await self._pause(tuple(lives))
         for node, life in lives.items():
             if life and await self._stops(node, life):
-                self.effects[Capability.PAUSE] += 1
+                self._show(Capability.PAUSE, [node], f"{life} stopped")
 
     async def _stops(self, node: NodeId, life: str) -> bool:
         """Wait until the node has stopped; False if another fault ended or resumed it first."""
@@ -170,7 +183,12 @@ class Cluster(ABC):
                 f"{len(links)} links were cut and messages still get through: see what became of "
                 f"the rules or the proxy of the {self.environment} environment"
             )
-        self.effects[Capability.CUT] += bool(seen)
+        if seen:
+            self._show(Capability.CUT, cover(links), f"nothing passes {len(links)} links")
+
+    def _show(self, capability: Capability, nodes: Iterable[NodeId], seen: str) -> None:
+        """Keep that the environment showed an effect."""
+        self.effects.append(Effect(capability, tuple(nodes), seen))
 
     async def mend(self, but: Iterable[Link] = ()) -> None:
         """Let everything through every link again, but for some, which are then the ones cut."""
@@ -211,6 +229,16 @@ class Cluster(ABC):
         None where nothing could be tried, as with links to nodes that are all dead.
         """
 
+    async def met(self, capability: Capability) -> int | None:
+        """How often a fault of this kind has met something so far, as the environment counts it:
+        the packets that a rule dropped, say. None where nothing counts."""
+        return None
+
+    async def in_force(self) -> list[str]:
+        """What is still in force of all that faults can do, in words; asked after healing."""
+        held = [node for node in self.nodes if await self.stopped(node)]
+        return [f"{', '.join(held)} stopped"] if held else []
+
     async def calm(self) -> None:  # noqa: B027
         """Let trouble end that is the world's own and no fault's, where the environment has any."""
 
@@ -243,3 +271,18 @@ class Cluster(ABC):
             if status is not None and status.leads is not None:
                 leaders.append((status.leads, node))
         return max(leaders)[1] if leaders else None
+
+
+def cover(links: Iterable[Link]) -> tuple[NodeId, ...]:
+    """The fewest nodes, or nearly so, of which each link has one: those that a cut sets apart.
+
+    Of two halves it is the smaller one; of a link between two, the one that sorts first.
+    """
+    left, found = set(links), []
+    while left:
+        ends = Counter(node for link in sorted(left) for node in link)
+        most = max(ends.values())
+        chosen = min(node for node, count in ends.items() if count == most)
+        found.append(chosen)
+        left = {link for link in left if chosen not in link}
+    return tuple(sorted(found))

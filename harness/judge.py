@@ -6,11 +6,13 @@ again after healing, and none ended of itself; and whether the run could have fa
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from checker.coverage import coverage, in_force
 from checker.files import regular
 from checker.history import History
 from checker.statistics import summarize
@@ -65,8 +67,10 @@ def judged(directory: RunDirectory, *, certify: bool = True) -> dict[str, Any]:
     linearizability = work.check(history, limits["check_time_limit"], memory, certify=certify)
     check_s = time.monotonic() - began
     instead = linearizability.weaker() if linearizability.weaker else None
-    planned = ((fault["family"], fault["name"]) for fault in run["schedule"])
+    planned = [(fault["family"], fault["name"]) for fault in run["schedule"]]
     opened = gates_of(history, planned, work.functions)
+    covered = coverage(history, planned, _node_count(run), _leaders(observed))
+    opened += in_force(covered, _asked(run))
     try:
         opened += trust_gates(history, observed, linearizability, work.functions)
     except ValueError as error:
@@ -81,6 +85,7 @@ def judged(directory: RunDirectory, *, certify: bool = True) -> dict[str, Any]:
         "linearizability": linearizability.to_json(),
         "instead": None if instead is None else instead.to_json(),
         "gates": [gate.to_json() for gate in opened],
+        "coverage": [one.to_json() for one in covered],
         "liveness": observed.get("liveness", {}),
         "stalls": observed.get("stalls", []),
         "findings": observed.get("findings", []),
@@ -157,6 +162,28 @@ def _damaged(path: Path, name: str) -> UsageError:
     return UsageError(
         f"{path} is damaged: it has no {name!r} that makes sense; check history.jsonl alone"
     )
+
+
+def _node_count(run: dict[str, Any]) -> int:
+    """How many nodes the run had, spares and all."""
+    counts = [run["config"].get(name, 0) for name in ("nodes", "spares")]
+    return sum(count for count in counts if isinstance(count, int))
+
+
+def _asked(run: dict[str, Any]) -> list[str]:
+    """The names that the options ask for; a schedule names all its faults, if not by family."""
+    faults = run["config"].get("faults")
+    words = re.findall(r"[\w.:-]+", str(run["config"].get("schedule", "")))
+    return words or [str(name) for name in faults] if isinstance(faults, list) else words
+
+
+def _leaders(observed: dict[str, Any]) -> list[tuple[int, str]]:
+    """Who was seen to lead, and since when."""
+    return [
+        (seen["time_ns"], seen["node"])
+        for seen in observed.get("leaders", [])
+        if isinstance(seen, dict) and isinstance(seen.get("time_ns"), int) and "node" in seen
+    ]
 
 
 def gates_of(

@@ -12,7 +12,7 @@ were asked, so that the judge can compare (`harness.trust`).
 import errno
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,20 @@ class Completion:
     heard: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
     answered_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """What came of the injection of a fault.
+
+    `detail` says what was done. `applied` is whether the environment showed an effect, None where
+    it was not asked; `nodes` are those that it struck, and `seen` is how it was seen.
+    """
+
+    detail: str
+    applied: bool | None = None
+    nodes: tuple[str, ...] = ()
+    seen: str = ""
 
 
 class Recorder:
@@ -131,23 +145,20 @@ class Recorder:
         if self.online is not None:
             self.online.complete(process, completion.outcome, completion.result)
 
-    def inject(
-        self, number: int, name: str, detail: str, since_ns: int, applied: bool | None = None
-    ) -> None:
-        """A fault is now in force; its injection began at `since_ns`.
-
-        `applied` says whether the environment showed its effect; None where it was not asked.
-        """
+    def inject(self, number: int, name: str, since_ns: int, struck: Struck) -> None:
+        """A fault is now in force; its injection began at `since_ns`."""
         self.active_faults[number] = name
         event = {"type": "inject", "process": "nemesis", "fault": number, "name": name}
-        known = {} if applied is None else {"applied": applied}
+        known = {name: value for name, value in asdict(struck).items() if value is False or value}
         self._stamp()
-        self._write({**event, "detail": detail, **known, "time_ns": since_ns})
+        self._write({**event, **known, "time_ns": since_ns})
 
-    def heal(self, number: int) -> None:
+    def heal(self, number: int, met: int | None = None) -> None:
+        """A fault is healed; `met` is how often it met something, as the environment counted."""
         self.active_faults.pop(number, None)
         event = {"type": "heal", "process": "nemesis", "fault": number}
-        self._write({**event, "time_ns": self._stamp()})
+        known = {} if met is None else {"met": met}
+        self._write({**event, **known, "time_ns": self._stamp()})
 
     def phase(self, name: str) -> None:
         self.phase_name = name

@@ -63,6 +63,7 @@ def _context(stored: StoredRun) -> dict[str, Any]:
         "gates": sections.gates(stored),
         "findings": findings,
         "faults": sections.faults(stored, statistics),
+        "coverage": sections.coverage(stored),
         "refused": sections.refused(stored),
         "unapplied": sections.unapplied(stored),
         "operations": sections.operations(statistics),

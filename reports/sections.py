@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from checker.availability import Served
@@ -205,6 +206,37 @@ def faults(stored: StoredRun, statistics: Statistics) -> list[FaultRow]:
         )
         for fault, span in sorted(spans, key=lambda pair: pair[0].number)[:ROWS_MAX]
     ]
+
+
+def coverage(stored: StoredRun) -> list[dict[str, str]]:
+    """A row for each fault by name: how often it was in force, on whom, and what it met."""
+    rows = []
+    for fault in islice(objects(stored.result, "coverage"), ROWS_MAX):
+        met, lasted_ns = number(fault, "met"), number(fault, "total_ns")
+        struck, planned = number(fault, "in_force") or 0, number(fault, "scheduled") or 0
+        rows.append({
+            "name": plain(fault.get("name"), 80),
+            "in_force": f"{count(struck)} of {count(planned)}",
+            "missed": "" if struck else "never in force",
+            "targets": _tally(fault.get("targets"), " × "),
+            "lasted": duration(lasted_ns or 0),
+            "met": count(met) if met is not None else "",
+            "seen": plain("; ".join(map(str, find(fault, list, "seen") or [])), 300),
+            "operations": "; ".join(
+                f"{plain(function, 60)}: {_tally(counts)}"
+                for function, counts in list((find(fault, dict, "operations") or {}).items())[:20]
+            ),
+        })  # fmt: skip
+    return rows
+
+
+def _tally(counts: Any, between: str = " ") -> str:
+    """ "one 3, leader 1", of a mapping from words to numbers."""
+    if not isinstance(counts, dict):
+        return ""
+    return ", ".join(
+        f"{plain(word, 40)}{between}{plain(number, 20)}" for word, number in counts.items()
+    )
 
 
 def _served(served: Served) -> str:

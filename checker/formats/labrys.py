@@ -61,10 +61,13 @@ class _Inject(_Event, tag="inject"):
     name: str
     detail: str = ""
     applied: bool | None = None
+    nodes: tuple[str, ...] = ()
+    seen: str = ""
 
 
 class _Heal(_Event, tag="heal"):
     fault: Number
+    met: int | None = None
 
 
 class _Phase(_Event, tag="phase"):
@@ -238,15 +241,16 @@ class _Reader:
         match event:
             case _Phase(name=name):
                 self.phases.append(Phase(name, line, event.time_ns))
-            case _Inject(fault=number, name=name, detail=detail, applied=applied):
+            case _Inject(fault=number):
                 self.faults[number] = FaultSpan(
-                    number, name, detail, line, None, event.time_ns, None, applied
-                )
-            case _Heal(fault=number):
+                    number, event.name, event.detail, line, None, event.time_ns, None,
+                    event.applied, event.nodes, event.seen,
+                )  # fmt: skip
+            case _Heal(fault=number, met=met):
                 span = self.faults.get(number)
                 if span is None:
                     raise MalformedHistory(f"line {line} heals fault {number}, never injected")
-                self.faults[number] = replace(span, healed=line, healed_ns=event.time_ns)
+                self.faults[number] = replace(span, healed=line, healed_ns=event.time_ns, met=met)
 
     def history(self) -> History:
         calls = _joined(self.invocations)

@@ -59,9 +59,12 @@ def labrys_lines(history: History) -> Iterator[str]:
         about = {"process": "nemesis", "fault": fault.number}
         inject = {"name": fault.name, "detail": fault.detail, "time_ns": fault.injected_ns}
         inject |= {} if fault.applied is None else {"applied": fault.applied}
+        inject |= {"nodes": fault.nodes} if fault.nodes else {}
+        inject |= {"seen": fault.seen} if fault.seen else {}
         events.append((fault.injected, 0, {"type": "inject", **about, **inject}))
         if fault.healed is not None:
             heal = {"type": "heal", **about, "time_ns": fault.healed_ns}
+            heal |= {} if fault.met is None else {"met": fault.met}
             events.append((fault.healed, 0, heal))
     for phase in history.phases:
         event = {"type": "phase", "process": "harness", "name": phase.name}

@@ -152,6 +152,12 @@ class DockerCluster(TcpCluster):
                     return not connected
         return None
 
+    async def met(self, capability: Capability) -> int | None:
+        """The packets that cut links dropped."""
+        if capability is not Capability.CUT or self._links_between is None:
+            return None
+        return await in_thread(self._links_between.dropped)
+
     async def collect_logs(self, folder: Path) -> Sequence[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         written = []

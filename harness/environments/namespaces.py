@@ -120,6 +120,13 @@ class NamespaceCluster(ProcessCluster):
             return None
         return not any(await asyncio.gather(*(in_thread(self._connects, *link) for link in tried)))
 
+    async def met(self, capability: Capability) -> int | None:
+        """The packets that cut links dropped."""
+        dropped: list[int] = []
+        if capability is Capability.CUT and self._firewall is not None:
+            self._change(lambda firewall: dropped.append(firewall.dropped()))
+        return dropped[0] if dropped else None
+
     def describe(self) -> dict[str, Any]:
         return {
             "python": platform.python_version(),

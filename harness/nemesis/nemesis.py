@@ -7,7 +7,7 @@ from harness.clock import Clock
 from harness.cluster import Cluster
 from harness.nemesis.fault import Fault, NotApplied
 from harness.nemesis.schedule import PlannedFault
-from harness.recorder import Recorder
+from harness.recorder import Recorder, Struck
 
 
 class Nemesis:
@@ -20,6 +20,9 @@ class Nemesis:
         self._active: dict[int, Fault] = {}
         self._injected: set[int] = set()
         """The numbers of faults that have wholly struck and are not healed."""
+
+        self._met: dict[int, int | None] = {}
+        """What the environment had counted when each fault began."""
 
         self._struck: dict[str, Fault] = {}
         """The last fault of each family."""
@@ -49,25 +52,35 @@ class Nemesis:
             await self._clock.sleep_until_ns(begin_ns + planned.at_ns)
             self._active[planned.number] = self._struck[planned.fault.family] = planned.fault
             since_ns = self._clock.now_ns()
-            detail, applied = await self._inject(planned)
-            self._recorder.inject(planned.number, planned.fault.name, detail, since_ns, applied)
+            struck = await self._inject(planned)
+            self._recorder.inject(planned.number, planned.fault.name, since_ns, struck)
             self._injected.add(planned.number)
             if planned.number in self._active:
                 await self._clock.sleep_until_ns(begin_ns + planned.until_ns)
             await self._heal(planned.number, planned.fault)
 
-    async def _inject(self, planned: PlannedFault) -> tuple[str, bool]:
-        """Inject a fault; what was done, and whether the environment showed an effect of it.
+    async def _inject(self, planned: PlannedFault) -> Struck:
+        """Inject a fault; what was done, and what the environment showed of it.
 
         A fault that needs nothing of the environment says itself whether it found anything to do.
         """
         needs, effects = planned.fault.needs, self._cluster.effects
-        before = sum(effects[need] for need in needs)
+        self._met[planned.number] = await self._count(planned.fault)
+        before = len(effects)
         try:
             detail = await planned.fault.inject(self._cluster, Random(planned.seed))
         except NotApplied as nothing:
-            return str(nothing), False
-        return detail, not needs or sum(effects[need] for need in needs) > before
+            return Struck(str(nothing), applied=False)
+        shown = [effect for effect in effects[before:] if effect.capability in needs]
+        nodes = sorted({node for effect in shown for node in effect.nodes})
+        seen = shown[-1].seen if shown else ""
+        return Struck(detail, not needs or bool(shown), tuple(nodes), seen)
+
+    async def _count(self, fault: Fault) -> int | None:
+        """How often faults of this kind have met something so far, where the environment counts."""
+        counts = [await self._cluster.met(need) for need in sorted(fault.needs)]
+        known = [count for count in counts if count is not None]
+        return sum(known) if known else None
 
     async def _heal(self, number: int, fault: Fault) -> None:
         """Heal a fault. One that is still being injected is healed now, and once more afterwards;
@@ -76,6 +89,8 @@ class Nemesis:
         injected = number in self._injected
         if active or injected:
             self._injected.discard(number)
+            after, before = await self._count(fault), self._met.get(number)
             await fault.heal(self._cluster)
         if injected:
-            self._recorder.heal(number)
+            met = None if after is None or before is None else after - before
+            self._recorder.heal(number, met)

@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from harness.recorder import Recorder
+from harness.recorder import Recorder, Struck
 from harness.run import Run, RunPlan
 from harness.simulation.cluster import SimulatedCluster
 from harness.simulation.scenario import Lasting, Scenario
@@ -79,7 +79,7 @@ class SimulatedRun(Run):
                 await self._cluster.cut(outwards)
         number = max((planned.number for planned in self._plan.schedule), default=0) + 1
         detail = f"{', '.join(others)} {'stays' if len(others) == 1 else 'stay'} {core.others}"
-        self._recorder.inject(number, f"lasting-{core.others}", detail, since_ns)
+        self._recorder.inject(number, f"lasting-{core.others}", since_ns, Struck(detail))
 
 
 def plan_of(scenario: Scenario) -> RunPlan:

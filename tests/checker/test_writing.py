@@ -65,7 +65,7 @@ def test_everything_that_a_file_of_labrys_holds(tmp_path: Path) -> None:
             Operation(1, "write", ["k"], {"a": "é"}, None, Outcome.OK, 3, 4, 30, 40, "n1", None, 7),
             Operation(2, "cas", "k", [1, 2], None, Outcome.INFO, 5, None, 50, 90, None, "timeout"),
         ],
-        faults=(FaultSpan(1, "cut", "n1 from all", 6, 7, 60, 70),),
+        faults=(FaultSpan(1, "cut", "n1", 6, 7, 60, 70, True, ("n1",), "none passed", 4),),
         phases=(Phase("calls", 2, 20),),
     )
     write(history, tmp_path / "whole.jsonl")

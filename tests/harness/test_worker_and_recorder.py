@@ -14,7 +14,7 @@ from checker.operation import Outcome
 from harness.clock import SECOND_NS
 from harness.cluster import NoAnswer
 from harness.errors import HarnessError
-from harness.recorder import LATE_NS, Completion, Recorder
+from harness.recorder import LATE_NS, Completion, Recorder, Struck
 from harness.worker import Pace, Worker
 from systems_under_test.node import NodeId
 from systems_under_test.requests import Reply, Request
@@ -73,7 +73,7 @@ def test_what_is_recorded_is_read_back(tmp_path: Path) -> None:
     recorder.phase("calls")
     recorder.invoke(0, Call("cas", "clé", [None, {"a": [1]}]))
     clock.moment_ns = 5
-    recorder.inject(1, "kill-one", "killed n1", 3)
+    recorder.inject(1, "kill-one", 3, Struck("killed n1"))
     recorder.complete(0, Completion(Outcome.OK, None, "n2", None, ("n2",)))
     recorder.heal(1)
     recorder.close()
