@@ -15,7 +15,7 @@ from harness.clock import RealClock
 from harness.cluster import Cluster
 from harness.config import RunConfig
 from harness.database import Deployment
-from harness.environments.docker import DockerCluster, engine_answers
+from harness.environments.docker import DockerCluster, engine_answers, in_containers
 from harness.environments.lab import namespaces_work
 from harness.environments.local import LocalCluster
 from harness.environments.namespaces import NamespaceCluster
@@ -40,10 +40,10 @@ def new_seed() -> int:
 
 def settle(config: RunConfig) -> RunConfig:
     """Decide what "auto" stands for: docker where an engine answers, else namespaces where they can
-    be made, else local. Docker runs Python nodes alone."""
+    be made, else local. Docker is for systems that say what their containers are made of."""
     if config.environment != "auto":
         return config
-    if config.database.python is not None and engine_answers():
+    if in_containers(config.database) and engine_answers():
         return replace(config, environment="docker")
     return replace(config, environment="namespaces" if namespaces_work() else "local")
 

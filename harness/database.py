@@ -108,14 +108,25 @@ class Database:
     """The "module:Class" of our own nodes, whose code a container must have."""
 
     image: ClassVar[str | None] = None
-    """A container image that has the program; without one it cannot run in docker."""
+    """A container image that has the program, here or to be pulled."""
+
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Debian packages that have the program: without an image one is made of them."""
+
+    compose: ClassVar[str | None] = None
+    """A docker-compose file whose `services` are the nodes, one each, or one for all."""
+
+    services: ClassVar[tuple[str, ...]] = ()
 
     def prepare(self, at: Place) -> None:
         """Make what a node needs in `at.data` before it starts for the first time."""
 
     def command(self, at: Place) -> Argv | list[Argv]:
-        """The program of a node, or several, each as a list of words."""
-        raise NotImplementedError
+        """The program of a node, or several, each as a list of words.
+
+        In a container nothing means the command that the image or the service has.
+        """
+        return []
 
     async def assemble(self, places: Sequence[Place]) -> None:
         """Make one cluster of nodes that are ready, where they do not find each other."""

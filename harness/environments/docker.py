@@ -9,41 +9,41 @@ reached by address. Not tried with engines in a virtual machine (macOS, Windows)
 
 import asyncio
 import contextlib
+import shutil
 import signal
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from ipaddress import ip_network
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import docker
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import APIError
 
 from harness.clock import MILLISECOND_NS
 from harness.cluster import Capability, Link, NodeState
-from harness.database import Deployment
-from harness.environments.engine import connect, engine_errors, reason_of
-from harness.environments.image import Image, node_image
-from harness.environments.leftovers import (
-    OWNER_LABEL,
-    remove_from_engine,
-    remove_leftovers,
-)
+from harness.database import Database, Deployment
+from harness.environments.compose import read_services
+from harness.environments.containers import Containers, Program
+from harness.environments.engine import connect, engine_errors
+from harness.environments.image import Image, node_image, present_image
+from harness.environments.lab import connects_from
+from harness.environments.leftovers import remove_leftovers
 from harness.environments.links import ContainerLinks
 from harness.environments.owner import this_process
+from harness.environments.packages import can_assemble, package_image
 from harness.environments.tcp_cluster import TcpCluster, crash, in_thread, last_words
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 
 SILENT_NS = 300 * MILLISECOND_NS
 """How long nodes may send nothing over links that are cut until somebody else tries them."""
-PROCESSES_MAX = 512
-MEMORY_MAX = "2g"
-"""What a node's container may take: a node that runs wild must not take the machine with it."""
 
-_FIRST_HOST = 11
-"""The last part of the first node's address; the network's gateway has a low one."""
+
+def in_containers(database: Database) -> bool:
+    """Whether the system can be run in containers here: something says what to make them of."""
+    made_of = database.python or database.image or database.compose
+    return bool(made_of or (database.packages and can_assemble()))
 
 
 def engine_answers() -> bool:
@@ -63,12 +63,10 @@ class DockerCluster(TcpCluster):
     def __init__(self, deployment: Deployment) -> None:
         super().__init__(deployment)
         self._owner = this_process(uuid.uuid4().hex[:8])
-        self._labels = {"labrys.run": self._owner.run, OWNER_LABEL: self._owner.text()}
-        self._client: docker.DockerClient | None = None
-        self._network = f"labrys-{self._owner.run}"
-        self._containers: dict[NodeId, str] = {}
-        self._volumes: list[str] = []
+        self._data = (self.folder / "data").resolve()
+        self._made: Containers | None = None
         self._image: Image | None = None
+        self._images: dict[NodeId, list[str]] = {}
         self._links_between: ContainerLinks | None = None
         self._engine: dict[str, Any] = {}
         # Faults of several families happen side by side, and the engine takes its time. Without
@@ -92,7 +90,7 @@ class DockerCluster(TcpCluster):
     async def start(self, nodes: Iterable[NodeId]) -> None:
         async with self._changing:
             started = [node for node in nodes if not self._states[node].running]
-            await self._each(started, "start", lambda api, container: api.start(container))
+            await self._each(started, "start", self._containers.start_node)
             for node in started:
                 self._states[node] = NodeState()
         for node in started:
@@ -101,21 +99,21 @@ class DockerCluster(TcpCluster):
     async def _kill(self, nodes: Sequence[NodeId]) -> None:
         async with self._changing:
             killed = [n for n in nodes if self._states[n].running and not self._ended(n)]
-            await self._each(killed, "kill", _kill)
+            await self._each(killed, "kill", self._containers.kill_node)
             for node in killed:
                 self._states[node] = NodeState(running=False)
 
     async def _pause(self, nodes: Sequence[NodeId]) -> None:
         async with self._changing:
             paused = [node for node in nodes if self._states[node] == NodeState()]
-            await self._each(paused, "pause", lambda api, container: api.pause(container))
+            await self._each(paused, "pause", self._containers.pause_node)
             for node in paused:
                 self._states[node] = NodeState(paused=True)
 
     async def resume(self, nodes: Iterable[NodeId]) -> None:
         async with self._changing:
             resumed = [node for node in nodes if self._states[node].paused]
-            await self._each(resumed, "resume", lambda api, container: api.unpause(container))
+            await self._each(resumed, "resume", self._containers.resume_node)
             for node in resumed:
                 self._states[node] = NodeState()
 
@@ -127,13 +125,15 @@ class DockerCluster(TcpCluster):
             await in_thread(self._links_between.mend, but)
 
     async def life(self, node: NodeId) -> str:
-        if node not in self._containers:
+        if self._made is None or node not in self._made.of:
             return ""
-        state = await in_thread(self._inspect, node)
-        return f"process {state['Pid']} of {state['StartedAt']}" if state["Running"] else ""
+        found = [state for state in await in_thread(self._inspect, node) if state["Running"]]
+        lives = (f"{state['Pid']} of {state['StartedAt']}" for state in found)
+        return f"process {', '.join(lives)}" if found else ""
 
     async def stopped(self, node: NodeId) -> bool:
-        return bool((await in_thread(self._inspect, node))["Paused"])
+        states = await in_thread(self._inspect, node)
+        return all(state["Paused"] for state in states if state["Running"])
 
     async def is_cut(self, links: Sequence[Link]) -> bool | None:
         """Whether the rule has dropped something since it was asked to: what the nodes send to each
@@ -147,9 +147,11 @@ class DockerCluster(TcpCluster):
                 return True
         for source, target in links:
             if self._states[source] == NodeState() and self._states[target].running:
-                connected = await in_thread(between.connects, self._containers[source], target)
-                if connected or await in_thread(between.dropped) > before:
-                    return not connected
+                connected = await in_thread(self._connects, source, target)
+                if connected:
+                    return False
+                if connected is False or await in_thread(between.dropped) > before:
+                    return True
         return None
 
     async def met(self, capability: Capability) -> int | None:
@@ -162,7 +164,7 @@ class DockerCluster(TcpCluster):
         folder.mkdir(parents=True, exist_ok=True)
         written = []
         for node in self.nodes:
-            if node in self._containers:
+            if self._made is not None and node in self._made.of:
                 target = folder / f"{node}.log"
                 text = await in_thread(self._log, node)
                 target.write_text(text, encoding="utf-8")
@@ -171,9 +173,9 @@ class DockerCluster(TcpCluster):
 
     def crashes(self) -> Mapping[NodeId, str]:
         found = {}
-        for node in self._containers:
-            state = self._inspect(node) if self._states[node].running else {"Running": True}
-            if not state["Running"]:
+        for node in self._containers.of:
+            states = self._inspect(node) if self._states[node].running else []
+            for state in (one for one in states if not one["Running"]):
                 status, killed = int(state.get("ExitCode", 0)), bool(state.get("OOMKilled"))
                 words = last_words(self._log(node))
                 found[node] = crash(node, -signal.SIGKILL if killed else status, words)
@@ -186,6 +188,8 @@ class DockerCluster(TcpCluster):
             "system": self._engine.get("OperatingSystem"),
             "image": self._image.tag if self._image else None,
             "base": self._image.base if self._image else None,
+            "images": self._images,
+            "doubts": dict(self.doubts),
             "partitions": self._links_between.way if self._links_between else "none",
             "addresses": {node: f"{host}:{port}" for node, (host, port) in self.addresses.items()},
         }
@@ -196,113 +200,72 @@ class DockerCluster(TcpCluster):
             raise EnvironmentFailed(
                 "no Docker engine answers: start one, or use the environment local"
             )
-        if self.database.python is None:
-            raise EnvironmentFailed(
-                "the environment docker runs Python nodes alone, and this system is a program: "
-                "use the environment namespaces or local"
-            )
-        self._client = client
+        made = self._made = Containers(client, self._owner)
         self._engine = client.info()
-        self._image = node_image(client, self.database.python)
-        base = self._make_network(client)
-        for number, node in enumerate(self.nodes):
-            self.addresses[node] = (str(base + _FIRST_HOST + number), self.database.ports[0])
+        hosts, ports = made.make_network(self.nodes), self.database.ports
+        self.addresses.update({node: (host, ports[0]) for node, host in hosts.items()})
         for node in self.nodes:
-            data, ports = Path("/data"), self.database.ports
+            data = self._data / node
+            data.mkdir(parents=True, exist_ok=True)
             self.places[node] = self.deployment.place(node, data, self.addresses, ports=ports)
-            self._make_node(client, node, self._image)
-        self._links_between = ContainerLinks(client, self._owner, self.addresses)
-        self._links_between.open(self._image, f"{self._network}-helper", self._labels)
+        for node, programs in self._programs(client).items():
+            self._images[node] = [program.image for program in programs]
+            made.make_node(node, hosts[node], programs)
+            made.fill(node, self._data / node)
+        shutil.rmtree(self._data)  # The containers have it now.
+        self._links_between = ContainerLinks(
+            client, self._owner, self.addresses, by_port=self.database.python is not None
+        )
+        self._links_between.open(self._helper_image, f"{made.name}-helper", made.labels)
         if not self._links_between.can_cut:
             self.capabilities = frozenset(Capability) - {Capability.CUT}
-        with ThreadPoolExecutor(len(self.nodes)) as pool:
-            list(pool.map(client.api.start, self._containers.values()))
+        made.start()
         self._states = {node: NodeState() for node in self.nodes}
 
-    def _make_network(self, client: docker.DockerClient) -> Any:
-        """Make the network, on a subnet that the engine holds for free; return its first address.
+    def _programs(self, client: docker.DockerClient) -> dict[NodeId, list[Program]]:
+        """What runs in each node's containers, with its images made or pulled."""
+        database = self.database
+        if database.compose is not None:
+            read = read_services(Path(database.compose), database.services, self.nodes)
+            for program in read:
+                present_image(client, program.image)
+            return {node: [one] for node, one in zip(self.nodes, read, strict=True)}
+        if database.image is not None:
+            base = Program(image=present_image(client, database.image), trusted=True)
+        elif database.packages:
+            base = Program(image=package_image(client, database.packages))
+        elif database.python is not None:
+            image = self._image = node_image(client, database.python)
+            binds = ["/usr:/usr:ro"] if image.mounts_usr else []
+            base = Program(image=image.tag, binds=binds)
+        else:
+            raise EnvironmentFailed(
+                "the system does not say what its containers are made of: give its class an image, "
+                "packages or a compose file, or use the environment namespaces or local"
+            )
+        return {node: [*self._programs_of(node, base)] for node in self.nodes}
 
-        The engine avoids the host's own routes only where it chooses the subnet, but gives fixed
-        addresses only where the user chose it: so it chooses first, and then we choose the same.
-        """
-        for attempt in range(5):
-            trial = client.api.create_network(f"{self._network}-trial", labels=self._labels)["Id"]
-            subnet = client.api.inspect_network(trial)["IPAM"]["Config"][0]["Subnet"]
-            client.api.remove_network(trial)
-            pool = docker.types.IPAMPool(subnet=subnet)
-            try:
-                made = client.api.create_network(
-                    self._network,
-                    ipam=docker.types.IPAMConfig(pool_configs=[pool]),
-                    labels=self._labels,
-                )
-            except APIError:
-                if attempt == 4:  # Another run was quicker, five times over.
-                    raise
-                continue
-            if not Path(f"/sys/class/net/br-{made['Id'][:12]}").exists():
-                raise EnvironmentFailed(
-                    "the Docker engine's containers cannot be reached by address from here "
-                    "(it is rootless, or on another machine): use the environment local"
-                )
-            return ip_network(subnet).network_address
-        raise AssertionError("unreachable")
+    def _programs_of(self, node: NodeId, base: Program) -> Iterator[Program]:
+        for command in self._commands(node):
+            yield replace(base, command=command, volumes={"data": str(self._data / node)})
 
-    def _make_node(self, client: docker.DockerClient, node: NodeId, image: Image) -> None:
-        host, _ = self.addresses[node]
-        command = self._command(node)
-        name = f"{self._network}-{node}"
-        client.api.create_volume(name, labels=self._labels)
-        self._volumes.append(name)
-        endpoint = client.api.create_endpoint_config(ipv4_address=host)
-        usr = ["/usr:/usr:ro"] if image.mounts_usr else []
-        made = client.api.create_container(
-            image.tag,
-            command,
-            name=name,
-            hostname=node,
-            labels=self._labels,
-            volumes=["/data"],
-            networking_config={"EndpointsConfig": {self._network: endpoint}},
-            host_config=client.api.create_host_config(
-                binds=[*usr, f"{name}:/data"],
-                cap_drop=["ALL"],
-                security_opt=["no-new-privileges"],
-                pids_limit=PROCESSES_MAX,
-                mem_limit=MEMORY_MAX,
-            ),
-        )
-        self._containers[node] = made["Id"]
+    def _helper_image(self) -> Image:
+        """An image with this host's programs, for a container that may change its rules."""
+        client = self._containers.client
+        return self._image or node_image(client, "systems_under_test.single:Single")
 
     def _remove(self) -> None:
-        client, self._client = self._client, None
-        if client is None:
+        made, self._made = self._made, None
+        if made is None:
             return
-        containers = list(self._containers.values())
+        helpers: list[str] = []
         if self._links_between is not None:
             self._links_between.close()
             if self._links_between.helper is not None:
-                containers.append(self._links_between.helper)
-
-        failures: list[str] = []
-
-        def remove(kind: str, name: str) -> None:
-            try:
-                remove_from_engine(client, kind, name)
-            except NotFound:
-                pass
-            except (DockerException, OSError) as error:
-                failures.append(f"{kind} {name}: {reason_of(error)}")
-
-        with contextlib.closing(client), ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda name: remove("container", name), containers))
-            for network in (f"{self._network}-trial", self._network):
-                remove("network", network)
-            for volume in self._volumes:
-                remove("volume", volume)
+                helpers.append(self._links_between.helper)
+        failures = made.remove(helpers)
+        shutil.rmtree(self._data, ignore_errors=True)
         self._links_between = None
-        self._containers.clear()
-        self._volumes.clear()
         self._states = {node: NodeState(running=False) for node in self.nodes}
         if failures:
             raise EnvironmentFailed(
@@ -311,14 +274,13 @@ class DockerCluster(TcpCluster):
             )
 
     async def _each(
-        self, nodes: Sequence[NodeId], what: str, action: Callable[[Any, str], None]
+        self, nodes: Sequence[NodeId], what: str, action: Callable[[NodeId], None]
     ) -> None:
         """Do something to the containers of these nodes side by side; see `_changing`."""
-        api = self._open_client().api
 
         def act(node: NodeId) -> None:
             try:
-                action(api, self._containers[node])
+                action(node)
             except APIError:
                 # A node that has ended by itself is a crash, which `crashes` tells. One that was
                 # down before, and that the engine could not start, is none.
@@ -328,33 +290,34 @@ class DockerCluster(TcpCluster):
         with engine_errors(f"{what} {', '.join(nodes)}"):
             await asyncio.gather(*(in_thread(act, node) for node in nodes))
 
+    def _connects(self, source: NodeId, target: NodeId) -> bool | None:
+        """Whether the source can connect to the target, tried from within its network; None where
+        that cannot be tried."""
+        made = self._containers
+        if self.database.python is not None:
+            return self._opened_links().connects(made.of[source][0], target)
+        pid = self._inspect(source)[0]["Pid"]
+        return connects_from(Path(f"/proc/{pid}/ns/net"), self.addresses[target])
+
     def _opened_links(self) -> ContainerLinks:
         if self._links_between is None:
             raise EnvironmentFailed("the cluster is not open: open it before cutting its links")
         return self._links_between
 
-    def _open_client(self) -> docker.DockerClient:
-        if self._client is None:
+    @property
+    def _containers(self) -> Containers:
+        if self._made is None:
             raise EnvironmentFailed("the cluster is not open: open it before using its nodes")
-        return self._client
+        return self._made
 
-    def _inspect(self, node: NodeId) -> dict[str, Any]:
-        api = self._open_client().api
+    def _inspect(self, node: NodeId) -> list[dict[str, Any]]:
         with engine_errors(f"tell the state of {node}"):
-            state: dict[str, Any] = api.inspect_container(self._containers[node])["State"]
-        return state
+            return self._containers.states(node)
 
     def _ended(self, node: NodeId) -> bool:
-        return not self._inspect(node)["Running"]
+        """Whether the node's first program, which stands for it, has ended."""
+        return not self._inspect(node)[0]["Running"]
 
     def _log(self, node: NodeId) -> str:
-        api = self._open_client().api
         with engine_errors(f"give the log of {node}"):
-            raw: bytes = api.logs(self._containers[node])
-        return raw.decode(errors="replace")
-
-
-def _kill(api: Any, container: str) -> None:
-    """Kill, and return when the engine has seen the end, so that a start may follow at once."""
-    api.kill(container, "SIGKILL")
-    api.wait(container, timeout=10)
+            return self._containers.log(node)

@@ -105,7 +105,7 @@ def _usr_image(
     client: docker.DockerClient, files: dict[str, bytes], links: dict[str, str]
 ) -> Image:
     tag = _tag(files, repr(sorted(links.items())))
-    if not _exists(client, tag):
+    if not exists(client, tag):
         folders = ("data", "dev", "etc", "proc", "root", "run", "sys", "tmp", "usr")
         changes = [f"LABEL {LABEL}=1", *(f"ENV {k}={v}" for k, v in _ENVIRONMENT.items())]
         repository, _, version = tag.partition(":")
@@ -123,7 +123,7 @@ def _base_image(
     client: docker.DockerClient, files: dict[str, bytes], base: str, base_id: str
 ) -> Image:
     tag = _tag(files, base_id)
-    if not _exists(client, tag):
+    if not exists(client, tag):
         lines = [f"FROM {base}", f"LABEL {LABEL}=1", f"COPY {_FOLDER} /{_FOLDER}"]
         lines += [f"ENV {name}={value}" for name, value in _ENVIRONMENT.items()]
         context = {**files, "Dockerfile": "\n".join(lines).encode()}
@@ -135,6 +135,19 @@ def _base_image(
             raise _cannot_make(error) from error
         _forget_old_images(client)
     return Image(tag, base, mounts_usr=False)
+
+
+def present_image(client: docker.DockerClient, name: str) -> str:
+    """That image's name, once it is here: pulled if need be."""
+    if not exists(client, name):
+        try:
+            client.images.pull(name)
+        except DockerException as error:
+            raise EnvironmentFailed(
+                f"there is no image {name} here, and it cannot be pulled ({reason_of(error)}): "
+                "load it, or correct its name"
+            ) from error
+    return name
 
 
 def _pull(client: docker.DockerClient, base: str) -> str:
@@ -149,7 +162,8 @@ def _pull(client: docker.DockerClient, base: str) -> str:
         ) from error
 
 
-def _exists(client: docker.DockerClient, tag: str) -> bool:
+def exists(client: docker.DockerClient, tag: str) -> bool:
+    """Whether the engine has an image of that name."""
     try:
         client.images.get(tag)
     except ImageNotFound:

@@ -11,16 +11,22 @@ import contextlib
 import ctypes
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TypeVar
 
+from harness.database import Address
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 
 T = TypeVar("T")
+
+PROBE_S = 0.3
+"""How long an attempt to connect over a link may take until the link counts as cut."""
 
 NET_PREFIX = "10.77.0"
 _FIRST_HOST = 11
@@ -99,11 +105,38 @@ class Lab:
     def as_if_in(self, node: NodeId, action: Callable[[], T]) -> T:
         """Do something in the node's network, in a thread of its own."""
 
-        def act() -> T:
-            _enter_network(self._files[node])
-            return action()
+        return _in_network(self._files[node], action)
 
-        return _in_new_thread(act)
+
+def connects_from(network: Path, address: Address) -> bool | None:
+    """Whether a connection to that address can be made in a network, which is named by a file of
+    the kernel's; None where we may not enter it. Being refused by the node is an answer as well."""
+    try:
+        with network.open() as file:
+            return _in_network(file.fileno(), lambda: answers(address))
+    except (OSError, EnvironmentFailed):
+        return None
+
+
+def answers(address: Address) -> bool:
+    """Whether anybody answers an attempt to connect, if only by refusing it."""
+    try:
+        socket.create_connection(address, PROBE_S).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _in_network(file: int, action: Callable[[], T]) -> T:
+    """Do something in that network, in a thread of its own."""
+
+    def act() -> T:
+        _enter_network(file)
+        return action()
+
+    return _in_new_thread(act)
 
 
 def _tool(name: str) -> str:

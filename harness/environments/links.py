@@ -32,8 +32,15 @@ class ContainerLinks:
     """All links of one run's containers."""
 
     def __init__(
-        self, client: docker.DockerClient, owner: Owner, addresses: Mapping[NodeId, Address]
+        self,
+        client: docker.DockerClient,
+        owner: Owner,
+        addresses: Mapping[NodeId, Address],
+        *,
+        by_port: bool,
     ) -> None:
+        """`by_port` as in `Firewall`."""
+        self._by_port = by_port
         self._client = client
         self._owner = owner
         self._addresses = addresses
@@ -48,17 +55,17 @@ class ContainerLinks:
     def can_cut(self) -> bool:
         return self._firewall is not None
 
-    def open(self, image: Image, name: str, labels: Mapping[str, str]) -> None:
+    def open(self, image: Callable[[], Image], name: str, labels: Mapping[str, str]) -> None:
         """Find a way to cut links; a helper container is made of that image, with this name."""
         refusals = []
         ways: list[tuple[str, Callable[[], Nft]]] = [("nftables on the host", lambda: host_nft)]
         if shares_usr(self._client):
             helper = "nftables in a helper container"
-            ways.append((helper, lambda: self._helper_nft(image, name, labels)))
+            ways.append((helper, lambda: self._helper_nft(image(), name, labels)))
         for way, make in ways:
             try:
                 nft = make()
-                firewall = Firewall(nft, self._owner, self._addresses)
+                firewall = Firewall(nft, self._owner, self._addresses, by_port=self._by_port)
                 firewall.create()
                 for table, _ in tables_of_dead_runs(nft):
                     remove_table(nft, table)

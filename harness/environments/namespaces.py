@@ -11,7 +11,6 @@ import contextlib
 import platform
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,7 +22,7 @@ from typing import Any
 from harness.cluster import Capability, Link, NodeState
 from harness.database import Deployment
 from harness.environments.firewall import Firewall, NftFailed, host_nft
-from harness.environments.lab import Lab
+from harness.environments.lab import Lab, answers
 from harness.environments.leftovers import remove_leftovers
 from harness.environments.owner import process_began, process_stopped
 from harness.environments.processes import ProcessCluster, reap
@@ -31,9 +30,6 @@ from harness.environments.tcp_cluster import in_thread
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 from systems_under_test.serve import die_with_parent
-
-PROBE_S = 0.3
-"""How long an attempt to connect over a link may take until the link counts as cut."""
 
 MOST_TRIED = 5
 """Links of one cut that are tried, side by side."""
@@ -211,18 +207,7 @@ class NamespaceCluster(ProcessCluster):
         return [int(word) for word in text.split()]
 
     def _connects(self, source: NodeId, target: NodeId) -> bool:
-        """Whether the target answers an attempt to connect, if only by refusing it."""
-
-        def connect() -> bool:
-            try:
-                socket.create_connection(self.addresses[target], PROBE_S).close()
-            except ConnectionRefusedError:
-                return True
-            except OSError:
-                return False
-            return True
-
-        return self._lab.as_if_in(source, connect)
+        return self._lab.as_if_in(source, lambda: answers(self.addresses[target]))
 
     def _change(self, action: Any) -> None:
         try:

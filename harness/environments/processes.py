@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.cluster import NodeState
-from harness.database import Deployment
+from harness.database import Argv, Deployment
 from harness.environments.leftovers import OWNER_VARIABLE
 from harness.environments.owner import this_process
 from harness.environments.tcp_cluster import TcpCluster, crash, last_words
+from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 
 
@@ -54,6 +55,15 @@ class ProcessCluster(TcpCluster):
             for node, process in self._processes.items()
             if self._states[node].running and self._ended(node)
         }
+
+    def _commands(self, node: NodeId) -> list[Argv]:
+        commands = super()._commands(node)
+        if [] in commands:
+            raise EnvironmentFailed(
+                f"the system names no command for {node}, as it only does in a container: use the "
+                "environment docker, or return one from command()"
+            )
+        return commands
 
     def _environment(self) -> dict[str, str]:
         """Our own, with our import path, so that a system from elsewhere is found as well."""

@@ -1,0 +1,225 @@
+"""What the Docker engine makes for a run: one network, and each node's containers and volumes.
+
+A node of several programs is several containers that share the first one's network and volumes. All
+that is made carries the owner's mark, so that it is found again however the run ends.
+"""
+
+import contextlib
+import io
+import tarfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, ip_network
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import APIError, DockerException, NotFound
+
+from harness.environments.engine import reason_of
+from harness.environments.leftovers import OWNER_LABEL, remove_from_engine
+from harness.environments.owner import Owner
+from harness.errors import EnvironmentFailed
+from systems_under_test.node import NodeId
+
+PROCESSES_MAX = 512
+MEMORY_MAX = "2g"
+"""What a container may take: a node that runs wild must not take the machine with it."""
+
+_FIRST_HOST = 11
+"""The last part of the first node's address; the network's gateway has a low one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """What one container runs.
+
+    Of what is None or empty the image has its own. `volumes` are the places in the container that
+    outlive a kill, by name. One that is `trusted` keeps the rights which the engine gives by
+    default, as images need that begin as root and become somebody else.
+    """
+
+    image: str
+    command: Sequence[str] = ()
+    entrypoint: Sequence[str] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    binds: Sequence[str] = ()
+    user: str | None = None
+    folder: str | None = None
+    aliases: Sequence[str] = ()
+    trusted: bool = False
+
+
+class Containers:
+    """All that one run made."""
+
+    def __init__(self, client: docker.DockerClient, owner: Owner) -> None:
+        self.client = client
+        self._api = client.api
+        self.name = f"labrys-{owner.run}"
+        self.labels = {"labrys.run": owner.run, OWNER_LABEL: owner.text()}
+        self.of: dict[NodeId, list[str]] = {}
+        """The containers of each node, in the order in which they start."""
+
+        self._volumes: list[str] = []
+
+    def make_network(self, nodes: Sequence[NodeId]) -> dict[NodeId, str]:
+        """Make the network, on a subnet that the engine holds for free; the nodes' addresses.
+
+        The engine avoids the host's own routes only where it chooses the subnet, but gives fixed
+        addresses only where the user chose it: so it chooses first, and then we choose the same.
+        """
+        for attempt in range(5):
+            trial = self._api.create_network(f"{self.name}-trial", labels=self.labels)["Id"]
+            subnet = self._api.inspect_network(trial)["IPAM"]["Config"][0]["Subnet"]
+            self._api.remove_network(trial)
+            pool = docker.types.IPAMPool(subnet=subnet)
+            ipam = docker.types.IPAMConfig(pool_configs=[pool])
+            try:
+                made = self._api.create_network(self.name, ipam=ipam, labels=self.labels)
+            except APIError:
+                if attempt == 4:  # Another run was quicker, five times over.
+                    raise
+                continue
+            if not Path(f"/sys/class/net/br-{made['Id'][:12]}").exists():
+                raise EnvironmentFailed(
+                    "the Docker engine's containers cannot be reached by address from here "
+                    "(it is rootless, or on another machine): use the environment local"
+                )
+            base = ip_network(subnet).network_address
+            assert isinstance(base, IPv4Address)
+            return {node: str(base + _FIRST_HOST + i) for i, node in enumerate(nodes)}
+        raise AssertionError("unreachable")
+
+    def make_node(self, node: NodeId, host: str, programs: Sequence[Program]) -> None:
+        """Make the containers of one node, not started; the first one has the address."""
+        made = self.of[node] = []
+        for number, program in enumerate(programs):
+            made.append(self._make(node, number, program, None if number else host))
+
+    def fill(self, node: NodeId, folder: Path) -> None:
+        """Put the folder, if there is something in it, into the same place in the node's
+        containers."""
+        if any(folder.iterdir()):
+            self._api.put_archive(self.of[node][0], "/", _archive(folder))
+
+    def start(self) -> None:
+        """Start all nodes side by side."""
+        with ThreadPoolExecutor(len(self.of)) as pool:
+            list(pool.map(self.start_node, self.of))
+
+    def start_node(self, node: NodeId) -> None:
+        for container in self.of[node]:
+            self._api.start(container)
+
+    def kill_node(self, node: NodeId) -> None:
+        """Kill, and return when the engine has seen the end, so that a start may follow at once."""
+        killed = self._running(node)
+        for container in killed:
+            self._api.kill(container, "SIGKILL")
+        for container in killed:
+            self._api.wait(container, timeout=10)
+
+    def pause_node(self, node: NodeId) -> None:
+        for container in self._running(node):
+            self._api.pause(container)
+
+    def resume_node(self, node: NodeId) -> None:
+        for container in self._running(node):
+            self._api.unpause(container)
+
+    def states(self, node: NodeId) -> list[dict[str, Any]]:
+        """What the engine says of each of the node's containers."""
+        return [self._api.inspect_container(name)["State"] for name in self.of[node]]
+
+    def log(self, node: NodeId) -> str:
+        """All that the node's programs have written, one program after the other."""
+        texts: list[bytes] = [self._api.logs(container) for container in self.of[node]]
+        return b"".join(texts).decode(errors="replace")
+
+    def remove(self, others: Sequence[str] = ()) -> list[str]:
+        """Remove everything, and these other containers; sentences about what would not go."""
+        failures: list[str] = []
+
+        def remove(kind: str, name: str) -> None:
+            try:
+                remove_from_engine(self.client, kind, name)
+            except NotFound:
+                pass
+            except (DockerException, OSError) as error:
+                failures.append(f"{kind} {name}: {reason_of(error)}")
+
+        containers = [*(name for own in self.of.values() for name in reversed(own)), *others]
+        with contextlib.closing(self.client), ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda name: remove("container", name), containers))
+            for network in (f"{self.name}-trial", self.name):
+                remove("network", network)
+            for volume in self._volumes:
+                remove("volume", volume)
+        self.of.clear()
+        self._volumes.clear()
+        return failures
+
+    def _running(self, node: NodeId) -> list[str]:
+        """The node's containers whose program lives: one of several may have ended by itself."""
+        states = zip(self.of[node], self.states(node), strict=True)
+        return [container for container, state in states if state["Running"]]
+
+    def _make(self, node: NodeId, number: int, program: Program, host: str | None) -> str:
+        """Make one container; without an address of its own it has that of the node's first."""
+        binds = [*program.binds, *self._make_volumes(node, program)]
+        rights: Any = {} if program.trusted else {"cap_drop": ["ALL"]}
+        network: dict[str, Any] = {}
+        if host is None:
+            rights["network_mode"] = f"container:{self.of[node][0]}"
+        else:
+            aliases = list(program.aliases)
+            end = self._api.create_endpoint_config(ipv4_address=host, aliases=aliases)
+            network = {"hostname": node, "networking_config": {"EndpointsConfig": {self.name: end}}}
+        made = self._api.create_container(
+            program.image,
+            list(program.command) or None,
+            name=f"{self.name}-{node}" + (f"-{number}" if number else ""),
+            entrypoint=None if program.entrypoint is None else list(program.entrypoint),
+            environment=dict(program.environment),
+            user=program.user,
+            working_dir=program.folder,
+            labels=self.labels,
+            volumes=list(program.volumes.values()),
+            host_config=self._api.create_host_config(
+                binds=binds,
+                security_opt=["no-new-privileges"],
+                pids_limit=PROCESSES_MAX,
+                mem_limit=MEMORY_MAX,
+                **rights,
+            ),
+            **network,
+        )
+        return str(made["Id"])
+
+    def _make_volumes(self, node: NodeId, program: Program) -> list[str]:
+        binds = []
+        for volume, place in program.volumes.items():
+            name = f"{self.name}-{node}-{volume}"
+            if name not in self._volumes:
+                self._volumes.append(name)
+                self._api.create_volume(name, labels=self.labels)
+            binds.append(f"{name}:{place}")
+        return binds
+
+
+def _archive(folder: Path) -> bytes:
+    """The folder as a tar file, for everyone to write in, whoever the image's programs run as."""
+
+    def opened(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+        entry.uid = entry.gid = 0
+        entry.uname = entry.gname = ""
+        entry.mode |= 0o777 if entry.isdir() else 0o666
+        return entry
+
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        tar.add(folder, str(folder.relative_to("/")), filter=opened)
+    return out.getvalue()
