@@ -41,6 +41,7 @@ def compare(
     """Put systems side by side: the same calls and faults on each, or runs that are stored."""
     from harness.conduct import new_seed
     from harness.config import RunConfig
+    from harness.environments.lab import enter_user_namespace
 
     require_assertions()
     if are_runs(targets):
@@ -55,6 +56,8 @@ def compare(
     base = {"seed": new_seed(), **(RunConfig.read_toml(config) if config else {}), **given}
     with options.named_as_written({**given, "repeat": repeat}, config):
         runs = _plan(targets, base, repeat)
+    if runs[0].config.environment == "namespaces":
+        enter_user_namespace()
     raise typer.Exit(_compare_systems(runs, store, as_json))
 
 
@@ -76,8 +79,11 @@ def _plan(systems: Sequence[str], base: dict[str, Any], repeat: int) -> list["Pl
     from harness.conduct import settle
     from harness.config import RunConfig
 
-    settled = settle(RunConfig.asked({**base, "system": systems[0]}))
-    return planned(systems, {**base, "environment": settled.environment}, repeat)
+    configs = [RunConfig.asked({**base, "system": system}) for system in systems]
+    settled = {settle(config).environment for config in configs}
+    # All run in one environment: where docker is for some of them alone, it is for none.
+    environment = settled.pop() if len(settled) == 1 else min(settled - {"docker"})
+    return planned(systems, {**base, "environment": environment}, repeat)
 
 
 def _compare_systems(runs: Sequence["PlannedRun"], store: Path, as_json: bool) -> int:

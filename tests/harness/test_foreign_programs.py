@@ -1,8 +1,6 @@
 """Programs of others are started, cut, killed and judged as our own systems are."""
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -118,22 +116,3 @@ def test_a_program_that_does_not_start_is_one_sentence(
     assert done.stderr.count("\n") == 1
     left = subprocess.run(["pgrep", "-f", str(folder)], capture_output=True, check=False)
     assert left.stdout == b""
-
-
-ETCD = os.environ.get("ETCD") or shutil.which("etcd")
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(ETCD is None, reason="there is no etcd here: install etcd-server")
-def test_etcd_is_valid_and_its_serializable_reads_are_not(tmp_path: Path) -> None:
-    line = "run examples.etcd:{} --environment namespaces --nodes 3 --time-limit {} --seed {} "
-    sound = labrys(line.format("Etcd", 12, 5) + "--faults partition,kill,pause", tmp_path)
-    assert sound.returncode == 0, sound.stdout + sound.stderr
-    for seed in range(1, 4):
-        flawed = labrys(
-            line.format("EtcdSerializable", 20, seed) + "--faults partition,pause", tmp_path
-        )
-        if flawed.returncode == 1:
-            break
-    assert flawed.returncode == 1, flawed.stdout + flawed.stderr
-    assert "stale reads" in flawed.stdout
