@@ -65,7 +65,7 @@ class Sentinel(Single):
     """Sentinels replace a lost master by a replica: what that did not have yet is lost as well."""
 
     ports = (6379, 26379)
-    failover_s = 4.0
+    failover_s = 2.0
 
     def prepare(self, at: Place) -> None:
         super().prepare(at)

@@ -5,6 +5,7 @@ Programs: Java and ZooKeeper's jars (Debian: zookeeper). Driver: `pip install la
 
 import asyncio
 import json
+import logging
 from typing import Any
 
 from kazoo.client import KazooClient
@@ -12,6 +13,8 @@ from kazoo.exceptions import BadVersionError, NodeExistsError, NoNodeError
 from kazoo.retry import KazooRetry
 
 from harness.database import Argv, Connection, Database, Place, Refused, Unsent
+
+logging.getLogger("kazoo").addHandler(logging.NullHandler())  # What matters of it is raised.
 
 JARS = (
     *("zookeeper", "zookeeper-jute", "log4j-1.2", "slf4j-api", "metrics-core", "snappy-java"),

@@ -66,7 +66,7 @@ class DockerCluster(TcpCluster):
         self._data = (self.folder / "data").resolve()
         self._made: Containers | None = None
         self._image: Image | None = None
-        self._images: dict[NodeId, list[str]] = {}
+        self._run: dict[NodeId, list[Program]] = {}
         self._links_between: ContainerLinks | None = None
         self._engine: dict[str, Any] = {}
         # Faults of several families happen side by side, and the engine takes its time. Without
@@ -188,7 +188,8 @@ class DockerCluster(TcpCluster):
             "system": self._engine.get("OperatingSystem"),
             "image": self._image.tag if self._image else None,
             "base": self._image.base if self._image else None,
-            "images": self._images,
+            "images": {node: [one.image for one in own] for node, own in self._run.items()},
+            "commands": {node: [[*one.command] for one in own] for node, own in self._run.items()},
             "doubts": dict(self.doubts),
             "partitions": self._links_between.way if self._links_between else "none",
             "addresses": {node: f"{host}:{port}" for node, (host, port) in self.addresses.items()},
@@ -208,8 +209,8 @@ class DockerCluster(TcpCluster):
             data = self._data / node
             data.mkdir(parents=True, exist_ok=True)
             self.places[node] = self.deployment.place(node, data, self.addresses, ports=ports)
-        for node, programs in self._programs(client).items():
-            self._images[node] = [program.image for program in programs]
+        self._run = self._programs(client)
+        for node, programs in self._run.items():
             made.make_node(node, hosts[node], programs)
             made.fill(node, self._data / node)
         shutil.rmtree(self._data)  # The containers have it now.
@@ -227,8 +228,9 @@ class DockerCluster(TcpCluster):
         database = self.database
         if database.compose is not None:
             read = read_services(Path(database.compose), database.services, self.nodes)
-            for program in read:
+            for node, program in zip(self.nodes, read, strict=True):
                 present_image(client, program.image)
+                self._commands(node)  # Prepares its files; what runs is what the service says.
             return {node: [one] for node, one in zip(self.nodes, read, strict=True)}
         if database.image is not None:
             base = Program(image=present_image(client, database.image), trusted=True)

@@ -99,8 +99,9 @@ def draw(
     with the leader, where most mistakes are and which a short run might otherwise miss; each of its
     faults comes once before any comes again. Each family has dice of its own, derived from `seed`
     by its name, so what strikes beside it changes nothing of when and how it strikes. A fault lasts
-    `shortest_ns` at least, where its cycle has room for it.
+    `shortest_ns` at least, where the run has room for it: cycles are at least three times as long.
     """
+    cycles_ns = {family: max(cycles_ns[family], 3 * shortest_ns) for family in families}
     shortest_ns = max(shortest_ns, SHORTEST_NS)
     drawn: list[PlannedFault] = []
     for family, faults in families.items():

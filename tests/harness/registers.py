@@ -57,13 +57,6 @@ class Client(Connection):
         found = json.loads(await reader.read())
         writer.close()
         return argument if function == "write" else found
-
-
-class InContainers(Register):
-    compose = "docker-compose.yml"
-
-    def command(self, at):
-        return []
 '''
 
 

@@ -239,3 +239,12 @@ def test_faults_outlast_a_failover_where_there_is_room() -> None:
     assert [one.at_ns for one in long] == [one.at_ns for one in short]
     assert any(one.until_ns - one.at_ns < 3 * SECOND_NS for one in short)
     assert all(one.until_ns - one.at_ns >= 3 * SECOND_NS for one in long)
+
+
+def test_faults_come_less_often_where_a_failover_takes_long() -> None:
+    families = choose_faults(["partition", "kill"], 5)
+    cycles_ns = dict.fromkeys(families, 2 * SECOND_NS)
+    for seed in range(20):
+        drawn = draw(families, 60 * SECOND_NS, seed, cycles_ns, 3 * SECOND_NS)
+        assert all(one.until_ns - one.at_ns >= 3 * SECOND_NS for one in drawn)
+        assert all(one.until_ns <= 60 * SECOND_NS for one in drawn)
