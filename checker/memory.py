@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+MIB = 1 << 20
+
 SLACK_BYTES = 32 << 20
 """What may be resident beyond a limit: loaded code, and what others in the process take."""
 

@@ -1,6 +1,7 @@
 """What an operation did, as a clause in the words of its object: "process 4 enqueued 17"."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from checker.operation import Operation, Outcome
@@ -9,6 +10,11 @@ from checker.operation import Operation, Outcome
 def value_text(value: Any) -> str:
     """A value as it stands in a file of JSON."""
     return json.dumps(value, ensure_ascii=False, default=repr)
+
+
+def joined(words: Sequence[str]) -> str:
+    """Words as they are listed in a sentence: "1, 2 and 3"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 _TRIED = {

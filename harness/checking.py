@@ -120,22 +120,23 @@ def _inferred(history: "History") -> str:
 def _judge(history: "History", name: str, checking: Checking) -> tuple["Result", list[str]]:
     """The verdict, and what must be said beside it."""
     from checker.linearizability.check import check
+    from checker.memory import MIB
     from checker.models.beginning import Beginning, check_from
     from harness import names
-    from harness.executors import OwnClocks, dask_executor
-    from harness.judge import MIB
 
     model = names.model(name)()
     with contextlib.ExitStack() as stack:
-        pool = checking.executor and OwnClocks(
-            stack.enter_context(dask_executor(checking.executor))[0]
-        )
+        pool = None
+        if checking.executor is not None:
+            from harness.executors import OwnClocks, dask_executor
+
+            pool = OwnClocks(stack.enter_context(dask_executor(checking.executor))[0])
         judge = partial(
             check,
             engine=checking.engine,
             time_limit_s=checking.time_limit_s,
             memory_limit_bytes=checking.memory_mib * MIB,
-            executor=pool or None,
+            executor=pool,
             certify=checking.certify,
         )
         judged: Callable[[History, Model], Result] = judge

@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 import traceback
-from importlib import metadata
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -44,6 +43,8 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
+        from importlib import metadata
+
         print(f"labrys {metadata.version('labrys')}")
         raise typer.Exit
 

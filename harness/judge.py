@@ -15,6 +15,7 @@ from typing import Any
 from checker.coverage import coverage, in_force
 from checker.files import regular
 from checker.history import History
+from checker.memory import MIB
 from checker.statistics import summarize
 from checker.strength import Gate, gates
 from checker.verdict import Result, Verdict
@@ -23,8 +24,6 @@ from harness.config import RunConfig
 from harness.errors import UsageError
 from harness.store import FORMAT_VERSION, RunDirectory
 from harness.trust import trust_gates
-
-MIB = 1 << 20
 
 _LIMITS = {
     "check_time_limit": RunConfig.check_time_limit,

@@ -11,18 +11,20 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from checker.models.catalogue import MODELS, NUMBERED, TRANSACTIONS, numbered
 from checker.models.model import Model
-from harness.catalogue import ENVIRONMENTS, SYSTEMS, WORKLOADS, System
-from harness.database import Database
-from harness.databases.python_node import PythonNode
 from harness.errors import UsageError
-from harness.nemesis.catalogue import FAMILIES, FAULTS
-from harness.nemesis.fault import Fault
-from systems_under_test.node import Node
-from workloads.workload import Workload
+
+# What is named takes a while to import, so only a name that leads there does: `labrys check` needs
+# but models.
+if TYPE_CHECKING:
+    from harness.catalogue import System
+    from harness.database import Database
+    from harness.nemesis.fault import Fault
+    from systems_under_test.node import Node
+    from workloads.workload import Workload
 
 _MODEL_PARTS = ("name", "initial", "step")
 
@@ -40,24 +42,34 @@ def replay_line(path: Path, names: Iterable[str]) -> str:
     return f"labrys replay {path}" + " --trust" * any(map(is_foreign, names))
 
 
-def system(name: str) -> System:
+def system(name: str) -> "System":
     """The system of that name; a user's own has no more to say than where it is."""
+
+    from harness.catalogue import SYSTEMS, System
+
     if is_foreign(name):
         return System(name, name, "foreign")
     return SYSTEMS[known("system", name, SYSTEMS)]
 
 
-def node_class(name: str) -> type[Node]:
+def node_class(name: str) -> "type[Node]":
     """The class of a system's nodes, imported; `UsageError` where the name leads to none, as with
     a program that is only started."""
+
+    from systems_under_test.node import Node
+
     path = system(name).path
     found: type[Node] = _subclass("system", path, Node)
     return found
 
 
-def database(name: str) -> Database:
+def database(name: str) -> "Database":
     """How the nodes of a system are started and spoken to; `UsageError` where the name leads to
     neither a class of nodes nor one of databases."""
+
+    from harness.database import Database
+    from harness.databases.python_node import PythonNode
+
     path = system(name).path
     found = _imported("system", path)
     if isinstance(found, type) and issubclass(found, Database):
@@ -66,8 +78,12 @@ def database(name: str) -> Database:
     return PythonNode(path, node_class(name))
 
 
-def workload(name: str) -> Workload:
+def workload(name: str) -> "Workload":
     """The workload of that name; `UsageError` where there is none, or it is not whole."""
+
+    from harness.catalogue import WORKLOADS
+    from workloads.workload import Workload
+
     if not is_foreign(name):
         return WORKLOADS[known("workload", name, WORKLOADS)]
     found = _imported("workload", name)
@@ -83,16 +99,23 @@ def workload(name: str) -> Workload:
     return found
 
 
-def fault(name: str) -> Fault:
+def fault(name: str) -> "Fault":
     """The single fault of that name, or a user's own: a class that is made without arguments."""
+
+    from harness.nemesis.catalogue import FAULTS
+    from harness.nemesis.fault import Fault
+
     if not is_foreign(name):
         return FAULTS[known("fault", name, FAULTS)]
     made: Fault = _made("fault", name, _subclass("fault", name, Fault), ())
     return made
 
 
-def faults(name: str) -> tuple[Fault, ...]:
+def faults(name: str) -> "tuple[Fault, ...]":
     """The single fault of that name, or the usual ones of a family, or all where none is usual."""
+
+    from harness.nemesis.catalogue import FAMILIES, FAULTS
+
     if is_foreign(name):
         return (fault(name),)
     known("fault", name, (*FAMILIES, *FAULTS))
@@ -101,8 +124,11 @@ def faults(name: str) -> tuple[Fault, ...]:
     return tuple(fault for fault in FAMILIES[name] if fault.usual) or FAMILIES[name]
 
 
-def name_of(fault: Fault) -> str:
+def name_of(fault: "Fault") -> str:
     """The name under which `fault` finds it again."""
+
+    from harness.nemesis.catalogue import FAULTS
+
     if FAULTS.get(fault.name) == fault:
         return fault.name
     return f"{type(fault).__module__}:{type(fault).__qualname__}"
@@ -195,15 +221,43 @@ def known(kind: str, name: str, names: Iterable[str]) -> str:
     raise UsageError(f"there is no {kind} {name!r}; the nearest are: {', '.join(near)}{more}")
 
 
-LISTS: dict[str, Callable[[], list[tuple[str, str]]]] = {
-    "systems": lambda: [(name, row.about) for name, row in SYSTEMS.items()],
-    "workloads": lambda: [(name, workload.about) for name, workload in WORKLOADS.items()],
-    "faults": lambda: [
+def _systems() -> list[tuple[str, str]]:
+    from harness.catalogue import SYSTEMS
+
+    return [(name, row.about) for name, row in SYSTEMS.items()]
+
+
+def _workloads() -> list[tuple[str, str]]:
+    from harness.catalogue import WORKLOADS
+
+    return [(name, workload.about) for name, workload in WORKLOADS.items()]
+
+
+def _faults() -> list[tuple[str, str]]:
+    from harness.nemesis.catalogue import FAMILIES, FAULTS
+
+    return [
         *((name, f"any of: {', '.join(f.name for f in own)}") for name, own in FAMILIES.items()),
         *((name, f"{fault.family}: {fault.about}") for name, fault in FAULTS.items()),
-    ],
-    "environments": lambda: list(ENVIRONMENTS.items()),
-    "models": lambda: [(name, _first_line(MODELS[name]())) for name in sorted(MODELS)],
+    ]
+
+
+def _environments() -> list[tuple[str, str]]:
+    from harness.catalogue import ENVIRONMENTS
+
+    return list(ENVIRONMENTS.items())
+
+
+def _models() -> list[tuple[str, str]]:
+    return [(name, _first_line(MODELS[name]())) for name in sorted(MODELS)]
+
+
+LISTS: dict[str, Callable[[], list[tuple[str, str]]]] = {
+    "systems": _systems,
+    "workloads": _workloads,
+    "faults": _faults,
+    "environments": _environments,
+    "models": _models,
 }
 """All that can be named, by kind: each name with a line about it."""
 

@@ -1,19 +1,30 @@
-"""Machine code of a function that runs as plain Python too."""
+"""Machine code of functions that run as plain Python too, and where it is kept.
+
+It is kept beside the source where that can be written, as in a checkout or an environment of one's
+own; else in the user's cache, in a folder for exactly these sources; else for as long as the
+process lives.
+"""
 
 import contextlib
+import hashlib
+import os
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+HERE = Path(__file__).parent
 
 
 def machine_code(function: Any, **options: Any) -> Any:
-    """The function, to be compiled when it is first called; `options` are numba's.
-
-    It is kept on disk where that can be written, and elsewhere for as long as the process lives.
-    """
+    """The function, to be compiled when it is first called; `options` are numba's."""
     # numba takes half a second to import, so only a history long enough to win it back does.
     import numba
 
     try:
-        made = numba.njit(cache=True, nogil=True, **options)(function)
+        with _kept():
+            made = numba.njit(cache=True, nogil=True, **options)(function)
     except RuntimeError:  # No folder for it can be written.
         return numba.njit(nogil=True, **options)(function)
     save = made._cache.save_overload
@@ -24,3 +35,49 @@ def machine_code(function: Any, **options: Any) -> Any:
 
     made._cache.save_overload = save_if_possible
     return made
+
+
+def indices(module: ModuleType) -> list[Path]:
+    """What numba wrote of the functions of a module."""
+    source = Path(str(module.__file__))
+    pattern = f"{source.stem}.*.nbi"
+    if _beside():
+        return sorted((source.parent / "__pycache__").glob(pattern))
+    folder = _of_user()
+    return [] if folder is None else sorted(folder.glob(f"*/{pattern}"))
+
+
+@contextlib.contextmanager
+def _kept() -> Iterator[None]:
+    """Make numba choose the folder, unless its user did."""
+    import numba
+
+    config: Any = numba.config
+    chosen = config.CACHE_DIR
+    folder = None if chosen or _beside() else _of_user()
+    if folder is not None:
+        config.CACHE_DIR = str(folder)
+    try:
+        yield
+    finally:
+        config.CACHE_DIR = chosen
+
+
+@cache
+def _beside() -> bool:
+    """Whether machine code can be kept beside the source."""
+    folder = HERE / "__pycache__"
+    return os.access(folder if folder.is_dir() else HERE, os.W_OK)
+
+
+@cache
+def _of_user() -> Path | None:
+    """The folder in the user's cache, which numba makes; None where there is no home."""
+    digest = hashlib.sha256()
+    for source in sorted(HERE.rglob("*.py")):
+        digest.update(f"{source.name} {source.stat().st_mtime_ns}\n".encode())
+    try:
+        caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:
+        return None
+    return caches / "labrys" / digest.hexdigest()[:16]

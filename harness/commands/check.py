@@ -55,9 +55,10 @@ def check(
 ) -> None:
     """Judge stored runs again, or histories from anywhere; the exit status is the worst."""
     from harness.checking import Checking, check_file, renames, told
-    from harness.executors import known_executor
 
     if executor is not None:
+        from harness.executors import known_executor
+
         known_executor(executor)
         if engine in ("graph", "zones"):
             raise UsageError(

@@ -24,7 +24,7 @@ from checker.linearizability.registers.graph import (
 from checker.linearizability.registers.minimise import Fact
 from checker.operation import Operation
 from checker.verdict import Edge
-from checker.wording import value_text
+from checker.wording import joined, value_text
 
 REAL_TIME = "real time"
 BOTH = "These cannot both be true."
@@ -242,11 +242,6 @@ def _stretch(part: Chain, short: bool = False) -> str:
     values = joined([value_text(cluster.value) for cluster in part])
     verb = "was" if len(part) == 1 else "were"
     return f"{verb} {values}" if short else f"{values} {verb}"
-
-
-def joined(words: Sequence[str]) -> str:
-    """Words as they are listed in a sentence: "1, 2 and 3"."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _seconds(*times_ns: int) -> list[str]:

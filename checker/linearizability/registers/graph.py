@@ -16,10 +16,9 @@ It decides short histories and is the reference for the fast engine.
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import Any, TypeAlias
-
-import networkx as nx
 
 from checker.columns import canonical
 from checker.linearizability.registers.facts import NOT, Ambiguous, began, ended, saw_and_wrote
@@ -92,6 +91,9 @@ class Between:
     begins: tuple[Operation, Operation]
 
 
+Node: TypeAlias = int | tuple[str, int]
+"""Of the graph: a chain, by its index, or a moment."""
+
 Contradiction: TypeAlias = ThinAir | Forked | CasCycle | Within | Between
 
 
@@ -114,11 +116,15 @@ def decide(operations: Sequence[Operation], initial: Any = None) -> Decision:
     for chain in chains:
         if within := _contradicts_itself(chain):
             return Decision(None, within)
-    graph = precedence(chains)
-    if nx.is_directed_acyclic_graph(graph):
-        order = [chains[node] for node in nx.topological_sort(graph) if isinstance(node, int)]
-        return Decision(tuple(operation for chain in order for operation in _inside(chain)))
-    return Decision(None, _two_of(graph, chains))
+    edges = precedence(chains)
+    sorter = TopologicalSorter[Node](dict.fromkeys(range(len(chains)), ()))
+    for one, other in edges:
+        sorter.add(other, one)
+    try:
+        order = [chains[node] for node in sorter.static_order() if isinstance(node, int)]
+    except CycleError:
+        return Decision(None, _two_of(edges, chains))
+    return Decision(tuple(operation for chain in order for operation in _inside(chain)))
 
 
 def _clusters(operations: Sequence[Operation], initial: Any) -> list[Written] | ThinAir | Forked:
@@ -233,32 +239,29 @@ def _members(chain: Chain) -> list[Operation | None]:
     return [member for cluster in chain for member in (cluster.writer, *cluster.reads)]
 
 
-def precedence(chains: Sequence[Chain]) -> "nx.DiGraph[Any]":
-    """The graph: a chain is a node by its index, moment i a node ("moment", i).
+def precedence(chains: Sequence[Chain]) -> list[tuple[Node, Node]]:
+    """The graph's edges: a chain is a node by its index, moment i a node ("moment", i).
 
-    Every edge has a `label`. Chains are sorted by the moment at which the first thing in them had
-    ended; moment i comes after the first i of them.
+    Chains are sorted by the moment at which the first thing in them had ended; moment i comes after
+    the first i of them.
     """
-    graph: nx.DiGraph[Any] = nx.DiGraph()
-    graph.add_nodes_from(range(len(chains)))
     first = [ended(first_end(chain)) for chain in chains]
     last = [began(last_begin(chain)) for chain in chains]
     ranks = sorted(range(len(chains)), key=first.__getitem__)
     moments = [("moment", rank) for rank in range(len(chains) + 1)]
+    # A chain had ended something; then the moments pass; then a chain began its last.
+    edges: list[tuple[Node, Node]] = [*zip(ranks, moments[1:], strict=True), *pairwise(moments)]
     for rank, index in enumerate(ranks):
-        graph.add_edge(index, moments[rank + 1], label="had ended something")
-    graph.add_edges_from(pairwise(moments), label="and then")
-    for rank, index in enumerate(ranks):
-        graph.add_edge(moments[_ended_before(rank, ranks, first, last)], index, label="began later")
+        edges.append((moments[_ended_before(rank, ranks, first, last)], index))
         # Itself aside, a chain that reaches far also follows those that ended something within it.
         for later in range(rank + 1, len(ranks)):
             other = ranks[later]
             if first[other] >= last[index]:
                 break
-            graph.add_edge(other, index, label="ended before it began")
+            edges.append((other, index))
             if first[index] < last[other]:
                 break  # they follow each other, which is a contradiction already
-    return graph
+    return edges
 
 
 def _ended_before(rank: int, ranks: list[int], first: list[int], last: list[int]) -> int:
@@ -275,8 +278,12 @@ def _ended_before(rank: int, ranks: list[int], first: list[int], last: list[int]
     return low
 
 
-def _two_of(graph: "nx.DiGraph[Any]", chains: Sequence[Chain]) -> Between:
+def _two_of(edges: Sequence[tuple[Node, Node]], chains: Sequence[Chain]) -> Between:
     """Two chains on a cycle that precede each other: where there is a cycle, there are two such."""
+    # networkx takes a while to import, so only a history that is wrong does.
+    import networkx as nx
+
+    graph = nx.DiGraph(edges)
     for component in nx.strongly_connected_components(graph):
         # In order of number, so that the same history always gets the same answer.
         members = sorted(node for node in component if isinstance(node, int))

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from checker.linearizability.machine_code import machine_code
+from checker.linearizability.machine_code import indices, machine_code
 
 
 def compiled(
@@ -19,7 +19,7 @@ def compiled(
     may be made here.
     """
     newest = _newest(*modules)
-    for index in (index for module in modules for index in _indices(module)):
+    for index in (index for module in modules for index in indices(module)):
         # numba looks only at the file of a function, not at those of the functions that it calls.
         if index.stat().st_mtime < newest:
             index.unlink(missing_ok=True)
@@ -36,7 +36,7 @@ def compiled_before(*modules: ModuleType) -> bool:
     """Whether compiled functions of these modules are on disk, so that it takes but a second."""
     newest = _newest(*modules)
     return all(
-        any(index.stat().st_mtime >= newest for index in _indices(module)) for module in modules
+        any(index.stat().st_mtime >= newest for index in indices(module)) for module in modules
     )
 
 
@@ -44,9 +44,3 @@ def _newest(*modules: ModuleType) -> float:
     """When any of these modules was changed last, or how they are compiled."""
     sources = [str(module.__file__) for module in modules]
     return max(Path(source).stat().st_mtime for source in (*sources, __file__))
-
-
-def _indices(module: ModuleType) -> list[Path]:
-    """What numba wrote of the functions of a module, where it can write beside the source."""
-    source = Path(str(module.__file__))
-    return sorted((source.parent / "__pycache__").glob(f"{source.stem}.*.nbi"))

@@ -1,11 +1,10 @@
 """The argument in sentences why no order explains what the search found."""
 
 from checker.errors import InternalError
-from checker.linearizability.registers.explain import joined
 from checker.linearizability.search.exhaust import DeadEnd, TooLarge, dead_ends
 from checker.linearizability.search.shrink import Unexplained
 from checker.models.model import Model
-from checker.wording import clause
+from checker.wording import clause, joined
 
 ENDS_TOLD = 6
 """How many of the configurations that were left are told."""
