@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from checker.columns import INFO, NEVER, NOTHING, OK, Columns, Table
+from benchmarks.checker_columns import CAS, WRITE, Drawn, columns_of, in_order
 from checker.history import History
 
 VALUES = 5
-READ, WRITE, CAS = range(3)
 
 
 def repeated(count: int, keys: int, clients: int, crashed: int = 0) -> History:
-    """A linearizable history; so many writes of its first tenth were never answered."""
+    """A linearizable history; `crashed` writes of its first tenth were never answered."""
     random = np.random.default_rng(1)
     effect = np.sort(random.random(count)) * count
     kind = random.integers(0, 3, count)
@@ -29,31 +28,10 @@ def repeated(count: int, keys: int, clients: int, crashed: int = 0) -> History:
     lost = np.zeros(count, bool)
     writes = np.flatnonzero((kind == WRITE) & (np.arange(count) < count // 10))
     lost[random.choice(writes, crashed, replace=False)] = True
-    position = np.empty(2 * count, np.int64)
-    position[np.argsort(np.concatenate([begin, end]))] = np.arange(2, 2 * count + 2)
-    order = np.argsort(begin)
-    invoked, completed = position[:count][order], position[count:][order]
-    kind, key, found, lost = kind[order], key[order], found[order], lost[order]
-    values, names, functions = Table(), Table(), Table()
-    values.numbers([None, *range(1, VALUES + 1)])
-    names.numbers([f"key-{number}" for number in range(keys)])
-    functions.numbers(["read", "write", "cas"])
-    none = np.broadcast_to(np.int64(NOTHING), count)
-    columns = Columns(
-        process=np.arange(count) % clients,
-        function=kind,
-        key=key,
-        expected=np.where(kind == CAS, expected[order], NOTHING),
-        argument=np.where(kind == READ, 0, argument[order]),
-        result=np.where(kind == WRITE, 0, found),
-        outcome=np.where(lost, INFO, OK),
-        invoked=invoked,
-        completed=np.where(lost, NEVER, completed),
-        invoked_ns=invoked,
-        completed_ns=completed,
-        node=none, error=none, version=none,
-        keys=names, functions=functions, values=values, words=Table(),
-    )  # fmt: skip
+    order, invoked, completed = in_order(begin, end)
+    every = (kind, key, expected, argument, found, lost)
+    drawn = Drawn(*(column[order] for column in every))
+    columns = columns_of(drawn, invoked, completed, clients=clients, keys=keys, values=VALUES)
     return History(columns=columns)
 
 

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.checker_columns import WRITE, Drawn, columns_of, in_order
 from benchmarks.checker_repeated import repeated
-from checker.columns import INFO, NEVER, NOTHING, OK, Columns, Table
+from checker.columns import Columns
 from checker.history import History
 from checker.linearizability.check import check
 from checker.models.catalogue import MODELS
@@ -58,36 +59,15 @@ def _found(key: Any, kind: Any) -> Any:
 
 def _columns(key: Any, kind: Any, found: Any, keys: int, begin: Any, end: Any) -> Columns:
     """Put the operations in order of invocation; value 0 is null, value n the n-th update."""
-    count = len(key)
-    position = np.empty(2 * count, np.int64)
-    position[np.argsort(np.concatenate([begin, end]))] = np.arange(2, 2 * count + 2)
-    order = np.argsort(begin)
+    order, invoked, completed = in_order(begin, end)
     key, kind, found = key[order], kind[order], found[order]
-    invoked, completed = position[:count][order], position[count:][order]
-    del begin, end, position, order
+    del begin, end, order
     random = np.random.default_rng(2)
     # A hundredth crashed after they took effect.
-    crashed = (random.random(count) < 0.01) & (kind == 1)
-    values, names, functions = Table(), Table(), Table()
-    values.numbers([None, *range(1, int(found.max()) + 2)])
-    names.numbers([f"key-{number}" for number in range(keys)])
-    functions.numbers(["read", "write", "cas"])
-    none = np.broadcast_to(np.int64(NOTHING), count)
-    return Columns(
-        process=np.arange(count) % 10,
-        function=kind,
-        key=key,
-        expected=np.where(kind == 2, found, NOTHING),
-        argument=np.where(kind == 0, 0, found + 1),
-        result=np.where(kind == 1, 0, found),
-        outcome=np.where(crashed, INFO, OK),
-        invoked=invoked,
-        completed=np.where(crashed, NEVER, completed),
-        invoked_ns=invoked,
-        completed_ns=completed,
-        node=none, error=none, version=none,
-        keys=names, functions=functions, values=values, words=Table(),
-    )  # fmt: skip
+    lost = (random.random(len(key)) < 0.01) & (kind == WRITE)
+    drawn = Drawn(kind, key, found, found + 1, found, lost)
+    values = int(found.max()) + 1
+    return columns_of(drawn, invoked, completed, clients=10, keys=keys, values=values)
 
 
 def judge(history: History) -> int:

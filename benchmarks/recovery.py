@@ -44,7 +44,7 @@ class Load:
         self.written = 0
 
     async def write(self, count: int) -> float:
-        """Carry out so many writes and return how many were done in a second."""
+        """Carry out this many writes and return how many were done in a second."""
         began = time.monotonic()
         numbers = iter(range(self.written, self.written + count))
         self.written += count

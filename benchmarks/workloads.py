@@ -1,9 +1,9 @@
 """What each workload makes of each system: `python benchmarks/workloads.py [--seeds 20] [--local]`.
 
-It prints a row a workload and system: the worst exit status of so many simulated seeds (0 valid,
-1 invalid, 2 unknown, 254 where the checker contradicts itself; `not served` where the system has no
-such function), and the seed and the seconds after which the first was convicted. With `--local` the
-status of one run of real processes of ten seconds stands beside it.
+It prints a row a workload and system: the worst exit status of a number of simulated seeds (0
+valid, 1 invalid, 2 unknown, 254 where the checker contradicts itself; `not served` where the system
+has no such function), and the seed and the seconds after which the first was convicted. With
+`--local` the status of one run of real processes of ten seconds stands beside it.
 """
 
 import argparse

@@ -2,7 +2,8 @@
 
 
 class ModelError(Exception):
-    """A model failed: it raised, or what it answered is no state. The message names the operation.
+    """A model failed: it raised, or what it answered is not a state. The message names the
+    operation.
 
     The author of the model has to mend it; nothing is known of the history.
     """

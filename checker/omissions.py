@@ -91,7 +91,7 @@ def _left_out(shown: Operations, whole: Operations) -> list[Operation]:
 
 
 def _facts(o: Operation) -> Any:
-    """What is known of an operation; the order of an object's fields is no fact."""
+    """What is known of an operation; the order of an object's fields is not a fact."""
     return o.function, canonical(o.argument), canonical(o.result), o.outcome, o.completed
 
 

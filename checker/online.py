@@ -8,16 +8,16 @@ end, and a violation shows at once.
 What may be forgotten hangs on the *watermark* of a key, the earliest invocation among its open
 operations: whatever completes later was invoked then or later.
 - A chain whose end is followed by another chain that something of it had ended before, and that
-  itself ended something before the watermark, is dead: whoever sees a value of it from now on
-  contradicts real time. The same holds of the values in a chain that were replaced before the
-  watermark. So a value that is not known is a violation, be it stale or never written.
+  itself ended something before the watermark, is dead: an operation that sees a value of it from
+  now on contradicts real time. The same holds of the values in a chain that were replaced before
+  the watermark. So a value that is not known is a violation, be it stale or never written.
 - An operation that crashed may take effect at any later time, and its value is kept for ever; no
   alarm is ever raised for having forgotten one. Memory is thus proportional to the open operations
   and to those that crashed.
 
 Keys on which a value is written twice while the first is still known, and other models, are kept
-whole up to a bound and judged anew from time to time (`checker.linearizability.check`); beyond the
-bound they are left to whoever judges the whole history afterwards.
+whole up to a bound and judged again from time to time (`checker.linearizability.check`); beyond the
+bound they are left to the check of the whole history afterwards.
 
 No verdict is `VALID` here: the history as a whole is judged when it is complete.
 """
@@ -42,17 +42,17 @@ ALL_KEPT_UP_TO = 200_000
 """Operations of all keys that are kept; beyond, those of the keys idle for longest are let go."""
 
 LOOK_EVERY = 50
-"""Completions after which a key that cannot be judged as they come is judged anew."""
+"""Completions after which a key that cannot be judged as they come is judged again."""
 
 LOOK_FOR_S = 0.1
-"""Seconds for judging a key anew."""
+"""Seconds for judging a key again."""
 
 
 @dataclass
 class _Key:
     """What is known of a key: a stream, or None; its operations by position, or None if let go.
 
-    `unjudged` counts the completions since it was judged anew.
+    `unjudged` counts the completions since it was judged again.
     """
 
     stream: Stream | None
@@ -139,7 +139,7 @@ class Online:
         self.let_go += known.stream is None
 
     def _look(self, known: _Key) -> None:
-        """Judge a key anew, if enough has happened since; what is open counts as crashed."""
+        """Judge a key again, if enough has happened since; what is open counts as crashed."""
         known.unjudged += 1
         if known.operations is None:
             return

@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Outcome(StrEnum):
-    """What is known of an operation: it happened, it never did and never will, or nobody knows."""
+    """What is known of an operation: it happened, it never did and never will, or it may have."""
 
     OK = "ok"
     FAIL = "fail"

@@ -71,7 +71,8 @@ def renames(pairs: list[str]) -> dict[str, str]:
 def check_file(path: Path, checking: Checking) -> dict[str, Any]:
     """Read and judge a file, or what comes on standard input; the answer is plain JSON values.
 
-    Raises `UsageError` where the file cannot be read or is no history, or the model is not clear.
+    Raises `UsageError` where the file cannot be read or is not a history, or the model is not
+    clear.
     """
     from checker.errors import ModelError
     from checker.history import MalformedHistory

@@ -54,7 +54,7 @@ class Unreachable(Exception):
 
 
 class NoAnswer(Exception):
-    """The request was sent, wholly or in part, and nobody knows what became of it."""
+    """The request was sent, wholly or in part, and it is unknown what became of it."""
 
 
 class Channel(ABC):

@@ -31,7 +31,7 @@ _LIMITS = {
 }
 
 LIMIT_MAX = 1e9
-"""In seconds, and in MiB: more is no limit."""
+"""In seconds, and in MiB: more means no limit."""
 
 _OBSERVED: dict[str, type] = {
     "liveness": dict, "findings": list, "counters": dict, "leaders": list, "seconds": dict,
@@ -109,7 +109,7 @@ def read_json(path: Path) -> dict[str, Any]:
         values = json.loads(regular(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(
-            f"{path.parent} holds no {path.name}, so it is no run's directory; name another"
+            f"{path.parent} holds no {path.name}, so it is not a run's directory; name another"
         ) from None
     except RecursionError:
         raise UsageError(f"{path} is nested too deeply; name another run") from None

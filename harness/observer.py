@@ -1,6 +1,6 @@
 """Watches the nodes from outside while clients call: who leads, and how much the nodes do.
 
-A node's counters begin anew when it starts, so they are asked for again and again and added up: a
+A node's counters start over when it starts, so they are asked for again and again and added up: a
 kill loses what the node did since the last question, half a second at most.
 """
 
@@ -70,7 +70,7 @@ class Observer:
         }
 
     def _count(self, node: NodeId, status: Status) -> None:
-        """Note what the node did. Counters begin anew with each life, so one that fell tells of a
+        """Note what the node did. Counters start over with each life, so one that fell tells of a
         restart."""
         last = self._last.get(node, {})
         if any(status.counters[name] < value for name, value in last.items()):

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on; nothing where standard error is no terminal."""
+"""What a person sees while a run goes on; nothing where standard error is not a terminal."""
 
 import contextlib
 import time

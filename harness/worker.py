@@ -1,6 +1,6 @@
 """Workers: each makes calls, one at a time, as one process after another.
 
-After an `info` nobody knows whether the operation will still take effect, so its process never
+After an `info` the operation may still take effect, so its process never
 calls again: the worker goes on under a new process number, with a new client.
 """
 
@@ -17,7 +17,8 @@ from workloads.workload import Call, Calls
 
 
 class Pace:
-    """Spreads calls over time so that all workers together make `rate` a second; 0 is no limit."""
+    """Spreads calls over time so that all workers together make `rate` a second; 0 means no
+    limit."""
 
     def __init__(self, rate: float, clock: Clock, random: Random) -> None:
         self._gap_ns = SECOND_NS / rate if rate else 0.0

@@ -16,10 +16,10 @@ from checker.files import is_regular
 from reports.stored import VERSION, find, read_object
 
 DEEPEST = 4
-"""A run's directory is at most so many below the store's."""
+"""A run's directory is at most this many below the store's."""
 
 RUNNING_S = 30
-"""A history without a verdict that grew within so many seconds is of a run that goes on."""
+"""A history without a verdict that grew within this many seconds is of a run that goes on."""
 
 FILES = ("run.json", "history.jsonl", "result.json")
 VERDICTS = ("invalid", "unknown", "valid", "running", "not judged", "damaged")
@@ -94,7 +94,7 @@ class RowQuery:
 
 
 def select(rows: Iterable[Row], query: RowQuery) -> list[Row]:
-    """The rows wanted, in the order wanted; those that lack what is sorted by come last."""
+    """The rows wanted, in the order wanted; those without what is sorted by come last."""
     wanted = [row for row in rows if query.takes(row)]
     with_it = [row for row in wanted if getattr(row, query.sort) not in ("", None)]
     without = [row for row in wanted if getattr(row, query.sort) in ("", None)]
@@ -214,6 +214,7 @@ def _stamp(path: Path) -> int:
 
 
 def _document(path: Path, kind: str) -> dict[str, Any] | None:
-    """The object of that kind in a file, an empty one where there is no file, None for all else."""
+    """The object of that kind in a file, an empty one where there is no file, None for all
+    else."""
     data, problem = read_object(path, kind)
     return None if problem and os.path.lexists(path) else data

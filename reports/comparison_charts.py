@@ -13,7 +13,7 @@ from reports.charts import finish
 from reports.comparison import ComparedRun, Comparison
 
 REPEATS_MAX = 10
-"""So many repeats are drawn; the figures are of all."""
+"""This many repeats are drawn; the figures are of all."""
 
 DOTS_MAX = 3_000
 DASHES = [[1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [10, 4], [4, 1], [1, 3], [12, 2]]

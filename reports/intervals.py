@@ -1,12 +1,12 @@
 """How far a mean can be trusted after a few repeats: bootstrap intervals, widened for few values.
 
 The percentile bootstrap (Efron and Tibshirani, *An Introduction to the Bootstrap*, ch. 13) draws
-the repeats anew with replacement and takes the middle 95 % of the means. With three or five repeats
-it is too narrow: no resample can leave the range of what was seen. So both halves of an interval
-are stretched by t(n-1) / z * sqrt(n / (n-1)), which makes it about as wide as Student's where
-values are normal (after Hesterberg, "What Teachers Should Know about the Bootstrap", 2015, which
-adjusts the percentiles instead) and keeps its skew where they are not. Of one repeat nothing is
-known.
+the repeats again with replacement and takes the middle 95 % of the means. With three or five
+repeats it is too narrow: no resample can leave the range of what was seen. So both halves of an
+interval are stretched by t(n-1) / z * sqrt(n / (n-1)), which makes it about as wide as Student's
+where values are normal (after Hesterberg, "What Teachers Should Know about the Bootstrap", 2015,
+which adjusts the percentiles instead) and keeps its skew where they are not. Of one repeat nothing
+is known.
 """
 
 from collections.abc import Sequence
@@ -83,7 +83,7 @@ class Bootstrap:
 
 
 def stretch(count: int) -> float:
-    """By how much an interval from so many values is widened: 2.69 for three, 1.58 for five."""
+    """By how much an interval from this many values is widened: 2.69 for three, 1.58 for five."""
     t = T[count - 2] if count - 2 < len(T) else Z
     return t / Z * sqrt(count / (count - 1))
 

@@ -30,7 +30,7 @@ BAND = 15.0
 HEIGHT_MAX = 5_000.0
 TICK_EVERY = 70.0
 LABELLED_MAX = 60
-"""Up to so many messages have their kind written on them; else it shows when one points at them."""
+"""Up to this many messages have their kind written on them; of more it shows on pointing."""
 
 _UP, _DOWN, _PAUSED = "up", "down", "paused"
 

@@ -48,7 +48,7 @@ class Around:
 
 
 def logs(stored: StoredRun, crashed: Iterable[str], most: int) -> list[NodeLog]:
-    """The first so many logs; the last lines of those whose nodes ended by themselves."""
+    """The first `most` logs; the last lines of those whose nodes ended by themselves."""
     ended = {*crashed}
     return [
         NodeLog(

@@ -22,7 +22,7 @@ from reports.stored import StoredRun, find, number, objects
 from reports.wording import plain
 
 STEPS = 60
-"""Into so many steps the time of the calls is cut for charts."""
+"""Into this many steps the time of the calls is cut for charts."""
 
 STALE_UP_TO = 300_000
 """Operations up to which staleness is measured: it takes every one as an object."""

@@ -37,7 +37,7 @@ TROUBLES_MAX = 12
 STEPS_MAX = 8
 
 RUNS_MAX = 12
-"""So many runs of a cell are listed; all are in night.json."""
+"""This many runs of a cell are listed; all are in night.json."""
 
 
 def rewrite(directory: Path) -> Path:

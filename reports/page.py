@@ -92,7 +92,7 @@ def _linearizable(stored: StoredRun) -> bool:
 def _fill(
     stored: StoredRun, context: dict[str, Any], drawn_max: int, witness: Points | None
 ) -> bytes:
-    """The page, with at most so many operations drawn one by one."""
+    """The page, with at most this many operations drawn one by one."""
     found = objects(stored.result, "linearizability", "counterexample")
     marked = [
         (position, number)

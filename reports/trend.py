@@ -1,7 +1,7 @@
 """The trend over nights, from the file of records that they append to: one page of charts.
 
 Shown are runs, seeds a second, how soon canaries are caught, the share that stayed undecided, and
-latency by system. Lines that are none of a night's are passed over and counted.
+latency by system. Lines that are not a night's are passed over and counted.
 """
 
 import json

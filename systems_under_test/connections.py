@@ -28,7 +28,7 @@ MAX_UNSENT = 16 * 2**20
 MAX_WAITING = 4 * 2**20
 """Bytes of messages that may wait for a peer; beyond them the oldest are dropped."""
 SILENCE_S = 1.0
-"""A connection to a peer on which nothing gets through for so long is given up and made anew."""
+"""A connection to a peer on which nothing gets through for so long is given up and made again."""
 CONNECT_S = 0.3
 RETRY_S = 0.1
 HALF_OPEN_S = 10.0

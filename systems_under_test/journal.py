@@ -10,7 +10,7 @@ is cut off. A bad frame with a valid one after it is damage to what was promised
 Compaction writes a new file beside the old one, syncs it, renames it over the old one and syncs the
 folder: a crash at any moment leaves one of the two whole under the journal's name.
 
-After a failed write or fsync nobody knows what is on the disk, and a second fsync may succeed
+After a failed write or fsync what is on the disk is unknown, and a second fsync may succeed
 without having written anything (Rebello et al., "Can Applications Recover from fsync Failures?",
 2020). So `JournalFailed` is final: the node must stop.
 
@@ -31,7 +31,7 @@ _MARK = b"\xf5\xf5\xf5\xf5"
 """How a frame begins: bytes that no UTF-8 text holds, so that frames are found after damage."""
 
 _FRAME = 2**20
-"""So many bytes of records, or a little more, make a frame of a compacted journal."""
+"""This many bytes of records, or a little more, make a frame of a compacted journal."""
 
 _LENGTH = struct.Struct("<I")
 _HEAD = len(_MARK) + 2 * _LENGTH.size
@@ -45,7 +45,7 @@ class JournalDamaged(Exception):
 
 
 class JournalFailed(Exception):
-    """The journal could not be opened, written or synced: nobody knows what is on the disk."""
+    """The journal could not be opened, written or synced: what is on the disk is unknown."""
 
 
 def frame(lines: Sequence[bytes]) -> bytes:
@@ -186,7 +186,7 @@ class Journal:
     def _failed(self, error: OSError) -> JournalFailed:
         return JournalFailed(
             f"cannot write the journal {self.path}: {error.strerror}; "
-            "the node stops, since nobody knows what reached the disk"
+            "the node stops, since what reached the disk is unknown"
         )
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ A session (Ongaro's dissertation, section 6.3) makes a retried request take effe
 the sequence of the last request carried out and its answer. The machine gives out the sessions'
 numbers itself, in the order of the log. Their number is bounded: beyond the bound, the session that
 has gone unused for longest *in the log* expires, and so it expires on every replica at the same
-place. A request of an expired session is refused, since nobody knows any more whether it was
+place. A request of an expired session is refused, since it is no longer known whether it was
 carried out before. A client sends its next request of a session only after the answer to the last
 one, as one answer a session is kept.
 """

@@ -9,7 +9,7 @@ seeks to lead itself. A leader runs the two other timers.
 
 from abc import abstractmethod
 
-from systems_under_test.node import Node, NodeId
+from systems_under_test.node import Message, Node, NodeId, Payload
 from systems_under_test.requests import ErrorCode, Refusal, Request
 
 SILENCE = "silence"
@@ -74,10 +74,31 @@ class Led(Node):
     def on_quorum_due(self) -> None:
         """It is time to see whether enough of the others still answer."""
 
+    # --- messages ---------------------------------------------------------------------------------
+
+    def on_message(self, message: Message) -> None:
+        payload = message.payload
+        if isinstance(payload, Request):
+            self.on_request(message.source, payload)
+        elif message.source in self.peers:
+            self.on_peer_message(message.source, payload)
+
+    @abstractmethod
+    def on_request(self, client: NodeId, request: Request) -> None:
+        """Serve a client if we lead; else send it on at once, with the leader's name if known."""
+
+    @abstractmethod
+    def on_peer_message(self, peer: NodeId, payload: Payload) -> None:
+        """Do what a message of another node asks for."""
+
     # --- clients ----------------------------------------------------------------------------------
 
     def refuse(self, client: NodeId, request: Request, error: ErrorCode, reason: str) -> None:
         self.send(client, Refusal(request.sequence, error.word, reason=reason))
+
+    def refuse_beyond_limit(self, client: NodeId, request: Request) -> None:
+        reason = f"{self.MAX_PENDING} requests wait already: try again later"
+        self.refuse(client, request, ErrorCode.OVERLOADED, reason)
 
     def refuse_for_leader(self, client: NodeId, request: Request, leader: NodeId | None) -> None:
         """Send the client on: this request was not proposed here, and never will be."""

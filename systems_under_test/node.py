@@ -34,7 +34,7 @@ class Payload:
 
     A subclass is a frozen dataclass whose fields are JSON values, other payloads, or tuples of
     either, so that `wire` can write it as one line and read it back equal. A payload is immutable:
-    whoever receives it may keep it, and nobody may change what is inside it.
+    its receiver may keep it, and no one may change what is inside it.
     """
 
     __slots__ = ()
@@ -68,7 +68,7 @@ class Received(NamedTuple):
 
 
 class TimerFired(NamedTuple):
-    """A timer that this node set, and has neither cancelled nor set anew, ran out."""
+    """A timer that this node set, and has neither cancelled nor set again, ran out."""
 
     name: str
 
@@ -151,7 +151,7 @@ class Node(ABC):
 
     @classmethod
     def tolerated(cls, count: int) -> int:
-        """Of so many nodes, how many may fail for ever while the others go on serving."""
+        """Of this many nodes, how many may fail for ever while the others go on serving."""
         return count - majority(count)
 
     sizes: ClassVar[tuple[int, ...]] = (3, 3, 4, 5, 5)

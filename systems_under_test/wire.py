@@ -96,7 +96,7 @@ class Codec:
         except ValueError as error:
             raise Malformed(f"the line is not JSON: {error}") from None
         payload: Payload = self._read_any(value)
-        # Nothing is nested that deeply unless it has so many brackets, which is quickly seen.
+        # Nothing is nested that deeply unless it has that many brackets, which is quickly seen.
         many = line.count(b"[") + line.count(b"{") > DEEPEST
         if many and isinstance(payload, Request) and _deeper(payload.argument, DEEPEST):
             raise Malformed(f"the argument is nested in more than {DEEPEST} levels")
@@ -244,7 +244,7 @@ def _payload_reader(
 def _read_with_defaults(
     kind: type[Payload], readers: tuple[Read | None, ...], value: dict[str, Any]
 ) -> Payload:
-    """Read an object some of whose fields lack, or that has fields that it should not have."""
+    """Read an object with missing fields, or with fields that it should not have."""
     known = fields(kind)  # type: ignore[arg-type]
     extra = sorted(value.keys() - {"type", *(field.name for field in known)})
     if extra:
@@ -255,7 +255,7 @@ def _read_with_defaults(
             plain = value[field.name]
             found[field.name] = plain if read is None else read(plain)
         elif field.default is MISSING and field.default_factory is MISSING:
-            raise Malformed(f"{kind.__name__} lacks the field {field.name!r}")
+            raise Malformed(f"{kind.__name__} is missing the field {field.name!r}")
     return kind(**found)
 
 
@@ -287,7 +287,7 @@ def _finite(word: str) -> float:
 
 
 def _deeper(value: Any, levels: int) -> bool:
-    """Whether arrays and objects are nested in more than so many levels."""
+    """Whether arrays and objects are nested in more than this many levels."""
     if type(value) is dict:
         return levels == 0 or any(_deeper(inner, levels - 1) for inner in value.values())
     return type(value) is list and (

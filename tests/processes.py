@@ -27,7 +27,8 @@ def labrys(line: str, folder: Path, **variables: str) -> "subprocess.CompletedPr
 
 
 def interrupted(process: "subprocess.Popen[str]") -> tuple[str, str]:
-    """What a command says and what it warns of once Ctrl-C has ended it, which is no traceback."""
+    """What a command says and what it warns of once Ctrl-C has ended it, which is not a
+    traceback."""
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 255

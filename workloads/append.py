@@ -5,17 +5,12 @@ history, and nothing is checked faster.
 """
 
 from checker.models.catalogue import MODELS
-from workloads.keys import KEYS, KeyedCalls
+from workloads.keys import ReadsAndChanges
 from workloads.workload import Call, Workload
 
 
-class AppendCalls(KeyedCalls):
-    options = KEYS | {"reads"}
-
-    def next(self) -> Call:
-        key = self.next_key()
-        if self.reads():
-            return Call("read", key, pure=True)
+class AppendCalls(ReadsAndChanges):
+    def change(self, key: str) -> Call:
         return Call("append", key, self.numbers.fresh(key))
 
 

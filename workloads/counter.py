@@ -1,17 +1,12 @@
 """Counters: amounts are added, each answered with the new count, and the count is read."""
 
 from checker.models.catalogue import MODELS
-from workloads.keys import KEYS, KeyedCalls
+from workloads.keys import ReadsAndChanges
 from workloads.workload import Call, Workload
 
 
-class CounterCalls(KeyedCalls):
-    options = KEYS | {"reads"}
-
-    def next(self) -> Call:
-        key = self.next_key()
-        if self.reads():
-            return Call("read", key, pure=True)
+class CounterCalls(ReadsAndChanges):
+    def change(self, key: str) -> Call:
         return Call("inc", key, self.random.randint(1, 5))
 
 

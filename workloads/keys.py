@@ -1,5 +1,6 @@
-"""Keys for calls: several are in use at a time, and each is retired after so many calls."""
+"""Keys for calls: several are in use at a time, and each is retired after a number of calls."""
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from functools import cache
 from random import Random
@@ -12,7 +13,7 @@ KEYS = frozenset({"keys", "operations_per_key"})
 """The options that all calls on keys depend on."""
 
 FINAL_READS = 2_000
-"""At most so many keys are read at the end, the youngest ones, to bound the time that it takes."""
+"""At most this many keys are read at the end, the youngest ones, to bound the time."""
 
 
 @cache
@@ -53,7 +54,7 @@ class KeyedCalls(Calls):
         return list(self.used)[-FINAL_READS:]
 
     def fake(self) -> Faker:
-        """A generator of words, seeded anew, since all runs of a process share it."""
+        """A generator of words, seeded again, since all runs of a process share it."""
         fake = _faker()
         fake.seed_instance(self.random.getrandbits(64))
         return fake
@@ -64,6 +65,23 @@ class KeyedCalls(Calls):
             if key not in self.used:
                 self.used[key] = 0
                 return key
+
+
+class ReadsAndChanges(KeyedCalls):
+    """Calls that read a key, as often as was asked for, or change it."""
+
+    options = KEYS | {"reads"}
+
+    def next(self) -> Call:
+        key = self.next_key()
+        return self.look(key) if self.reads() else self.change(key)
+
+    def look(self, key: str) -> Call:
+        return Call("read", key, pure=True)
+
+    @abstractmethod
+    def change(self, key: str) -> Call:
+        """The next call that changes the key."""
 
 
 class Numbers:

@@ -10,7 +10,7 @@ from workloads.keys import KEYS, KeyedCalls
 from workloads.workload import Call, Shape, Workload
 
 SPARE = 3
-"""So many more values are taken out in the end than seem to be left, as some went in unanswered."""
+"""How many more values are taken out in the end than seem to be left: some went in unanswered."""
 
 
 class QueueCalls(KeyedCalls):

@@ -9,14 +9,16 @@ from random import Random
 from typing import Any
 
 from checker.models.catalogue import MODELS
-from workloads.keys import KeyedCalls
+from workloads.keys import ReadsAndChanges
 from workloads.workload import Call, Shape, Workload
 
 _DOCUMENTS = 64
 
 
-class RegisterCalls(KeyedCalls):
+class RegisterCalls(ReadsAndChanges):
     """Draws calls: the share of reads that was asked for, and as many writes as CAS."""
+
+    options = Shape.options()
 
     def __init__(self, random: Random, shape: Shape) -> None:
         super().__init__(random, shape)
@@ -24,10 +26,7 @@ class RegisterCalls(KeyedCalls):
         documents = shape.values == "documents"
         self._documents = [self._document() for _ in range(_DOCUMENTS)] if documents else []
 
-    def next(self) -> Call:
-        key = self.next_key()
-        if self.reads():
-            return Call("read", key, pure=True)
+    def change(self, key: str) -> Call:
         if self.random.random() < 0.5:
             return Call("write", key, self._fresh_value(key))
         return Call("cas", key, [self._expected(key), self._fresh_value(key)])

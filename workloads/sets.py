@@ -3,23 +3,12 @@
 from dataclasses import replace
 
 from checker.models.catalogue import MODELS
-from workloads.keys import KEYS, KeyedCalls
+from workloads.keys import ReadsAndChanges
 from workloads.workload import Call, Workload
 
 
-class GrowingCalls(KeyedCalls):
+class GrowingCalls(ReadsAndChanges):
     """Adds distinct elements, and reads."""
-
-    options = KEYS | {"reads"}
-
-    def next(self) -> Call:
-        key = self.next_key()
-        if self.reads():
-            return self.look(key)
-        return self.change(key)
-
-    def look(self, key: str) -> Call:
-        return Call("read", key, pure=True)
 
     def change(self, key: str) -> Call:
         return Call("add", key, self.numbers.fresh(key))

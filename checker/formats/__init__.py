@@ -48,7 +48,7 @@ def read(
     `checker.formats.meaning`). A directory is one of a run, or one in which Jepsen stored a test.
     """
     if format != "auto" and format not in FORMATS:
-        raise MalformedHistory(f"{format!r} is no format; choose one of {', '.join(FORMATS)}")
+        raise MalformedHistory(f"{format!r} is not a format; choose one of {', '.join(FORMATS)}")
     taking = taking or Taking(Meaning(model=model))
     history = _read_path(path, format, taking)
     if taking.meaning.of_one_object:

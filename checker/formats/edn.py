@@ -197,13 +197,13 @@ class Reader:
                     else int(digits, int(radix))
                 )  # fmt: skip
             except ValueError:
-                raise self.complain(f"{token[:40]!r} is no number") from None
+                raise self.complain(f"{token[:40]!r} is not a number") from None
             return -number if sign == "-" else number
         if match := _DECIMAL.fullmatch(token):
             return float(match[1])
         if _RATIO.fullmatch(token):
             return token
-        raise self.complain(f"{token[:40]!r} is no number")
+        raise self.complain(f"{token[:40]!r} is not a number")
 
 
 def _unescape(match: re.Match[str]) -> str:

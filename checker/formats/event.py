@@ -82,7 +82,7 @@ KNOWN = frozenset({"process", "type", "f", "value", "time", "index", "key", "err
 def event_of(item: dict[str, Any], line: int) -> Event | None:
     """The event that a map of Jepsen's fields says; None for the nemesis's.
 
-    Raises `MalformedHistory` where it is no event.
+    Raises `MalformedHistory` where it is not an event.
     """
     process, kind, function = item.get("process"), item.get("type"), item.get("f")
     if process == NEMESIS:

@@ -31,7 +31,7 @@ def unread(line: str, number: int) -> MalformedHistory:
 
 
 def looks_like_event(line: str) -> bool:
-    """Whether a line that is no event was probably one, before it was damaged."""
+    """Whether a line that is not an event was probably one, before it was damaged."""
     return bool(_LOOKS.search(line))
 
 

@@ -71,7 +71,7 @@ class Fressian:
         """The next value, which must be an integer."""
         number = self._read(self._code())
         if type(number) is not int:
-            raise MalformedHistory(f"the stored test is damaged: {number!r:.40} is no number")
+            raise MalformedHistory(f"the stored test is damaged: {number!r:.40} is not a number")
         return number
 
     def _read(self, code: int) -> Any:

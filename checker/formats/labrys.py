@@ -94,7 +94,7 @@ def read_lines(lines: Iterable[bytes]) -> History:
         reader.take(events, position)
         position += len(events)
     if position == 0:
-        raise MalformedHistory("the file is empty: it lacks even the header")
+        raise MalformedHistory("the file is empty: even its header is missing")
     return reader.history()
 
 
@@ -150,8 +150,8 @@ def _find_mistake(chunk: bytes, before: int) -> NoReturn:
 
 def _sentence(number: int, complaint: str) -> str:
     """msgspec's complaint about a line, told as the rest of our messages are."""
-    if lacks := re.fullmatch(r"Object missing required field `(\w+)`.*", complaint):
-        return f"line {number} lacks the field {lacks[1]!r}"
+    if missing := re.fullmatch(r"Object missing required field `(\w+)`.*", complaint):
+        return f"line {number} is missing the field {missing[1]!r}"
     if unknown := re.fullmatch(r"Invalid value (.*) - at `\$\.type`", complaint):
         return f"line {number} has the unknown type {unknown[1]}"
     if complaint.startswith("Expected `object`"):

@@ -58,15 +58,15 @@ def check(
 
     `engine` is one of `ENGINES`; all but "auto" insist on one, and what it cannot decide is
     `UNKNOWN`. Raises `ValueError` for another name, `MalformedHistory` where an operation is none
-    of the model's, which is no verdict, and `ModelError` where the model fails. Keys that must be
-    searched are given to the `executor`, if there is one; its workers must share this machine's
+    of the model's, which is not a verdict, and `ModelError` where the model fails. Keys that must
+    be searched are given to the `executor`, if there is one; its workers must share this machine's
     clock.
 
     Unless `certify` is false, what supports the verdict is verified by means that share nothing
     with the engines (`checker.certificates`); raises `InternalError` where it does not stand.
     """
     if engine not in ENGINES:
-        raise ValueError(f"{engine!r} is no engine; choose one of {', '.join(ENGINES)}")
+        raise ValueError(f"{engine!r} is not an engine; choose one of {', '.join(ENGINES)}")
     started = time.monotonic()
     if not isinstance(history, History):
         history = History(history)

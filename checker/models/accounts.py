@@ -271,7 +271,7 @@ class _Timeline:
                 "{0} was acknowledged before {1} began, which did not have it, as no later read"
             )
             return Violation((self.add, self.absent), reason)
-        reason = "{1} read what {0} added, but {2} began later and lacks it, as do all later reads"
+        reason = "{1} read what {0} added, but not {2}, which began later, nor any read after it"
         return Violation((self.add, self.present, self.absent), reason)
 
 

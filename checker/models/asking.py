@@ -20,7 +20,7 @@ def initial_state(model: Model) -> State:
 
 
 def step(model: Model, state: State, operation: Operation) -> State | Inconsistent:
-    """What the model answers; raises `ModelError` where that is no state."""
+    """What the model answers; raises `ModelError` where that is not a state."""
     try:
         after = model.step(state, operation)
         hash(after)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from checker.columns import canonical, canonical_items
-from checker.models.known import KnownModel, ObjectKind
+from checker.models.known import InOrder, KnownModel, ObjectKind
 from checker.models.model import ANY, READ_LIST, Inconsistent, Kind, State
 from checker.models.wording import unknown
 from checker.operation import Operation, Outcome
@@ -56,7 +56,7 @@ class Set(KnownModel):
 
 
 @dataclass
-class AppendList(KnownModel):
+class AppendList(InOrder):
     """`append` of an element; `read` returns all of them, oldest first."""
 
     kind = ObjectKind.LIST
@@ -64,9 +64,6 @@ class AppendList(KnownModel):
     start: Sequence[Any] = ()
     functions: ClassVar = {"append": ANY, "read": READ_LIST}
     observers: ClassVar = frozenset({"read"})
-
-    def initial(self) -> State:
-        return tuple(map(canonical, self.start))
 
     def step(self, state: State, operation: Operation) -> State | Inconsistent:
         assert isinstance(state, tuple)

@@ -1,6 +1,6 @@
 """Whether a history speaks of the kind of object that a model describes.
 
-A queue's history judged as a register is neither valid nor invalid: it is a mistake of whoever
+A queue's history judged as a register is neither valid nor invalid: it is a mistake of the one who
 asked, and gets a sentence. A model may say what it knows in an optional attribute `functions`: for
 each function what its argument and its result may be. A model without one is asked nothing.
 """

@@ -11,11 +11,13 @@ same beginning. What a model is called decides nothing.
         ...
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, TypeGuard
 
-from checker.models.model import Model
+from checker.columns import canonical
+from checker.models.model import Model, State
 
 
 class ObjectKind(StrEnum):
@@ -95,6 +97,15 @@ class KnownModel:
     @property
     def behaves_as(self) -> KnownObject:
         return KnownObject(self.kind, self.start)
+
+
+class InOrder(KnownModel):
+    """Values in an order, of which `start` are there at first."""
+
+    start: Sequence[Any]
+
+    def initial(self) -> State:
+        return tuple(map(canonical, self.start))
 
 
 def known_object(model: Model) -> KnownObject | None:

@@ -5,23 +5,20 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from checker.columns import canonical
-from checker.models.known import KnownModel, ObjectKind
+from checker.models.known import InOrder, KnownModel, ObjectKind
 from checker.models.model import ANY, Inconsistent, State
 from checker.models.wording import shown, unknown
 from checker.operation import Operation, Outcome
 
 
 @dataclass
-class Queue(KnownModel):
+class Queue(InOrder):
     """First in, first out: `enqueue`, and `dequeue`, which returns null where it is empty."""
 
     kind = ObjectKind.QUEUE
     name: str = "queue"
     start: Sequence[Any] = ()
     functions: ClassVar = {"enqueue": ANY, "dequeue": ANY}
-
-    def initial(self) -> State:
-        return tuple(map(canonical, self.start))
 
     def step(self, state: State, operation: Operation) -> State | Inconsistent:
         assert isinstance(state, tuple)

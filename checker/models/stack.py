@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from checker.columns import canonical
-from checker.models.known import KnownModel, ObjectKind
+from checker.models.known import InOrder, ObjectKind
 from checker.models.model import ANY, Inconsistent, State
 from checker.models.wording import shown, unknown
 from checker.operation import Operation, Outcome
 
 
 @dataclass
-class Stack(KnownModel):
+class Stack(InOrder):
     """Last in, first out: `push`, and `pop`, which returns null where it is empty.
 
     `start` is what is in it at first, the value that was pushed first at its beginning.
@@ -22,9 +22,6 @@ class Stack(KnownModel):
     name: str = "stack"
     start: Sequence[Any] = ()
     functions: ClassVar = {"push": ANY, "pop": ANY}
-
-    def initial(self) -> State:
-        return tuple(map(canonical, self.start))
 
     def step(self, state: State, operation: Operation) -> State | Inconsistent:
         assert isinstance(state, tuple)

@@ -1,7 +1,7 @@
 """What does hold of a history that is not linearizable: weaker guarantees, strongest first.
 
 Decided for registers whose values are distinct; where a value that was seen had been written twice,
-or an operation is none of a register, every answer is `UNKNOWN`.
+or an operation is not one of a register, every answer is `UNKNOWN`.
 """
 
 from collections.abc import Sequence

@@ -15,7 +15,7 @@ from checker.linearizability.registers.facts import began
 from checker.weaker.sessions import Key
 
 LARGEST = 5_000_000
-"""Situations, times the square of processes, that are looked at; beyond, nobody knows."""
+"""Situations, times the square of processes, that are looked at; beyond, the answer is unknown."""
 
 Line: TypeAlias = list[tuple[int, int | None, int | None]]
 """A process: the key of each operation, and the numbers of the writes that it saw and made."""

@@ -30,7 +30,7 @@ class StaleRead:
 
 @dataclass(frozen=True)
 class Staleness:
-    """All stale reads of a history, out of so many that were judged.
+    """All stale reads of a history, out of `reads` that were judged.
 
     Reads of a value that was written more than once, or never, are not judged.
     """

@@ -19,7 +19,7 @@ class Weaker:
     """A result for each guarantee of `checker.weaker.guarantees.NAMES`, and the staleness of reads.
 
     `scope` is a clause that says of what, where that is not the whole history. `staleness` is None
-    where operations are none of registers.
+    where operations are not those of registers.
     """
 
     guarantees: dict[str, Result]
@@ -58,7 +58,7 @@ class Weaker:
 def weaker(history: History, violated: Any = None, initial: Any = None) -> Weaker | None:
     """Judge a history of registers by less, where the key `violated` was not linearizable.
 
-    None where its operations are none of registers.
+    None where its operations are not those of registers.
     """
     scope = ""
     if len(history) > WHOLE_UP_TO:

@@ -33,8 +33,8 @@ DRAWN = (
 
 @dataclass(frozen=True)
 class Effort:
-    """Which seeds are tried, and until when: by so many processes, or by the Dask cluster at the
-    address `executor`."""
+    """Which seeds are tried, and until when: by a number of processes, or by the Dask cluster at
+    the address `executor`."""
 
     seeds: Iterable[int]
     jobs: int = 1

@@ -1,7 +1,7 @@
 """How a client reaches nodes that listen on TCP: one connection a node, opened when first needed.
 
 A request that gets no answer takes its connection with it, so that a late answer cannot be taken
-for that of a later request (each session begins its sequences anew). Only a request for which no
+for that of a later request (each session begins its sequences again). Only a request for which no
 connection could be made was certainly never handed over: `Unreachable`. All else is `NoAnswer`.
 Where this process has run out of something, that is neither: it ends the run (`harness.shortage`).
 """

@@ -3,7 +3,7 @@
 The table holds a set of links, as pairs of addresses. A cut or a mending is one transaction, so all
 links change at one moment. A node's connection to a peer carries messages one way, so what is
 dropped is what a link's source sends to its target's port: the connection's data and all attempts
-to make it anew. Acknowledgements of the connection the other way come from that port and pass, so
+to make it again. Acknowledgements of the connection the other way come from that port and pass, so
 that the other direction goes on. Established connections are cut as well. What the host's clients
 send is not forwarded, and so does not pass this table.
 

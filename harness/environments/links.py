@@ -46,7 +46,7 @@ class ContainerLinks:
         self._addresses = addresses
         self._firewall: Firewall | None = None
         self.helper: str | None = None
-        """The helper container, where there is one; whoever removes the others removes it too."""
+        """The helper container, where there is one; it is removed with the others."""
 
         self.way = "none"
         """How links are cut, or why they cannot be, for people."""

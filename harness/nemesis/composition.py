@@ -30,7 +30,7 @@ WEIGHT_MAX = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """A fault, or one of a family, that is healed after so many seconds."""
+    """A fault, or one of a family, that is healed after this many seconds."""
 
     name: str
     seconds: float
@@ -38,7 +38,7 @@ class Strike:
 
 @dataclass(frozen=True, slots=True)
 class Lull:
-    """Nothing for so many seconds."""
+    """Nothing for this many seconds."""
 
     seconds: float
 

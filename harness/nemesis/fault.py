@@ -106,7 +106,7 @@ class VariedFault(Fault):
 
 
 class Target(StrEnum):
-    """Which nodes a fault hits; drawn anew at each injection."""
+    """Which nodes a fault hits; drawn again at each injection."""
 
     ONE = "one"
     MINORITY = "minority"

@@ -43,7 +43,7 @@ SUCCESSION_NS = 2 * SECOND_NS
 """The longest wait for another leader."""
 
 SHOWN_MAX = 20
-"""So many links of a random graph are named."""
+"""This many links of a random graph are named."""
 
 LOOK_NS = 20 * MILLISECOND_NS
 

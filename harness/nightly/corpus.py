@@ -68,7 +68,8 @@ def _hold(count: int) -> str:
 
 
 def _job(line: str, path: Path) -> Job:
-    """The job of a line. Raises `UsageError` for what cannot be run, others for what is no job."""
+    """The job of a line. Raises `UsageError` for what cannot be run, others for what is not a
+    job."""
     values = json.loads(line)
     names = {name: values[name] for name in _CELL}
     cell = Cell(**names, options=tuple(sorted(values["options"].items())))

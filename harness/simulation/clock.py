@@ -18,7 +18,7 @@ Action: TypeAlias = Callable[[Any], None]
 
 
 LOOK_EVERY = 1_024
-"""After so many events a run that takes too many is stopped, and its trace is hashed."""
+"""After this many events a run that takes too many is stopped, and its trace is hashed."""
 
 
 class Runaway(Exception):

@@ -19,7 +19,7 @@ class Disk:
         self.durable: list[Payload] = []
         self.writing: list[Payload] = []
         self.damaged = False
-        """Whether something was changed in it, which checksums tell whoever reads it."""
+        """Whether something was changed in it, which checksums tell its reader."""
 
         self._replaces = False
 

@@ -20,7 +20,7 @@ from harness.simulation.tape import Tape, Taped
 from harness.store import FORMAT_VERSION, RunDirectory
 
 DRAWN_MAX = 400
-"""So many messages a diagram can hold."""
+"""This many messages a diagram can hold."""
 
 END = 1 << 62
 """A moment after every other."""

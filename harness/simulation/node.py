@@ -31,7 +31,7 @@ from systems_under_test.node import (
 from systems_under_test.outbox import Outbox
 
 SLOW_SYNC = 100
-"""A slow sync takes so many times as long as others."""
+"""A slow sync takes this many times as long as others."""
 
 
 class SimulatedNode:
@@ -206,7 +206,7 @@ class SimulatedNode:
     def _set_timer(self, name: str, after_ns: int) -> None:
         """A timer runs by the node's own clock, whose drift makes it early or late.
 
-        Most timers are set anew long before they run out, so an entry of the queue that comes too
+        Most timers are set again long before they run out, so an entry of the queue that comes too
         early for its timer is put off then, instead of one more being made at each setting.
         """
         if self._rate != 1.0:

@@ -180,7 +180,7 @@ def swarm(base: RunConfig, pinned: frozenset[str], seed: int) -> Scenario:
 def _draw_families(
     nodes: int, dice: Callable[[str], Random], *, membership: bool
 ) -> tuple[str, ...]:
-    """Some families of faults that make sense with so many nodes, one of them at least.
+    """Some families of faults that make sense with this many nodes, one of them at least.
 
     A share is drawn, and each family rolls its own die against it. A family that is added thus
     changes only the seeds in which it strikes itself.

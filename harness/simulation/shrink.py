@@ -24,13 +24,13 @@ from workloads.workload import Call
 T = TypeVar("T")
 
 OTHER_DICE = 30
-"""So many other seeds are tried for a script that does not fail under its own."""
+"""This many other seeds are tried for a script that does not fail under its own."""
 
 EVENTS = ("blinks", "clogs", "jumps", "disk_failures", "damages")
 """The troubles of a world that come at moments of their own."""
 
 FEW_CALLS = 16
-"""Up to so many calls, steps are taken that try each of them, or each pair, in many ways."""
+"""Up to this many calls, steps are taken that try each of them, or each pair, in many ways."""
 
 
 @dataclass
@@ -109,7 +109,7 @@ class Shrinker:
         return True
 
     def _accept_with_any_dice(self, scenario: Scenario) -> bool:
-        """As above, of a few calls also with other seeds: a calmer world rolls its dice anew."""
+        """As above, of a few calls also with other seeds: a calmer world rolls its dice again."""
         if self._accept(scenario):
             return True
         return len(self._script()) <= FEW_CALLS and any(

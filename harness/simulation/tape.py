@@ -16,7 +16,7 @@ from harness.simulation.node import SimulatedNode
 from systems_under_test.node import Event, Message, NodeId, Received
 
 MESSAGES_MAX = 20_000
-"""The tape is a loop: it holds so many messages, the latest ones."""
+"""The tape is a loop: it holds this many messages, the latest ones."""
 
 TEXT_MAX = 160
 _ROLE = ("role", "term", "ballot")

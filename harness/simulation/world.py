@@ -1,6 +1,6 @@
 """The world of a simulated run: all that is random in it beside clients and faults, as data.
 
-Each seed draws a world of its own (the swarm of Groce et al., "Swarm Testing": runs that lack some
+Each seed draws a world of its own (the swarm of Groce et al., "Swarm Testing": runs without some
 of the noise altogether find what runs that always have all of it do not), unless options pin it.
 The world is stored with the run, and shrinking makes it calmer.
 """
@@ -74,7 +74,7 @@ class Blink:
 @dataclass(frozen=True, slots=True)
 class Damage:
     """A node crashes, and finds by its checksums that its journal was changed: it refuses to start
-    again, since nobody knows what it had promised."""
+    again, since what it had promised is unknown."""
 
     node: NodeId
     at_ns: int

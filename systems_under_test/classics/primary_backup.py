@@ -37,7 +37,7 @@ class PrimaryBackup(Node):
 
     TICK_NS = 60_000_000
     MISSED_TICKS = 5
-    """A node that was silent for so many ticks counts as gone."""
+    """A node that was silent for this many ticks counts as gone."""
 
     payloads: ClassVar[tuple[type[Payload], ...]] = (Copy, Alive)
 

@@ -2,8 +2,8 @@
 
 "An acceptor must remember this information even if it fails and then restarts" ("Paxos Made Simple"
 2.2), so the record of what is promised or accepted stands before the answer that tells of it. One
-promise covers all slots. An acceptor asks neither who leads nor who is a member: whoever proposes
-counts the votes that matter.
+promise covers all slots. An acceptor asks neither who leads nor who is a member: any node that
+proposes counts the votes that matter.
 """
 
 from systems_under_test.node import NodeId, Payload

@@ -67,7 +67,7 @@ class Invariants:
     def check(self, nodes: Iterable[State], changed: State | None = None) -> None:
         """Raise `AssertionError` if the nodes that are now alive break a property.
 
-        Where only one of them has `changed` since the last call, it alone is looked at anew.
+        Where only one of them has `changed` since the last call, it alone is looked at again.
         """
         nodes = tuple(nodes) if changed is None else (changed,)
         for node in nodes:
@@ -155,12 +155,12 @@ class Invariants:
             value = node.values[slot - 1 - node.forgotten]
             if slot == len(self.chosen) + 1:
                 self.chosen.append(self._choice(node, slot, value))
-            assert slot <= len(self.chosen), f"nobody knows what is in slot {len(self.chosen) + 1}"
+            assert slot <= len(self.chosen), f"it is unknown what is in slot {len(self.chosen) + 1}"
             known = self.chosen[slot - 1].value
             assert known == value, (
                 f"{node.node_id} takes {value} for chosen in slot {slot}, and others {known}"
             )
-        assert node.chosen <= len(self.chosen), f"nobody knows what is in slot {node.chosen}"
+        assert node.chosen <= len(self.chosen), f"it is unknown what is in slot {node.chosen}"
         seen.chosen = node.chosen
 
     def _note_forgotten(self, node: State) -> None:

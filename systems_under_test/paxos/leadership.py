@@ -22,7 +22,7 @@ class Leadership(Proposer):
     def on_election_due(self) -> None:
         """No leader was heard of for long enough: see whether we should lead.
 
-        Who is no member leaves that to those who are. But it may be one by now, or who tried in
+        Who is not a member leaves that to those who are. But it may be one by now, or who tried in
         vain may have asked those who are none any more, and perhaps only a node that was removed
         knows so: it is asked what else is chosen.
         """
@@ -72,7 +72,7 @@ class Leadership(Proposer):
     def on_quorum_due(self) -> None:
         """Lead on only if a quorum has answered since the last check, and if we are a member.
 
-        Nor does one lead on who waits in vain for what phase 1 said was chosen: whoever knew that
+        Nor does one lead on who waits in vain for what phase 1 said was chosen: those who knew that
         may have forgotten it, or be gone for ever. A new phase 1 reports what was accepted there,
         and it is proposed again.
         """

@@ -2,7 +2,7 @@
 
 The leader counts the acceptors' answers and tells everybody how far slots are chosen ("Paxos Made
 Simple" 2.3: acceptors answer a distinguished learner, which informs the others). A learner that
-lacks values asks any other node for them, which needs no ballot: what is chosen stays chosen.
+is missing values asks any other node for them, which needs no ballot: what is chosen stays chosen.
 """
 
 from systems_under_test.node import NodeId

@@ -65,11 +65,7 @@ class Paxos(Leadership):
     }
 
     def on_message(self, message: Message) -> None:
-        payload = message.payload
-        if isinstance(payload, Request):
-            self.on_request(message.source, payload)
-        elif message.source in self.peers:
-            self.on_peer_message(message.source, payload)
+        super().on_message(message)
         self.compact_if_due()
 
     def on_peer_message(self, peer: NodeId, payload: Payload) -> None:
@@ -100,15 +96,13 @@ class Paxos(Leadership):
                 self.on_reject(payload)
 
     def on_request(self, client: NodeId, request: Request) -> None:
-        """Serve a client if we lead; else send it on at once, with the leader's name if known."""
         waiting = len(self.queue) + len(self.reads_asked) + len(self.reads_waiting)
         if self.role is not Role.LEADER:
             self.refuse_for_leader(client, request, self.leader)
         elif reason := self.objection(request):
             self.refuse(client, request, ErrorCode.BAD_REQUEST, reason)
         elif waiting + len(self.pending) >= self.MAX_PENDING:
-            reason = f"{self.MAX_PENDING} requests wait already: try again later"
-            self.refuse(client, request, ErrorCode.OVERLOADED, reason)
+            self.refuse_beyond_limit(client, request)
         elif self.only_observes(request):
             self.on_read(client, request)
         else:

@@ -88,5 +88,5 @@ class Reads(Acceptor):
         self.learn_from(beat.ballot, beat.chosen)
         self.send(leader, HeartbeatAnswer(beat.ballot, beat.read_round))
         if self.chosen < beat.chosen:
-            # What we lack was sent before this heartbeat, and is lost, or was never sent to us.
+            # What is missing was sent before this heartbeat, and is lost, or was never sent to us.
             self.ask_for_chosen(self.random.choice(self.peers))

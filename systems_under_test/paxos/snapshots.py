@@ -1,12 +1,13 @@
 """Snapshots: what takes the place of slots that are chosen and applied, so that logs end.
 
-After so many slots a node keeps the state that they come to, sessions and members included, and has
-its journal replaced by that state, by its promise, and by its votes in later slots ("Paxos Made
-Live" 5.5). To forget the votes of slots that are chosen is safe: a node that answers a `Prepare`
-says up to where everything is chosen, so no proposer proposes anything there any more; it learns.
+Every `SNAPSHOT_SLOTS` slots a node keeps the state that they come to, sessions and members
+included, and has its journal replaced by that state, by its promise, and by its votes in later
+slots ("Paxos Made Live" 5.5). To forget the votes of slots that are chosen is safe: a node that
+answers a `Prepare` says up to where everything is chosen, so no proposer proposes anything there
+any more; it learns.
 
 Replicas take their snapshots after the same slots, since nothing but the log decides on it. So they
-are equal, and a learner that lacks forgotten slots may fetch each part of one from any node.
+are equal, and a learner without forgotten slots may fetch each part of one from any node.
 """
 
 from systems_under_test.kv import KeyValueMachine, joined, split

@@ -72,10 +72,10 @@ class State(Confirming):
     """How far proposals may run ahead of what is chosen: α of "Paxos Made Simple", 3."""
 
     SNAPSHOT_SLOTS = 10_000
-    """At least so many slots lie between two snapshots."""
+    """At least this many slots lie between two snapshots."""
 
     KEPT_SLOTS = 1_000
-    """So many values before a snapshot are kept for learners that lack but few."""
+    """This many values before a snapshot are kept for learners that are only a little behind."""
 
     MAX_LEARNED = 512
     """Values in one answer to a learner."""
@@ -185,9 +185,9 @@ class State(Confirming):
             self.await_leader()
 
     def release_clients(self, leader: NodeId | None) -> None:
-        """Answer those who wait for a leader that is none any more.
+        """Answer those who wait for a leader that no longer leads.
 
-        What was proposed may still be chosen in a later ballot, so nobody knows what becomes of it.
+        What was proposed may still be chosen in a later ballot, so what becomes of it is unknown.
         Reads, and commands that no acceptor has heard of, never had an effect and never will.
         """
         changes = [(client, answer.sequence) for client, answer in self.changes_pending.values()]

@@ -112,7 +112,7 @@ class Election(Replication):
         """Whether a log that ends so is at least as complete as ours (§5.4.1).
 
         Every committed entry is on a majority, and a candidate needs a majority of votes: some
-        voter holds the entry, and refuses a candidate whose log may lack it.
+        voter holds the entry, and refuses a candidate whose log may be without it.
         """
         return (last_term, last_index) >= (self.log.last_term, self.log.last_index)
 

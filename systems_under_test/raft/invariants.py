@@ -62,12 +62,12 @@ class Invariants:
 
         self._seen: dict[NodeId, _Seen] = {}
         self._replayed = (0, KeyValueMachine())
-        """A machine to which the first so many committed entries were applied."""
+        """A machine to which that many committed entries were applied, from the first."""
 
     def check(self, nodes: Iterable[State], changed: State | None = None) -> None:
         """Raise `AssertionError` if the nodes that are now alive break a property.
 
-        Where only one of them has `changed` since the last call, it alone is looked at anew.
+        Where only one of them has `changed` since the last call, it alone is looked at again.
         """
         nodes = tuple(nodes)
         for node in nodes if changed is None else (changed,):

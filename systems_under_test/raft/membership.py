@@ -106,7 +106,7 @@ class Membership(Transfer):
     def on_transfer(self, client: NodeId, request: Request) -> None:
         """The answer says that it was begun: whether it succeeds, nobody promises."""
         if request.argument not in self.members.current:
-            reason = f"{request.argument} is no member, so it cannot lead"
+            reason = f"{request.argument} is not a member, so it cannot lead"
             self.refuse(client, request, ErrorCode.BAD_REQUEST, reason)
             return
         self.send(client, Reply(request.sequence, request.argument))

@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from systems_under_test.kv import objection
-from systems_under_test.node import Json, Message, NodeId, Payload
+from systems_under_test.node import Json, NodeId, Payload
 from systems_under_test.objects import FUNCTIONS
 from systems_under_test.raft.invariants import Invariants
 from systems_under_test.raft.membership import Membership
@@ -61,18 +61,11 @@ class Raft(Membership):
         "MAX_BATCH": 16,
     }
 
-    def on_message(self, message: Message) -> None:
-        payload = message.payload
-        if isinstance(payload, Request):
-            self.on_request(message.source, payload)
-        elif isinstance(payload, PeerMessage) and message.source in self.peers:
-            # "If RPC request or response contains term T > currentTerm: set currentTerm = T,
-            # convert to follower" (Figure 2, Rules for Servers).
-            if payload.term > self.term:
-                self.become_follower(payload.term, None)
-            self.on_peer_message(message.source, payload)
-
-    def on_peer_message(self, peer: NodeId, payload: PeerMessage) -> None:
+    def on_peer_message(self, peer: NodeId, payload: Payload) -> None:
+        # "If RPC request or response contains term T > currentTerm: set currentTerm = T, convert to
+        # follower" (Figure 2, Rules for Servers).
+        if isinstance(payload, PeerMessage) and payload.term > self.term:
+            self.become_follower(payload.term, None)
         match payload:
             case AppendEntries():
                 self.on_append_entries(peer, payload)
@@ -96,7 +89,6 @@ class Raft(Membership):
                 self.on_timeout_now(payload)
 
     def on_request(self, client: NodeId, request: Request) -> None:
-        """Serve a client if we lead; else send it on at once, with the leader's name if known."""
         if request.function == "inspect":
             self.send(client, Reply(request.sequence, [self.leader, self.term]))
         elif self.role is not Role.LEADER:
@@ -108,8 +100,7 @@ class Raft(Membership):
         elif (
             len(self.pending) + len(self.reads_asked) + len(self.reads_waiting) >= self.MAX_PENDING
         ):
-            reason = f"{self.MAX_PENDING} requests wait already: try again later"
-            self.refuse(client, request, ErrorCode.OVERLOADED, reason)
+            self.refuse_beyond_limit(client, request)
         elif self.heir is not None and request.function != "read":
             self.refuse(client, request, ErrorCode.OVERLOADED, f"{self.heir} is about to lead")
         elif request.function == "read":

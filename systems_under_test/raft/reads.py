@@ -4,7 +4,8 @@ A leader may have been deposed without knowing it, and its state may be old. So 
 read it asks the others, in a round of heartbeats, whether it still leads:
 
 1. It waits until an entry of its own term is committed, the no-op at the latest. Before that it
-   may not know which earlier entries are committed, and its state may lack acknowledged writes.
+   may not know which earlier entries are committed, and acknowledged writes may be missing from its
+   state.
 2. It sends heartbeats with the number of a new round, *after* the read has arrived.
 3. Once a majority has answered that round in its term, no later leader had been elected when the
    read arrived: a later leader's majority has a node in common with this one, which would have

@@ -38,7 +38,7 @@ class Replication(Snapshots):
         assert self.role is Role.LEADER, f"a {self.role} appends a command"
         entry = Entry(self.term, command)
         self.append((entry,))
-        # Durable before it is sent: whoever counts acknowledgements counts the leader's own entry.
+        # Durable before it is sent: those who count acknowledgements count the leader's own entry.
         self.persist(Appended(self.log.last_index, (entry,)))
         if isinstance(command, Members):
             self.follow_members(self.log.last_index)
@@ -46,7 +46,7 @@ class Replication(Snapshots):
         self.advance_commit_index()
 
     def receivers(self) -> set[NodeId]:
-        """Who is sent entries: whoever may vote, and as long as a change of the members is not
+        """Who is sent entries: all that may vote, and as long as a change of the members is not
         committed, those who could vote before it as well, so that they hear of it.
         """
         receivers = set(self.members.voters)
@@ -63,14 +63,14 @@ class Replication(Snapshots):
             del self.progress[peer]
 
     def replicate(self, peers: Iterable[NodeId]) -> None:
-        """Send these peers what they lack, as far as the bounds on batches in flight allow."""
+        """Send these peers what they need, as far as the bounds on batches in flight allow."""
         last_index = self.log.last_index
         # Peers that stand at the same place are sent the same object, so a driver encodes it once.
         batches: dict[int, AppendEntries] = {}
         for peer in peers:
             progress = self.progress[peer]
             if progress.next_index <= self.log.base_index:
-                self.send_snapshot(peer)  # What it lacks is gone (§7).
+                self.send_snapshot(peer)  # What it needs is gone (§7).
                 continue
             limit = 1 if progress.probing else self.MAX_IN_FLIGHT
             while progress.next_index <= last_index and len(progress.in_flight) < limit:

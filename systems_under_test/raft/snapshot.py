@@ -2,8 +2,8 @@
 
 Every node takes its own, of what is applied, when the log has grown enough; it replaces the journal
 by the snapshot and the entries that are left. Some entries that the snapshot holds are kept all the
-same, so that a follower which is a little behind is sent these. One that lacks more is sent the
-snapshot, a part at a time.
+same, so that a follower which is a little behind is sent these. One that is further behind is sent
+the snapshot, a part at a time.
 
 A snapshot holds what is committed only, and committed entries are the same everywhere, so it
 changes nothing that any node may still decide. It holds the clients' sessions as well: without them
@@ -38,7 +38,7 @@ class Snapshots(Reads):
     """Taking snapshots, sending them, and installing those of a leader."""
 
     COMPACT_AFTER = 10_000
-    """So many applied entries in the log at least are worth a snapshot. Where the last one held
+    """This many applied entries in the log at least are worth a snapshot. Where the last one held
     more keys than that, as many entries are, so that writing snapshots never outweighs the log."""
 
     KEEP = 5_000
@@ -117,14 +117,15 @@ class Snapshots(Reads):
         self.send(peer, message)
 
     def send_part_again(self, peer: NodeId) -> None:
-        """At each heartbeat: whoever has not answered since the last one is sent its part again."""
+        """At each heartbeat: peers that have not answered since the last one get their part
+        again."""
         progress = self.progress[peer]
         if progress.overdue:
             self.send_part(peer)
         progress.overdue = True
 
     def on_snapshot_answer(self, peer: NodeId, answer: SnapshotAnswer) -> None:
-        """Send the next part. A peer that restarted holds none, and begins anew; other answers that
+        """Send the next part. A peer that restarted holds none, and starts over; other answers that
         lead back are old.
         """
         progress = self.progress.get(peer)

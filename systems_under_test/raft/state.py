@@ -80,7 +80,7 @@ class Progress:
     """The last round in which it confirmed that we lead (dissertation §6.4)."""
 
     sending: Snapshot | None = None
-    """The snapshot that it is sent, since it lacks entries which are gone (§7)."""
+    """The snapshot that it is sent, since the entries that it needs are gone (§7)."""
 
     next_part: int = 0
 
@@ -231,9 +231,9 @@ class State(Confirming):
         # Where nobody led before either, the election timer runs already, and goes on.
 
     def release_clients(self, leader: NodeId | None) -> None:
-        """Answer those who wait for a leader that is none any more.
+        """Answer those who wait for a leader that no longer leads.
 
-        The entries in the log may still be committed by the next leader, so nobody knows what
+        The entries in the log may still be committed by the next leader, so it is unknown what
         becomes of them. Reads had no effect and never will: their refusal is definite.
         """
         for client, sequence in self.pending.values():

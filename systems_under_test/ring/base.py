@@ -21,7 +21,7 @@ class RingNode(Node):
     ENTRIES_AT_ONCE = 256
 
     PATIENCE = 2
-    """After so many beats without an answer a former owner is asked again."""
+    """After this many beats without an answer a former owner is asked again."""
 
     # --- who is up (`gossip.py`) ------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ Being believed dead costs a node nothing but work: others hold hints for it and 
 place. No answer to a client depends on it. Time is counted in the node's own beats, so a node that
 was paused believes nobody dead when it goes on.
 
-A node that is behind learns of the epochs that it has missed from whoever meets it.
+A node that is behind learns of the epochs that it has missed from any node that it meets.
 """
 
 from systems_under_test.node import NodeId

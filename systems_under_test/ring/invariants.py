@@ -3,7 +3,7 @@
     invariants = Invariants()
     invariants.check(live_nodes)      # after every event, or after every few
 
-- **A version stands for one value**, whoever holds it: ABD and CASPaxos both rest on it.
+- **A version stands for one value**, whichever node holds it: ABD and CASPaxos both rest on it.
 - **What a node holds and promises only grows**, within one life and one epoch.
 - **An epoch has one set of members**, and the epochs of a node only grow.
 - **The fence between epochs**: a replica that has adopted an epoch answers no question that was
@@ -56,7 +56,7 @@ class Invariants:
     def check(self, nodes: "Iterable[Ring]", changed: "Ring | None" = None) -> None:
         """Raise `AssertionError` if the nodes that are now alive break a property.
 
-        Where only one of them has `changed` since the last call, it alone is looked at anew.
+        Where only one of them has `changed` since the last call, it alone is looked at again.
         """
         nodes = tuple(nodes)
         for node in nodes if changed is None else (changed,):

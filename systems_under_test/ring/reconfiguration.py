@@ -2,9 +2,9 @@
 
 Each epoch has a register of its own, empty at first, on which all members of the epoch before
 decide by CASPaxos: the first change of it that is chosen names the members, for ever. Since nobody
-acts on it before a majority of the members took it, and whoever proposes another meets a majority
-too, there is never more than one for an epoch. What a coordinator decided and did not announce
-before it died, the next one that wants a change finds, adopts and announces.
+acts on it before a majority of the members took it, and any node that proposes another meets a
+majority too, there is never more than one for an epoch. What a coordinator decided and did not
+announce before it died, the next one that wants a change finds, adopts and announces.
 
 One change follows the other only when every member, but for the one that it is about, has said that
 it has all its shards. That is for the sake of availability; that no shard is served too early is

@@ -36,7 +36,7 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Go on after so many nanoseconds."""
+    """Go on after this many nanoseconds."""
 
     for_ns: int
 

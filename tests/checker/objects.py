@@ -1,6 +1,6 @@
 """Small random histories of every kind of object, and an oracle that tries every linearization.
 
-Nothing here is shared with the checker but `Operation`: an object is described anew, by what an
+Nothing here is shared with the checker but `Operation`: an object is described again, by what an
 operation done alone answers and leaves behind.
 """
 
@@ -299,7 +299,7 @@ def _lock_call(random: Random, number: int, repeat: bool) -> tuple[str, Any]:
 
 
 def held_by(most: int) -> Callable[[Any, str, Any], list[Done]]:
-    """A lock that its holder may hold so many times: a state is the holder, once for each."""
+    """A lock that its holder may hold this many times: a state is the holder, once for each."""
 
     def do(state: tuple[str, ...], function: str, argument: Any) -> list[Done]:
         client = argument["client"]

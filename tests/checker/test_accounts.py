@@ -178,7 +178,7 @@ def test_what_is_told_of_what_was_lost() -> None:
     assert result.reason == "key None: an element was lost"
     assert result.counterexample == (added[0], had, lacked)
     assert result.explanation == (
-        "2 read what 1 added, but 3 began later and lacks it, as do all later reads.",
+        "2 read what 1 added, but not 3, which began later, nor any read after it.",
     )
     again = operation("read", None, [1, 2], ok, 14, 15)
     result = check([*added, had, lacked, again], MODELS["set-full"]())

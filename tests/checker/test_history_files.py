@@ -93,7 +93,7 @@ def test_strict_equality_of_values() -> None:
         (HEADER + b"\n", "line 2 is not JSON"),
         (HEADER + b"7\n", "line 2 is not a JSON object"),
         (HEADER + b'{"type":"meow","time_ns":1}\n', "line 2 has the unknown type 'meow'"),
-        (HEADER + b'{"type":"invoke","process":1,"time_ns":1}\n', "line 2 lacks the field"),
+        (HEADER + b'{"type":"invoke","process":1,"time_ns":1}\n', "line 2 is missing the field"),
         (
             HEADER + b'{"type":"ok","process":[1],"time_ns":1}\n',
             "line 2: Expected int, got array as 'process'",

@@ -29,7 +29,7 @@ AT_ONCE = 100
 """Histories that are judged together on columns, each as a key of its own."""
 
 WHOLE_EVERY = 20
-"""One history in so many is judged with all that belongs to it, the others for their verdict."""
+"""One history in this many is judged with all that belongs to it, the others for their verdict."""
 
 Judged = tuple[list[Operation], bool]
 

@@ -80,7 +80,7 @@ def judged(data: bytes, model: str) -> tuple[Verdict | None, int]:
 
 
 def mutate(random: Random, count: int) -> dict[Verdict | None, int]:
-    """Judge so many damaged files; how each ended."""
+    """Judge this many damaged files; how each ended."""
     seen: dict[Verdict | None, int] = {}
     contents = [(path.read_bytes(), model) for path, model in SOURCES]
     for _ in range(count):

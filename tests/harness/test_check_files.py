@@ -1,4 +1,4 @@
-"""`labrys check` on files: several at once, written anew, and what held instead."""
+"""`labrys check` on files: several at once, written again, and what held instead."""
 
 import json
 import subprocess

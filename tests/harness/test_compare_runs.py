@@ -121,7 +121,7 @@ def test_verdicts_faults_and_the_schedule_are_told(done: Done):
 
 def test_stored_runs_give_the_same_figures(done: Done):
     paths = [os.path.relpath(done.run(number), done.folder) for number in range(6)]
-    (done.run(0) / "result.json").unlink()  # It is judged anew.
+    (done.run(0) / "result.json").unlink()  # It is judged again.
     status, output, _ = labrys(f"compare {' '.join(paths)}", done.folder)
     assert status == 0, output
     page = re.search(r"page +(\S+)", output)

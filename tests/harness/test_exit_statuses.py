@@ -1,4 +1,5 @@
-"""The exit status tells the verdict whatever else happens: 1 is a violation and nothing else is.
+"""The exit status tells the verdict whatever happens to the output: 1 is a violation, and only
+that.
 
 Each trouble meets a valid and an invalid history, and a stored run of each kind. What the status
 must be is said beside the trouble; in no case is there a traceback.
@@ -64,7 +65,7 @@ def test_nobody_reads_the_output(runs: dict[str, Path], name: str, what: str) ->
 @pytest.mark.parametrize("what", WHAT)
 @pytest.mark.parametrize("name", STATUS)
 def test_the_output_cannot_be_written(runs: dict[str, Path], name: str, what: str) -> None:
-    """The answer is lost, so this is no success; a violation stays one."""
+    """The answer is lost, so this is not a success; a violation stays one."""
     status, _, errors = shell(f"$L check {what.format(name)} > /dev/full", runs[name].parent)
     assert status == (1 if name == "invalid" else 255)
     assert errors == "labrys: cannot write the output: No space left on device; make room for it\n"

@@ -199,7 +199,7 @@ def test_a_history_is_shown_up_to_its_broken_line(small: Path, scratch: Path):
     path.write_bytes(b"".join(lines))
     page = render(directory)
     invoked = sum(b'"type":"invoke"' in line for line in lines[:200])
-    assert "line 201: Expected" in problems(page) or "line 201 lacks" in problems(page)
+    assert "line 201: Expected" in problems(page) or "line 201 is missing" in problems(page)
     assert f"Of it {invoked} operations can be shown." in problems(page)
     assert 'id="timeline"' in page.read_text("utf-8")
 

@@ -159,7 +159,7 @@ def test_a_journal_ends_with_a_snapshot_and_begins_with_it() -> None:
 
 
 def test_a_learner_that_lacks_forgotten_slots_is_sent_the_snapshot() -> None:
-    """PML 5.5: a replica that lacks what is truncated elsewhere gets a snapshot of another one."""
+    """PML 5.5: a replica without what is truncated elsewhere gets a snapshot of another one."""
     cluster = PaxosCluster(system=Small)
     node = grown(cluster, "n1", "n2")
     cluster.in_flight.clear()
@@ -205,7 +205,7 @@ def test_parts_count_in_order_and_of_one_snapshot() -> None:
 
 
 def test_a_leader_that_needs_a_later_snapshot_makes_way() -> None:
-    """It lacks slots that are forgotten elsewhere, and others have gone on beyond its ballot."""
+    """It needs slots that are forgotten elsewhere, and others have gone on beyond its ballot."""
     cluster = PaxosCluster(system=Small, watched=False)
     node = preparing(cluster)
     cluster.receive("n1", "n2", Promise(node.ballot, 3, ()))

@@ -244,7 +244,7 @@ def test_one_that_is_removed_still_stands_until_that_is_committed() -> None:
     assert members_of(cluster, "n1") == Members(("n2",))
     cluster.in_flight.clear()
     cluster.crash("n1")
-    # n2 lacks the last entry, so n1 refuses its vote, which the joint members still ask for.
+    # n2 is missing the last entry, so n1 refuses its vote, which the joint members still ask for.
     cluster.restart("n1")
     cluster.fire("n2", "election")
     cluster.stabilize()
@@ -303,7 +303,7 @@ def test_one_change_at_a_time() -> None:
         ("add-member", "n9", "'n9' is no node of this cluster"),
         ("remove-member", None, "None is no node of this cluster"),
         ("remove-member", "n1", "n1 is the last member"),
-        ("transfer-leadership", "n2", "n2 is no member, so it cannot lead"),
+        ("transfer-leadership", "n2", "n2 is not a member, so it cannot lead"),
     ],
 )
 def test_what_makes_no_sense_is_refused(function: str, node: str | None, reason: str) -> None:

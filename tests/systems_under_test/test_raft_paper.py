@@ -248,7 +248,7 @@ def test_a_split_vote_ends_with_another_election() -> None:
 
 
 def test_election_timeouts_are_drawn_from_a_fixed_interval() -> None:
-    """§5.2: "election timeouts are chosen randomly from a fixed interval", anew each time."""
+    """§5.2: "election timeouts are chosen randomly from a fixed interval", each time again."""
     cluster = RaftCluster(5)
     drawn = []
     for name in cluster.names * 20:

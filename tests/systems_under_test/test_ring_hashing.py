@@ -5,34 +5,25 @@ from collections import Counter
 
 import pytest
 
-from systems_under_test.ring.hashing import (
-    SHARDS,
-    HashRing,
-    Members,
-    equal_members,
-    placement,
-    point,
-    shard_of,
-    shared_shards,
-)
+from systems_under_test.ring import hashing
 
 POINT_OF_K = 12417210735682507875
 
 KEYS = [f"key:{number}" for number in range(4_000)]
 
 
-def owners(members: Members, vnodes: int = 128) -> dict[str, str]:
-    ring = HashRing(members, vnodes)
-    return {key: ring.replica_set(point(key), 1)[0] for key in KEYS}
+def owners(members: hashing.Members, vnodes: int = 128) -> dict[str, str]:
+    ring = hashing.HashRing(members, vnodes)
+    return {key: ring.replica_set(hashing.point(key), 1)[0] for key in KEYS}
 
 
-def nodes(count: int) -> Members:
-    return equal_members(f"n{number}" for number in range(1, count + 1))
+def nodes(count: int) -> hashing.Members:
+    return hashing.equal_members(f"n{number}" for number in range(1, count + 1))
 
 
 def test_a_point_is_the_same_in_every_process() -> None:
-    assert point("k") == POINT_OF_K
-    assert shard_of("k") == point("k") * SHARDS >> 64
+    assert hashing.point("k") == POINT_OF_K
+    assert hashing.shard_of("k") == hashing.point("k") * hashing.SHARDS >> 64
 
 
 def test_monotonicity_a_key_moves_only_to_the_new_node() -> None:
@@ -78,22 +69,22 @@ def test_tokens_are_weighted_by_capacity() -> None:
 def test_a_replica_set_is_of_distinct_nodes_in_ring_order() -> None:
     """Dynamo, §4.3: the preference list "contains only distinct physical nodes", found "by
     skipping positions in the ring"; §4.3: the first is the key's coordinator."""
-    ring = HashRing(nodes(5))
+    ring = hashing.HashRing(nodes(5))
     for key in KEYS[:200]:
-        three = ring.replica_set(point(key), 3)
+        three = ring.replica_set(hashing.point(key), 3)
         assert len(set(three)) == 3
-        assert ring.replica_set(point(key), 1) == three[:1]
+        assert ring.replica_set(hashing.point(key), 1) == three[:1]
 
 
 def test_where_there_are_fewer_nodes_than_replicas_all_hold_everything() -> None:
-    assert HashRing(nodes(2)).replica_set(0, 3) in (("n1", "n2"), ("n2", "n1"))
+    assert hashing.HashRing(nodes(2)).replica_set(0, 3) in (("n1", "n2"), ("n2", "n1"))
 
 
 def test_a_change_of_one_node_changes_a_replica_set_by_one_node_at_most() -> None:
     """What the safety of transfers rests on (`transfer.py`)."""
     for count in range(1, 7):
         for before, after in zip(
-            placement(nodes(count), 3), placement(nodes(count + 1), 3), strict=True
+            hashing.placement(nodes(count), 3), hashing.placement(nodes(count + 1), 3), strict=True
         ):
             assert len(set(before) - set(after)) <= 1
             assert len(set(after) - set(before)) <= 1
@@ -101,16 +92,18 @@ def test_a_change_of_one_node_changes_a_replica_set_by_one_node_at_most() -> Non
 
 def test_nodes_share_the_shards_that_both_own() -> None:
     members = nodes(5)
-    shared = shared_shards(members, 3, "n1", "n2")
+    shared = hashing.shared_shards(members, 3, "n1", "n2")
     assert shared == {
-        number for number, owners in enumerate(placement(members, 3)) if {"n1", "n2"} <= set(owners)
+        number
+        for number, owners in enumerate(hashing.placement(members, 3))
+        if {"n1", "n2"} <= set(owners)
     }
-    assert shared == shared_shards(members, 3, "n2", "n1")
+    assert shared == hashing.shared_shards(members, 3, "n2", "n1")
 
 
 @pytest.mark.parametrize("count", [3, 5, 8])
 def test_a_joining_node_fetches_no_more_than_1_3_times_its_share_of_shards(count: int) -> None:
-    before, after = placement(nodes(count), 3), placement(nodes(count + 1), 3)
+    before, after = hashing.placement(nodes(count), 3), hashing.placement(nodes(count + 1), 3)
     moved = sum(len(set(new) - set(old)) for old, new in zip(before, after, strict=True))
-    ideal = 3 * SHARDS / (count + 1)
+    ideal = 3 * hashing.SHARDS / (count + 1)
     assert moved <= 1.3 * ideal

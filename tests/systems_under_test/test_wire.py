@@ -123,7 +123,7 @@ def test_fields_with_defaults_may_be_left_out() -> None:
         (b"{}", "unknown type null"),
         (b'{"type":["Reply"]}', 'unknown type ["Reply"]'),
         (b'{"type":"Vote"}', 'unknown type "Vote"'),
-        (b'{"type":"Reply"}', "Reply lacks the field 'sequence'"),
+        (b'{"type":"Reply"}', "Reply is missing the field 'sequence'"),
         (b'{"type":"Reply","sequence":1,"extra":2}', "Reply has no field 'extra'"),
         (b'{"type":"Reply","sequence":true}', "Reply.sequence must be int, found true"),
         (b'{"type":"Reply","sequence":1.0}', "Reply.sequence must be int, found 1.0"),

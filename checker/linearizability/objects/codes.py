@@ -34,7 +34,7 @@ class PartFindings:
         self.finding[parts] = np.maximum(self.finding[parts], finding)
 
     def settle(self, parts: Ints) -> None:
-        """These parts are ambiguous whatever else was found."""
+        """These parts are ambiguous, even where something else was found."""
         self.finding[parts] = AMBIGUOUS
 
 

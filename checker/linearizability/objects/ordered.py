@@ -91,7 +91,7 @@ def check_grow_only_set(operations: Sequence[Operation]) -> Violation | None:
 
     A read returns all elements in any order; null counts as an empty set. An element may be added
     several times: then the addition that began first can be the one that took effect, while all of
-    them come after every read that lacks the element.
+    them come after every read without the element.
     """
     reads = _completed(operations, "read")
     contents = {id(read): set(canonical_items(read.result)) for read in reads}

@@ -245,7 +245,7 @@ def order_grow_only_set(operations: Sequence[Operation]) -> Order:
         latest = max(latest, began(o))
         moved.append((latest, 0, o))
     for step, o in again:
-        # It comes after all of lower ranks, which end with the reads that lack it.
+        # It comes after all of lower ranks, which end with the reads without it.
         moved.append((max(began(o), starts.get(step, latest)), 1, o))
     return [move[2] for move in sorted(moved, key=lambda move: move[:2])]
 

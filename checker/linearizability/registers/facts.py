@@ -14,7 +14,7 @@ class Ambiguous(Exception):
 
 
 class Unsupported(Exception):
-    """An operation is no read, write or compare-and-set of a pair."""
+    """An operation is not a read, write or compare-and-set of a pair."""
 
 
 NOT = object()

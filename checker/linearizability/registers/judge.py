@@ -87,7 +87,7 @@ def _by_graph(columns: Columns, initial: Any) -> Judged:
             continue
         if order is None:
             part = Columns.of(operations)
-            # Not by `findings`, which may leave a key undecided whatever else is wrong with it.
+            # Not by `findings`, which may leave a key undecided that is wrong in other ways.
             found = zones.judge(zones.prepare(part, initial), 1)
             if found.finding[0] <= chains.AMBIGUOUS:
                 undecided.append(key)

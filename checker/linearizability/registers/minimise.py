@@ -41,8 +41,10 @@ def facts_of(operations: Iterable[Operation], initial: Any, everything: bool) ->
     facts = []
     for operation in part:
         saw, wrote = saw_and_wrote(operation)
-        lacks = saw is not NOT and wrote is not NOT and canonical(saw) not in written
-        facts.append(_weak(operation) if lacks and not everything else Fact(operation, operation))
+        unwritten = saw is not NOT and wrote is not NOT and canonical(saw) not in written
+        facts.append(
+            _weak(operation) if unwritten and not everything else Fact(operation, operation)
+        )
     return facts
 
 

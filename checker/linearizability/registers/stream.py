@@ -21,7 +21,7 @@ class Broken(Exception):
 
 
 class Repeated(Exception):
-    """A value was written twice, or an operation is none of a register: not to be judged here."""
+    """A value was written twice, or an operation is not a register's: not to be judged here."""
 
 
 @dataclass(eq=False)
@@ -151,7 +151,8 @@ class Stream:
                 raise Broken(f"{one!r} must have been written both before and after {two!r}")
 
     def _tidy(self, now: int) -> None:
-        """Forget the chains and the values that whoever saw them now would contradict real time."""
+        """Forget the chains and values that can no longer be seen without contradicting real
+        time."""
         watermark = min((o.invoked for o in self._open.values()), default=now)
         reaching = sorted((c.last, i) for i, c in enumerate(self._chains) if c.first < watermark)
         kept = []

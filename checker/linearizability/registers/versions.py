@@ -1,8 +1,8 @@
 """Versions that a system reports: verified where they are honest, and told of where they lie.
 
 An operation's `version` is the system's own number of the key's state after it: every update makes
-a greater one, and whoever reports the same version saw the same value. Honest versions say in which
-order all was done, so that nothing needs to be searched, however often values repeat.
+a greater one, and operations that report the same version saw the same value. Honest versions say
+in which order all was done, so that nothing needs to be searched, however often values repeat.
 
 A version proves nothing by itself. If the order that versions give is a linearization, that is
 seen by checking it; if it is none, the search goes on as though there were no versions. Versions

@@ -179,7 +179,7 @@ def hopeless(keys: int, ready: Prepared) -> Findings:
 
 
 def judge(ready: Prepared, keys: int) -> Findings:
-    """Run the algorithm on a prepared history of so many keys."""
+    """Run the algorithm on a prepared history of `keys` keys."""
     count = len(ready.seen)
     nodes = count + keys
     if count >= COMPILED_FROM:

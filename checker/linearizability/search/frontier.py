@@ -341,7 +341,7 @@ def run(memory: Memory, until: int, room: int, budget: int) -> int:
     """Take events up to `until`, from wherever `reg` stands; go on after a pause by calling again.
 
     It pauses after about `budget` steps, or where a pool may not hold what one more expansion
-    yields (each has `room`), or where the table lacks a step.
+    yields (each has `room`), or where a step is missing from the table.
     """
     reg, events, ops, seen = memory.reg, memory.events, memory.ops, memory.seen
     stop = reg[STEPS] + budget

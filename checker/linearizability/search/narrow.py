@@ -52,7 +52,7 @@ USES = (1 + 2 * DEPTH) * 2 * BITS
 """How many uses one event may log at most, for each configuration of the width."""
 
 EVERY, KEPT, SAVED_FRONT = 16, 128, 32
-"""Every so many events so many configurations are saved, and the last so many times are kept."""
+"""How often, in events, configurations are saved; how many of them; and of how many times."""
 
 TRIES_MAX = 5
 

@@ -62,7 +62,7 @@ def possible(model: Model, thing: KnownObject | None) -> bool:
 
 
 def pays(operations: int) -> bool:
-    """Whether so many are judged sooner together."""
+    """Whether this many are judged sooner together."""
     if _compiled.cache_info().currsize:
         return operations >= LOADED_FROM
     if operations >= COMPILING_FROM:

@@ -142,7 +142,7 @@ def leave(sweep: Sweep, slot: int) -> None:
 
 
 def idle(sweep: Sweep, state: int, among: int) -> int:
-    """Of some pending operations those that leave a state as it is; `ASKED` where a step lacks."""
+    """Which of some pending operations leave a state as it is; `ASKED` if a step is missing."""
     result = 0
     missing = False
     while among:

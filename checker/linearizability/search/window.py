@@ -76,7 +76,8 @@ class Memory(NamedTuple):
 
 def look(memory: Memory, state: int) -> bool:
     """Put into `EFFECTIVE` the pending operations that would change this state, into `IDLE` those
-    that would leave it as it is. False where the table lacks a step, which is then asked for."""
+    that would leave it as it is. False where a step is missing from the table, which is then asked
+    for."""
     reg, sets, values, slots, table = (
         memory.reg, memory.sets, memory.values, memory.slots, memory.table,
     )  # fmt: skip

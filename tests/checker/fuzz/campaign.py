@@ -197,7 +197,7 @@ def campaign(
     busy_every: int = 0,
     tell: Callable[[Disagreement], None] | None = None,
 ) -> Counter[str]:
-    """Judge so many histories, each automatically and in `each` other ways; count the verdicts.
+    """Judge this many histories, each automatically and in `each` other ways; count the verdicts.
 
     One history in `large_every` is large, and one in `busy_every` busy, if that is not 0. Raises
     `Disagreement`, or goes on if there is someone to `tell`.

@@ -218,7 +218,7 @@ def draw(random: Random, subject: Subject, shape: Shape) -> list[Operation]:
 
 
 def crowd(random: Random, history: Sequence[Operation], count: int) -> list[Operation]:
-    """So many calls on one key of a history, which begin after all of it and are never answered.
+    """This many calls on one key of a history, which begin after all of it and are never answered.
 
     They change nothing about whether it is linearizable.
     """

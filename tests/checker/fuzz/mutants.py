@@ -23,7 +23,7 @@ WAYS = (
     "auto", "graph", "zones", "search", "auto in zones", "auto on columns", "search quick",
     "search whole", "search narrow",
 )  # fmt: skip
-"""Those that need nothing compiled, since each copy would have to be compiled anew."""
+"""Those that need nothing compiled, since each copy would have to be compiled again."""
 
 
 LARGE = 100
@@ -142,7 +142,8 @@ MUTANTS = (
 def run(mutant: Mutant, histories: int, seed: str) -> str:
     """How the mistake was found: "certificate", "fuzzer" or "not at all".
 
-    By small histories or, where these do not, by a few large ones. What takes too long is no find.
+    By small histories or, where these do not, by a few large ones. What takes too long is not a
+    find.
     """
     with tempfile.TemporaryDirectory(prefix="mutant") as name:
         copy = Path(name)

@@ -283,7 +283,8 @@ def permitted(random: Random, state: Any, function: str, argument: Any) -> Any:
 
 @dataclass
 class Cache:
-    """A user's cache of the two keys used last; a `get` is no observer, since it uses the key."""
+    """A user's cache of the two keys used last; a `get` is not an observer, since it uses the
+    key."""
 
     name: str = "cache"
     observers: ClassVar[frozenset[str]] = frozenset()
