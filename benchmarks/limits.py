@@ -56,7 +56,7 @@ def judge(
         }
         operations = hard(name, f"{name} {number}", wrong=wrong, **shape)
         forget_peak()
-        started = time.monotonic()
+        started, worked = time.monotonic(), time.process_time()
         result = check(
             operations,
             MODELS[name](),
@@ -70,6 +70,7 @@ def judge(
                 "wrong": wrong,
                 "verdict": result.verdict.word,
                 "seconds": time.monotonic() - started,
+                "processor_seconds": time.process_time() - worked,
                 "peak_mib": peak_mib(),
                 "shown": len(result.counterexample),
                 "reason": result.reason,

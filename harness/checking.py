@@ -135,17 +135,26 @@ def _judge(history: "History", name: str, checking: Checking) -> tuple["Result",
         judge = partial(
             check,
             engine=checking.engine,
-            time_limit_s=checking.time_limit_s,
             memory_limit_bytes=checking.memory_mib * MIB,
             executor=pool,
             certify=checking.certify,
         )
-        judged: Callable[[History, Model], Result] = judge
+        beginning: Beginning | None = None
         if checking.initial is not None and len(history):
-            value = _parsed(checking.initial)
-            judged = partial(_from, Beginning.of(value, model), check_from, judge)
-        result = judged(history, model)
-        notes = _decided_by_null(history, model, checking, result, judged)
+            beginning = Beginning.of(_parsed(checking.initial), model)
+
+        until = time.monotonic() + checking.time_limit_s
+
+        def in_time(history: "History", model: "Model") -> "Result":
+            return judge(history, model, time_limit_s=until - time.monotonic())
+
+        def judged(history: "History") -> "Result":
+            if beginning is None:
+                return in_time(history, model)
+            return check_from(history, model, beginning, in_time)
+
+        result = judged(history)
+        notes = _decided_by_null(history, checking, result, judged)
     return _demand_evidence(history, result), notes
 
 
@@ -160,12 +169,8 @@ def _demand_evidence(history: "History", result: "Result") -> "Result":
     return replace(result, verdict=Verdict.UNKNOWN, reason=reason)
 
 
-def _from(beginning: Any, check_from: Any, judge: Any, history: Any, model: Any) -> Any:
-    return check_from(history, model, beginning, judge)
-
-
 def _decided_by_null(
-    history: "History", model: "Model", checking: Checking, result: "Result", judge: Any
+    history: "History", checking: Checking, result: "Result", judge: "Callable[[History], Result]"
 ) -> list[str]:
     """Whether it decides how reads of null are taken; said so that nobody need guess."""
     from checker.formats.meaning import Meaning, NilReads
@@ -180,7 +185,7 @@ def _decided_by_null(
     if not count:
         return []
     meaning = Meaning(nil_reads=NilReads.UNKNOWN)
-    other = judge(retaken(history, meaning, history.source or Source("")), model)
+    other = judge(retaken(history, meaning, history.source or Source("")))
     if other.verdict is Verdict.INVALID:
         return []
     reads = "1 read of null was" if count == 1 else f"{count:,} reads of null were"

@@ -1,11 +1,16 @@
 """Compiles functions that also run as plain Python, each on its own source."""
 
+import os
+import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
 from checker.linearizability.machine_code import indices, machine_code
+
+LOADING_S = 2.0
+"""Seconds of a processor that loading what was compiled before may take, numba included."""
 
 
 def compiled(
@@ -32,8 +37,26 @@ def compiled(
     return namespace
 
 
+def in_time(until: float, seconds: float, *modules: ModuleType) -> bool:
+    """Whether functions of these modules can be compiled, or loaded, well before that moment.
+
+    `until` is one of `time.monotonic`; compiling them for the first time takes so many seconds of a
+    processor, of which there is but a share where much else runs on the machine.
+    """
+    left = (until - time.monotonic()) * _share()
+    return left > seconds or (left > LOADING_S and compiled_before(*modules))
+
+
+def _share() -> float:
+    """Which share of a processor a thread has had in the last minute, about."""
+    load = os.getloadavg()[0]
+    here = hasattr(os, "sched_getaffinity")  # Not everywhere does a process know its processors.
+    processors = len(os.sched_getaffinity(0)) if here else os.cpu_count() or 1
+    return min(1.0, processors / load) if load else 1.0
+
+
 def compiled_before(*modules: ModuleType) -> bool:
-    """Whether compiled functions of these modules are on disk, so that it takes but a second."""
+    """Whether compiled functions of all these modules are on disk, so that it takes but a second."""
     newest = _newest(*modules)
     return all(
         any(index.stat().st_mtime >= newest for index in indices(module)) for module in modules

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from checker.linearizability.search import frontier, narrow, window
-from checker.linearizability.search.compiling import compiled, compiled_before
+from checker.linearizability.search.compiling import compiled, in_time
 from checker.linearizability.search.limits import LimitReached, TurnOver
 from checker.linearizability.search.problem import Problem
 from checker.linearizability.search.window import BITS, Memory
@@ -19,8 +19,8 @@ from checker.memory import Watch
 SLOW_S = 1.0
 """Seconds after which a short history is searched by compiled functions all the same."""
 
-COMPILING_S = 15.0
-"""Seconds that compiling for the first time may take."""
+COMPILING_S = 20.0
+"""Seconds of a processor that compiling `frontier` and `narrow` for the first time may take."""
 
 COMPILED_FROM = 10_000
 """Operations from which loading the compiled loop, a second, is less than running without it."""
@@ -65,8 +65,7 @@ def _compiled() -> dict[str, Any]:
 
 def may_compile(until: float) -> bool:
     """Whether that can be done, or loaded, well before the time limit."""
-    seconds = until - time.monotonic()
-    return seconds > COMPILING_S or (seconds > 2 and compiled_before(window, frontier, narrow))
+    return in_time(until, COMPILING_S, frontier, narrow)
 
 
 class Machine:

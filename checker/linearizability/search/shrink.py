@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from checker.columns import canonical
 from checker.linearizability.registers.facts import NOT, Unsupported, ended, saw_and_wrote
+from checker.linearizability.search.limits import LimitReached
 from checker.linearizability.search.portfolio import decide
 from checker.linearizability.search.problem import of_operations
 from checker.models.known import is_register, known_object
@@ -81,6 +82,8 @@ def shrink(
         before = left
         demanded = left.demanded
         for start in range(0, len(demanded), size):
+            if time.monotonic() > until:
+                return left
             rest = weaker(left, demanded[start : start + size], observers)
             left = _checked(rest, model, until, memory_bytes) or left
         if size == 1 and len(left.demanded) == len(before.demanded):
@@ -114,12 +117,11 @@ def weaker(
     violation: Unexplained, taken: Sequence[Operation], observers: frozenset[str]
 ) -> Unexplained:
     """Without these operations if they only observed, and with those that did not but supposed."""
-    chosen = {id(o) for o in taken}
     gone = {id(o) for o in taken if o.function in observers}
     return replace(
         violation,
         operations=tuple(o for o in violation.operations if id(o) not in gone),
-        supposed=(*violation.supposed, *(o for o in taken if id(o) in chosen - gone)),
+        supposed=(*violation.supposed, *(o for o in taken if id(o) not in gone)),
     )
 
 
@@ -129,7 +131,10 @@ def first_stuck(
     """The operation at which the search finds no order; None where it finds one, or no answer."""
     if not violation.demanded or time.monotonic() > until:
         return None
-    problem = of_operations(model, violation.operations, violation.places)
+    try:
+        problem = of_operations(model, violation.operations, violation.places, until)
+    except LimitReached:
+        return None
     found = decide(problem, until, min(memory_bytes, MEMORY_BYTES))
     return violation.operations[found.stuck] if found.verdict is False else None
 
