@@ -1,6 +1,7 @@
 """Limits of time and memory hold for the whole of a check, whatever the model and the history."""
 
 import itertools
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from checker.columns import NOTHING, Columns, Table
 from checker.errors import ModelError
 from checker.history import History
 from checker.linearizability.check import check
+from checker.linearizability.search import compiling
+from checker.linearizability.search.machine import may_compile
+from checker.linearizability.search.shrink import shrink, violation_at
 from checker.models.catalogue import MODELS
 from checker.models.model import Inconsistent
 from checker.operation import Operation, Outcome
@@ -149,6 +153,29 @@ def test_a_crowded_register_has_a_witness_that_stands(name: str) -> None:
         operations = hard(name, f"crowded {number}", 200, 20, 5, wrong=False)
         result = check(operations, MODELS[name]())
         assert result.verdict is Verdict.VALID
+
+
+@pytest.mark.parametrize("name", ["cas-register", "queue"])
+def test_making_a_large_violation_small_ends_with_the_time(name: str) -> None:
+    """In processor time, of which each of these operations takes but a little."""
+    operations = hard(name, "large", 20_000, 50, 0, wrong=True)
+    last = max(operations, key=lambda o: o.completed or 0)
+    model = MODELS[name]()
+    started = time.process_time()
+    left = shrink(violation_at(operations, last, model), model, time.monotonic() + 1)
+    assert time.process_time() - started < 3
+    assert not left.smallest
+
+
+@pytest.mark.parametrize(("left_s", "load", "compiles"), [(15, 0, 0), (30, 0, 1), (30, 2, 0)])
+def test_nothing_is_compiled_where_the_limit_is_too_near(
+    left_s: float, load: float, compiles: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`load`: for each processor. What was compiled before is not on disk here."""
+    processors = len(os.sched_getaffinity(0))
+    monkeypatch.setattr(os, "getloadavg", lambda: (load * processors, 0, 0))
+    monkeypatch.setattr(compiling, "_indices", lambda module: [])
+    assert may_compile(time.monotonic() + left_s) == bool(compiles)
 
 
 @pytest.mark.timed

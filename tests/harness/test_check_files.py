@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from checker.linearizability.check import check
+from harness.checking import Checking, check_file
+
 ROOT = Path(__file__).parents[2]
 FOREIGN = ROOT / "tests" / "histories" / "foreign"
 
@@ -92,3 +95,28 @@ def test_help_is_answered_at_once() -> None:
     started = time.monotonic()
     assert labrys("--help")[0] == 0
     assert time.monotonic() - started < 3
+
+
+TYPES = (":invoke", ":ok")
+
+
+def test_judging_twice_takes_no_longer_than_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether a read of null decides is found out in what is left of the time."""
+    path = tmp_path / "history.edn"
+    calls = [":f :write :value 1", ":f :read :value nil"]
+    path.write_text("".join(f"{{:process 0 :type {t} {c}}}\n" for c in calls for t in TYPES))
+    limits = []
+
+    def judge(*given: Any, time_limit_s: float, **options: Any) -> Any:
+        limits.append(time_limit_s)
+        time.sleep(0.3)
+        return check(*given, time_limit_s=time_limit_s, **options)
+
+    monkeypatch.setattr("checker.linearizability.check.check", judge)
+    answer = check_file(path, Checking(model="cas-register", time_limit_s=2))
+    assert answer["verdict"] == "invalid"
+    assert len(limits) == 2
+    assert limits[1] <= limits[0] - 0.3
+    assert limits[0] <= 2
