@@ -23,11 +23,13 @@ def filled(
     """The operations in an order that the skeleton, an order of some, is a part of.
 
     What crashed and is not in the skeleton is left out. Raises `InternalError` where an answered
-    operation finds no place.
+    operation finds no place. That the skeleton itself is an order is looked at only on the way.
     """
-    order = _Order(skeleton, model)
     there = {id(o) for o in skeleton}
     rest = [o for o in operations if o.outcome is Outcome.OK and id(o) not in there]
+    if not rest:
+        return list(skeleton)
+    order = _Order(skeleton, model)
     # What finds no place at first may find one beside another that is put in later.
     # One that lasted throughout another may need to stand beside it.
     inner_first = sorted(rest, key=lambda o: (_end(o), -o.invoked))

@@ -90,7 +90,8 @@ class Machine:
         if compile_ is None:
             enough = LOADED_FROM if _compiled.cache_info().currsize else COMPILED_FROM
             fast = problem.count >= enough and may_compile(until)
-            self._patience = time.monotonic() + SLOW_S
+            if not fast and may_compile(until):
+                self._patience = time.monotonic() + SLOW_S
         self.fast = fast
         self.problem = problem
         self.until = until

@@ -235,25 +235,12 @@ def expand(memory: Narrow, state: int, used: int, free: int, goal: int) -> None:
         use(memory, used, free, low, after, False, goal)
 
 
-def note(memory: Narrow, bit: int) -> int:
-    """Log that an operation is used after all that `TRAIL` leads back to; the new trail."""
-    now, log = memory.now, memory.log
-    if not len(log):
-        return NO_TRAIL
-    entry = now[LOGGED]
-    log[3 * entry] = now[TRAIL]
-    log[3 * entry + 1] = memory.held[HELD * low_place(bit, memory.places) + 2]
-    log[3 * entry + 2] = now[EVENT]
-    now[LOGGED] += 1
-    return entry  # type: ignore[no-any-return]
-
-
 def use(
     memory: Narrow, used: int, free: int, bit: int, after: int, resets: bool, goal: int
 ) -> None:
     """Use one operation; what has reached the goal is found, all else is to go on from."""
     now, values, counts = memory.now, memory.values, memory.counts
-    trail = note(memory, bit)
+    trail = now[LOGGED] if len(memory.log) else NO_TRAIL
     used |= bit
     free |= values[after * BY_VALUE + SAME] | (now[MAYBES] & ~values[after * BY_VALUE + AT])
     if resets:
@@ -264,9 +251,19 @@ def use(
     if bit != goal and (now[TRIES] or not free & goal):
         counts[1] = add(memory.more, counts[1], after, used, free, trail)
     if trail != NO_TRAIL:
-        kept = counts[0] > 0 and memory.found[4 * counts[0] - 1] == trail
-        kept |= counts[1] > 0 and memory.more[4 * counts[1] - 1] == trail
-        now[LOGGED] -= not kept
+        note(memory, bit, trail)
+
+
+def note(memory: Narrow, bit: int, trail: int) -> None:
+    """Log, if a configuration was kept for it, that an operation is used after all that `TRAIL`
+    leads back to."""
+    now, log, counts = memory.now, memory.log, memory.counts
+    kept = counts[0] > 0 and memory.found[4 * counts[0] - 1] == trail
+    if kept or (counts[1] > 0 and memory.more[4 * counts[1] - 1] == trail):
+        log[3 * trail] = now[TRAIL]
+        log[3 * trail + 1] = memory.held[HELD * low_place(bit, memory.places) + 2]
+        log[3 * trail + 2] = now[EVENT]
+        now[LOGGED] += 1
 
 
 def finish(memory: Narrow, op: int) -> None:

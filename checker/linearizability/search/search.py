@@ -18,7 +18,7 @@ import numpy as np
 from checker.linearizability.search import window
 from checker.linearizability.search.attempt import Attempt
 from checker.linearizability.search.limits import LimitReached
-from checker.linearizability.search.machine import Machine, Slow, may_compile
+from checker.linearizability.search.machine import Machine, Slow
 from checker.linearizability.search.window import BITS
 
 QUICK_FROM = 200
@@ -96,11 +96,8 @@ class Search(Machine):
         if time.monotonic() > self.until:
             return Found(None, 0, last - first, 0, "time limit")
         if self._attempt is not None:
-            until = self.until
-            if not self.fast and may_compile(until):
-                # What is that hard is tried once more, compiled.
-                until = min(until, self._patience)
-            largest = self._attempt.part(number, until)
+            # What is that hard is tried once more, compiled.
+            largest = self._attempt.part(number, min(self.until, self._patience))
             if largest:
                 return self._found(last - first, largest, self._attempt.order(number))
         self.memory.reg[window.LOGGED] = 0
