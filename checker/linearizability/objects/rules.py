@@ -224,7 +224,7 @@ def _together(
     from checker.linearizability.search import short_keys
 
     thing = known_object(model)
-    searched = short_keys.possible(model, thing) and short_keys.pays(len(columns))
+    searched = short_keys.possible(model, thing) and short_keys.pays(len(columns), until)
     algorithm = "search"
     if rule is not None and rule.on_columns:
         found: codes.PartFindings = getattr(columnar, rule.on_columns)(columns)

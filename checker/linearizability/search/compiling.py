@@ -56,7 +56,7 @@ def _share() -> float:
 
 
 def compiled_before(*modules: ModuleType) -> bool:
-    """Whether compiled functions of all these modules are on disk, so that it takes but a second."""
+    """Whether compiled functions of all these modules are on disk: loading them takes a second."""
     newest = _newest(*modules)
     return all(
         any(index.stat().st_mtime >= newest for index in indices(module)) for module in modules

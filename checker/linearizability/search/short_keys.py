@@ -18,7 +18,7 @@ from checker.linearizability.objects.codes import WRONG as BROKEN
 from checker.linearizability.registers.chains import LATE
 from checker.linearizability.search import acting, sequences, sweep
 from checker.linearizability.search.actions import Actions, KeyAsked, of_columns
-from checker.linearizability.search.compiling import compiled, compiled_before
+from checker.linearizability.search.compiling import compiled, compiled_before, in_time
 from checker.linearizability.search.limits import LimitReached
 from checker.linearizability.search.problem import Steps
 from checker.memory import ROW_BYTES, Watch, too_small
@@ -28,6 +28,9 @@ from checker.models.model import Model
 LOADED_FROM, LOADING_FROM, COMPILING_FROM = 3_000, 20_000, 150_000
 """Operations from which the sweep pays: once it is loaded; where it must be, which takes a second;
 and where it must be compiled first, which takes a dozen."""
+
+COMPILING_S = 15.0
+"""Seconds of a processor that compiling may take."""
 
 BUDGET = 2_000_000
 """Steps between two looks at the clock: some hundredths of a second."""
@@ -61,12 +64,15 @@ def possible(model: Model, thing: KnownObject | None) -> bool:
     return is_set or getattr(model, "part", None) is None
 
 
-def pays(operations: int) -> bool:
-    """Whether this many are judged sooner together."""
+def pays(operations: int, until: float) -> bool:
+    """Whether this many are judged sooner together, if there is time to compile what that takes.
+
+    `until` is the moment of `time.monotonic` at which to give up.
+    """
     if _compiled.cache_info().currsize:
         return operations >= LOADED_FROM
     if operations >= COMPILING_FROM:
-        return True
+        return in_time(until, COMPILING_S, sequences, acting, sweep)
     return operations >= LOADING_FROM and compiled_before(sequences, acting, sweep)
 
 
