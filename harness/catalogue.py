@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from workloads.append import APPEND
 from workloads.bank import BANK
 from workloads.counter import COUNTER
+from workloads.echo import ECHO
+from workloads.eventual import BROADCAST, G_COUNTER, G_SET, PN_COUNTER
 from workloads.kv import KV
 from workloads.leader import LEADER
 from workloads.locks import FENCED_LOCK, LOCK, OWNED_LOCK, SEMAPHORE
@@ -216,7 +218,7 @@ WORKLOADS: dict[str, Workload] = {
     workload.name: workload
     for workload in (
         REGISTER, APPEND, SET, GROWING_SET, COUNTER, QUEUE, BAG, UNIQUE_IDS, LOCK, OWNED_LOCK,
-        FENCED_LOCK, SEMAPHORE, BANK, KV, LEADER,
+        FENCED_LOCK, SEMAPHORE, BANK, KV, LEADER, ECHO, BROADCAST, G_SET, G_COUNTER, PN_COUNTER,
     )
 }  # fmt: skip
 ENVIRONMENTS: dict[str, str] = {
@@ -224,5 +226,6 @@ ENVIRONMENTS: dict[str, str] = {
     "docker": "containers: real kernels and a real network",
     "namespaces": "processes in network namespaces of Linux: as root, or as anyone where allowed",
     "local": "processes on loopback, with a proxy on every link; needs no rights",
+    "maelstrom": "programs on stdin and stdout that speak Maelstrom's protocol; we are the network",
     "simulated": "virtual time in this process: exactly repeatable, a thousand times faster",
 }

@@ -11,14 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from harness.clock import RealClock
+from harness.clock import SECOND_NS, RealClock
 from harness.cluster import Cluster
 from harness.config import RunConfig
 from harness.database import Deployment
 from harness.environments.docker import DockerCluster, engine_answers, in_containers
 from harness.environments.lab import namespaces_work
 from harness.environments.local import LocalCluster
+from harness.environments.maelstrom import MaelstromCluster
 from harness.environments.namespaces import NamespaceCluster
+from harness.environments.switchboard import Weather
+from harness.environments.tape import TAPE
 from harness.errors import HarnessError
 from harness.preflight import make_room
 from harness.recorder import Recorder
@@ -95,16 +98,19 @@ _KINDS: dict[str, Callable[[Deployment], Cluster]] = {
 
 
 def _cluster(config: RunConfig, directory: RunDirectory) -> Cluster:
-    return _KINDS[config.environment](
-        Deployment(
-            database=config.database,
-            nodes=config.node_names,
-            members=config.member_names,
-            seed=config.seed,
-            folder=directory.logs,
-            clock=RealClock(),
-        )
+    deployment = Deployment(
+        database=config.database,
+        nodes=config.node_names,
+        members=config.member_names,
+        seed=config.seed,
+        folder=directory.logs,
+        clock=RealClock(),
     )
+    if config.environment == "maelstrom":
+        weather = Weather(int(config.latency * SECOND_NS), config.loss, config.duplicates)
+        tape = directory.path / TAPE
+        return MaelstromCluster(deployment, config.protocol, weather, tape)
+    return _KINDS[config.environment](deployment)
 
 
 def described(planned: RunPlan, passed_ns: int = 0) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from harness import names
 from harness.catalogue import ENVIRONMENTS, WORKLOADS
 from harness.clock import SECOND_NS
 from harness.database import Database
+from harness.databases.maelstrom import KEYLESS, Maelstrom, Program, Rpc, protocol
 from harness.errors import OptionError, UsageError
 from harness.nemesis import composition
 from harness.nemesis.fault import Fault
@@ -23,6 +24,9 @@ from workloads.workload import Shape, Workload
 MOST_NODES = 25
 MOST_CLIENTS = 1_000
 LONGEST_S = 7 * 24 * 3600
+LONGEST_KEY = 100_000_000
+PROGRAM = "program"
+"""The name of the system where a command line stands for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +43,14 @@ class RunConfig:
     operation, `recovery_limit` until every node must serve again once all is healed,
     `check_time_limit` of the checker, whose `check_memory_limit` is in MiB; `check_online` stops
     the calls at the first violation. Where `clients_stay`, each of them calls one node alone.
+
+    A `program` is a command line that speaks Maelstrom's protocol, and stands for the system. In
+    the environment maelstrom, messages between nodes take `latency` seconds on average, and of 100
+    some are lost (`loss`) or arrive twice (`duplicates`).
     """
 
-    system: str
+    system: str = PROGRAM
+    program: str = ""
     workload: str = "register"
     environment: str = "auto"
     nodes: int = 5
@@ -63,6 +72,9 @@ class RunConfig:
     check_memory_limit: int = 4096
     check_online: bool = False
     clients_stay: bool = False
+    latency: float = 0.001
+    loss: float = 0.0
+    duplicates: float = 0.0
 
     def __post_init__(self) -> None:
         names.known("environment", self.environment, ENVIRONMENTS)
@@ -74,13 +86,17 @@ class RunConfig:
         _within("rate", self.rate, 0, 1_000_000)
         _within("seed", self.seed, 0, 2**63 - 1)
         _within("keys", self.keys, 1, 10_000)
-        _within("operations_per_key", self.operations_per_key, 1, 100_000_000)
+        _within("operations_per_key", self.operations_per_key, 1, LONGEST_KEY)
         _within("reads", self.reads, 0, 100)
         _within("operation_timeout", self.operation_timeout, 0.01, 3600)
         _within("recovery_limit", self.recovery_limit, 0.1, 3600)
         _within("check_time_limit", self.check_time_limit, 0.1, LONGEST_S)
         _within("check_memory_limit", self.check_memory_limit, 64, 1 << 20)
+        _within("latency", self.latency, 0, 60)
+        _within("loss", self.loss, 0, 100)
+        _within("duplicates", self.duplicates, 0, 100)
         _check_values(self.values)
+        self._check_maelstrom()
         if self.schedule:
             self._check_schedule()
         database, families = self.database, self.families
@@ -92,6 +108,25 @@ class RunConfig:
                 f"the members of the system {self.system!r} never change; "
                 "leave spares and the fault membership out"
             )
+
+    def _check_maelstrom(self) -> None:
+        """The environment maelstrom runs programs that speak its protocol, and no other does."""
+        if bool(self.program) != (self.system == PROGRAM):
+            raise OptionError("program", "stands for a system; give one or the other")
+        if isinstance(self.database, Maelstrom) != (self.environment == "maelstrom"):
+            raise OptionError(
+                "environment",
+                f"cannot be {self.environment!r}: maelstrom is for programs that speak Maelstrom's "
+                "protocol, and these run in no other",
+            )
+        if self.environment == "maelstrom":
+            _ = self.protocol
+            if self.check_online and self.named_workload.eventual:
+                raise OptionError("check_online", "cannot judge what is promised for the end alone")
+            return
+        for name in ("latency", "loss", "duplicates"):
+            if getattr(self, name) != getattr(type(self), name):
+                raise OptionError(name, "is for the environment maelstrom; leave it out")
 
     def _check_schedule(self) -> None:
         takes_ns = composition.longest_ns(composition.read(self.schedule))
@@ -121,8 +156,15 @@ class RunConfig:
         return (self.system, self.workload, *self.faults)
 
     @property
+    def protocol(self) -> Mapping[str, Rpc]:
+        """How the workload's calls are made in Maelstrom's protocol."""
+        return protocol(self.workload)
+
+    @property
     def database(self) -> Database:
         """How the nodes of the system are started and spoken to."""
+        if self.program:
+            return Program(self.program)
         return names.database(self.system)
 
     @property
@@ -157,6 +199,8 @@ class RunConfig:
 
     @property
     def shape(self) -> Shape:
+        if self.environment == "maelstrom" and self.workload in KEYLESS:
+            return Shape(self.values, 1, LONGEST_KEY, self.reads)
         return Shape(self.values, self.keys, self.operations_per_key, self.reads)
 
     @property
@@ -180,7 +224,8 @@ class RunConfig:
     @property
     def command(self) -> str:
         """The line that asks for this run again: the seed and all that differs from defaults."""
-        words = ["labrys", "run", self.system, "--environment", self.environment]
+        words = ["labrys", "run", *([] if self.program else [self.system])]
+        words += ["--environment", self.environment]
         for option in fields(self):
             value = getattr(self, option.name)
             if option.name in ("system", "environment", "seed") or value == option.default:
@@ -225,8 +270,11 @@ class RunConfig:
         for name, value in values.items():
             names.known("option", name, types)
             plain[name] = _converted(name, types[name], value)
-        if "system" not in plain:
+        if "system" not in plain and "program" not in plain:
             raise UsageError("the option 'system' is missing; name the system under test")
+        if plain.get("environment") == "maelstrom":
+            # Such programs seldom keep anything on a disk.
+            plain.setdefault("faults", ("partition",))
         return cls(**plain)
 
 

@@ -30,7 +30,7 @@ from harness.recorder import Recorder
 from harness.worker import Pace, Worker
 from systems_under_test.node import NodeId
 from systems_under_test.requests import Reply, Request
-from workloads.workload import Calls, Workload
+from workloads.workload import Call, Calls, Workload
 
 WARM_UP_NS = 15 * SECOND_NS
 """The longest wait for a first answer; a cluster that is silent even then is left to the gates."""
@@ -241,6 +241,9 @@ class Run:
         if not self._seen.liveness["passed"]:
             return
         reads = list(calls.final())
+        if self._plan.workload.eventual:
+            await self._read_until_settled(reads, calls)
+            return
         count = len(self._workers)
         await self._clock.together(
             *(
@@ -248,6 +251,24 @@ class Run:
                 for number, worker in enumerate(self._workers)
             )
         )
+
+    async def _read_until_settled(self, reads: Sequence[Call], calls: Calls) -> None:
+        """Read every node again and again until all show what they should, or the bound of the
+        recovery has passed."""
+        began_ns = self._clock.now_ns()
+        limit_ns = int(self._config.recovery_limit * SECOND_NS)
+        worker = self._workers[0]
+        while True:
+            results = []
+            for node in self.must_serve:
+                for call in reads:
+                    completion = await worker.make(call, calls, node, stays=True)
+                    if completion.outcome is Outcome.OK:
+                        results.append(completion.result)
+            whole = len(results) == len(reads) * len(self.must_serve)
+            if (whole and calls.settled(results)) or self._awake_ns(began_ns) > limit_ns:
+                return
+            await self._clock.sleep_until_ns(self._clock.now_ns() + SECOND_NS // 10)
 
     async def _collect(self) -> None:
         """Ask the nodes for their counters, and see whether one ended of itself."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from checker.eventual import ALGORITHM
 from checker.files import write_whole
 from checker.linearizability.registers.points import Points, points
 from checker.statistics import summarize
@@ -86,7 +87,8 @@ def _moments(shown: Counterexample | None) -> list[int]:
 
 
 def _linearizable(stored: StoredRun) -> bool:
-    return find(stored.result, str, "linearizability", "verdict") == "valid"
+    judged = find(stored.result, dict, "linearizability") or {}
+    return judged.get("verdict") == "valid" and judged.get("algorithm") != ALGORITHM
 
 
 def _fill(

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from checker.availability import Served
+from checker.eventual import ALGORITHM
 from checker.history import FaultSpan
 from checker.statistics import PER_THOUSAND, Rate, Statistics
 from reports.measures import costs
@@ -96,10 +97,15 @@ def verdict(stored: StoredRun, statistics: Statistics) -> Headline:
     word = stored.verdict
     judged = find(stored.result, dict, "linearizability") or {}
     violated = find(judged, str, "verdict") == "invalid"
+    eventual = find(judged, str, "algorithm") == ALGORITHM
     reason = _text(stored.result, "reason", 1000) or _text(judged, "reason", 1000)
     headline = {
-        "valid": "Valid: this history is linearizable",
-        "invalid": "Invalid: no order explains what the clients saw" if violated else "Invalid",
+        "valid": "Valid: in the end every node had everything"
+        if eventual
+        else "Valid: this history is linearizable",
+        "invalid": "Invalid: no order explains what the clients saw"
+        if violated and not eventual
+        else "Invalid",
         "unknown": "Unknown: neither a violation nor its absence was shown",
         "": "No verdict",
     }[word]

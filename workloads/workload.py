@@ -1,7 +1,7 @@
 """What a workload is: the calls that clients make, and the judge of the history they leave."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from random import Random
@@ -68,6 +68,11 @@ class Calls(ABC):
     def refused(self, call: Call) -> None:  # noqa: B027
         """Learn that a call certainly had no effect: it completed as `fail`."""
 
+    def settled(self, results: Sequence[Any]) -> bool:
+        """Of an `eventual` workload: whether all nodes may answer a final read like this, so that
+        they need not be asked again."""
+        return True
+
     def final(self) -> Iterable[Call]:
         """The reads to make once every fault has been healed."""
         return ()
@@ -81,7 +86,8 @@ class Workload:
     which are all that its model knows unless it names some of them; each of these must succeed
     during faults for a run to count. `warm_up` is a call on a key of its own, which is made until
     the cluster answers. `simpler` gives a call that may stand in for another one while a failure is
-    shrunk.
+    shrunk. An `eventual` workload is judged by what every node answers in the end, and not by any
+    order.
     """
 
     name: str
@@ -89,6 +95,7 @@ class Workload:
     calls: Callable[[Random, Shape], Calls]
     model: Callable[[], Model]
     functions: tuple[str, ...] = ()
+    eventual: bool = False
     warm_up: Call = Call("read", "warm-up", pure=True)
     simpler: Callable[[Call], Call | None] = lambda call: None
 

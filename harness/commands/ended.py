@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 def judge_and_render(directory: "RunDirectory", *, fresh: bool) -> dict[str, Any]:
     """Judge a run, write its page, and return what result.json says now.
 
-    Of a `fresh` run that was simulated the messages around the violation are kept as well. Raises
-    what `judged` raises, and `HarnessError` where something cannot be written.
+    Of a `fresh` run the messages around the violation are kept as well, where they are known: of a
+    simulated one and of one in maelstrom. Raises what `judged` raises, and `HarnessError` where
+    something cannot be written.
     """
     from harness.judge import judged
 
@@ -29,11 +30,13 @@ def _keep(directory: "RunDirectory", result: dict[str, Any], fresh: bool) -> Non
     """Write what was found into a run's directory, and its page."""
     from harness.simulation.messages import keep_messages
     from harness.store import unwritten
+    from harness.taped import keep_taped_messages
     from reports.page import render
 
     directory.write_json("result.json", result)
     if fresh:
         keep_messages(directory)
+        keep_taped_messages(directory)
     try:
         render(directory.path)
     except OSError as error:

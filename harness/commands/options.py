@@ -22,7 +22,7 @@ OF_A_RUN: dict[str, tuple[type, str]] = {
     "workload": (str, "What clients call: a name, or package.module:Name."),
     "environment": (
         str,
-        "auto, docker, namespaces, local or simulated; see `labrys list`.",
+        "auto, docker, namespaces, local, maelstrom or simulated; see `labrys list`.",
     ),
     "faults": (str, "Families, single faults or package.module:Name, with commas; or none."),
     "fault_interval": (float, "Seconds from one fault of a family to the next, about."),
@@ -43,6 +43,10 @@ OF_A_RUN: dict[str, tuple[type, str]] = {
     "check_memory_limit": (int, "MiB for checking."),
     "check_online": (bool, "Judge meanwhile; stop at the first violation."),
     "clients_stay": (bool, "Each client keeps to one node, and follows no leader."),
+    "program": (str, "A command that speaks Maelstrom's protocol, as the system."),
+    "latency": (float, "Seconds a message takes on average (maelstrom)."),
+    "loss": (float, "How many messages of 100 are lost (maelstrom)."),
+    "duplicates": (float, "How many messages of 100 arrive twice (maelstrom)."),
 }
 
 System: TypeAlias = Annotated[str, typer.Argument(help="A name, or package.module:Class.")]

@@ -21,7 +21,6 @@ from typing import Any
 from harness.cluster import Capability, Link, NodeState
 from harness.database import Deployment, Place
 from harness.environments.leftovers import remove_leftovers
-from harness.environments.owner import process_began, process_stopped
 from harness.environments.processes import ProcessCluster, reap
 from harness.environments.tcp_cluster import in_thread
 from harness.errors import EnvironmentFailed
@@ -57,6 +56,8 @@ class LocalCluster(ProcessCluster):
                 self.addresses[node] = (HOST, self._ports[node][0])
             if Capability.CUT in self.capabilities:
                 await self._open_proxy()
+            if self.database.python is None:  # Python nodes end with the harness by themselves.
+                self._guard()
             for node in self.nodes:
                 self.places[node] = self._place(node)
             for node in self.nodes:
@@ -66,8 +67,9 @@ class LocalCluster(ProcessCluster):
         except OSError as error:
             await self.close()
             raise EnvironmentFailed(
-                f"cannot start node processes in {self.folder}: {error.strerror or error}: "
-                "free what is lacking, or choose another folder for the store"
+                f"cannot start the nodes: {error.strerror or error}"
+                f"{f': {error.filename}' if error.filename else ''}: install or free what is "
+                "missing, or correct the command"
             ) from error
         except BaseException:
             await self.close()
@@ -75,10 +77,7 @@ class LocalCluster(ProcessCluster):
 
     async def close(self) -> None:
         try:
-            for process in self._processes.values():
-                process.kill()
-            for process in self._processes.values():
-                reap(process)
+            self._end_all()
             for reserved in self._reserved:
                 reserved.close()
             self._reserved.clear()
@@ -96,20 +95,29 @@ class LocalCluster(ProcessCluster):
         for node in killed:
             self._processes[node].kill()
         for node in killed:
+            if self._guardian is not None:
+                self._end_tree(node)
             reap(self._processes[node])
             self._states[node] = NodeState(running=False)
 
     async def _pause(self, nodes: Sequence[NodeId]) -> None:
         for node in nodes:
             if self._states[node].running:
-                self._processes[node].send_signal(signal.SIGSTOP)
+                self._signal(node, signal.SIGSTOP)
                 self._states[node] = NodeState(paused=True)
 
     async def resume(self, nodes: Iterable[NodeId]) -> None:
         for node in nodes:
             if self._states[node].paused:
-                self._processes[node].send_signal(signal.SIGCONT)
+                self._signal(node, signal.SIGCONT)
                 self._states[node] = NodeState()
+
+    def _signal(self, node: NodeId, number: signal.Signals) -> None:
+        """Reach the node: of a program, whatever it has forked as well."""
+        if self._guardian is not None:
+            self._signal_tree(node, number)
+        else:
+            self._processes[node].send_signal(number)
 
     async def _cut(self, links: Sequence[Link]) -> None:
         await self._tell_proxy({"cut": links})
@@ -117,14 +125,6 @@ class LocalCluster(ProcessCluster):
     async def _mend(self, but: Sequence[Link]) -> None:
         if Capability.CUT in self.capabilities:
             await self._tell_proxy({"mend": True, "cut": but})
-
-    async def life(self, node: NodeId) -> str:
-        process = self._processes.get(node)
-        began = process_began(process.pid) if process is not None else ""
-        return f"process {process.pid} of {began}" if process is not None and began else ""
-
-    async def stopped(self, node: NodeId) -> bool:
-        return process_stopped(self._processes[node].pid)
 
     async def is_cut(self, links: Sequence[Link]) -> bool | None:
         """Connect over each link whose target lives: the proxy gives up what it may not pass on."""
@@ -186,13 +186,13 @@ class LocalCluster(ProcessCluster):
 
     def _spawn(self, node: NodeId) -> None:
         command = self._command(node)
-        with self._log_file(node).open("ab") as log:
+        with self._open_log(node) as log:
             self._processes[node] = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                env=self._environment(),
+                env=self._environment(node),
                 start_new_session=True,  # Ctrl-C is for the harness, which then ends the nodes.
             )
 

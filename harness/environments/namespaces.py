@@ -7,7 +7,6 @@ connection for each direction, are cut by the target's port as well, so that the
 """
 
 import asyncio
-import contextlib
 import platform
 import shutil
 import signal
@@ -15,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from os import kill, readlink
+from os import readlink
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from harness.database import Deployment
 from harness.environments.firewall import Firewall, NftFailed, host_nft
 from harness.environments.lab import Lab, answers
 from harness.environments.leftovers import remove_leftovers
+from harness.environments.marks import send
 from harness.environments.owner import process_began, process_stopped
 from harness.environments.processes import ProcessCluster, reap
 from harness.environments.tcp_cluster import in_thread
@@ -72,6 +72,7 @@ class NamespaceCluster(ProcessCluster):
     async def close(self) -> None:
         for node in self.nodes:
             self._end(node)
+        self._logs.end()
         self._states = {node: NodeState(running=False) for node in self.nodes}
         self._lab.close()
         shutil.rmtree(self._data, ignore_errors=True)
@@ -151,14 +152,14 @@ class NamespaceCluster(ProcessCluster):
     def _spawn(self, node: NodeId) -> None:
         """Start the node's programs; the first of them stands for the node."""
         alone = [shutil.which("unshare") or "unshare", "--pid", "--fork", "--kill-child"]
-        with self._log_file(node).open("ab") as log:
+        with self._open_log(node) as log:
             self._programs[node] = [
                 subprocess.Popen(
                     [*self._lab.inside(node), *alone, "--", *command],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    env=self._environment(),
+                    env=self._environment(node),
                     pass_fds=(self._lab.file(node),),
                     preexec_fn=die_with_parent,
                     start_new_session=True,
@@ -170,7 +171,7 @@ class NamespaceCluster(ProcessCluster):
     def _end(self, node: NodeId) -> None:
         """Kill the first process of each PID namespace, and with it all others."""
         for pid in self._inits(node):
-            _send(pid, signal.SIGKILL)
+            send(pid, signal.SIGKILL)
         for program in self._programs.get(node, ()):
             if not self._children(program.pid):
                 program.kill()
@@ -181,7 +182,7 @@ class NamespaceCluster(ProcessCluster):
         reached: set[int] = set()
         while left := set(self._tree(node)) - reached:
             for pid in sorted(left):
-                _send(pid, number)
+                send(pid, number)
             reached |= left
 
     def _inits(self, node: NodeId) -> list[int]:
@@ -225,8 +226,3 @@ def _space(pid: int) -> str:
         return readlink(f"/proc/{pid}/ns/pid")
     except OSError:
         return ""
-
-
-def _send(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        kill(pid, number)

@@ -1,21 +1,31 @@
-"""What clusters have in common whose nodes are child processes of the harness: logs and ends."""
+"""What clusters have in common whose nodes are child processes of the harness: logs and ends.
+
+A node may be a tree of processes. `_end_tree` and `_signal_tree` reach all of it by the mark that
+its processes carry; and where the kernel does not end them with the harness, a guardian does.
+"""
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import uuid
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from harness.cluster import NodeState
 from harness.database import Argv, Deployment
+from harness.environments import marks
 from harness.environments.leftovers import OWNER_VARIABLE
-from harness.environments.owner import this_process
+from harness.environments.log_files import LogFiles, tail
+from harness.environments.owner import process_began, process_stopped, this_process
 from harness.environments.tcp_cluster import TcpCluster, crash, last_words
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
+
+NODE_VARIABLE = "LABRYS_NODE"
 
 
 class ProcessCluster(TcpCluster):
@@ -26,6 +36,8 @@ class ProcessCluster(TcpCluster):
         self._owner = this_process(uuid.uuid4().hex[:8])
         self._data = (self.folder / "data").resolve()
         self._processes: dict[NodeId, subprocess.Popen[bytes]] = {}
+        self._logs = LogFiles()
+        self._guardian: subprocess.Popen[bytes] | None = None
 
     @abstractmethod
     def _spawn(self, node: NodeId) -> None:
@@ -65,19 +77,75 @@ class ProcessCluster(TcpCluster):
             )
         return commands
 
-    def _environment(self) -> dict[str, str]:
-        """Our own, with our import path, so that a system from elsewhere is found as well."""
+    async def life(self, node: NodeId) -> str:
+        process = self._processes.get(node)
+        began = process_began(process.pid) if process is not None else ""
+        return f"process {process.pid} of {began}" if process is not None and began else ""
+
+    async def stopped(self, node: NodeId) -> bool:
+        return process_stopped(self._processes[node].pid)
+
+    def _environment(self, node: NodeId = "") -> dict[str, str]:
+        """Our own, with our import path, so that a system from elsewhere is found as well, and the
+        marks of the cluster and of the node."""
         path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
-        return {**os.environ, "PYTHONPATH": path, OWNER_VARIABLE: self._owner.text()}
+        marked = {OWNER_VARIABLE: self._owner.text(), NODE_VARIABLE: node}
+        return {**os.environ, "PYTHONPATH": path, **marked}
 
     def _ended(self, node: NodeId) -> bool:
         return self._processes[node].poll() is not None
 
+    def _how_it_ended(self, node: NodeId) -> str:
+        status = self._processes[node].returncode
+        if status == 0:
+            return "it left with exit status 0: a node must stay in the foreground"
+        return f"exit status {status}"
+
     def _log_file(self, node: NodeId) -> Path:
         return self.folder / f"{node}.log"
 
+    def _open_log(self, node: NodeId) -> IO[bytes]:
+        """The node's log, to append to: whoever writes to it, it stays bounded."""
+        path = self._log_file(node)
+        self._logs.watch(path)
+        return path.open("ab")
+
     def _log(self, node: NodeId) -> str:
-        return self._log_file(node).read_text(encoding="utf-8", errors="replace")
+        return tail(self._log_file(node))
+
+    def _guard(self) -> None:
+        """Have all processes of this cluster ended once this one is gone, however it ends."""
+        self._guardian = subprocess.Popen(
+            [sys.executable, "-m", marks.__name__, self._mark],
+            stdin=subprocess.PIPE,
+            env={**self._environment(), OWNER_VARIABLE: ""},
+            start_new_session=True,
+        )
+
+    @property
+    def _mark(self) -> str:
+        return f"{OWNER_VARIABLE}={self._owner.text()}"
+
+    def _end_tree(self, node: NodeId) -> None:
+        """Kill all processes of a node, and wait for the end of the first."""
+        marks.end_marked(self._mark, f"{NODE_VARIABLE}={node}")
+        reap(self._processes[node])
+
+    def _signal_tree(self, node: NodeId, number: signal.Signals) -> None:
+        marks.signal_marked(number, self._mark, f"{NODE_VARIABLE}={node}")
+
+    def _end_all(self) -> None:
+        """Kill whatever carries the mark of this cluster, and end the looking after it."""
+        if self._guardian is not None:
+            marks.end_marked(self._mark)
+            self._guardian.kill()
+            reap(self._guardian)
+            self._guardian = None
+        for process in self._processes.values():
+            process.kill()
+        for process in self._processes.values():
+            reap(process)
+        self._logs.end()
 
 
 def reap(process: subprocess.Popen[bytes]) -> None:

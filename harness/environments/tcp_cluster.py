@@ -53,17 +53,22 @@ class TcpCluster(Cluster):
     def _ended(self, node: NodeId) -> bool:
         """Whether the node's process has ended, for whatever reason."""
 
+    def _how_it_ended(self, node: NodeId) -> str:
+        """What is known of the end of a node's process, beside its log."""
+        return ""
+
     @abstractmethod
     def _log(self, node: NodeId) -> str:
-        """All that the node has logged in this run."""
+        """The end of what the node has logged in this run."""
 
     async def _all_serve(self) -> None:
         """Wait until every node is ready, and make one cluster of them, or `EnvironmentFailed`."""
         for node in self.nodes:
             if not await self._serves(node):
+                how = self._how_it_ended(node)
                 raise EnvironmentFailed(
-                    f"node {node} ended at its start: {last_words(self._log(node))}: "
-                    "see to that first"
+                    f"node {node} ended at its start{f' ({how})' if how else ''}: "
+                    f"{last_words(self._log(node))}: see to that first"
                 )
         await self.database.assemble([self.places[node] for node in self.nodes])
 

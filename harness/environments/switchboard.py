@@ -1,0 +1,118 @@
+"""A network between programs that hands on every message itself, as long after as was drawn.
+
+What nodes send each other may be late, overtaken, doubled, lost, or stopped by a link that is cut.
+Clients and services are reached at once and always: to delay clients would hide violations.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from harness.clock import SECOND_NS, Clock
+from harness.cluster import Link
+from harness.environments.tape import Tape
+
+UNDER_WAY_BYTES = 64 << 20
+"""Messages that are under way at a time; what comes on top is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """What happens to messages between nodes: how long they take on average, exponentially
+    distributed, in nanoseconds, and how many of 100 are lost, and doubled."""
+
+    latency_ns: int = 0
+    loss: float = 0.0
+    duplicates: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message on its way: the line that a node wrote, and what was read of it."""
+
+    source: str
+    target: str
+    line: bytes
+    body: dict[str, Any]
+    sent_ns: int
+
+    @property
+    def kind(self) -> str:
+        return str(self.body.get("type", "message"))[:40]
+
+
+class Switchboard:
+    """The links between nodes, each with dice of its own."""
+
+    def __init__(
+        self,
+        weather: Weather,
+        seed: int,
+        clock: Clock,
+        tape: Tape,
+        deliver: Callable[[Letter], str],
+    ) -> None:
+        """`deliver` hands a message to its target, and says why it could not, or ""."""
+        self.weather = weather
+        self.cut: set[Link] = set()
+        self.sent = self.lost = self.doubled = 0
+        self._seed = seed
+        self._clock = clock
+        self._tape = tape
+        self._deliver = deliver
+        self._dice: dict[Link, Random] = {}
+        self._bytes = 0
+
+    def send(self, letter: Letter) -> None:
+        """A node sends a message to another one."""
+        self.sent += 1
+        link = (letter.source, letter.target)
+        dice = self._dice.get(link)
+        if dice is None:
+            dice = self._dice[link] = Random(f"{self._seed}:link:{link[0]}:{link[1]}")
+        # All three are drawn for each message, so that no option shifts what the others draw.
+        loss, double, delay = dice.random(), dice.random(), dice.expovariate(1.0)
+        if link in self.cut:
+            self._lose(letter, "cut")
+        elif loss * 100 < self.weather.loss and link[0] != link[1]:
+            self._lose(letter, "lost")
+        elif self._bytes > UNDER_WAY_BYTES:
+            self._lose(letter, "too many messages are under way")
+        else:
+            self._start(letter, delay)
+            if double * 100 < self.weather.duplicates:
+                self.doubled += 1
+                self._start(letter, delay + dice.expovariate(1.0))
+
+    def calm(self) -> None:
+        """Lose and double nothing any more."""
+        self.weather = Weather(self.weather.latency_ns)
+
+    def _start(self, letter: Letter, delay: float) -> None:
+        after_ns = self.weather.latency_ns * delay
+        self._bytes += len(letter.line)
+        loop = asyncio.get_running_loop()
+        if after_ns:
+            loop.call_later(after_ns / SECOND_NS, self._arrive, letter)
+        else:
+            loop.call_soon(self._arrive, letter)
+
+    def _arrive(self, letter: Letter) -> None:
+        self._bytes -= len(letter.line)
+        cut = (letter.source, letter.target) in self.cut
+        why = "cut" if cut else self._deliver(letter)
+        if why:
+            self._lose(letter, why)
+        else:
+            self.note(letter, self._clock.now_ns(), "")
+
+    def _lose(self, letter: Letter, why: str) -> None:
+        self.lost += 1
+        self.note(letter, None, why)
+
+    def note(self, letter: Letter, arrived_ns: int | None, lost: str) -> None:
+        """Write down what became of a message."""
+        ends = (letter.source, letter.target)
+        self._tape.message(ends, letter.body, letter.kind, (letter.sent_ns, arrived_ns), lost)

@@ -1,0 +1,40 @@
+"""messages.json of a run whose messages were written down as they went (`environments.tape`)."""
+
+from checker.history import History
+from harness.environments.tape import TAPE, read_tape
+from harness.judge import read_json
+from harness.simulation.messages import DRAWN_MAX, END, LONGEST_NS, window
+from harness.store import FORMAT_VERSION, RunDirectory
+
+
+def keep_taped_messages(directory: RunDirectory) -> None:
+    """Write the messages around the violation of a run that was judged, if they were taped."""
+    path = directory.path / TAPE
+    if not path.exists():
+        return
+    begins_ns, ends_ns = window(read_json(directory.result), History.read(directory.history))
+    entries = list(read_tape(path))
+    if ends_ns == END:
+        ends_ns = max((entry.get("sent_ns", 0) for entry in entries), default=0)
+    begins_ns = max(begins_ns, ends_ns - LONGEST_NS)
+    inside = [
+        entry
+        for entry in entries
+        if "sent_ns" in entry and begins_ns <= (entry["arrived_ns"] or entry["sent_ns"]) <= ends_ns
+    ]
+    shown = inside
+    if len(inside) > DRAWN_MAX:
+        shown = [entry for entry in inside if entry["matters"]]
+    shown = sorted(shown, key=lambda entry: entry["sent_ns"])[-DRAWN_MAX:]
+    directory.write_json(
+        "messages.json",
+        {
+            "labrys": "messages",
+            "version": FORMAT_VERSION,
+            "begins_ns": min((entry["sent_ns"] for entry in shown), default=begins_ns),
+            "ends_ns": ends_ns,
+            "left_out": len(inside) - len(shown),
+            "messages": shown,
+            "marks": [e for e in entries if "text" in e and 0 <= e.get("time_ns", -1) < ends_ns],
+        },
+    )
