@@ -82,6 +82,9 @@ def _reads(history: History) -> Iterable[Operation]:
 
 
 def _elements(read: Operation) -> list[Any]:
+    """What a read shows; null is the empty set."""
+    if read.result is None:
+        return []
     return read.result if isinstance(read.result, list) else [read.result]
 
 

@@ -26,6 +26,7 @@ from systems_under_test.wire import Codec
 
 class Raft(Maelstrom):
     functions = ("read", "write", "cas")
+    failover_s = 1.0
     node_class = "systems_under_test.raft.node:Raft"
 
     def command(self, at: Place) -> Argv:

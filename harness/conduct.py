@@ -19,9 +19,9 @@ from harness.environments.docker import DockerCluster, engine_answers, in_contai
 from harness.environments.lab import namespaces_work
 from harness.environments.local import LocalCluster
 from harness.environments.maelstrom import MaelstromCluster
+from harness.environments.message_log import MESSAGES
 from harness.environments.namespaces import NamespaceCluster
 from harness.environments.switchboard import Weather
-from harness.environments.tape import TAPE
 from harness.errors import HarnessError
 from harness.preflight import make_room
 from harness.recorder import Recorder
@@ -108,8 +108,8 @@ def _cluster(config: RunConfig, directory: RunDirectory) -> Cluster:
     )
     if config.environment == "maelstrom":
         weather = Weather(int(config.latency * SECOND_NS), config.loss, config.duplicates)
-        tape = directory.path / TAPE
-        return MaelstromCluster(deployment, config.protocol, weather, tape)
+        messages = directory.path / MESSAGES
+        return MaelstromCluster(deployment, config.protocol, weather, messages)
     return _KINDS[config.environment](deployment)
 
 

@@ -274,7 +274,7 @@ class RunConfig:
             raise UsageError("the option 'system' is missing; name the system under test")
         if plain.get("environment") == "maelstrom":
             # Such programs seldom keep anything on a disk.
-            plain.setdefault("faults", ("partition",))
+            plain.setdefault("faults", ("partition",) if plain.get("nodes") != 1 else ())
         return cls(**plain)
 
 

@@ -51,8 +51,8 @@ class EventualCalls(Calls):
         yield Call("read", KEY, pure=True)
 
 
-class SetCalls(EventualCalls):
-    """Adds the numbers from 1 on."""
+class MessageCalls(EventualCalls):
+    """Adds elements: the numbers from 1 on."""
 
     def __init__(self, adds: str, random: Random, shape: Shape) -> None:
         super().__init__(random, shape)
@@ -65,10 +65,10 @@ class SetCalls(EventualCalls):
 
     def settled(self, results: Sequence[Any]) -> bool:
         sure = {*map(repr, self.sure)}
-        return all(isinstance(one, list) and sure <= {*map(repr, one)} for one in results)
+        return all(sure <= {*map(repr, one if isinstance(one, list) else ())} for one in results)
 
 
-class CounterCalls(EventualCalls):
+class SumCalls(EventualCalls):
     """Adds amounts from `least` to 5."""
 
     def __init__(self, least: int, random: Random, shape: Shape) -> None:
@@ -105,7 +105,7 @@ BROADCAST = Eventual(
     name="broadcast",
     about="send messages to all nodes; in the end each node shows every one that was acknowledged",
     functions=("broadcast", "read"),
-    calls=partial(SetCalls, "broadcast"),
+    calls=partial(MessageCalls, "broadcast"),
     model=MODELS["set"],
     adds="broadcast",
 )
@@ -113,7 +113,7 @@ G_SET = Eventual(
     name="g-set",
     about="add to a set; in the end each node shows every element that was acknowledged",
     functions=("add", "read"),
-    calls=partial(SetCalls, "add"),
+    calls=partial(MessageCalls, "add"),
     model=MODELS["set"],
     adds="add",
 )
@@ -121,13 +121,13 @@ G_COUNTER = Eventual(
     name="g-counter",
     about="add to a counter; in the end each node shows the sum",
     functions=("increase", "read"),
-    calls=partial(CounterCalls, 0),
+    calls=partial(SumCalls, 0),
     model=MODELS["counter"],
 )
 PN_COUNTER = Eventual(
     name="pn-counter",
     about="add to a counter and subtract from it; in the end each node shows the sum",
     functions=("increase", "read"),
-    calls=partial(CounterCalls, -5),
+    calls=partial(SumCalls, -5),
     model=MODELS["counter"],
 )

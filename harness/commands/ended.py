@@ -28,15 +28,15 @@ def judge_and_render(directory: "RunDirectory", *, fresh: bool) -> dict[str, Any
 
 def _keep(directory: "RunDirectory", result: dict[str, Any], fresh: bool) -> None:
     """Write what was found into a run's directory, and its page."""
+    from harness.logged_messages import keep_logged_messages
     from harness.simulation.messages import keep_messages
     from harness.store import unwritten
-    from harness.taped import keep_taped_messages
     from reports.page import render
 
     directory.write_json("result.json", result)
     if fresh:
         keep_messages(directory)
-        keep_taped_messages(directory)
+        keep_logged_messages(directory)
     try:
         render(directory.path)
     except OSError as error:

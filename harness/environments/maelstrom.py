@@ -49,12 +49,12 @@ class MaelstromCluster(ProcessCluster):
     capabilities = frozenset(Capability)
 
     def __init__(
-        self, deployment: Deployment, protocol: Mapping[str, Rpc], weather: Weather, tape: Path
+        self, deployment: Deployment, protocol: Mapping[str, Rpc], weather: Weather, messages: Path
     ) -> None:
-        """`protocol` is how the workload's calls are made; messages are written down at `tape`."""
+        """`protocol` is how the workload's calls are made; `messages` is where they are logged."""
         super().__init__(deployment)
         self._protocol = protocol
-        self._post = Post(weather, deployment.seed, self.clock, tape, self._last_words)
+        self._post = Post(weather, deployment.seed, self.clock, messages, self._last_words)
         self._pipes: dict[NodeId, tuple[asyncio.WriteTransport, asyncio.BaseTransport]] = {}
         self._keys: dict[str, int] = {}
 
@@ -87,7 +87,7 @@ class MaelstromCluster(ProcessCluster):
             self._end_all()
             for node in list(self._pipes):
                 self._disconnect(node)
-            self._post.tape.close()
+            self._post.log.close()
             self._states = {node: NodeState(running=False) for node in self.nodes}
         finally:
             shutil.rmtree(self._data, ignore_errors=True)
@@ -156,7 +156,8 @@ class MaelstromCluster(ProcessCluster):
         self._post.attach(node, None)
         if node in self._pipes:
             into, out = self._pipes.pop(node)
-            into.abort()
+            if not into.is_closing():
+                into.abort()
             out.close()
 
     async def _kill(self, nodes: Sequence[NodeId]) -> None:
@@ -238,7 +239,7 @@ class MaelstromCluster(ProcessCluster):
         }
 
     def _mark_change(self, node: NodeId, text: str) -> None:
-        self._post.tape.mark(node, text, self.clock.now_ns())
+        self._post.log.mark(node, text, self.clock.now_ns())
 
     def _last_words(self, node: NodeId) -> str:
         return last_words(self._log(node))

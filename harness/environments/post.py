@@ -18,9 +18,9 @@ import msgspec
 from harness.clock import SECOND_NS, Clock
 from harness.cluster import NoAnswer, Unreachable
 from harness.databases.maelstrom import Body
+from harness.environments.message_log import MessageLog
 from harness.environments.services import services
 from harness.environments.switchboard import Letter, Switchboard, Weather
-from harness.environments.tape import Tape
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 
@@ -52,12 +52,12 @@ class Post:
         weather: Weather,
         seed: int,
         clock: Clock,
-        tape: Path,
+        messages: Path,
         last_words: Callable[[NodeId], str],
     ) -> None:
-        """Messages are written down at `tape`; `last_words` are the end of a node's log."""
-        self.tape = Tape(tape)
-        self.switchboard = Switchboard(weather, seed, clock, self.tape, self._deliver)
+        """Messages are written down at `messages`; `last_words` are the end of a node's log."""
+        self.log = MessageLog(messages)
+        self.switchboard = Switchboard(weather, seed, clock, self.log, self._deliver)
         self._clock = clock
         self._last_words = last_words
         self._services = services(seed)

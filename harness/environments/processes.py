@@ -116,28 +116,29 @@ class ProcessCluster(TcpCluster):
     def _guard(self) -> None:
         """Have all processes of this cluster ended once this one is gone, however it ends."""
         self._guardian = subprocess.Popen(
-            [sys.executable, "-m", marks.__name__, self._mark],
+            [sys.executable, "-m", marks.__name__, self.mark],
             stdin=subprocess.PIPE,
             env={**self._environment(), OWNER_VARIABLE: ""},
             start_new_session=True,
         )
 
     @property
-    def _mark(self) -> str:
+    def mark(self) -> str:
+        """What every process of this cluster carries in its environment."""
         return f"{OWNER_VARIABLE}={self._owner.text()}"
 
     def _end_tree(self, node: NodeId) -> None:
         """Kill all processes of a node, and wait for the end of the first."""
-        marks.end_marked(self._mark, f"{NODE_VARIABLE}={node}")
+        marks.end_marked(self.mark, f"{NODE_VARIABLE}={node}")
         reap(self._processes[node])
 
     def _signal_tree(self, node: NodeId, number: signal.Signals) -> None:
-        marks.signal_marked(number, self._mark, f"{NODE_VARIABLE}={node}")
+        marks.signal_marked(number, self.mark, f"{NODE_VARIABLE}={node}")
 
     def _end_all(self) -> None:
         """Kill whatever carries the mark of this cluster, and end the looking after it."""
         if self._guardian is not None:
-            marks.end_marked(self._mark)
+            marks.end_marked(self.mark)
             self._guardian.kill()
             reap(self._guardian)
             self._guardian = None

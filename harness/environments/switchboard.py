@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.clock import SECOND_NS, Clock
 from harness.cluster import Link
-from harness.environments.tape import Tape
+from harness.environments.message_log import MessageLog
 
 UNDER_WAY_BYTES = 64 << 20
 """Messages that are under way at a time; what comes on top is lost."""
@@ -51,7 +51,7 @@ class Switchboard:
         weather: Weather,
         seed: int,
         clock: Clock,
-        tape: Tape,
+        log: MessageLog,
         deliver: Callable[[Letter], str],
     ) -> None:
         """`deliver` hands a message to its target, and says why it could not, or ""."""
@@ -60,7 +60,7 @@ class Switchboard:
         self.sent = self.lost = self.doubled = 0
         self._seed = seed
         self._clock = clock
-        self._tape = tape
+        self._log = log
         self._deliver = deliver
         self._dice: dict[Link, Random] = {}
         self._bytes = 0
@@ -115,4 +115,4 @@ class Switchboard:
     def note(self, letter: Letter, arrived_ns: int | None, lost: str) -> None:
         """Write down what became of a message."""
         ends = (letter.source, letter.target)
-        self._tape.message(ends, letter.body, letter.kind, (letter.sent_ns, arrived_ns), lost)
+        self._log.message(ends, letter.body, letter.kind, (letter.sent_ns, arrived_ns), lost)

@@ -14,13 +14,13 @@ import msgspec
 
 from checker.files import regular
 
-TAPE = "messages.jsonl"
+MESSAGES = "messages.jsonl"
 HALF_BYTES = 16 << 20
 TEXT_MAX = 160
 
 
 @dataclass(frozen=True, slots=True)
-class Taped:
+class SentMessage:
     """One message, as messages.json has it. It `matters` where it is no repetition."""
 
     source: str
@@ -33,7 +33,7 @@ class Taped:
     text: str
 
 
-class Tape:
+class MessageLog:
     """Writes messages and marks down."""
 
     def __init__(self, path: Path) -> None:
@@ -51,7 +51,7 @@ class Tape:
         said = {name: body[name] for name in body if name not in ("msg_id", "in_reply_to")}
         before, now = self._last.get((*ends, kind)), repr(said)[:1000]
         self._last[*ends, kind] = now
-        self._write(Taped(*ends, *times, lost, now != before, kind, text))
+        self._write(SentMessage(*ends, *times, lost, now != before, kind, text))
 
     def mark(self, node: str, text: str, time_ns: int) -> None:
         """Something changed in a node."""
@@ -75,8 +75,8 @@ class Tape:
         self._file.write(line)
 
 
-def read_tape(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a tape, the older half first; what is damaged is passed over."""
+def read_messages(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a log, the older half first; what is damaged is passed over."""
     for half in (_older(path), path):
         try:
             lines = regular(half).read_bytes().splitlines()

@@ -1,19 +1,19 @@
-"""messages.json of a run whose messages were written down as they went (`environments.tape`)."""
+"""messages.json of a run that wrote its messages down as they went (`message_log`)."""
 
 from checker.history import History
-from harness.environments.tape import TAPE, read_tape
+from harness.environments.message_log import MESSAGES, read_messages
 from harness.judge import read_json
 from harness.simulation.messages import DRAWN_MAX, END, LONGEST_NS, window
 from harness.store import FORMAT_VERSION, RunDirectory
 
 
-def keep_taped_messages(directory: RunDirectory) -> None:
-    """Write the messages around the violation of a run that was judged, if they were taped."""
-    path = directory.path / TAPE
+def keep_logged_messages(directory: RunDirectory) -> None:
+    """Write the messages around the violation of a run that was judged."""
+    path = directory.path / MESSAGES
     if not path.exists():
         return
     begins_ns, ends_ns = window(read_json(directory.result), History.read(directory.history))
-    entries = list(read_tape(path))
+    entries = list(read_messages(path))
     if ends_ns == END:
         ends_ns = max((entry.get("sent_ns", 0) for entry in entries), default=0)
     begins_ns = max(begins_ns, ends_ns - LONGEST_NS)
