@@ -13,7 +13,7 @@ from harness import names
 from harness.catalogue import ENVIRONMENTS, WORKLOADS
 from harness.clock import SECOND_NS
 from harness.database import Database
-from harness.databases.maelstrom import KEYLESS, Maelstrom, Program, Rpc, protocol
+from harness.databases.maelstrom import KEYLESS, CommandLine, Maelstrom, Rpc, protocol
 from harness.errors import OptionError, UsageError
 from harness.nemesis import composition
 from harness.nemesis.fault import Fault
@@ -123,10 +123,6 @@ class RunConfig:
             _ = self.protocol
             if self.check_online and self.named_workload.eventual:
                 raise OptionError("check_online", "cannot judge what is promised for the end alone")
-            return
-        for name in ("latency", "loss", "duplicates"):
-            if getattr(self, name) != getattr(type(self), name):
-                raise OptionError(name, "is for the environment maelstrom; leave it out")
 
     def _check_schedule(self) -> None:
         takes_ns = composition.longest_ns(composition.read(self.schedule))
@@ -146,7 +142,13 @@ class RunConfig:
             found["faults"] = found["fault_interval"] = f"{reason}; leave one of the two out"
         elif not self.faults:
             found["fault_interval"] = "has no effect without faults; name some, or leave it out"
-        for option in sorted(Shape.options() - self.named_workload.options):
+        unused = Shape.options() - self.named_workload.options
+        if self.environment != "maelstrom":
+            network = ("latency", "loss", "duplicates")
+            found |= dict.fromkeys(network, "is for the environment maelstrom; leave it out")
+        elif self.workload in KEYLESS:
+            unused |= {"keys", "operations_per_key"}
+        for option in sorted(unused):
             found[option] = f"has no effect on the workload {self.workload!r}; leave it out"
         return found
 
@@ -164,7 +166,7 @@ class RunConfig:
     def database(self) -> Database:
         """How the nodes of the system are started and spoken to."""
         if self.program:
-            return Program(self.program)
+            return CommandLine(self.program)
         return names.database(self.system)
 
     @property

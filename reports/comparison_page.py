@@ -31,7 +31,7 @@ from reports.comparison_charts import DASHES, REPEATS_MAX, SHAPES, comparison_ch
 from reports.figures import GROUPS, NOTES
 from reports.measures import MeasuredFault
 from reports.sections import GLYPHS
-from reports.sections import setting as setting_told
+from reports.setting import value_of
 from reports.stored import find
 from reports.wording import duration, percent, plain, plural
 
@@ -329,7 +329,7 @@ def _tables(comparison: Comparison) -> list[tuple[str, list[tuple[str, str]]]]:
         ("Machine", find(run.run, dict, "machine") or {}),
     ]
     return [
-        (name, [(plain(key, 120), setting_told(value)) for key, value in items.items()])
+        (name, [(plain(key, 120), value_of(value)) for key, value in items.items()])
         for name, items in named
         if items
     ]

@@ -14,7 +14,7 @@ from checker.eventual import ALGORITHM
 from checker.files import write_whole
 from checker.linearizability.registers.points import Points, points
 from checker.statistics import summarize
-from reports import sections, wording
+from reports import sections, setting, wording
 from reports.assets import environment, policy, source, vega
 from reports.charts import charts
 from reports.diagram import Counterexample, counterexample
@@ -69,6 +69,7 @@ def _context(stored: StoredRun) -> dict[str, Any]:
         "unapplied": sections.unapplied(stored),
         "operations": sections.operations(statistics),
         "errors": sections.errors(statistics),
+        "doubts": setting.doubts(stored),
         "latencies": sections.latencies(statistics),
         "rates": sections.rates(statistics),
         "charts": charts(stored.history),
@@ -76,7 +77,7 @@ def _context(stored: StoredRun) -> dict[str, Any]:
         "counters": sections.counters(stored),
         "logs": logs(stored, [finding["node"] for finding in findings], sections.ROWS_MAX),
         "around": around(stored, _moments(shown)),
-        "tables": sections.tables(stored),
+        "tables": setting.tables(stored),
     }
 
 

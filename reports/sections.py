@@ -1,7 +1,6 @@
 """What each section of a run's page says, as plain texts and numbers for the template."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -346,47 +345,6 @@ def counters(stored: StoredRun) -> tuple[list[str], list[tuple[str, list[str]]]]
                      if name in facts), "")  # fmt: skip
         rows.append((plain(node, 60), [", ".join(filter(None, (role, term))) or "–", *cells]))
     return ["Was last", *(name.replace("_", " ").capitalize() for name in numbers)], rows
-
-
-def tables(stored: StoredRun) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Configuration, versions, machine, cluster and times, each as rows of name and value."""
-    run = stored.run
-    identity = {name: run[name] for name in ("name", "began", "seed") if name in run}
-    seconds = find(stored.result, dict, "seconds") or {}
-    machine = dict(find(run, dict, "machine") or {})
-    memory = number(machine, "memory_bytes")
-    if memory is not None:
-        machine = {**machine, "memory_bytes": f"{size(memory)} ({count(memory)} bytes)"}
-    named = [
-        ("Run", identity.items()),
-        ("Configuration", stored.config.items()),
-        ("Versions", (find(run, dict, "versions") or {}).items()),
-        ("Machine", machine.items()),
-        ("Cluster", (find(run, dict, "cluster") or {}).items()),
-        ("Time taken", _times(seconds)),
-    ]
-    return [(name, _rows(items)) for name, items in named if items]
-
-
-def _times(seconds: dict[str, Any]) -> list[tuple[str, str]]:
-    known = {name: number(seconds, name) for name in seconds}
-    return [(name, duration(s * 1e9)) for name, s in known.items() if s is not None]
-
-
-def _rows(items: Iterable[tuple[str, Any]]) -> list[tuple[str, str]]:
-    return [(plain(name, 120), setting(data)) for name, data in list(items)[:ROWS_MAX]]
-
-
-def setting(data: Any) -> str:
-    if data is None:
-        return "none"
-    if isinstance(data, bool):
-        return "yes" if data else "no"
-    if isinstance(data, list):
-        return ", ".join(plain(item, 200) for item in data[:50])
-    if isinstance(data, dict):
-        return ", ".join(f"{name}: {plain(item, 200)}" for name, item in list(data.items())[:50])
-    return plain(data, 1000)
 
 
 def _text(data: dict[str, Any], name: str, limit: int = 120) -> str:

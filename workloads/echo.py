@@ -5,11 +5,13 @@ from random import Random
 
 from checker.models.model import Inconsistent, State
 from checker.operation import Operation, Outcome
-from workloads.keys import KeyedCalls, Numbers
+from workloads.keys import KEYS, KeyedCalls, Numbers
 from workloads.workload import Call, Shape, Workload
 
 
 class EchoCalls(KeyedCalls):
+    options = KEYS
+
     def __init__(self, random: Random, shape: Shape) -> None:
         super().__init__(random, shape)
         self._numbers = Numbers()

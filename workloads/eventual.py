@@ -22,6 +22,8 @@ KEY = "all"
 class EventualCalls(Calls):
     """Changes and reads of the one object there is."""
 
+    options = frozenset({"reads"})
+
     def __init__(self, random: Random, shape: Shape) -> None:
         super().__init__(random, shape)
         self.sure: list[Any] = []

@@ -104,7 +104,7 @@ class Maelstrom(Database):
     """How long a node may take until it answers `init`."""
 
 
-class Program(Maelstrom):
+class CommandLine(Maelstrom):
     """A program that is given as a command line."""
 
     def __init__(self, line: str) -> None:

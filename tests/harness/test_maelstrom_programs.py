@@ -13,7 +13,7 @@ import pytest
 
 from harness.clock import SECOND_NS, RealClock
 from harness.database import Deployment
-from harness.databases.maelstrom import Program, protocol
+from harness.databases.maelstrom import CommandLine, protocol
 from harness.environments import log_files
 from harness.environments.maelstrom import MaelstromCluster
 from harness.environments.marks import marked
@@ -95,7 +95,7 @@ def test_what_is_promised_for_the_end(
 
 def ask(folder: Path, program: str, request: Request, workload: str = "register") -> Any:
     """What a cluster of one such node answers."""
-    database = Program(program)
+    database = CommandLine(program)
     database.start_limit_s = 1.0  # type: ignore[misc]
     deployment = Deployment(
         database=database, nodes=("n1",), seed=1, folder=folder / "nodes", clock=RealClock()

@@ -225,7 +225,7 @@ def test_the_log_of_messages_stays_bounded_and_keeps_the_end(
 )
 def test_what_makes_no_sense_is_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        RunConfig.from_values(options)
+        RunConfig.asked(options)
 
 
 def test_a_program_is_named_in_the_line_that_repeats_its_run() -> None:
