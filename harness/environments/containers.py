@@ -16,6 +16,7 @@ from typing import Any
 
 import docker
 from docker.errors import APIError, DockerException, NotFound
+from docker.types import LogConfig
 
 from harness.environments.engine import reason_of
 from harness.environments.leftovers import OWNER_LABEL, remove_from_engine
@@ -26,6 +27,9 @@ from systems_under_test.node import NodeId
 PROCESSES_MAX = 512
 MEMORY_MAX = "2g"
 """What a container may take: a node that runs wild must not take the machine with it."""
+
+LOGS_MAX = LogConfig(type="json-file", config={"max-size": "16m", "max-file": "2"})
+"""What the engine keeps of what a container writes."""
 
 _FIRST_HOST = 11
 """The last part of the first node's address; the network's gateway has a low one."""
@@ -193,6 +197,7 @@ class Containers:
                 security_opt=["no-new-privileges"],
                 pids_limit=PROCESSES_MAX,
                 mem_limit=MEMORY_MAX,
+                log_config=LOGS_MAX,
                 **rights,
             ),
             **network,

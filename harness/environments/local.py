@@ -66,11 +66,7 @@ class LocalCluster(ProcessCluster):
             await self._all_serve()
         except OSError as error:
             await self.close()
-            raise EnvironmentFailed(
-                f"cannot start the nodes: {error.strerror or error}"
-                f"{f': {error.filename}' if error.filename else ''}: install or free what is "
-                "missing, or correct the command"
-            ) from error
+            raise self._unstarted(error) from error
         except BaseException:
             await self.close()
             raise

@@ -73,11 +73,7 @@ class MaelstromCluster(ProcessCluster):
             await self._all_serve()
         except OSError as error:
             await self.close()
-            raise EnvironmentFailed(
-                f"cannot start the nodes: {error.strerror or error}"
-                f"{f': {error.filename}' if error.filename else ''}: correct the command, and see "
-                "that the program may be executed"
-            ) from error
+            raise self._unstarted(error) from error
         except BaseException:
             await self.close()
             raise

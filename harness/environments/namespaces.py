@@ -60,11 +60,7 @@ class NamespaceCluster(ProcessCluster):
             await self._all_serve()
         except OSError as error:
             await self.close()
-            raise EnvironmentFailed(
-                f"cannot start the programs of the nodes: {error.strerror or error}"
-                f"{f': {error.filename}' if error.filename else ''}: install what is missing, "
-                "or correct the command"
-            ) from error
+            raise self._unstarted(error) from error
         except BaseException:
             await self.close()
             raise

@@ -92,6 +92,15 @@ class ProcessCluster(TcpCluster):
         marked = {OWNER_VARIABLE: self._owner.text(), NODE_VARIABLE: node}
         return {**os.environ, "PYTHONPATH": path, **marked}
 
+    def _unstarted(self, error: OSError) -> EnvironmentFailed:
+        """What is raised where the nodes could not be started for this reason."""
+        words = f"cannot start the nodes: {error.strerror or error}"
+        named = str(error.filename or "")
+        if named.startswith(str(self._data)):
+            return EnvironmentFailed(f"{words}: {named}: choose another folder for the store")
+        words += f": {named}" if named else ""
+        return EnvironmentFailed(f"{words}: install what is missing, or correct the command")
+
     def _ended(self, node: NodeId) -> bool:
         return self._processes[node].poll() is not None
 

@@ -126,7 +126,7 @@ def test_a_shell_script_is_a_program_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("program", "words"),
     [
-        ("./nothing", "No such file or directory: ./nothing: correct the command"),
+        ("./nothing", "No such file or directory: ./nothing: install what is missing"),
         (f"{ROOT}/README.md", "Permission denied"),
         (f"{NODE} dies", "ended at its start (exit status 1): I am not well"),
         ("true", "it left with exit status 0: a node must stay in the foreground"),
