@@ -19,7 +19,7 @@ from benchmarks.tables import put, table
 from harness.catalogue import SYSTEMS
 from harness.config import RunConfig
 from harness.simulation.scenario import swarm
-from harness.simulation.shrink import shrink, told
+from harness.simulation.shrink import shrink, size_of
 from harness.simulation.simulate import Simulated, simulate
 
 HEAD = (
@@ -56,7 +56,7 @@ def row(name: str, campaigns: int, limit_s: float, shrink_s: float) -> Sequence[
         if found is not None:
             kinds[found.kind] += 1
             if shrunk == "–":
-                shrunk = told(shrink(found, shrink_s)[0])
+                shrunk = size_of(shrink(found, shrink_s)[0])
     named = ", ".join(kind for kind, _ in kinds.most_common())
     if missed:
         named += f"{'; ' * bool(named)}not found in {missed} of {campaigns}"

@@ -93,7 +93,7 @@ class Source:
 class History:
     """All operations in order of invocation, with the spans of faults and the run's phases.
 
-    `cut` says what was lost at the end of a file that breaks off in mid-line, else "". `source`
+    `torn` says what was lost at the end of a file that breaks off in mid-line, else "". `source`
     says where it was read from, if it was. A history never changes. `operations` and `columns` say
     the same in two ways; whichever was not given is made from the other when it is first asked for.
     """
@@ -103,7 +103,7 @@ class History:
         operations: Iterable[Operation] = (),
         faults: tuple[FaultSpan, ...] = (),
         phases: tuple[Phase, ...] = (),
-        cut: str = "",
+        torn: str = "",
         *,
         columns: "Columns | None" = None,
         source: Source | None = None,
@@ -114,7 +114,7 @@ class History:
             self.columns = columns
         self.faults = faults
         self.phases = phases
-        self.cut = cut
+        self.torn = torn
         self.source = source
 
     def __len__(self) -> int:
@@ -122,15 +122,15 @@ class History:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, History) and (
-            (self.operations, self.faults, self.phases, self.cut)
-            == (other.operations, other.faults, other.phases, other.cut)
+            (self.operations, self.faults, self.phases, self.torn)
+            == (other.operations, other.faults, other.phases, other.torn)
         )
 
     def __hash__(self) -> int:
         return id(self)
 
     def __repr__(self) -> str:
-        return f"History({len(self)} operations, {len(self.faults)} faults, cut={self.cut!r})"
+        return f"History({len(self)} operations, {len(self.faults)} faults, torn={self.torn!r})"
 
     @cached_property
     def operations(self) -> tuple[Operation, ...]:

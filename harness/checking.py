@@ -223,7 +223,7 @@ def _answer(
         "inferred": inferred,
         "operations": len(history),
         "seconds": round(time.monotonic() - began, 4),
-        "cut": history.cut,
+        "cut": history.torn,
         "notes": more,
         **told,
         "counterexample": listed(result.counterexample, source),
@@ -253,7 +253,7 @@ def _write(history: "History", path: Path) -> None:
         raise UsageError(f"--write: {error}") from error
 
 
-def told(answer: dict[str, Any]) -> str:
+def text_of(answer: dict[str, Any]) -> str:
     """What a person reads of an answer."""
     glyph = {"valid": "✔", "invalid": "✘", "unknown": "?"}[answer["verdict"]]
     one = answer["operations"] == 1

@@ -67,23 +67,23 @@ def judged(directory: RunDirectory, *, certify: bool = True) -> dict[str, Any]:
     check_s = time.monotonic() - began
     instead = linearizability.weaker() if linearizability.weaker else None
     planned = [(fault["family"], fault["name"]) for fault in run["schedule"]]
-    opened = gates_of(history, planned, work.functions)
+    gates = gates_of(history, planned, work.functions)
     covered = coverage(history, planned, _node_count(run), _leaders(observed))
-    opened += in_force(covered, _asked(run))
+    gates += in_force(covered, _asked(run))
     try:
-        opened += trust_gates(history, observed, linearizability, work.functions)
+        gates += trust_gates(history, observed, linearizability, work.functions)
     except ValueError as error:
         raise _damaged(directory.path / "observations.json", "recorded or liveness") from error
-    verdict, reason = _verdict(linearizability, opened, observed)
+    verdict, reason = _verdict(linearizability, gates, observed)
     return {
         "labrys": "result",
         "version": FORMAT_VERSION,
         "verdict": verdict.word,
         "reason": reason,
-        "cut": history.cut,
+        "cut": history.torn,
         "linearizability": linearizability.to_json(),
         "instead": None if instead is None else instead.to_json(),
-        "gates": [gate.to_json() for gate in opened],
+        "gates": [gate.to_json() for gate in gates],
         "coverage": [one.to_json() for one in covered],
         "liveness": observed.get("liveness", {}),
         "stalls": observed.get("stalls", []),
@@ -197,7 +197,7 @@ def gates_of(
 
 
 def _verdict(
-    linearizability: Result, opened: list[Gate], observed: dict[str, Any]
+    linearizability: Result, gates: list[Gate], observed: dict[str, Any]
 ) -> tuple[Verdict, str]:
     """The worst of all that was found, and the sentence that says why."""
     if linearizability.verdict is Verdict.INVALID:
@@ -209,7 +209,7 @@ def _verdict(
         return _not_live(liveness)
     if linearizability.verdict is Verdict.UNKNOWN:
         return Verdict.UNKNOWN, linearizability.reason
-    shut = [gate for gate in opened if not gate.passed]
+    shut = [gate for gate in gates if not gate.passed]
     if shut:
         names = "; ".join(f"{gate.name}: {gate.detail}" for gate in shut)
         return Verdict.UNKNOWN, f"the run could not have shown a violation ({names})"

@@ -275,7 +275,7 @@ class Run:
         await self._observer.look()
         self._seen.counters = self._observer.counters()
         self._seen.leaders = self._observer.leaders
-        self._seen.findings = [*_told(self._cluster.crashes()), *self._cluster.findings]
+        self._seen.findings = [*_unexpected(self._cluster.crashes()), *self._cluster.findings]
         self._seen.cluster = self._cluster.describe()
         counted = self._recorder.counted()
         self._seen.recorded = {
@@ -308,5 +308,5 @@ class Run:
         return Random(f"{self._config.seed}:{part}")
 
 
-def _told(crashes: Mapping[NodeId, str]) -> list[str]:
+def _unexpected(crashes: Mapping[NodeId, str]) -> list[str]:
     return [f"{node} ended though nobody killed it: {words}" for node, words in crashes.items()]

@@ -60,14 +60,14 @@ class Spread:
 @dataclass(frozen=True, slots=True)
 class Difference:
     """Two systems in one figure. `interval` is of the ratio higher / lower, or of the difference
-    where `ratio` is false; `told` says that it is larger than noise, and than what matters."""
+    where `ratio` is false; `beyond_noise` is one larger than noise, and than what matters."""
 
     higher: str
     lower: str
     ratio: bool
     paired: bool
     interval: Interval
-    told: bool
+    beyond_noise: bool
     sentence: str
 
     def to_json(self) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class Difference:
             "estimate": self.interval.estimate,
             "low": self.interval.low,
             "high": self.interval.high,
-            "beyond_noise": self.told,
+            "beyond_noise": self.beyond_noise,
             "sentence": self.sentence,
         }
 
@@ -94,8 +94,8 @@ class Compared:
     best: str = ""
 
     @property
-    def told(self) -> list[Difference]:
-        return [difference for difference in self.differences if difference.told]
+    def clear(self) -> list[Difference]:
+        return [difference for difference in self.differences if difference.beyond_noise]
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -223,9 +223,9 @@ def differ(
     if ratio:
         interval = Interval(exp(interval.estimate), exp(interval.low), exp(interval.high))
     least = LEAST_RATIO if ratio else LEAST_SHARE if figure.unit == "share" else 0.0
-    told = clear and interval.estimate >= least
+    beyond_noise = clear and interval.estimate >= least
     sentence = _sentence(figure, one, other, ratio, interval)
-    return Difference(one[0], other[0], ratio, paired, interval, told, sentence)
+    return Difference(one[0], other[0], ratio, paired, interval, beyond_noise, sentence)
 
 
 def _sentence(
@@ -236,12 +236,12 @@ def _sentence(
     interval: Interval,
 ) -> str:
     """ "ring 7.10 ms, 2.20 times raft’s 3.23 ms (95 % interval 2.01 to 2.43)"."""
-    high, low = figure.told(higher[1].mean), figure.told(lower[1].mean)
+    high, low = figure.in_words(higher[1].mean), figure.in_words(lower[1].mean)
     if ratio:
         factor, *bounds = map(_factor, _three(interval))
         by = f"{factor} times {lower[0]}’s {low}"
     else:
-        factor, *bounds = (figure.told_difference(x) for x in _three(interval))
+        factor, *bounds = (figure.difference_in_words(x) for x in _three(interval))
         by = f"{factor} more than {lower[0]}’s {low}"
     return f"{higher[0]} {high}, {by} (95 % interval {bounds[0]} to {bounds[1]})"
 
@@ -262,7 +262,7 @@ def _best(figure: Figure, spreads: dict[str, Spread], differences: Sequence[Diff
     better = [
         (d.higher, d.lower) if figure.better == "more" else (d.lower, d.higher)
         for d in differences
-        if d.told
+        if d.beyond_noise
     ]
     for label in spreads:
         if sum(winner == label for winner, _ in better) == len(spreads) - 1:
@@ -314,7 +314,7 @@ def unpromised(comparison: Comparison) -> list[str]:
 def chance(comparison: Comparison) -> str:
     """How many of the differences that are told may be chance."""
     tried = sum(len(compared.differences) for compared in comparison.compared)
-    told = sum(len(compared.told) for compared in comparison.compared)
+    told = sum(len(compared.clear) for compared in comparison.compared)
     if not tried:
         return (
             "One repeat says nothing of noise, so no difference is told; give --repeat 3 or more."

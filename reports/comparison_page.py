@@ -45,14 +45,14 @@ class Occasion:
     """How a comparison came about: the line that repeats it, when, and what went wrong.
 
     `failed` are sentences about runs that ended without a history to judge, `notes` about what is
-    missing of the others; `cut` says that the comparison was interrupted.
+    missing of the others; `interrupted` says that the comparison was interrupted.
     """
 
     command: str
     began: str
     failed: Sequence[str] = ()
     notes: Sequence[str] = ()
-    cut: str = ""
+    interrupted: str = ""
 
 
 def render_comparison(comparison: Comparison, occasion: Occasion, directory: Path) -> Path:
@@ -78,7 +78,7 @@ def to_json(comparison: Comparison, occasion: Occasion, directory: Path) -> dict
         "headline": headline(comparison),
         "began": occasion.began,
         "reproduce": occasion.command,
-        "interrupted": bool(occasion.cut),
+        "interrupted": bool(occasion.interrupted),
         "failed": list(occasion.failed),
         "notes": list(occasion.notes),
         "virtual_time": comparison.virtual,
@@ -123,7 +123,7 @@ def _page(comparison: Comparison, occasion: Occasion, directory: Path) -> bytes:
         began=occasion.began.replace("T", " "),
         setting=_setting(comparison),
         basis=_basis(comparison),
-        problems=[*([occasion.cut] if occasion.cut else []), *occasion.failed, *occasion.notes],
+        problems=[*filter(None, [occasion.interrupted]), *occasion.failed, *occasion.notes],
         caveats=caveats(comparison),
         reproduce=plain(occasion.command, 4000),
         differences=_differences(comparison, main=True),
@@ -179,15 +179,15 @@ def _basis(comparison: Comparison) -> str:
 def _differences(comparison: Comparison, *, main: bool) -> list[dict[str, Any]]:
     return [
         {"label": compared.figure.label, "better": compared.figure.better, "best": compared.best,
-         "sentences": [difference.sentence for difference in compared.told]}
+         "sentences": [difference.sentence for difference in compared.clear]}
         for compared in comparison.compared
-        if compared.told and compared.figure.main is main
+        if compared.clear and compared.figure.main is main
     ]  # fmt: skip
 
 
 def _same(comparison: Comparison) -> str:
     """The figures in which no difference is larger than noise."""
-    labels = [c.figure.label for c in comparison.compared if c.differences and not c.told]
+    labels = [c.figure.label for c in comparison.compared if c.differences and not c.clear]
     return "; ".join(labels)
 
 
@@ -254,7 +254,7 @@ def _cells(compared: Compared, labels: Sequence[str]) -> list[dict[str, Any] | N
 
 
 def _cell(compared: Compared, spread: Spread, most: float) -> dict[str, Any]:
-    told, interval = compared.figure.told, spread.interval
+    told, interval = compared.figure.in_words, spread.interval
     places = [round(100 * bound / most, 2) for bound in _extent(spread)]
     return {
         "mean": told(spread.mean),

@@ -16,11 +16,11 @@ def summarize_comparison(comparison: Comparison, occasion: Occasion, page: Path)
     lines += [
         f"  {sentence}" for sentence in (*unpromised(comparison), *occasion.failed, *occasion.notes)
     ]
-    lines += [f"  {occasion.cut}"] if occasion.cut else []
+    lines += [f"  {occasion.interrupted}"] if occasion.interrupted else []
     for compared in comparison.compared:
         if compared.figure.key.startswith(KEYS):
             told = [
-                f"{label} {compared.figure.told(spread.mean)}"
+                f"{label} {compared.figure.in_words(spread.mean)}"
                 for label, spread in compared.spreads.items()
             ]
             best = f"   best: {compared.best}" if compared.best else ""

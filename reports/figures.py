@@ -50,7 +50,7 @@ class Figure:
     def place(self) -> int:
         return ORDER.index(self.key.partition(".")[0])
 
-    def told(self, value: float) -> str:
+    def in_words(self, value: float) -> str:
         """A value in words: "1,003/s", "3.20 ms", "62.0 %"."""
         match self.unit:
             case "rate":
@@ -64,9 +64,9 @@ class Figure:
             case _:
                 return digits(value)
 
-    def told_difference(self, value: float) -> str:
+    def difference_in_words(self, value: float) -> str:
         """A difference in words; of shares in percentage points."""
-        return f"{digits(value * 100)} points" if self.unit == "share" else self.told(value)
+        return f"{digits(value * 100)} points" if self.unit == "share" else self.in_words(value)
 
     def bounded(self, interval: Interval) -> Interval:
         """An interval without what the figure can never be."""

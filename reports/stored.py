@@ -167,8 +167,8 @@ def _history(path: Path, problems: list[str]) -> History:
     except (OSError, ArithmeticError, ValueError, RecursionError) as error:
         problems.append(f"history.jsonl cannot be read: {_why(error)}.")
     else:
-        if history.cut:
-            problems.append(f"The history was cut: {history.cut}.")
+        if history.torn:
+            problems.append(f"The history was cut: {history.torn}.")
         return history
     return History()
 

@@ -138,7 +138,7 @@ class Journal:
         self.path.with_name(self.path.name + ".new").unlink(missing_ok=True)  # Never finished.
         data = self.path.read_bytes()
         bodies, end = read_frames(data, str(self.path))
-        self.cut = len(data) - end
+        self.torn = len(data) - end
         os.ftruncate(self._file, end)
         os.lseek(self._file, end, os.SEEK_SET)
         # A killed process may have left frames that it wrote but did not sync. From now on the node

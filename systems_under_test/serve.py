@@ -92,7 +92,7 @@ async def _serve(options: argparse.Namespace, system: type[Node]) -> Exit:
     except JournalFailed as error:
         log(f"refusing to start: {error}")
         return Exit.JOURNAL_FAILED
-    torn = f", a torn tail of {journal.cut} bytes cut off" if journal.cut else ""
+    torn = f", a torn tail of {journal.torn} bytes cut off" if journal.torn else ""
     log(f"journal {journal.path}: {len(journal.records)} records{torn}")
     server = Server(node, codec, journal, peers)
     if options.exit_with_parent:

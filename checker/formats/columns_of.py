@@ -77,7 +77,7 @@ class Gathered:
             }
         )
 
-    def history(self, source: Source, cut: str = "") -> History:
+    def history(self, source: Source, torn: str = "") -> History:
         """The history of them all."""
         self._flush()
         keys, functions, values, words = self._tables
@@ -88,7 +88,7 @@ class Gathered:
         }
         nothing = np.full(len(columns["key"]), NOTHING, np.int64)
         return History(
-            cut=cut,
+            torn=torn,
             columns=Columns(
                 **columns, node=nothing, version=nothing,
                 keys=keys, functions=functions, values=values, words=words,

@@ -49,7 +49,7 @@ class Recorded:
 
     `events` are those of clients, in the order of the file. `faults` counts the nemesis's events,
     and `passed_over` the lines or events that say nothing of an operation, of which `first` is the
-    first. `cut` says what was lost at the end of a file that breaks off. `valid` is the verdict of
+    first. `torn` says what was lost at the end of a file that breaks off. `valid` is the verdict of
     the tool that recorded it, where that is known.
     """
 
@@ -58,7 +58,7 @@ class Recorded:
     passed_over: int = 0
     first: str = ""
     notes: list[str] = field(default_factory=list)
-    cut: str = ""
+    torn: str = ""
     valid: bool | str | None = None
 
     def take(self, event: Event | None) -> None:

@@ -186,4 +186,4 @@ class _Joiner:
             names={n: p for p, n in numbers.items() if isinstance(p, str)},
             valid=recorded.valid,
         )
-        return gathered.history(source, recorded.cut)
+        return gathered.history(source, recorded.torn)

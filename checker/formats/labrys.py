@@ -166,7 +166,7 @@ def _sentence(number: int, complaint: str) -> str:
 class _Reader:
     """Gathers columns of invocations and of completions, chunk by chunk."""
 
-    cut: str = ""
+    torn: str = ""
     faults: dict[int, FaultSpan] = field(default_factory=dict)
     phases: list[Phase] = field(default_factory=list)
     keys: Table = field(default_factory=Table)
@@ -185,7 +185,9 @@ class _Reader:
         except (ValueError, RecursionError):
             if last:
                 number = before + whole.count(b"\n") + 1
-                self.cut = f"the file breaks off in the middle of line {number}, which was left out"
+                self.torn = (
+                    f"the file breaks off in the middle of line {number}, which was left out"
+                )
             return whole
         return whole + last + b"\n"
 
@@ -284,7 +286,7 @@ class _Reader:
         return History(
             faults=tuple(self.faults.values()),
             phases=tuple(self.phases),
-            cut=self.cut,
+            torn=self.torn,
             columns=columns,
         )
 

@@ -17,7 +17,7 @@ def as_one_object(history: History) -> History:
     if any(_says_key(o) for o in history.operations):
         return history
     return History(
-        map(_whole, history.operations), history.faults, history.phases, history.cut,
+        map(_whole, history.operations), history.faults, history.phases, history.torn,
         source=history.source,
     )  # fmt: skip
 

@@ -27,6 +27,6 @@ def retaken(history: History, meaning: Meaning, source: Source) -> History:
             completed=np.where(unknown, NEVER, columns.completed),
         )
     return History(
-        faults=history.faults, phases=history.phases, cut=history.cut, columns=columns,
+        faults=history.faults, phases=history.phases, torn=history.torn, columns=columns,
         source=source,
     )  # fmt: skip

@@ -83,7 +83,7 @@ def _some(names: Sequence[str]) -> str:
 def _of_keys(history: History, keys: set[int]) -> History:
     columns = history.columns
     rows = [row for row, key in enumerate(columns.key.tolist()) if key in keys]
-    return History(columns.operations(rows), cut=history.cut, source=history.source)
+    return History(columns.operations(rows), torn=history.torn, source=history.source)
 
 
 def _worst(results: Sequence[Result]) -> Result:

@@ -54,7 +54,7 @@ def check(
     as_json: options.AsJson = False,
 ) -> None:
     """Judge stored runs again, or histories from anywhere; the exit status is the worst."""
-    from harness.checking import Checking, check_file, renames, told
+    from harness.checking import Checking, check_file, renames, text_of
 
     if executor is not None:
         from harness.executors import known_executor
@@ -97,7 +97,7 @@ def check(
             say(str(error))
             continue
         statuses.append(STATUS[answer["verdict"]])
-        print(json.dumps(answer) if as_json else told(answer), flush=True)
+        print(json.dumps(answer) if as_json else text_of(answer), flush=True)
     raise typer.Exit(max(statuses, key=[0, 2, 1, USAGE].index))
 
 

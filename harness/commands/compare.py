@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.config import RunConfig
     from reports.comparison_page import Occasion
 
-CUT = "The comparison was interrupted: it is of the runs that had ended by then."
+INTERRUPTED = "The comparison was interrupted: it is of the runs that had ended by then."
 
 REPEATS = 5
 
@@ -99,7 +99,8 @@ def _compare_systems(runs: Sequence["PlannedRun"], store: Path, as_json: bool) -
     if not carried.finished:
         raise KeyboardInterrupt
     directory = RunDirectory.create(store, "comparison").path
-    occasion = Occasion(command(runs), began, carried.failed, cut=CUT * carried.interrupted)
+    why = INTERRUPTED * carried.interrupted
+    occasion = Occasion(command(runs), began, carried.failed, interrupted=why)
     seed = runs[0].config.seed
     status = _write(carried.finished, occasion, seed, directory, as_json)
     if carried.interrupted:

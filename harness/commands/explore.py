@@ -170,7 +170,7 @@ class Explored:
         """Store a kind's first failing seeds, and the smallest form of them; say and return what
         was stored."""
         from harness.names import replay_line
-        from harness.simulation.shrink import shrink, told
+        from harness.simulation.shrink import shrink, size_of
         from harness.simulation.simulate import simulate
         from harness.simulation.telling import named
 
@@ -183,7 +183,7 @@ class Explored:
         for seed in group[: self.keep]:
             found = simulate(self.draw(seed.seed))
             kept = store_and_render(self.store, found, system)
-            say(f"  seed {seed.seed}: {told(found)}   {kept}")
+            say(f"  seed {seed.seed}: {size_of(found)}   {kept}")
             stored.append({"seed": seed.seed, "shrunk": False, "run": str(kept)})
             left_s = SHRINK_S - (time.monotonic() - began)
             if shrinking and left_s > 0:
@@ -195,7 +195,7 @@ class Explored:
             return stored
         kept = store_and_render(self.store, smallest, f"{system}-shrunk", origin)
         took = time.monotonic() - began
-        say(f"  shrunk in {took:.1f} s by {tries} runs to {told(smallest)}: {smallest.reason}")
+        say(f"  shrunk in {took:.1f} s by {tries} runs to {size_of(smallest)}: {smallest.reason}")
         for sentence in smallest.result.explanation:
             say(f"    {sentence}")
         say(f"  report     {kept / 'report.html'}")

@@ -144,6 +144,6 @@ async def choose(target: Target, cluster: Cluster, random: Random) -> tuple[Node
     return tuple(sorted(random.sample(cluster.nodes, size)))
 
 
-def told(nodes: Iterable[NodeId]) -> str:
+def listed(nodes: Iterable[NodeId]) -> str:
     """Node names for a sentence: "n1, n2"."""
     return ", ".join(nodes)

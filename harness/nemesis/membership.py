@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple
 
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import OPERATOR, Capability, Cluster, NoAnswer, Unreachable
-from harness.nemesis.fault import NotApplied, Target, VariedFault, Variety, choose, told
+from harness.nemesis.fault import NotApplied, Target, VariedFault, Variety, choose, listed
 from harness.nemesis.partition import between
 from systems_under_test.node import NodeId
 from systems_under_test.quorum import majority
@@ -77,7 +77,7 @@ class MemberChange(VariedFault):
                     raise NotApplied("nothing: every node is a member already")
                 return await operator.make("add-member", random.choice(others))
             if len(members) < 3:
-                raise NotApplied(f"nothing: only {told(members)} are left")
+                raise NotApplied(f"nothing: only {listed(members)} are left")
             node = random.choice(members)
             if self.variety is Change.REMOVE_LEADER:
                 (leader,) = await choose(Target.LEADER, cluster, random)
@@ -115,12 +115,12 @@ async def remove_unreachable(cluster: Cluster, random: Random) -> str:
     async def remove(node: NodeId) -> None:
         operator = Operator(cluster, [leader], SECOND_NS)
         try:
-            said[node] = (await operator.change("remove-member", node)).told
+            said[node] = (await operator.change("remove-member", node)).sentence
         finally:
             await operator.close()
 
     await cluster.clock.together(*(remove(node) for node in unreachable))
-    return f"{told(side)} cut off from {told(unreachable)}; " + "; ".join(said.values())
+    return f"{listed(side)} cut off from {listed(unreachable)}; " + "; ".join(said.values())
 
 
 async def replace_each(operator: "Operator", members: Sequence[NodeId]) -> str:
@@ -129,18 +129,18 @@ async def replace_each(operator: "Operator", members: Sequence[NodeId]) -> str:
         for function in ("remove-member", "add-member"):
             changed = await operator.change(function, node)
             if not changed.done:
-                sentence = f"renewing {told(members)} in turn, {changed.told}"
+                sentence = f"renewing {listed(members)} in turn, {changed.sentence}"
                 if node == members[0] and function == "remove-member":
                     raise NotApplied(sentence)
                 return sentence
-    return f"renewed {told(members)} in turn"
+    return f"renewed {listed(members)} in turn"
 
 
 class Changed(NamedTuple):
     """Whether a change was made, and in a sentence what came of it."""
 
     done: bool
-    told: str
+    sentence: str
 
 
 class Operator:
@@ -168,7 +168,7 @@ class Operator:
         answer = await self._ask(function, node)
         if isinstance(answer, Reply):
             verb = "added" if function == "add-member" else "removed"
-            return Changed(True, f"{verb} {node}: the members are {told(answer.result)}")
+            return Changed(True, f"{verb} {node}: the members are {listed(answer.result)}")
         why = answer.reason or answer.error if answer is not None else "no answer"
         return Changed(False, f"asked to {function.removesuffix('-member')} {node}, in vain: {why}")
 
@@ -176,8 +176,8 @@ class Operator:
         """As `change`, told in a sentence; `NotApplied` where it was not made."""
         changed = await self.change(function, node)
         if not changed.done:
-            raise NotApplied(changed.told)
-        return changed.told
+            raise NotApplied(changed.sentence)
+        return changed.sentence
 
     async def close(self) -> None:
         await self._channel.close()

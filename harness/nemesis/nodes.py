@@ -7,7 +7,7 @@ from random import Random
 from typing import ClassVar
 
 from harness.cluster import Capability, Cluster
-from harness.nemesis.fault import Fault, Target, choose, told
+from harness.nemesis.fault import Fault, Target, choose, listed
 from systems_under_test.node import NodeId
 
 
@@ -30,7 +30,7 @@ class _AtNodes(Fault):
     async def inject(self, cluster: Cluster, random: Random) -> str:
         nodes = await choose(self.target, cluster, random)
         await self.strike(cluster, nodes)
-        return f"{self.struck} {told(nodes)}"
+        return f"{self.struck} {listed(nodes)}"
 
     @property
     def name(self) -> str:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import Capability, Cluster, Link
-from harness.nemesis.fault import Target, VariedFault, Variety, choose, told
+from harness.nemesis.fault import Target, VariedFault, Variety, choose, listed
 from systems_under_test.node import NodeId
 from systems_under_test.quorum import majority
 
@@ -149,7 +149,7 @@ def halves(nodes: Sequence[NodeId]) -> tuple[list[Link], str]:
     """Two groups of equal size, or differing by one; nothing passes between them."""
     middle = len(nodes) // 2
     left, right = sorted(nodes[:middle]), sorted(nodes[middle:])
-    return between(left, right), f"{told(left)} cut off from {told(right)}"
+    return between(left, right), f"{listed(left)} cut off from {listed(right)}"
 
 
 def isolated(node: NodeId, nodes: Iterable[NodeId]) -> tuple[list[Link], str]:
@@ -171,7 +171,7 @@ def bridge(nodes: Sequence[NodeId]) -> tuple[list[Link], str]:
     middle, *others = nodes
     half = len(others) // 2
     left, right = sorted(others[:half]), sorted(others[half:])
-    return between(left, right), f"{told(left)} and {told(right)} meet only in {middle}"
+    return between(left, right), f"{listed(left)} and {listed(right)} meet only in {middle}"
 
 
 def scattered(nodes: Sequence[NodeId], random: Random) -> tuple[list[Link], str]:

@@ -7,7 +7,7 @@ from random import Random
 
 from harness.clock import SECOND_NS
 from harness.cluster import Cluster
-from harness.nemesis.fault import Target, Variety, choose, told
+from harness.nemesis.fault import Target, Variety, choose, listed
 from harness.nemesis.partition import OfLinks, isolated
 
 LONGEST_NS = 2 * SECOND_NS
@@ -68,7 +68,7 @@ async def swizzle(cluster: Cluster, random: Random) -> str:
         left = [link for node in back[let_in:] for link in isolated(node, cluster.nodes)[0]]
         await cluster.mend(but=left)
         await _wait(cluster, random, parts=2 * len(chosen))
-    return f"{told(chosen)} cut off in this order, then let back in, but for {back[-1]}"
+    return f"{listed(chosen)} cut off in this order, then let back in, but for {back[-1]}"
 
 
 async def _wait(cluster: Cluster, random: Random, parts: int) -> None:

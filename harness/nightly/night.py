@@ -139,7 +139,7 @@ class Night:
             "machine": machine(),
             "cells": [
                 {
-                    **_told(cell),
+                    **_cell_json(cell),
                     "canary": cell.canary,
                     "outcome": outcome.value,
                     "runs": [
@@ -163,7 +163,7 @@ class Night:
             "number": number,
             "began": began,
             "cell": job.cell.name,
-            **_told(job.cell),
+            **_cell_json(job.cell),
             "canary": job.cell.canary,
             "corpus": job.corpus,
             "seed": found.seed,
@@ -201,7 +201,7 @@ class Night:
                     record["run"] = None
 
 
-def _told(cell: Cell) -> dict[str, Any]:
+def _cell_json(cell: Cell) -> dict[str, Any]:
     return {
         "system": cell.system,
         "workload": cell.workload,

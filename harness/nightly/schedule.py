@@ -51,7 +51,7 @@ def needed_s(cells: Iterable[Cell]) -> float:
     return sum(Job(cell, 0, SHORTEST_CAMPAIGN_S).expected_s for cell in cells)
 
 
-def told_s(seconds: float) -> str:
+def spoken(seconds: float) -> str:
     """Seconds as people write a budget: "9m 20s"."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}m {rest}s" if minutes and rest else f"{minutes}m" if minutes else f"{rest}s"
@@ -79,10 +79,10 @@ class Schedule:
         needed = needed_s(cells)
         if needed + corpus_s > budget_s:
             raise UsageError(
-                f"a budget of {told_s(budget_s)} is too small: one run of each of the "
-                f"{len(self._cells)} cells takes about {told_s(needed)}"
-                + (f", and seeds that failed before {told_s(corpus_s)}" if corpus_s else "")
-                + f"; give --budget {told_s(needed + corpus_s + 60).replace(' ', '')} or more, "
+                f"a budget of {spoken(budget_s)} is too small: one run of each of the "
+                f"{len(self._cells)} cells takes about {spoken(needed)}"
+                + (f", and seeds that failed before {spoken(corpus_s)}" if corpus_s else "")
+                + f"; give --budget {spoken(needed + corpus_s + 60).replace(' ', '')} or more, "
                 "or a plan with fewer cells"
             )
         self._used_s = dict.fromkeys(self._cells, 0.0)

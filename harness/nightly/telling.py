@@ -32,9 +32,9 @@ def sentence(night: "Night") -> str:
         ran = sum(bool(runs) for runs in night.cells.values())
         said = f"{how} after {ran} of {len(night.cells)} cells"
         seen = [trouble for trouble in troubles if trouble[0] is not Ending.NOT_RUN]
-        return f"{said}; {_told(seen)}" if seen else f"{said}; nothing failed so far"
+        return f"{said}; {_first_trouble(seen)}" if seen else f"{said}; nothing failed so far"
     if troubles:
-        return f"{WORD[night.status].capitalize()}: {_told(troubles)}"
+        return f"{WORD[night.status].capitalize()}: {_first_trouble(troubles)}"
     runs = sum(record["facts"].get("runs", 1) for record in night.records)
     canaries = sum(cell.canary for cell in night.cells)
     return (
@@ -72,7 +72,7 @@ def _repeats(record: dict[str, Any] | None) -> bool:
     return record is not None and record["environment"] == "simulated"
 
 
-def _told(troubles: list[tuple[Ending, Cell | str, dict[str, Any] | None]]) -> str:
+def _first_trouble(troubles: list[tuple[Ending, Cell | str, dict[str, Any] | None]]) -> str:
     outcome, cell, record = troubles[0]
     if isinstance(cell, Cell):
         system, where = cell.system, f"{cell.environment} under {_faults(cell.faults)}"

@@ -17,7 +17,7 @@ from typing import TypeAlias
 from harness.judge import gates_of
 from harness.simulation.scenario import Scenario
 from harness.simulation.simulate import Simulated, simulate
-from harness.simulation.trace import told
+from harness.simulation.trace import in_words
 
 CHUNK = 4
 """Seeds that a worker takes at a time: a fraction of a second, so that Ctrl-C need not wait."""
@@ -109,7 +109,7 @@ def _difference(first: Simulated, second: Simulated) -> str:
         return ""
     for number, (one, other) in enumerate(zip_longest(first.trace, second.trace), start=1):
         if one != other:
-            return f"step {number}: {told(one)}, then {told(other)}"
+            return f"step {number}: {in_words(one)}, then {in_words(other)}"
     return "the same steps, but another history"
 
 

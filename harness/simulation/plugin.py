@@ -66,13 +66,13 @@ def _failure(system: str, seed: int, found: Any, store: Path) -> str:
     """What a person reads in pytest's output: the smallest run found, and how to see it again."""
     from harness.commands.ended import store_and_render
     from harness.names import replay_line
-    from harness.simulation.shrink import shrink, told
+    from harness.simulation.shrink import shrink, size_of
 
     small, tries = shrink(found, 30)
     kept = store_and_render(store, small, f"{system}-shrunk")
     lines = [
         f"{system} fails with seed {seed}: {found.kind}",
-        f"shrunk by {tries} runs to {told(small)}: {small.reason}",
+        f"shrunk by {tries} runs to {size_of(small)}: {small.reason}",
     ]
     for number, o in enumerate(small.result.counterexample or (), start=1):
         answer = "" if o.result is None else f" -> {o.result!r}"

@@ -330,7 +330,7 @@ def shrink(failed: Simulated, seconds: float) -> tuple[Simulated, int]:
     return shrinker.shrink(), shrinker.tried
 
 
-def told(simulated: Simulated) -> str:
+def size_of(simulated: Simulated) -> str:
     """How big a run is: "2 clients, 3 operations, 1 fault, with loss".
 
     Where nothing was served after healing, the operations are those before it.

@@ -39,7 +39,7 @@ class Trace:
         self.steps.clear()
 
 
-def told(step: Step | None) -> str:
+def in_words(step: Step | None) -> str:
     """A step in words; nothing where a run had ended."""
     if step is None:
         return "nothing"

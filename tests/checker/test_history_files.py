@@ -51,7 +51,7 @@ def test_operations_faults_and_phases() -> None:
     )
     assert history.faults == (FaultSpan(1, "cut", "", 4, 7, 7, 8),)
     assert history.phases == (Phase("recovery", 3, 6),)
-    assert history.cut == ""
+    assert history.torn == ""
     assert History(history.operations).columns.operation(1) == history.operations[1]
 
 
@@ -66,8 +66,8 @@ def test_a_cut_last_line_keeps_whole_events_and_is_reported() -> None:
     whole = b"".join(lines(invoke(1, "write", 17), ok(1, 17)))
     history = History.from_lines([whole + b'{"type":"invoke","proc'])
     assert len(history) == 1
-    assert history.cut == "the file breaks off in the middle of line 4, which was left out"
-    assert History.from_lines([whole.rstrip(b"\n")]).cut == ""
+    assert history.torn == "the file breaks off in the middle of line 4, which was left out"
+    assert History.from_lines([whole.rstrip(b"\n")]).torn == ""
     assert len(History.from_lines([HEADER])) == 0
 
 

@@ -68,7 +68,7 @@ def test_every_figure_follows_from_the_stored_history(done: Done):
 def test_every_mean_and_interval_on_the_page_is_that_of_the_figures(done: Done):
     text = done.page.text()
     for figure in done.found["figures"]:
-        told = figure_of(figure["key"]).told
+        told = figure_of(figure["key"]).in_words
         for label, spread in figure["systems"].items():
             values = [
                 run["figures"][figure["key"]]

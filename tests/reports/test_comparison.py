@@ -35,7 +35,7 @@ def compared(
 
 
 def told(comparison: Comparison) -> list[Difference]:
-    return comparison.compared[0].told
+    return comparison.compared[0].clear
 
 
 # --- intervals -----------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ def test_the_page_says_what_was_told_and_what_was_not(tmp_path: Path):
     values = {"raft": [100, 103, 98], "paxos": [201, 204, 196]}
     comparison = compared(values)
     occasion = Occasion(
-        "labrys compare raft paxos", "2026", ["Repeat 2 of ring failed."], cut="Cut."
+        "labrys compare raft paxos", "2026", ["Repeat 2 of ring failed."], interrupted="Cut."
     )
     page = render_comparison(comparison, occasion, tmp_path).read_text("utf-8")
     assert told(comparison)[0].sentence in Reader(page).text()

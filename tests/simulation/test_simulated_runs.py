@@ -15,7 +15,7 @@ import pytest
 from harness.config import RunConfig
 from harness.simulation.plugin import SimulateSeeds
 from harness.simulation.scenario import Scenario, swarm
-from harness.simulation.shrink import shrink, told
+from harness.simulation.shrink import shrink, size_of
 from harness.simulation.simulate import simulate
 from harness.simulation.world import CALM
 from tests import processes
@@ -96,7 +96,7 @@ def test_a_stale_read_is_found_and_shrunk_to_a_few_lines() -> None:
     shrunk = [shrink(found, 60)[0] for found in itertools.islice(failed, 2)]
     assert [found.kind for found in shrunk] == ["not linearizable"] * 2
     small = min(shrunk, key=lambda found: len(found.history))
-    assert len(small.history) <= 4, told(small)
+    assert len(small.history) <= 4, size_of(small)
     assert len({o.process % small.scenario.config.clients for o in small.history.operations}) <= 2
     assert len(small.scenario.schedule) + (small.scenario.core is not None) <= 1
     assert small.scenario.world == CALM

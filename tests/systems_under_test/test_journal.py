@@ -51,7 +51,7 @@ def test_records_come_back_in_order_and_more_can_follow(tmp_path: Path) -> None:
     written(path, GROUPS[2:])
     journal = reopened(path)
     assert journal.records == tuple(record for group in GROUPS for record in group)
-    assert journal.cut == 0
+    assert journal.torn == 0
 
 
 def test_a_file_cut_at_any_byte_keeps_the_whole_groups_before_it(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_file_cut_at_any_byte_keeps_the_whole_groups_before_it(tmp_path: Path)
         kept = max(index for index, end in enumerate(ends) if end <= size)
         journal = reopened(path)
         assert journal.records == tuple(record for group in GROUPS[:kept] for record in group)
-        assert journal.cut == size - ends[kept]
+        assert journal.torn == size - ends[kept]
         assert path.stat().st_size == ends[kept]
         written(path, [[Voted(9)]])
         assert reopened(path).records[-1] == Voted(9)
@@ -163,7 +163,7 @@ def test_a_full_disk_ends_in_a_torn_tail(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.undo()
     after = reopened(path)
     assert after.records == tuple(record for group in GROUPS for record in group)
-    assert after.cut > 0
+    assert after.torn > 0
 
 
 class Crashed(BaseException):
