@@ -28,7 +28,6 @@ class Synced(Database):
     """A read waits until its node has caught up with the leader."""
 
     ports = (2181, 2888, 3888)
-    packages = ("zookeeper",)
     start_limit_s = 30.0
     failover_s = 3.0
     syncs = True

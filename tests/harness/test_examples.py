@@ -1,91 +1,104 @@
 """Real stores under test: what is sound is valid, and what is known to be flawed is found."""
 
+import contextlib
+import importlib.util
+import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from harness.conduct import conduct
+from harness.config import RunConfig
 from harness.environments.docker import engine_answers
 from harness.environments.lab import namespaces_work
+from harness.judge import judge
 from tests.harness.registers import made
-from tests.processes import labrys
 
 pytestmark = [
     pytest.mark.local,
-    pytest.mark.skipif(not namespaces_work(), reason="network namespaces cannot be made here"),
+    pytest.mark.skipif(
+        not (os.geteuid() == 0 and namespaces_work()),
+        reason="network namespaces cannot be made here",
+    ),
 ]
 
 
-def needs(program: str, package: str) -> pytest.MarkDecorator:
-    missing = shutil.which(program) is None
-    return pytest.mark.skipif(missing, reason=f"there is no {program} here: install {package}")
+def needs(program: str, driver: str = "json") -> pytest.MarkDecorator:
+    here = shutil.which(program) and importlib.util.find_spec(driver)
+    return pytest.mark.skipif(not here, reason=f"{program} or its driver {driver} is not here")
 
 
-def run(folder: Path, line: str, environment: str = "namespaces") -> str:
-    """Carry out a run that must be valid, and return what it says."""
-    done = labrys(f"run {line} --environment {environment}", folder)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+def judged(system: str, folder: Path, **options: Any) -> dict[str, Any]:
+    """What is said in the end of a run in namespaces with three nodes, or as the options say."""
+    usual = {"environment": "namespaces", "nodes": 3, "seed": 1}
+    config = RunConfig.from_values({"system": system, **usual, **options})
+    return judge(conduct(config, folder, lambda config, recorder: contextlib.nullcontext()))
 
 
-def convicted(folder: Path, line: str, environment: str = "namespaces") -> str:
-    """What is said of a run that is convicted, at the latest the third."""
+def valid(system: str, folder: Path, **options: Any) -> None:
+    result = judged(system, folder, **options)
+    assert result["verdict"] == "valid", result["reason"]
+
+
+def convicted(system: str, folder: Path, **options: Any) -> None:
+    """Fail unless a run is convicted of not being linearizable, the third at the latest."""
     for seed in (1, 2, 3):
-        words = f"run {line} --environment {environment} --check-online --seed {seed}"
-        done = labrys(words, folder)
-        if done.returncode != 0:
+        result = judged(system, folder, **options, check_online=True, seed=seed)
+        if result["verdict"] != "valid":
             break
-    assert done.returncode == 1, done.stdout + done.stderr
-    return done.stdout
+    assert result["verdict"] == "invalid", result["reason"]
+    assert result["linearizability"]["verdict"] == "invalid"
 
 
-@needs("etcd", "etcd-server")
+@needs("etcd")
 def test_etcd_is_valid_and_its_serializable_reads_are_not(tmp_path: Path) -> None:
-    sound = "examples.etcd:Etcd --nodes 3 --faults partition,kill --time-limit 5 --seed 5"
-    run(tmp_path, sound)
-    flawed = "examples.etcd:EtcdSerializable --nodes 3 --faults partition,pause --time-limit 20"
-    assert "stale read" in convicted(tmp_path, flawed)
+    valid("examples.etcd:Etcd", tmp_path, faults=["partition", "kill"], time_limit=5)
+    flawed = "examples.etcd:EtcdSerializable"
+    convicted(flawed, tmp_path, faults=["partition", "pause"], time_limit=20)
 
 
-@needs("redis-server", "redis-server")
+@needs("redis-server", "redis")
 def test_one_redis_is_valid_and_replicas_that_are_read_from_are_not(tmp_path: Path) -> None:
-    run(tmp_path, "examples.redis:Single --nodes 1 --faults kill --time-limit 3 --seed 1")
-    flawed = "examples.redis:Replicated --nodes 3 --faults partition --time-limit 10"
-    assert "stale read" in convicted(tmp_path, flawed)
+    valid("examples.redis:Single", tmp_path, nodes=1, faults=["kill"], time_limit=2)
+    convicted("examples.redis:Replicated", tmp_path, faults=["partition"], time_limit=10)
 
 
 @pytest.mark.deep
-@needs("redis-server", "redis-server")
+@needs("redis-server", "redis")
 def test_sentinels_lose_what_a_lost_master_had_acknowledged(tmp_path: Path) -> None:
-    flawed = "examples.redis:Sentinel --nodes 3 --faults isolate-leader --time-limit 30"
-    convicted(tmp_path, f"{flawed} --fault-interval 10")
+    convicted("examples.redis:Sentinel", tmp_path, faults=["isolate-leader"])
 
 
 @pytest.mark.deep
+@needs("java", "kazoo")
 @pytest.mark.skipif(
     not Path("/usr/share/java/zookeeper.jar").exists(), reason="there is no zookeeper here"
 )
 def test_zookeeper_is_valid_where_it_syncs_and_not_where_it_does_not(tmp_path: Path) -> None:
-    run(tmp_path, "examples.zookeeper:Synced --nodes 3 --faults partition --seed 1")
-    flawed = "examples.zookeeper:Local --nodes 3 --faults partition --clients-stay --reads 85"
-    assert "stale read" in convicted(tmp_path, flawed)
+    valid("examples.zookeeper:Synced", tmp_path, faults=["partition"])
+    more = {"faults": ["partition"], "clients_stay": True, "reads": 85}
+    convicted("examples.zookeeper:Local", tmp_path, **more)
 
 
 @pytest.mark.deep
 @pytest.mark.docker
+@needs("apt-get")
 @pytest.mark.skipif(not engine_answers(), reason="no Docker engine answers")
 def test_in_docker_an_image_is_made_of_packages(tmp_path: Path) -> None:
-    sound = "examples.etcd:Etcd --nodes 3 --faults partition,kill,pause --time-limit 15 --seed 5"
-    run(tmp_path, sound, "docker")
-    flawed = "examples.etcd:EtcdSerializable --nodes 3 --faults partition,pause --time-limit 20"
-    assert "stale read" in convicted(tmp_path, flawed, "docker")
+    docker = {"environment": "docker", "time_limit": 20}
+    faults = ["partition", "kill", "pause"]
+    valid("examples.etcd:Etcd", tmp_path, faults=faults, **docker)
+    convicted("examples.etcd:EtcdSerializable", tmp_path, faults=["partition", "pause"], **docker)
 
 
-KEEPS_ONE = "--keys 1 --operations-per-key 1000000 --faults none --time-limit 2 "
-
-
-@needs("gcc", "gcc and libc6-dev")
-def test_three_binaries_that_know_nothing_of_each_other_are_convicted(tmp_path: Path) -> None:
-    register = made(tmp_path)
-    run(register, f"registers:Register --nodes 1 {KEEPS_ONE}")
-    assert "no order explains" in convicted(register, f"registers:Register --nodes 3 {KEEPS_ONE}")
+@needs("gcc")
+def test_three_binaries_that_know_nothing_of_each_other_are_convicted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(made(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+    one = {"keys": 1, "operations_per_key": 1_000_000, "faults": [], "time_limit": 1.0}
+    valid("registers:Register", tmp_path / "store", nodes=1, **one)
+    convicted("registers:Register", tmp_path / "store", **one)
