@@ -27,12 +27,20 @@ class HttpConnection(Connection):
 
     def __init__(self, address: Address) -> None:
         self._http = HTTPConnection(*address, timeout=ANSWER_LIMIT_S)
+        self._closed = False
 
     def post(self, path: str, body: Any) -> Any:
         """Send JSON to that path and return the JSON that is answered.
 
         Raises `Unsent` where no connection could be made, and `HttpError` for any status but 200.
         """
+        try:
+            return self._post(path, body)
+        finally:
+            if self._closed:  # Meanwhile, by somebody who would not wait any longer.
+                self._http.close()
+
+    def _post(self, path: str, body: Any) -> Any:
         if self._http.sock is not None and select([self._http.sock], [], [], 0)[0]:
             self._http.close()  # The node has ended it: what is sent there would be in doubt.
         if self._http.sock is None:
@@ -49,15 +57,19 @@ class HttpConnection(Connection):
         return json.loads(content)
 
     async def close(self) -> None:
+        self._closed = True
         self._http.close()
 
 
 async def ask_once(address: Address, path: str, body: Any) -> Any:
     """What a node answers to one question; None where it does not, or not with JSON."""
-    line = HttpConnection(address)
-    try:
-        return await asyncio.to_thread(line.post, path, body)
-    except (OSError, HTTPException, HttpError, Unsent, ValueError):
-        return None
-    finally:
-        await line.close()
+
+    def ask() -> Any:
+        line = HttpConnection(address)
+        line._closed = True  # As soon as it is answered.
+        try:
+            return line.post(path, body)
+        except (OSError, HTTPException, HttpError, Unsent, ValueError):
+            return None
+
+    return await asyncio.to_thread(ask)
