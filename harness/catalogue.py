@@ -226,6 +226,7 @@ ENVIRONMENTS: dict[str, str] = {
     "docker": "containers: real kernels and a real network",
     "namespaces": "processes in network namespaces of Linux: as root, or as anyone where allowed",
     "local": "processes on loopback, with a proxy on every link; needs no rights",
+    "existing": "a store that runs already, at addresses that its class gives",
     "maelstrom": "programs on stdin and stdout that speak Maelstrom's protocol; we are the network",
     "simulated": "virtual time in this process: exactly repeatable, a thousand times faster",
 }

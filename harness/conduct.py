@@ -16,6 +16,7 @@ from harness.cluster import Cluster
 from harness.config import RunConfig
 from harness.database import Deployment
 from harness.environments.docker import DockerCluster, engine_answers, in_containers
+from harness.environments.existing import ExistingCluster
 from harness.environments.lab import namespaces_work
 from harness.environments.local import LocalCluster
 from harness.environments.maelstrom import MaelstromCluster
@@ -94,6 +95,7 @@ _KINDS: dict[str, Callable[[Deployment], Cluster]] = {
     "docker": DockerCluster,
     "namespaces": NamespaceCluster,
     "local": LocalCluster,
+    "existing": ExistingCluster,
 }
 
 

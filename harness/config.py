@@ -1,5 +1,6 @@
 """What a run is: every option, validated when it is put together, and kept with the run as TOML."""
 
+import re
 import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,7 @@ MOST_NODES = 25
 MOST_CLIENTS = 1_000
 LONGEST_S = 7 * 24 * 3600
 LONGEST_KEY = 100_000_000
+_ADDRESS = re.compile(r"[^\s:]+:\d{1,5}|\[[0-9a-f:]+\]:\d{1,5}")
 PROGRAM = "program"
 """The name of the system where a command line stands for it."""
 
@@ -97,6 +99,8 @@ class RunConfig:
         _within("duplicates", self.duplicates, 0, 100)
         _check_values(self.values)
         self._check_maelstrom()
+        if self.environment == "existing":
+            self._check_existing()
         if self.schedule:
             self._check_schedule()
         database, families = self.database, self.families
@@ -123,6 +127,28 @@ class RunConfig:
             _ = self.protocol
             if self.check_online and self.named_workload.eventual:
                 raise OptionError("check_online", "cannot judge what is promised for the end alone")
+
+    def _check_existing(self) -> None:
+        """A store that runs already has the nodes and the faults that its database says."""
+        database = self.database
+        addresses = database.addresses
+        if not addresses or not all(map(_ADDRESS.fullmatch, addresses)):
+            raise OptionError(
+                "environment",
+                f"cannot be 'existing': {self.system!r} has addresses {list(addresses)}; give its "
+                "class those of the running nodes, each as host:port",
+            )
+        if self.nodes != len(addresses) or self.spares:
+            raise OptionError("nodes", f"cannot differ from the {len(addresses)} addresses given")
+        can_do = database.faults.capabilities
+        for family, faults in self.families.items():
+            missing = {need for fault in faults for need in fault.needs - can_do}
+            if missing:
+                raise OptionError(
+                    "faults",
+                    f"cannot be {family!r}, for which {self.system!r} gives no command to "
+                    f"{' or '.join(sorted(missing))}; give its class such Faults, or leave it out",
+                )
 
     def _check_schedule(self) -> None:
         takes_ns = composition.longest_ns(composition.read(self.schedule))
@@ -277,6 +303,9 @@ class RunConfig:
         if plain.get("environment") == "maelstrom":
             # Such programs seldom keep anything on a disk.
             plain.setdefault("faults", ("partition",) if plain.get("nodes") != 1 else ())
+        if plain.get("environment") == "existing" and "system" in plain:
+            plain.setdefault("faults", ())
+            plain.setdefault("nodes", len(names.database(plain["system"]).addresses) or 1)
         return cls(**plain)
 
 

@@ -20,7 +20,7 @@ from systems_under_test.node import NodeId
 
 if TYPE_CHECKING:
     from harness.clock import Clock
-    from harness.cluster import Channel
+    from harness.cluster import Capability, Channel
     from systems_under_test.requests import Status
 
 Address: TypeAlias = tuple[str, int]
@@ -72,6 +72,35 @@ class Place:
         return {node: host for node, (host, _) in self.addresses.items()}
 
 
+@dataclass(frozen=True)
+class Faults:
+    """The commands by which faults are struck in a store that runs already; "" where none can.
+
+    Each is a program and its words, without a shell. In them `{node}` stands for the node's name
+    and `{host}` for its address; `cut` and `mend` are of what `{source}`, at `{source_host}`, sends
+    to it. A command returns once it has done what it should, with status 0.
+    """
+
+    kill: str = ""
+    start: str = ""
+    pause: str = ""
+    resume: str = ""
+    cut: str = ""
+    mend: str = ""
+
+    @property
+    def capabilities(self) -> "frozenset[Capability]":
+        """What can be done, and undone again."""
+        from harness.cluster import Capability
+
+        pairs = {
+            Capability.KILL: (self.kill, self.start),
+            Capability.PAUSE: (self.pause, self.resume),
+            Capability.CUT: (self.cut, self.mend),
+        }
+        return frozenset(capability for capability, pair in pairs.items() if all(pair))
+
+
 class Connection:
     """One process's line to one node.
 
@@ -117,6 +146,12 @@ class Database:
     """A docker-compose file whose `services` are the nodes, one each, or one for all."""
 
     services: ClassVar[tuple[str, ...]] = ()
+
+    addresses: tuple[str, ...] = ()
+    """Where the nodes of a store that runs already are reached, each as "host:port"."""
+
+    faults: Faults = Faults()
+    """How faults are struck in such a store."""
 
     def prepare(self, at: Place) -> None:
         """Make what a node needs in `at.data` before it starts for the first time."""

@@ -22,7 +22,7 @@ OF_A_RUN: dict[str, tuple[type, str]] = {
     "workload": (str, "What clients call: a name, or package.module:Name."),
     "environment": (
         str,
-        "auto, docker, namespaces, local, maelstrom or simulated; see `labrys list`.",
+        "auto, docker, namespaces, local, existing, maelstrom, simulated; see `labrys list`.",
     ),
     "faults": (str, "Families, single faults or package.module:Name, with commas; or none."),
     "fault_interval": (float, "Seconds from one fault of a family to the next, about."),
