@@ -92,7 +92,7 @@ def _compare_systems(runs: Sequence["PlannedRun"], store: Path, as_json: bool) -
     from reports.comparison_page import Occasion
 
     began = _now()
-    teller = _Teller(len(runs), as_json)
+    teller = _Teller(runs, as_json)
     if not as_json:
         print(command(runs), flush=True)
     carried = carry_out(runs, lambda config: conduct_and_judge(config, store), teller.tell)
@@ -189,8 +189,9 @@ def _world(path: Path) -> dict[str, Any] | None:
 class _Teller:
     """Says how each run ended, and how long the others will take."""
 
-    def __init__(self, total: int, silent: bool) -> None:
-        self._total = total
+    def __init__(self, runs: Sequence["PlannedRun"], silent: bool) -> None:
+        self._total = len(runs)
+        self._width = max(len(run.config.system) for run in runs)
         self._silent = silent
         self._done = 0
         self._began = time.monotonic()
@@ -201,7 +202,9 @@ class _Teller:
             return
         took_s = (time.monotonic() - self._began) / self._done
         left = f"{took_s * (self._total - self._done) / 60:.1f} min left"
-        head = f"{self._done}/{self._total}  repeat {run.repeat}  {run.config.system:<14}"
+        head = (
+            f"{self._done}/{self._total}  repeat {run.repeat}  {run.config.system:<{self._width}}"
+        )
         print(f"{head} {_ending(path, reason)}   {left}", flush=True)
 
 

@@ -17,6 +17,7 @@ from harness.nightly.outcome import Ending, of_cell, of_night
 from harness.nightly.plan import DEFAULT, Cell, duration_s, read_plan
 from harness.nightly.schedule import Job, Schedule, needed_s
 from harness.simulation.scenario import Scenario, swarm
+from tests.processes import ROOT
 
 CANARY = '[[canaries]]\nsystems = ["raft-stale-reads"]\nfaults = ["drawn"]\n'
 
@@ -36,6 +37,13 @@ def test_the_default_plan_is_valid_and_fits_into_ten_minutes() -> None:
     assert {cell.environment for cell in cells} == {"simulated", "local", "docker"}
     assert needed_s(cells) <= 600
     assert DEFAULT.read_text().startswith("# The plan of")
+
+
+def test_the_plan_of_the_examples_is_valid() -> None:
+    pytest.importorskip("redis")
+    cells = read_plan(ROOT / "examples" / "nightly.toml").cells
+    assert {cell.environment for cell in cells} == {"namespaces"}
+    assert {"raft", "examples.etcd:Etcd", "examples.redis:Single"} <= {one.system for one in cells}
 
 
 def test_a_plan_is_all_combinations(tmp_path: Path) -> None:
