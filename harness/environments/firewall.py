@@ -10,8 +10,11 @@ send is not forwarded, and so does not pass this table.
 The table's name holds its owner's mark, so that one of a dead run is known for what it is.
 """
 
+import ctypes
+import functools
 import re
 import subprocess
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
@@ -24,6 +27,8 @@ Nft: TypeAlias = Callable[[str], str]
 """Runs nft commands as one transaction and returns what it printed; `NftFailed` if not."""
 
 _PREFIX = "labrys_"
+_one_at_a_time = threading.Lock()
+"""The library does not say that several threads may use it."""
 
 
 class NftFailed(Exception):
@@ -31,7 +36,33 @@ class NftFailed(Exception):
 
 
 def host_nft(commands: str) -> str:
-    """Run the host's own nft with our own rights."""
+    """Run nft commands with our own rights, in the network of the thread that asks.
+
+    The library does it in a tenth of the time that the program takes to start.
+    """
+    return _by_program(commands) if _library() is None else _by_library(commands)
+
+
+def _by_library(commands: str) -> str:
+    library = _library()
+    assert library is not None
+    with _one_at_a_time:
+        context = ctypes.c_void_p(library.nft_ctx_new(0))
+        try:
+            library.nft_ctx_buffer_output(context)
+            library.nft_ctx_buffer_error(context)
+            failed = library.nft_run_cmd_from_buffer(context, commands.encode())
+            said = library.nft_ctx_get_output_buffer(context) or b""
+            errors = library.nft_ctx_get_error_buffer(context) or b""
+        finally:
+            library.nft_ctx_free(context)
+    if failed:
+        raise NftFailed(errors.decode(errors="replace").strip()[:300] or "nft refused a command")
+    text: str = said.decode(errors="replace")
+    return text
+
+
+def _by_program(commands: str) -> str:
     try:
         done = subprocess.run(
             ["nft", "-f", "-"],
@@ -46,6 +77,19 @@ def host_nft(commands: str) -> str:
     if done.returncode != 0:
         raise NftFailed(done.stderr.strip()[:300] or f"nft ended with status {done.returncode}")
     return done.stdout
+
+
+@functools.cache
+def _library() -> ctypes.CDLL | None:
+    """libnftables, which comes with nft; None where it is not here."""
+    try:
+        library = ctypes.CDLL("libnftables.so.1")
+    except OSError:
+        return None
+    library.nft_ctx_new.restype = ctypes.c_void_p
+    library.nft_ctx_get_output_buffer.restype = ctypes.c_char_p
+    library.nft_ctx_get_error_buffer.restype = ctypes.c_char_p
+    return library
 
 
 class Firewall:
