@@ -2,4 +2,6 @@
 
 from harness.cli import main
 
-main()
+# A worker of `--jobs` imports this module, too.
+if __name__ == "__main__":
+    main()

@@ -42,6 +42,7 @@ class Checking:
     keyed: str = "auto"
     written: Path | None = None
     executor: str | None = None
+    jobs: int = 1
     certify: bool = True
 
     def __post_init__(self) -> None:
@@ -137,6 +138,7 @@ def _judge(history: "History", name: str, checking: Checking) -> tuple["Result",
             engine=checking.engine,
             memory_limit_bytes=checking.memory_mib * MIB,
             executor=pool,
+            jobs=checking.jobs,
             certify=checking.certify,
         )
         beginning: Beginning | None = None

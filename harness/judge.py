@@ -50,8 +50,8 @@ def judge(directory: RunDirectory) -> dict[str, Any]:
     return result
 
 
-def judged(directory: RunDirectory, *, certify: bool = True) -> dict[str, Any]:
-    """Check a run and return what its result.json should say.
+def judged(directory: RunDirectory, *, certify: bool = True, jobs: int = 1) -> dict[str, Any]:
+    """Check a run, in so many processes, and return what its result.json should say.
 
     Raises `MalformedHistory` where the history is none, and `UsageError` where the directory holds
     no run.
@@ -63,7 +63,8 @@ def judged(directory: RunDirectory, *, certify: bool = True) -> dict[str, Any]:
     work = names.workload(run["workload"])
     limits = {**_LIMITS, **run["config"]}
     memory = limits["check_memory_limit"] * MIB
-    linearizability = work.check(history, limits["check_time_limit"], memory, certify=certify)
+    time_limit_s = limits["check_time_limit"]
+    linearizability = work.check(history, time_limit_s, memory, certify=certify, jobs=jobs)
     check_s = time.monotonic() - began
     instead = linearizability.weaker() if linearizability.weaker else None
     planned = [(fault["family"], fault["name"]) for fault in run["schedule"]]

@@ -117,12 +117,14 @@ class Workload:
         memory_limit_bytes: int,
         *,
         certify: bool = True,
+        jobs: int = 1,
     ) -> Result:
-        """Judge a history within a number of seconds and of bytes."""
+        """Judge a history within a number of seconds and of bytes, in so many processes."""
         return check(
             history,
             self.model(),
             time_limit_s=time_limit_s,
             memory_limit_bytes=memory_limit_bytes,
             certify=certify,
+            jobs=jobs,
         )

@@ -6,8 +6,9 @@ to the rules of their own. What these cannot decide, and every other model, is s
 limits of time and memory; beyond them the verdict is `UNKNOWN`.
 """
 
+import contextlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -34,13 +35,13 @@ NOTHING = "there is no operation to judge"
 
 @dataclass(frozen=True)
 class _Task:
-    """How to judge: `until` a moment of `time.monotonic`, within `memory` bytes."""
+    """How to judge: `until` a moment of `time.monotonic`, within so many bytes of memory."""
 
     model: Model
     thing: KnownObject | None
     engine: str
     until: float
-    memory: int
+    memory_bytes: int
     certify: bool
 
 
@@ -52,19 +53,25 @@ def check(
     time_limit_s: float = 60.0,
     memory_limit_bytes: int = 2 << 30,
     executor: Executor | None = None,
+    jobs: int = 1,
     certify: bool = True,
 ) -> Result:
     """Judge a history, or a list of operations, against a model.
 
     `engine` is one of `ENGINES`; all but "auto" insist on one, and what it cannot decide is
     `UNKNOWN`. Raises `ValueError` for another name, `MalformedHistory` where an operation is none
-    of the model's, which is not a verdict, and `ModelError` where the model fails. Keys that must
-    be searched are given to the `executor`, if there is one; its workers must share this machine's
-    clock.
+    of the model's, which is not a verdict, and `ModelError` where the model fails.
+
+    Keys that take long are judged in up to so many processes at a time as `jobs` says, 0 being one
+    for each core; the verdict and the counterexample are the same for any number of them, and the
+    program that asks for more than 1 needs the usual `if __name__ == "__main__":`. Or keys that
+    must be searched are given to the `executor`, whose workers must share this machine's clock.
 
     Unless `certify` is false, what supports the verdict is verified by means that share nothing
     with the engines (`checker.certificates`); raises `InternalError` where it does not stand.
     """
+    if jobs < 0:
+        raise ValueError(f"there cannot be {jobs} jobs; give 0 or more")
     if engine not in ENGINES:
         raise ValueError(f"{engine!r} is not an engine; choose one of {', '.join(ENGINES)}")
     started = time.monotonic()
@@ -77,7 +84,8 @@ def check(
     fit(model, history.columns)
     thing = known_object(model)
     task = _Task(model, thing, engine, started + time_limit_s, memory_limit_bytes, certify)
-    result = _certified(history, task, executor) if certify else _judged(history, task, executor)
+    with _pool(executor, jobs) as pool:
+        result = _certified(history, task, pool) if certify else _judged(history, task, pool)
     if result.verdict is Verdict.INVALID and is_register(thing):
         result = replace(result, weaker=partial(_weaker, history, thing.initial, result.key))
     statistics = {
@@ -86,6 +94,23 @@ def check(
         "seconds": round(time.monotonic() - started, 6),
     }
     return _with(result, {**statistics, **result.statistics})
+
+
+@contextlib.contextmanager
+def _pool(executor: Executor | None, jobs: int) -> Iterator[Executor | None]:
+    """Where keys are judged that take long; None where that is here."""
+    if executor is not None or jobs == 1:
+        yield executor
+        return
+    # What starts processes takes a while to import, so one job is done without.
+    from checker.linearizability.jobs import Jobs, cores
+
+    count = jobs or cores()
+    if count == 1:
+        yield None
+        return
+    with Jobs(count) as pool:
+        yield pool
 
 
 def _certified(history: History, task: _Task, executor: Executor | None) -> Result:
@@ -115,8 +140,8 @@ def _judged(history: History, task: _Task, executor: Executor | None) -> Result:
     if result is None and engine in ("graph", "zones"):
         result = _unknown(engine, "it judges only registers; choose another engine")
     if result is None:
-        left = split(history, task.model, engine == "auto", task.until, task.memory)
-        refused = too_small(task.memory, len(history), OPERATION_BYTES) if left.whole else ""
+        left = split(history, task.model, engine == "auto", task.until, task.memory_bytes)
+        refused = too_small(task.memory_bytes, len(history), OPERATION_BYTES) if left.whole else ""
         if refused:
             return _unknown("trivial", refused)
         judge = partial(_one, task=task)
@@ -158,7 +183,7 @@ def _registers(
         return None
     search = partial(
         searched.judge_registers, initial=thing.initial, model=task.model,
-        limits=searched.Limits(task.until, task.memory, task.certify), executor=executor,
+        limits=searched.Limits(task.until, task.memory_bytes, task.certify), executor=executor,
     )  # fmt: skip
     if task.engine == "search":
         return search(history.columns, range(len(history.columns.keys)))
@@ -193,7 +218,7 @@ def _weaker(history: History, initial: Any, key: Any) -> Any:
 def _one(group: Group, task: _Task) -> Result:
     """Judge one group by the rules of its model where they apply, else by the search."""
     key, operations = group
-    if refused := too_small(task.memory, len(operations), OPERATION_BYTES):
+    if refused := too_small(task.memory_bytes, len(operations), OPERATION_BYTES):
         return _unknown("trivial", f"key {key!r}: {refused}")
     own: Callable[[Any, Sequence[Operation]], Result] | None = getattr(task.model, "judge", None)
     if own is not None:
@@ -227,7 +252,7 @@ def _by_appends(
         order = judged.order
         return _valid(operations, "appends", lambda: order, task)
     assert judged.stuck is not None
-    limits = Limits(task.until, task.memory, task.certify)
+    limits = Limits(task.until, task.memory_bytes, task.certify)
     return explained(key, operations, judged.stuck, task.model, limits, "appends")
 
 
@@ -263,7 +288,7 @@ def _search(key: Any, operations: Sequence[Operation], task: _Task) -> Result:
     # numpy takes a while to import, so only a history that needs it does.
     from checker.linearizability.search.judge import Limits, judge_operations
 
-    limits = Limits(task.until, task.memory, task.certify)
+    limits = Limits(task.until, task.memory_bytes, task.certify)
     return judge_operations(key, operations, task.model, limits)
 
 

@@ -49,6 +49,7 @@ def check(
     executor: Annotated[
         str | None, typer.Option(help="dask://HOST:PORT searches keys of files on a Dask cluster.")
     ] = None,
+    jobs: options.Jobs = 0,
     certify: options.Certify = True,
     trust: Trust = False,
     as_json: options.AsJson = False,
@@ -65,6 +66,13 @@ def check(
                 f"--executor has no effect with the engine {engine}, which searches nothing; leave "
                 "it out"
             )
+        if jobs:
+            raise UsageError(
+                "--jobs has no effect beside --executor, whose cluster has its own workers; leave "
+                "it out"
+            )
+    if not 0 <= jobs <= 256:
+        raise UsageError(f"--jobs cannot be {jobs}; give 0 to 256")
     if not time_limit > 0:
         raise UsageError(f"--time-limit cannot be {time_limit:g}; give a number above 0")
     if memory_limit < 64:
@@ -74,7 +82,7 @@ def check(
     checking = Checking(
         model=model, form=format, engine=engine, time_limit_s=time_limit, memory_mib=memory_limit,
         initial=initial, renamed=renames(rename or []), nil_reads=nil_reads, keyed=keyed,
-        written=write, executor=executor, certify=certify,
+        written=write, executor=executor, jobs=jobs, certify=certify,
     )  # fmt: skip
     of_files = _given(
         model=(model, None), format=(format, "auto"), engine=(engine, "auto"),
@@ -88,7 +96,7 @@ def check(
             if (path / "run.json").is_file():
                 _refuse(of_files, path)
                 require_trust(path, trust)
-                statuses.append(judge_and_tell(path, as_json, certify=certify))
+                statuses.append(judge_and_tell(path, as_json, certify=certify, jobs=jobs))
                 continue
             answer = check_file(path, checking)
         except UsageError as error:

@@ -56,7 +56,9 @@ def store_and_render(
     return directory.path
 
 
-def judge_and_tell(path: Path, as_json: bool, *, fresh: bool = False, certify: bool = True) -> int:
+def judge_and_tell(
+    path: Path, as_json: bool, *, fresh: bool = False, certify: bool = True, jobs: int = 1
+) -> int:
     """Judge a stored run, write its page, print the outcome, and return the exit status.
 
     The verdict stands where it cannot be written down, which is a warning.
@@ -67,7 +69,7 @@ def judge_and_tell(path: Path, as_json: bool, *, fresh: bool = False, certify: b
 
     directory = RunDirectory(path)
     try:
-        result = judged(directory, certify=certify)
+        result = judged(directory, certify=certify, jobs=jobs)
     except MalformedHistory as error:
         raise UsageError(f"{path / 'history.jsonl'}: {error}") from error
     try:

@@ -1,10 +1,11 @@
 """Verdicts of the search, with their reasons: how far it came, or what no order includes."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import takewhile
 from typing import Any
 
 from checker.certified_registers import verify_registers
@@ -12,7 +13,7 @@ from checker.columns import Columns
 from checker.linearizability.certified import certify
 from checker.linearizability.registers.placing import placed
 from checker.linearizability.search.explanation import explain
-from checker.linearizability.search.limits import LimitReached
+from checker.linearizability.search.limits import PATIENCE_S, LimitReached
 from checker.linearizability.search.of_columns import of_registers
 from checker.linearizability.search.portfolio import decide
 from checker.linearizability.search.problem import Problem, of_operations
@@ -64,31 +65,21 @@ def judge_registers(
     executor: Executor | None = None,
 ) -> Result:
     """Judge these keys, by their numbers, each of which is a register."""
-    search = partial(_search_keys, columns, initial, limits)
-    if executor is None:
-        batches = [list(keys)]
-        answers: Iterable[list[Found]] = map(search, batches)
-    else:
-        size = -(-len(keys) // BATCHES)
-        batches = [list(keys[start : start + size]) for start in range(0, len(keys), size)]
-        problems = (of_registers(columns, batch, initial) for batch in batches)
-        answers = executor.map(partial(_search_parts, limits=limits), problems)
     worst = Result(verdict=Verdict.VALID, algorithm="search")
     largest = 0
     ordered: dict[int, tuple[Sequence[int], Sequence[int]]] = {}
-    for batch, results in zip(batches, answers, strict=True):
-        for key, found in zip(batch, results, strict=False):
-            largest = max(largest, found.largest)
-            if found.order is not None:
-                ordered[key] = found.order, found.ends
-            if found.verdict is False or (found.verdict is None and not worst.verdict):
-                rows = columns.rows_of(key)
-                place = int(rows.searchsorted(found.stuck))
-                operations = tuple(columns.operations(rows))
-                found = replace(found, stuck=place)
-                worst = _result(columns.keys[key], operations, found, model, limits)
-            if worst.verdict is Verdict.INVALID:
-                return worst
+    for key, found in _searched(columns, keys, initial, limits, executor):
+        largest = max(largest, found.largest)
+        if found.order is not None:
+            ordered[key] = found.order, found.ends
+        if found.verdict is False or (found.verdict is None and not worst.verdict):
+            rows = columns.rows_of(key)
+            place = int(rows.searchsorted(found.stuck))
+            operations = tuple(columns.operations(rows))
+            found = replace(found, stuck=place)
+            worst = _result(columns.keys[key], operations, found, model, limits)
+        if worst.verdict is Verdict.INVALID:
+            return worst
     if ordered:
         keys = [*ordered]
         order = placed(columns, keys, [*ordered.values()], initial)
@@ -97,8 +88,35 @@ def judge_registers(
     return worst
 
 
+def _searched(
+    columns: Columns,
+    keys: Sequence[int],
+    initial: Any,
+    limits: Limits,
+    executor: Executor | None,
+) -> Iterator[tuple[int, Found]]:
+    """What is found of each key, in order, up to the first violation at least."""
+    if executor is None:
+        yield from zip(keys, _search_keys(columns, keys, initial, limits), strict=False)
+        return
+    spread = getattr(executor, "spread", None)
+    if spread is not None:
+        # All keys in one go are done sooner than a process is started.
+        soon = replace(limits, until=min(limits.until, time.monotonic() + PATIENCE_S))
+        found = _search_keys(columns, keys, initial, soon)
+        sure = list(takewhile(lambda one: one.verdict is not None, found))
+        yield from zip(keys, sure, strict=False)
+        keys = [] if sure and sure[-1].verdict is False else keys[len(sure) :]
+    size = max(1, -(-len(keys) // BATCHES))
+    batches = [list(keys[start : start + size]) for start in range(0, len(keys), size)]
+    problems = (of_registers(columns, batch, initial) for batch in batches)
+    search = partial(_search_parts, limits=limits)
+    for batch, results in zip(batches, (spread or executor.map)(search, problems), strict=True):
+        yield from zip(batch, results, strict=False)
+
+
 def _search_keys(
-    columns: Columns, initial: Any, limits: Limits, keys: Sequence[int]
+    columns: Columns, keys: Sequence[int], initial: Any, limits: Limits
 ) -> list[Found]:
     return _search_parts(of_registers(columns, keys, initial), limits)
 

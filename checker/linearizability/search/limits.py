@@ -2,6 +2,9 @@
 
 OVER = "end of its turn"
 
+PATIENCE_S = 1.0
+"""Seconds after which it pays to start processes, each of which needs some tenths of one."""
+
 
 class LimitReached(Exception):
     """Time or memory ran out; the message names which."""
