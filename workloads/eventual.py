@@ -99,6 +99,7 @@ class Eventual(Workload):
         memory_limit_bytes: int,
         *,
         certify: bool = True,
+        jobs: int = 1,
     ) -> Result:
         return judge_set(history, self.adds) if self.adds else judge_counter(history)
 

@@ -8,7 +8,6 @@ all of it, once the others are done.
 """
 
 import contextlib
-import multiprocessing
 import os
 import pickle
 import signal
@@ -16,15 +15,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from checker.linearizability.search.limits import PATIENCE_S
 from checker.verdict import Verdict
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 GRACE_S = 0.2
 """Seconds after the time limit for which a worker's answer is still awaited."""
@@ -82,7 +83,7 @@ class Jobs(Executor):
             left_s = max(0.0, limits.until - time.monotonic()) + GRACE_S
             try:
                 answer = future.result(timeout=left_s)
-            except (TimeoutError, BrokenProcessPool):
+            except (TimeoutError, BrokenExecutor):
                 # Whatever became of the worker, the limits are kept here.
                 answer = fn(item)
             if _wants_memory(answer):
@@ -94,13 +95,17 @@ class Jobs(Executor):
 
     def _sent(self, fn: Callable[[Any], Any], item: Any) -> "Future[Any]":
         """The call of the function in another process."""
+        # These take a while to import, so only a history that takes long needs them.
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+
         before = {*multiprocessing.active_children()}
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(self._count, context, _begin)
         try:
             return self._pool.submit(fn, item)
-        except BrokenProcessPool as broken:
+        except BrokenExecutor as broken:
             future: Future[Any] = Future()
             future.set_exception(broken)
             return future
@@ -148,6 +153,8 @@ def _wants_memory(answer: Any) -> bool:
 
 def _begin() -> None:
     """A worker leaves Ctrl-C to the process that asked, and does not outlive it."""
+    import multiprocessing
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -57,22 +57,7 @@ def check(
     """Judge stored runs again, or histories from anywhere; the exit status is the worst."""
     from harness.checking import Checking, check_file, renames, text_of
 
-    if executor is not None:
-        from harness.executors import known_executor
-
-        known_executor(executor)
-        if engine in ("graph", "zones"):
-            raise UsageError(
-                f"--executor has no effect with the engine {engine}, which searches nothing; leave "
-                "it out"
-            )
-        if jobs:
-            raise UsageError(
-                "--jobs has no effect beside --executor, whose cluster has its own workers; leave "
-                "it out"
-            )
-    if not 0 <= jobs <= 256:
-        raise UsageError(f"--jobs cannot be {jobs}; give 0 to 256")
+    _demand_workers(jobs, executor, engine)
     if not time_limit > 0:
         raise UsageError(f"--time-limit cannot be {time_limit:g}; give a number above 0")
     if memory_limit < 64:
@@ -107,6 +92,27 @@ def check(
         statuses.append(STATUS[answer["verdict"]])
         print(json.dumps(answer) if as_json else text_of(answer), flush=True)
     raise typer.Exit(max(statuses, key=[0, 2, 1, USAGE].index))
+
+
+def _demand_workers(jobs: int, executor: str | None, engine: str) -> None:
+    """`UsageError` unless these processes, or the workers of this cluster, have something to do."""
+    if not 0 <= jobs <= 256:
+        raise UsageError(f"--jobs cannot be {jobs}; give 0 to 256")
+    if executor is None:
+        return
+    from harness.executors import known_executor
+
+    known_executor(executor)
+    if engine in ("graph", "zones"):
+        raise UsageError(
+            f"--executor has no effect with the engine {engine}, which searches nothing; leave it "
+            "out"
+        )
+    if jobs:
+        raise UsageError(
+            "--jobs has no effect beside --executor, whose cluster has its own workers; leave it "
+            "out"
+        )
 
 
 def _given(**options_: tuple[object, object]) -> list[str]:
