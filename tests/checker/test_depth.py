@@ -6,7 +6,9 @@ from random import Random
 import pytest
 
 from checker.linearizability.check import check
+from checker.linearizability.search import portfolio
 from checker.linearizability.search.depth import DepthFirst
+from checker.linearizability.search.depth_compiled import CompiledDepthFirst, StepTable
 from checker.linearizability.search.limits import LimitReached
 from checker.linearizability.search.portfolio import decide
 from checker.linearizability.search.problem import Problem, of_operations
@@ -38,17 +40,23 @@ def is_linearization(model: Model, operations: list[Operation], order: list[int]
     return len(set(order)) == len(order) and needed <= {*order} <= allowed
 
 
+SEARCHES = [DepthFirst, CompiledDepthFirst]
+
+
+@pytest.mark.parametrize("searched", SEARCHES)
 @pytest.mark.parametrize("name", OBJECTS)
-def test_depth_first_agrees_with_every_linearization(name: str) -> None:
+def test_depth_first_agrees_with_every_linearization(
+    name: str, searched: type[DepthFirst | CompiledDepthFirst]
+) -> None:
     thing, model = OBJECTS[name], MODELS[MODEL_OF.get(name, name)]()
     random = Random(f"depth {name}")
     seen = {True: 0, False: 0}
-    for _ in range(400 * DEEP):
+    for _ in range(200 * DEEP):
         operations = draw(random, thing, random.choice([5, 7, 9]))
         truth = linearizable(operations, thing)
         explored = of_operations(model, operations)
         for problem in (explored, explored.fresh()):
-            search = DepthFirst(problem, GIGABYTE)
+            search = searched(problem, GIGABYTE)
             assert search.run(time.monotonic() + 60, FOR_EVER) is truth, operations
             if truth:
                 order = [problem.rows[op] for op in search.order()]
@@ -57,16 +65,35 @@ def test_depth_first_agrees_with_every_linearization(name: str) -> None:
     assert min(seen.values()) > 0.12 * sum(seen.values()), seen
 
 
-def test_a_search_that_is_resumed_finds_the_same() -> None:
+@pytest.mark.parametrize("searched", SEARCHES)
+def test_a_search_that_is_resumed_finds_the_same(
+    searched: type[DepthFirst | CompiledDepthFirst], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("checker.linearizability.search.depth_compiled.STEPS_KNOWN", 2)
+    monkeypatch.setattr("checker.linearizability.search.depth_compiled.ENTRIES", 1)
     thing, model = OBJECTS["queue"], MODELS["queue"]()
     random = Random("resumed")
     for _ in range(300):
         operations = draw(random, thing, 9)
-        search = DepthFirst(of_operations(model, operations), GIGABYTE)
+        search = searched(of_operations(model, operations), GIGABYTE)
         verdict = None
         while verdict is None:
-            verdict = search.run(time.monotonic() + 60, 1)
+            verdict = search.run(time.monotonic() + 60, 0.01)
         assert verdict is linearizable(operations, thing)
+
+
+def test_searches_may_share_what_they_know_of_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("checker.linearizability.search.depth_compiled.STEPS_KNOWN", 2)
+    thing, model = OBJECTS["stack"], MODELS["stack"]()
+    random = Random("shared")
+    for _ in range(100):
+        operations = draw(random, thing, 9)
+        problem, table = of_operations(model, operations), StepTable()
+        searches = [CompiledDepthFirst(problem, GIGABYTE, at, table) for at in (0.0, 1.0)]
+        verdicts: list[bool | None] = [None]
+        while None in verdicts:
+            verdicts = [search.run(time.monotonic() + 60, 2) for search in searches]
+        assert verdicts == [linearizable(operations, thing)] * 2
 
 
 class Stack:
@@ -108,20 +135,27 @@ def test_the_engines_take_turns_and_say_so() -> None:
     assert found.verdict is True
     assert found.order is not None
     assert len(found.order) == 16
-    assert found.tried[0].engine == "depth first"
+    assert "depth first" in found.tried[0].engine
     assert found.tried[-1].ended == "found an order"
     found = decide(overlapping(7, wrong=True), time.monotonic() + 60, GIGABYTE)
     assert found.verdict is False
     assert found.tried[-1].ended == "found that there is none"
 
 
-def test_a_turn_that_ends_is_followed_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("checker.linearizability.search.portfolio.FIRST", 10)
-    monkeypatch.setattr("checker.linearizability.search.portfolio.EACH", 0)
+@pytest.mark.parametrize("loaded", [False, True])
+def test_a_turn_that_ends_is_followed_by_another(
+    loaded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(portfolio, "FIRST", 10)
+    monkeypatch.setattr(portfolio, "EACH", 0)
+    monkeypatch.setattr(portfolio._Portfolio, "_loaded", lambda self: loaded)
+    monkeypatch.setattr(portfolio._Portfolio, "_loadable", lambda self: False)
     found = decide(overlapping(7, wrong=True), time.monotonic() + 60, GIGABYTE)
     assert found.verdict is False
-    assert {one.engine for one in found.tried} == {"depth first", "front"}
-    assert found.tried[0].ended == "end of its turn"
+    plain = ["depth first", "front"]
+    compiled = ["depth first, early, compiled", "front, compiled", "depth first, late, compiled"]
+    assert [one.engine for one in found.tried] == (compiled if loaded else plain)
+    assert {one.ended for one in found.tried} == {"end of its turn", "found that there is none"}
 
 
 def test_limits_end_it() -> None:
@@ -129,6 +163,12 @@ def test_limits_end_it() -> None:
         DepthFirst(overlapping(12, wrong=True), GIGABYTE).run(time.monotonic(), FOR_EVER)
     with pytest.raises(LimitReached, match="memory limit"):
         DepthFirst(overlapping(12, wrong=True), 1_000_000).run(time.monotonic() + 60, FOR_EVER)
+    with pytest.raises(LimitReached, match="time limit"):
+        CompiledDepthFirst(overlapping(16, wrong=True), GIGABYTE).run(time.monotonic(), FOR_EVER)
+    with pytest.raises(LimitReached, match="memory limit"):
+        CompiledDepthFirst(overlapping(12, wrong=True), 1_000_000).run(
+            time.monotonic() + 60, FOR_EVER
+        )
     found = decide(overlapping(14, wrong=True), time.monotonic() + 0.5, GIGABYTE)
     assert (found.verdict, found.limit) == (None, "time limit")
     found = decide(overlapping(14, wrong=True), time.monotonic() + 60, 1_000_000)

@@ -338,7 +338,7 @@ def test_a_search_that_is_broken_off_leaves_nothing_to_the_next(
         truth = linearizable(operations, thing)
         for compiled in (True, False, True, True, False):
             search = Search(problem.fresh(), time.monotonic() + 60, GIGABYTE, compiled)
-            search.steps_most = random.choice((1, 3, 10, 30, 100))
+            search.effort_most = random.choice((1, 3, 10, 30, 100)) / machine.PACE[compiled]
             answer = search.part(0)
             assert answer.verdict in (truth, None), operations
             broken += answer.limit == OVER

@@ -35,6 +35,9 @@ LOG_FIRST = 4_096
 LOG_SHARE = 8
 """Numbers that the log holds at first, and which part of the memory it may take."""
 
+PACE = {True: 200, False: 3}
+"""How many steps are worth one of the search depth first in plain Python, compiled and plain."""
+
 BYTES = {True: 8, False: 40}
 """Bytes that a number takes in an array, and about those that it takes in a list."""
 
@@ -63,6 +66,11 @@ def _compiled() -> dict[str, Any]:
     return compiled(FUNCTIONS, window, frontier)
 
 
+def loaded() -> bool:
+    """Whether this process has the compiled functions already."""
+    return bool(_compiled.cache_info().currsize)
+
+
 def may_compile(until: float) -> bool:
     """Whether that can be done, or loaded, well before the time limit."""
     return in_time(until, COMPILING_S, frontier, narrow)
@@ -85,10 +93,11 @@ class Machine:
         `log` it notes what was used, so that an order can be told in the end.
         """
         fast = bool(compile_)
-        self.steps_most = math.inf
+        self.effort_most = math.inf
+        self._asked = 0
         self._patience = math.inf
         if compile_ is None:
-            enough = LOADED_FROM if _compiled.cache_info().currsize else COMPILED_FROM
+            enough = LOADED_FROM if loaded() else COMPILED_FROM
             fast = problem.count >= enough and may_compile(until)
             if not fast and may_compile(until):
                 self._patience = time.monotonic() + SLOW_S
@@ -255,8 +264,9 @@ class Machine:
 
         After that many budgets of steps it ends as `PAUSED`.
         """
+        budget = int(min(BUDGET[self.fast], PACE[self.fast] * min(self.effort_most, BUDGET[True])))
         while True:
-            answer = self._functions["run"](self.memory, until, self._room, BUDGET[self.fast])
+            answer = self._functions["run"](self.memory, until, self._room, budget)
             if answer == window.FULL:
                 self._grow(self._room * 2)
             elif answer == window.LOG_FULL:
@@ -267,7 +277,7 @@ class Machine:
                 return int(answer)
             elif (budgets := budgets - 1) <= 0:
                 return window.PAUSED
-            if self.memory.reg[window.STEPS] > self.steps_most:
+            if self._asked + self.memory.reg[window.STEPS] / PACE[self.fast] > self.effort_most:
                 raise TurnOver
             now = time.monotonic()
             if now > self.until:
@@ -283,6 +293,7 @@ class Machine:
         reg = self.memory.reg
         state, label = int(reg[window.ASKED_STATE]), int(reg[window.ASKED_LABEL])
         after = steps.step(state, label)
+        self._asked += 1
         while len(steps.states) > self._states:
             self._more_states()
         self.memory.table[state * len(steps.labels) + label] = after

@@ -2,29 +2,42 @@
 
 The search depth first finds an order quickly where there is one; the front proves quickly that
 there is none where states are few. Which is quicker is not known beforehand, so they take turns,
-each time for `GROWTH` times as long. The first that decides is right: each proves its answer.
+each time for `GROWTH` times as long, or less where one does not get on. The first that decides is
+right: each proves its answer.
+
+The first turns are made by plain Python. What takes longer than these is searched by the compiled
+loops, once these are loaded or may be: then there are two searches depth first, since an order that
+one of them misses for long is often found at once by the other.
 """
 
 import time
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
 from dataclasses import replace
 
+from checker.linearizability.search import depth_compiled, machine
 from checker.linearizability.search.depth import DepthFirst
+from checker.linearizability.search.depth_compiled import CompiledDepthFirst, StepTable
 from checker.linearizability.search.limits import OVER, LimitReached
 from checker.linearizability.search.problem import Problem
 from checker.linearizability.search.search import Found, Search, Tried
+from checker.linearizability.search.window import BITS
 
-FIRST = 30_000
-EACH = 15
-"""Steps of the first turn, and those that each operation adds: a few tenths of a second."""
+FIRST = 6_000
+EACH = 2
+"""Steps of plain Python that the first turns are worth, and those that each operation adds: some
+hundredths of a second."""
 
-GROWTH = 4
+GROWTH = 2
 """How many times longer each turn is than the one before."""
 
-UNEXPLORED = 4
-"""How many times less a turn of the front is, where there are too many states to know them all."""
+PLAIN = 2
+"""Turns that plain Python has where the compiled loops are not loaded yet."""
 
-DEPTH, FRONT = "depth first", "front"
+STALLED = 4
+"""How many times shorter the turns are of an engine that came no farther in its last one."""
+
+LIKELIHOODS = {"early": 0.25, "late": 0.7}
+"""How far into their intervals each of the two searches supposes that operations take effect."""
 
 
 def decide(problem: Problem, until: float, memory_bytes: int, *, with_order: bool = False) -> Found:
@@ -40,72 +53,143 @@ class _Portfolio:
         self._problem = problem
         self._with_order = with_order
         self._until = until
-        # Each may use half of it, since one keeps what it has while the other has its turn.
-        self._memory = memory_bytes // 2
-        self._depth: DepthFirst | None = None
-        self._tried: list[Tried] = []
+        self._memory = memory_bytes
+        self._tried: dict[str, Tried] = {}
         self._farthest = Found(None, 0, len(problem.events), 0, "time limit")
 
     def decide(self) -> Found:
         """Give the engines their turns until one of them decides."""
-        engines = {DEPTH: self._by_depth, FRONT: self._by_front}
-        for steps in _turns(self._problem.count):
+        fast = self._loaded() or (self._problem.count >= machine.COMPILED_FROM and self._loadable())
+        engines, turn = self._engines(fast), 0
+        while engines:
+            if not fast and turn == PLAIN and (fast := self._loadable()):
+                engines, turn = self._engines(fast), 0
+            effort = (FIRST + EACH * self._problem.count) * GROWTH**turn
             for engine in tuple(engines):
-                began = time.monotonic()
-                found = engines[engine](steps)
-                self._note(engine, time.monotonic() - began, found)
+                found = self._turn(engine, effort / STALLED if engine.stalled else effort)
                 if found.verdict is not None:
-                    return replace(found, tried=tuple(self._tried))
-                if found.done >= self._farthest.done:
-                    self._farthest = found
+                    return replace(found, tried=tuple(self._tried.values()))
                 if time.monotonic() >= self._until:
                     return self._given_up("time limit")
                 if found.limit != OVER:
-                    del engines[engine]
-            if not engines:
-                break
+                    engines.remove(engine)
+            turn += 1
         return self._given_up("memory limit")
 
-    def _given_up(self, limit: str) -> Found:
-        return replace(self._farthest, limit=limit, tried=tuple(self._tried))
-
-    def _note(self, engine: str, seconds: float, found: Found) -> None:
+    def _turn(self, engine: "_Engine", effort: float) -> Found:
+        began = time.monotonic()
+        found = engine.turn(effort)
+        before = self._tried.get(engine.name)
+        seconds = time.monotonic() - began + (before.seconds if before else 0.0)
         endings = {None: found.limit, True: "found an order", False: "found that there is none"}
-        self._tried.append(Tried(engine, seconds, endings[found.verdict]))
+        self._tried[engine.name] = Tried(engine.name, seconds, endings[found.verdict])
+        engine.stalled, engine.reached = found.done <= engine.reached, found.done
+        if found.verdict is None and found.done >= self._farthest.done:
+            self._farthest = found
+        return found
 
-    def _by_depth(self, steps: float) -> Found:
-        problem, limit = self._problem, OVER
-        verdict = None
+    def _given_up(self, limit: str) -> Found:
+        return replace(self._farthest, limit=limit, tried=tuple(self._tried.values()))
+
+    def _loaded(self) -> bool:
+        return machine.loaded() and depth_compiled.loaded()
+
+    def _loadable(self) -> bool:
+        return machine.may_compile(self._until) and depth_compiled.may_compile(self._until)
+
+    def _engines(self, fast: bool) -> "list[_Engine]":
+        """Those that take turns; all keep what they have while the others have theirs."""
+        share = self._memory // 3
+        given = self._problem, self._until, share, self._with_order
+        if not fast or max(self._problem.widths) > BITS:
+            return [_Depth(*given), _Front(*given, fast)]
+        early = _CompiledDepth(*given, "early")
+        return [early, _Front(*given, fast), _CompiledDepth(*given, "late", early)]
+
+
+class _Engine(ABC):
+    """One that takes turns: `reached` is the event that it came to in the last one."""
+
+    name: str
+
+    def __init__(self, problem: Problem, until: float, memory: int, with_order: bool) -> None:
+        self.problem, self.until, self.memory = problem, until, memory
+        self.with_order = with_order
+        self.reached, self.stalled = 0, False
+
+    @abstractmethod
+    def turn(self, effort: float) -> Found:
+        """Search for as long as that many steps of plain Python take."""
+
+
+class _Depth(_Engine):
+    """The search depth first, which goes on in each turn from where it was."""
+
+    name = "depth first"
+    search: DepthFirst | CompiledDepthFirst | None = None
+
+    def begin(self) -> DepthFirst | CompiledDepthFirst:
+        """The search at its beginning."""
+        return DepthFirst(self.problem.fresh(), self.memory)
+
+    def turn(self, effort: float) -> Found:
+        problem, limit, verdict = self.problem, OVER, None
+        events = len(problem.events)
         try:
-            if self._depth is None:
-                self._depth = DepthFirst(problem.fresh(), self._memory)
-            verdict = self._depth.run(self._until, steps)
+            if self.search is None:
+                self.search = self.begin()
+            verdict = self.search.run(self.until, effort)
         except (LimitReached, MemoryError) as reached:
             limit = str(reached) or "memory limit"
-        events = len(problem.events)
-        if self._depth is None:
+        if self.search is None:
             return Found(None, 0, events, 0, limit)
         if verdict:
-            found = self._depth.order() if self._with_order else None
+            found = self.search.order() if self.with_order else None
             order = None if found is None else tuple(problem.rows[op] for op in found)
             return Found(True, events, events, 0, order=order)
-        event = self._depth.stuck
+        event = self.search.stuck
         stuck = problem.rows[problem.events[event] >> 1]
+        if limit != OVER:
+            self.search = None  # Its memory is for the others.
         return Found(verdict, event, events, 0, limit, stuck)
 
-    def _by_front(self, steps: float) -> Found:
+
+class _CompiledDepth(_Depth):
+    def __init__(
+        self,
+        problem: Problem,
+        until: float,
+        memory: int,
+        with_order: bool,
+        likely: str,
+        beside: "_CompiledDepth | None" = None,
+    ) -> None:
+        super().__init__(
+            problem.fresh() if beside is None else beside.problem, until, memory, with_order
+        )
+        self._likely = LIKELIHOODS[likely]
+        self._table: StepTable = StepTable() if beside is None else beside._table
+        self.name = f"depth first, {likely}, compiled"
+
+    def begin(self) -> DepthFirst | CompiledDepthFirst:
+        return CompiledDepthFirst(self.problem, self.memory, self._likely, self._table)
+
+
+class _Front(_Engine):
+    """The front, which begins again in each turn."""
+
+    def __init__(
+        self, problem: Problem, until: float, memory: int, with_order: bool, fast: bool
+    ) -> None:
+        super().__init__(problem, until, memory, with_order)
+        self._fast = fast
+        self.name = f"front{', compiled' * fast}"
+
+    def turn(self, effort: float) -> Found:
+        problem = self.problem.fresh()
         try:
-            search = Search(self._problem.fresh(), self._until, self._memory, log=self._with_order)
-            explored = self._problem.steps is not None and self._problem.steps.explored
-            search.steps_most = steps if explored else steps / UNEXPLORED
+            search = Search(problem, self.until, self.memory, self._fast, self.with_order)
+            search.effort_most = effort
             return search.part(0)
         except (LimitReached, MemoryError):
-            return Found(None, 0, len(self._problem.events), 0, "memory limit")
-
-
-def _turns(operations: int) -> Iterator[float]:
-    """How many steps each turn has."""
-    steps = FIRST + EACH * operations
-    while True:
-        yield steps
-        steps *= GROWTH
+            return Found(None, 0, len(problem.events), 0, "memory limit")

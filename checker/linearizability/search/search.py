@@ -113,7 +113,7 @@ class Search(Machine):
         except Slow:
             self._clean()
             compiled = Search(self.problem, self.until, self.memory_bytes, True, self.logs)
-            compiled.steps_most = self.steps_most
+            compiled.effort_most = self.effort_most
             return compiled.part(number)
         self._clean()
         return found

@@ -85,7 +85,7 @@ _ZONES = (judge, "GRAPH_UP_TO", 0)
 _ON_COLUMNS = (rules, "COLUMNS_FROM", 0)
 _COMPILED = ((zones, "COMPILED_FROM", 0), (machine, "COMPILED_FROM", 0))
 _QUICK = (searching, "QUICK_FROM", 0)
-_IN_TURNS = ((portfolio, "FIRST", 1), (portfolio, "EACH", 0), (portfolio, "UNEXPLORED", 0.1))
+_IN_TURNS = ((portfolio, "FIRST", 1), (portfolio, "EACH", 0))
 
 WAYS: dict[str, Way] = {
     **{engine: Way(engine) for engine in checking.ENGINES},
@@ -102,7 +102,9 @@ WAYS: dict[str, Way] = {
     "search unshrunk": Way("search", ((verdicts, "SHRINKING_S", 0.0),)),
     "search parallel": Way("search", parallel=True),
     "search in turns": Way("search", _IN_TURNS),
-    "search in turns, compiled": Way("search", (*_IN_TURNS, (machine, "SLOW_S", 0)), compiled=True),
+    "search in turns, compiled": Way(
+        "search", (*_IN_TURNS, (portfolio, "PLAIN", 0)), compiled=True
+    ),
     "search compiled": Way("search", (_QUICK, *_COMPILED), compiled=True),
 }
 """By name."""
