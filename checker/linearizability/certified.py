@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 ALWAYS_UP_TO = 100_000
 """Operations up to which all of a history is certified."""
 
-AT_LEAST_S = 0.2
-"""Seconds that a counterexample may be verified for, though the time limit has come."""
+AT_LEAST_S, AT_MOST_S = 0.1, 0.3
+"""Seconds that a counterexample may be verified for, though the time limit has come, and in all."""
 
 SAMPLED = 2_000
 """About how many operations of a longer history are certified."""
@@ -73,7 +73,8 @@ def certify_violation(
         if len(rows) <= ALWAYS_UP_TO:
             whole = tuple(columns.operations(rows))
             ways = proofs(shown, whole, model, thing)
-            soon = max(until, time.monotonic() + AT_LEAST_S)
+            now = time.monotonic()
+            soon = min(max(until, now + AT_LEAST_S), now + AT_MOST_S)
             verify_counterexample(ways, model, result.cycle, shown, soon)
 
 

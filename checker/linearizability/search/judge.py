@@ -24,8 +24,12 @@ from checker.models.model import Model
 from checker.operation import Operation
 from checker.verdict import Result, Verdict
 
-SHRINKING_S = 10.0
-"""Seconds that a counterexample may take to become small, if the time limit leaves as many."""
+SHRINKING_S = 0.5
+"""Seconds that a counterexample may take to become small, or as long as the search took, if the
+time limit leaves as many."""
+
+TELLING_S = 0.1
+"""Seconds that the orders of a counterexample may be told for, though it took all that time."""
 
 BATCHES = 16
 """Into how many batches of keys a history is split for an executor."""
@@ -158,7 +162,8 @@ def _result(
             f"of key {key!r}{_window(operations, found)}",
             statistics=statistics,
         )
-    result = explained(key, operations, operations[found.stuck], model, limits)
+    took_s = sum(tried.seconds for tried in found.tried)
+    result = explained(key, operations, operations[found.stuck], model, limits, took_s=took_s)
     return replace(result, statistics=statistics)
 
 
@@ -169,11 +174,16 @@ def explained(
     model: Model,
     limits: Limits,
     algorithm: str = "search",
+    took_s: float = 0.0,
 ) -> Result:
-    """That no order includes `stuck`, with as small a counterexample as the time allows."""
-    soon = min(limits.until, time.monotonic() + SHRINKING_S)
+    """That no order includes `stuck`, with as small a counterexample as the time allows.
+
+    `took_s` says how long it took to find that.
+    """
+    soon = min(limits.until, time.monotonic() + max(SHRINKING_S, took_s))
     left = shrink(violation_at(operations, stuck, model), model, soon, limits.memory_bytes)
-    explanation, number = explain(left, model, soon)
+    telling = min(limits.until, max(soon, time.monotonic() + TELLING_S))
+    explanation, number = explain(left, model, telling)
     return no_order(algorithm, key, f"includes operation {number}", left.operations, explanation)
 
 

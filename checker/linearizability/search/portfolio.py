@@ -79,7 +79,7 @@ class _Portfolio:
     def _turn(self, engine: "_Engine", effort: float) -> Found:
         began = time.monotonic()
         found = engine.turn(effort)
-        before = self._tried.get(engine.name)
+        before = self._tried.pop(engine.name, None)
         seconds = time.monotonic() - began + (before.seconds if before else 0.0)
         endings = {None: found.limit, True: "found an order", False: "found that there is none"}
         self._tried[engine.name] = Tried(engine.name, seconds, endings[found.verdict])

@@ -72,6 +72,13 @@ class Problem:
         """How many operations there are."""
         return len(self.rows)
 
+    def supposing(self, places: frozenset[int]) -> "Problem":
+        """The same problem of which the operations at these places need not happen, no others."""
+        supposed = [int(row in places) for row in self.rows]
+        own = self.records.copy()
+        own[window.SUPPOSED :: window.OP] = supposed
+        return replace(self, records=own, supposed=supposed)
+
     def fresh(self) -> "Problem":
         """The same problem, whose model has made no step yet."""
         return self if self.steps is None else replace(self, steps=self.steps.fresh(), states=1)

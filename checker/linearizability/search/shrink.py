@@ -17,7 +17,8 @@ from checker.columns import canonical
 from checker.linearizability.registers.facts import NOT, Unsupported, ended, saw_and_wrote
 from checker.linearizability.search.limits import LimitReached
 from checker.linearizability.search.portfolio import decide
-from checker.linearizability.search.problem import of_operations
+from checker.linearizability.search.problem import Problem, of_operations
+from checker.linearizability.search.search import Found
 from checker.models.known import is_register, known_object
 from checker.models.model import Model
 from checker.operation import Operation, Outcome
@@ -75,68 +76,83 @@ def shrink(
     violation: Unexplained, model: Model, until: float, memory_bytes: int = MEMORY_BYTES
 ) -> Unexplained:
     """The violation as small as can be made of it until that moment."""
-    observers: frozenset[str] = getattr(model, "observers", frozenset())
-    left = _window(violation, model, until, memory_bytes)
+    trials = _Trials(model, until, min(memory_bytes, MEMORY_BYTES))
+    left = _window(violation, trials)
     size = max(1, len(left.demanded) // 2)
-    while time.monotonic() < until:
-        before = left
+    smallest = False
+    while not smallest and time.monotonic() < until:
         demanded = left.demanded
+        trials.undecided = False
         for start in range(0, len(demanded), size):
             if time.monotonic() > until:
-                return left
-            rest = weaker(left, demanded[start : start + size], observers)
-            left = _checked(rest, model, until, memory_bytes) or left
-        if size == 1 and len(left.demanded) == len(before.demanded):
-            return replace(left, smallest=time.monotonic() < until)
+                return _without_observers(left, model)
+            left = trials.weaker(left, demanded[start : start + size]) or left
+        unchanged = size == 1 and len(left.demanded) == len(demanded)
+        if unchanged and trials.undecided:
+            break
+        smallest = unchanged
         size = max(1, size // 2)
-    return left
+    return replace(_without_observers(left, model), smallest=smallest)
 
 
-def _window(whole: Unexplained, model: Model, until: float, memory_bytes: int) -> Unexplained:
+def _window(whole: Unexplained, trials: "_Trials") -> Unexplained:
     """The violation with only the last operations demanded, as few as do."""
-    observers: frozenset[str] = getattr(model, "observers", frozenset())
     last = sorted(whole.demanded, key=ended)
     for window in WINDOWS:
-        if window >= len(last) or time.monotonic() > until:
+        if window >= len(last):
             break
-        smaller = _checked(weaker(whole, last[:-window], observers), model, until, memory_bytes)
+        smaller = trials.weaker(whole, last[:-window])
         if smaller is not None:
             return smaller
-    return without_the_useless(whole, model)
+    return without_the_useless(whole, trials.model)
 
 
-def _checked(
-    violation: Unexplained, model: Model, until: float, memory_bytes: int
-) -> Unexplained | None:
-    """The violation without what cannot help, if it is one."""
-    stuck = first_stuck(violation, model, until, memory_bytes)
-    return None if stuck is None else without_the_useless(replace(violation, stuck=stuck), model)
+class _Trials:
+    """Tries what less is a violation still, with one problem for as long as the operations last."""
+
+    def __init__(self, model: Model, until: float, memory_bytes: int) -> None:
+        self.model = model
+        self._until, self._memory = until, memory_bytes
+        self._operations: tuple[Operation, ...] = ()
+        self._problem: Problem | None = None
+        self.undecided = False
+        """Whether something could not be tried to its end."""
+
+    def weaker(self, violation: Unexplained, taken: Sequence[Operation]) -> Unexplained | None:
+        """The same with these operations but supposed, without what cannot help; None where it is
+        no violation, or time ran out."""
+        less = replace(violation, supposed=(*violation.supposed, *taken))
+        if not less.demanded:
+            return None
+        found = self._decided(less)
+        self.undecided |= found is None or found.verdict is None
+        if found is None or found.verdict is not False:
+            return None
+        return without_the_useless(
+            replace(less, stuck=violation.operations[found.stuck]), self.model
+        )
+
+    def _decided(self, violation: Unexplained) -> Found | None:
+        if time.monotonic() > self._until:
+            return None
+        try:
+            if self._problem is None or violation.operations is not self._operations:
+                self._operations = violation.operations
+                self._problem = of_operations(self.model, violation.operations, until=self._until)
+        except LimitReached:
+            return None
+        return decide(self._problem.supposing(violation.places), self._until, self._memory)
 
 
-def weaker(
-    violation: Unexplained, taken: Sequence[Operation], observers: frozenset[str]
-) -> Unexplained:
-    """Without these operations if they only observed, and with those that did not but supposed."""
-    gone = {id(o) for o in taken if o.function in observers}
+def _without_observers(violation: Unexplained, model: Model) -> Unexplained:
+    """The same without the supposed operations that only observe: they explain nothing."""
+    observers: frozenset[str] = getattr(model, "observers", frozenset())
+    gone = {id(o) for o in violation.supposed if o.function in observers}
     return replace(
         violation,
         operations=tuple(o for o in violation.operations if id(o) not in gone),
-        supposed=(*violation.supposed, *(o for o in taken if id(o) not in gone)),
+        supposed=tuple(o for o in violation.supposed if id(o) not in gone),
     )
-
-
-def first_stuck(
-    violation: Unexplained, model: Model, until: float, memory_bytes: int = MEMORY_BYTES
-) -> Operation | None:
-    """The operation at which the search finds no order; None where it finds one, or no answer."""
-    if not violation.demanded or time.monotonic() > until:
-        return None
-    try:
-        problem = of_operations(model, violation.operations, violation.places, until)
-    except LimitReached:
-        return None
-    found = decide(problem, until, min(memory_bytes, MEMORY_BYTES))
-    return violation.operations[found.stuck] if found.verdict is False else None
 
 
 def without_the_useless(violation: Unexplained, model: Model) -> Unexplained:
