@@ -8,8 +8,8 @@ explains the rest. It may go where the kind of object says that nobody can miss 
   ended, which is shown, before anything shown that saw the value began. A compare-and-set that saw
   a value whose write is left out counts as a plain write. A mismatch says that *some* other value
   stood there, so one may be supposed for each.
-- a queue's, if nothing shown moved the same value, or as many dequeues as enqueues of it are shown;
-  an unanswered dequeue, if all that was enqueued is dequeued for certain.
+- a queue's or a stack's, if nothing shown moved the same value, or as many dequeues as enqueues of
+  it are shown; an unanswered dequeue, if all that was enqueued is dequeued for certain.
 - an addition to a set, if nothing shown found its element; an append, if no other of the same
   value is shown. Reads then count without that value, or the addition is put back. A removal, if
   nothing shown missed its element.
@@ -146,13 +146,16 @@ def _register(shown: Operations, gone: Operations, initial: Any) -> list[list[Op
     return [[*counted, *supposed]]
 
 
+PUTTING = ("enqueue", "push")
+
+
 def _queue(shown: Operations, gone: Operations, initial: Any) -> list[list[Operation]]:
-    put = Counter(canonical(o.argument) for o in shown if o.function == "enqueue")
+    put = Counter(canonical(o.argument) for o in shown if o.function in PUTTING)
     got = Counter(
-        canonical(o.result) for o in shown if o.function == "dequeue" and o.outcome is Outcome.OK
+        canonical(o.result) for o in shown if o.function not in PUTTING and o.outcome is Outcome.OK
     )
     for o in gone:
-        if o.function == "enqueue":
+        if o.function in PUTTING:
             missed = got[canonical(o.argument)] > 0
         elif o.outcome is Outcome.OK:
             value = canonical(o.result)
@@ -236,6 +239,7 @@ _BY_KIND = {
     ObjectKind.REGISTER: _register,
     ObjectKind.QUEUE: _queue,
     ObjectKind.UNORDERED_QUEUE: _queue,
+    ObjectKind.STACK: _queue,
     ObjectKind.PRIORITY_QUEUE: _queue,
     ObjectKind.LIST: _collection,
     ObjectKind.SET: _collection,

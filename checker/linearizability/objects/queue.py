@@ -52,7 +52,7 @@ def check_queue(operations: Sequence[Operation]) -> Violation | None:
         return late
     if empty and crashed:
         raise Ambiguous
-    return late or _never_empty(kept, empty)
+    return late or never_empty(kept, empty)
 
 
 def check_unordered_queue(operations: Sequence[Operation]) -> Violation | None:
@@ -66,7 +66,7 @@ def check_unordered_queue(operations: Sequence[Operation]) -> Violation | None:
         return kept
     if empty and crashed:
         raise Ambiguous
-    return _never_empty(kept, empty)
+    return never_empty(kept, empty)
 
 
 def _values(
@@ -142,7 +142,9 @@ def _left_behind(kept: Sequence[Stay], crashed: Sequence[Operation]) -> Violatio
     return None
 
 
-def _never_empty(kept: Sequence[Stay], empty: Sequence[Operation]) -> Violation | None:
+def never_empty(
+    kept: Sequence[Stay], empty: Sequence[Operation], what: str = "queue"
+) -> Violation | None:
     """Rule 3: the moments at which a value was certainly inside cover the whole dequeue."""
     inside = [value.inside for value in kept]
     longest = list(accumulate(kept, _longer))
@@ -156,5 +158,5 @@ def _never_empty(kept: Sequence[Stay], empty: Sequence[Operation]) -> Violation 
             moment = value.leaves
             if moment > ended(dequeue):
                 shown = (dequeue, *(o for v in cover for o in v.operations()))
-                return Violation(shown, "{0} found the queue empty, but it never was meanwhile")
+                return Violation(shown, f"{{0}} found the {what} empty, but it never was meanwhile")
     return None

@@ -26,6 +26,7 @@ from checker.linearizability.objects.orders import (
 )
 from checker.linearizability.objects.priority import check_priority_queue, order_priority_queue
 from checker.linearizability.objects.queue import check_queue, check_unordered_queue
+from checker.linearizability.objects.stack import check_stack, order_stack
 from checker.linearizability.violation import Violation
 from checker.models.asking import part
 from checker.models.known import KnownObject, ObjectKind, known_object
@@ -71,6 +72,7 @@ RULES: dict[ObjectKind, tuple[Rule, ...]] = {
     ObjectKind.PRIORITY_QUEUE: (
         Rule(frozenset({"enqueue", "dequeue"}), check_priority_queue, order_priority_queue),
     ),
+    ObjectKind.STACK: (Rule(frozenset({"push", "pop"}), check_stack, order_stack),),
     ObjectKind.LIST: (Rule(frozenset({"append", "read"}), check_list, order_list, "find_list"),),
     ObjectKind.SET: (
         Rule(
@@ -101,6 +103,7 @@ _BUILT_BY = {
     ObjectKind.QUEUE: "enqueue",
     ObjectKind.UNORDERED_QUEUE: "enqueue",
     ObjectKind.PRIORITY_QUEUE: "enqueue",
+    ObjectKind.STACK: "push",
     ObjectKind.LIST: "append",
     ObjectKind.SET: "add",
     ObjectKind.COUNTER: "add",

@@ -29,11 +29,11 @@ class Stay:
         return (self.enqueue,) if self.dequeue is None else (self.enqueue, self.dequeue)
 
 
-def enqueued(operations: Sequence[Operation]) -> dict[object, Operation]:
+def enqueued(operations: Sequence[Operation], function: str = "enqueue") -> dict[object, Operation]:
     """What enqueued each value; `Ambiguous` where one is null, or was enqueued twice."""
     found: dict[object, Operation] = {}
     for operation in operations:
-        if operation.function == "enqueue" and operation.outcome is not Outcome.FAIL:
+        if operation.function == function and operation.outcome is not Outcome.FAIL:
             value = canonical(operation.argument)
             if operation.argument is None or value in found:
                 raise Ambiguous
