@@ -17,7 +17,7 @@ from benchmarks.checker_repeated import repeated
 from checker.columns import Columns
 from checker.history import History
 from checker.linearizability.check import check
-from checker.linearizability.search import attempt, exhaust, machine, narrow, of_columns
+from checker.linearizability.search import attempt, exhaust, judge, machine, narrow, of_columns
 from checker.linearizability.search import search as search_module
 from checker.linearizability.search.exhaust import dead_ends
 from checker.linearizability.search.limits import OVER
@@ -25,10 +25,10 @@ from checker.linearizability.search.of_columns import of_registers
 from checker.linearizability.search.problem import Problem, of_operations
 from checker.linearizability.search.search import Found, Search
 from checker.linearizability.search.shrink import (
+    Trials,
     Unexplained,
-    first_stuck,
     shrink,
-    weaker,
+    supposing,
     without_the_useless,
 )
 from checker.models.catalogue import MODELS
@@ -194,9 +194,9 @@ def test_supposed_operations_are_as_good_as_every_choice_of_them() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["cas-register", "mutex", "counter", "queue", "kv"])
-def test_a_counterexample_is_minimal_and_told(name: str) -> None:
+def test_a_counterexample_is_minimal_and_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judge, "SHRINKING_S", 60.0)
     thing, model = OBJECTS[name], MODELS[name]()
-    observers: frozenset[str] = getattr(model, "observers", frozenset())
     random = Random(f"shrink {name}")
     until = time.monotonic() + 300
     shown = 0
@@ -216,7 +216,7 @@ def test_a_counterexample_is_minimal_and_told(name: str) -> None:
         assert left.smallest
         assert dead_ends(left.operations, model, left.places)
         for one in left.demanded:
-            assert not first_stuck(weaker(left, [one], observers), model, until), left
+            assert not Trials(model, until).stuck(supposing(left, [one])), left
 
 
 @pytest.mark.parametrize("name", ["cas-register", "mutex", "queue", "set", "multi-register"])
@@ -248,9 +248,9 @@ def test_what_is_left_out_of_a_register_did_not_matter() -> None:
         whole = Unexplained(tuple(operations))
         updates = [o for o in whole.demanded if o.function != "read"]
         some = random.sample(updates, random.randint(0, len(updates)))
-        before = weaker(whole, some, frozenset({"read"}))
+        before = supposing(whole, some)
         after = without_the_useless(before, model)
-        stuck = first_stuck(before, model, until), first_stuck(after, model, until)
+        stuck = Trials(model, until).stuck(before), Trials(model, until).stuck(after)
         assert (stuck[0] is None) == (stuck[1] is None) or not after.demanded, operations
         seen["less" if len(after.operations) < len(before.operations) else "same"] += 1
     assert min(seen.values()) > 500

@@ -200,12 +200,10 @@ def _no_bottom(stuck: list[Stay]) -> Violation:
             found = _stuck(rest)
             left, start = (left, start + size) if found is None else (found, 0)
         size = min(size, len(left)) // 2
-    stretch = _Stretch(left)
     shown = tuple(o for value in left for o in value.operations())
     first = shown.index(left[0].enqueue)
     last = max(left, key=lambda value: value.leaves)
     until = "on" if last.dequeue is None else f"until {{{shown.index(last.dequeue)}}} began"
-    assert not any(map(stretch.encloses, left))
     return Violation(
         shown,
         f"from the end of {{{first}}} {until} the stack was never empty, so one of these values "

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from checker.linearizability.search import depth_loop, window
-from checker.linearizability.search.compiling import compiled, compiled_before
+from checker.linearizability.search.compiling import compiled, in_time
 from checker.linearizability.search.depth import LIKELY, LOOK_EVERY, TRIES
 from checker.linearizability.search.depth_loop import Depth
 from checker.linearizability.search.limits import LimitReached
-from checker.linearizability.search.machine import COMPILING_S
 from checker.linearizability.search.problem import Problem
 from checker.memory import Watch
 
@@ -25,6 +24,9 @@ BUDGET = 100_000
 
 PACE = 20
 """How many steps are worth one of plain Python, or one of the model."""
+
+COMPILING_S = 8.0
+"""Seconds of a processor that compiling for the first time may take."""
 
 ENTRIES, STEPS_KNOWN = 1 << 12, 1 << 12
 """Configurations and steps for which there is room at first."""
@@ -45,8 +47,7 @@ def loaded() -> bool:
 
 def may_compile(until: float) -> bool:
     """Whether that can be done, or loaded, well before the time limit."""
-    seconds = until - time.monotonic()
-    return seconds > COMPILING_S or (seconds > 2 and compiled_before(depth_loop))
+    return in_time(until, COMPILING_S, depth_loop)
 
 
 class StepTable:

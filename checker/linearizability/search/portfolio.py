@@ -59,10 +59,11 @@ class _Portfolio:
 
     def decide(self) -> Found:
         """Give the engines their turns until one of them decides."""
-        fast = self._loaded() or (self._problem.count >= machine.COMPILED_FROM and self._loadable())
+        enough = machine.LOADED_FROM if self._loaded() else machine.COMPILED_FROM
+        fast = self._problem.count >= enough and self._may_compile()
         engines, turn = self._engines(fast), 0
         while engines:
-            if not fast and turn == PLAIN and (fast := self._loadable()):
+            if not fast and turn == PLAIN and (fast := self._may_compile()):
                 engines, turn = self._engines(fast), 0
             effort = (FIRST + EACH * self._problem.count) * GROWTH**turn
             for engine in tuple(engines):
@@ -94,8 +95,9 @@ class _Portfolio:
     def _loaded(self) -> bool:
         return machine.loaded() and depth_compiled.loaded()
 
-    def _loadable(self) -> bool:
-        return machine.may_compile(self._until) and depth_compiled.may_compile(self._until)
+    def _may_compile(self) -> bool:
+        until = self._until
+        return self._loaded() or (machine.may_compile(until) and depth_compiled.may_compile(until))
 
     def _engines(self, fast: bool) -> "list[_Engine]":
         """Those that take turns; all keep what they have while the others have theirs."""

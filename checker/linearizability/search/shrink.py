@@ -76,7 +76,7 @@ def shrink(
     violation: Unexplained, model: Model, until: float, memory_bytes: int = MEMORY_BYTES
 ) -> Unexplained:
     """The violation as small as can be made of it until that moment."""
-    trials = _Trials(model, until, min(memory_bytes, MEMORY_BYTES))
+    trials = Trials(model, until, min(memory_bytes, MEMORY_BYTES))
     left = _window(violation, trials)
     size = max(1, len(left.demanded) // 2)
     smallest = False
@@ -95,7 +95,7 @@ def shrink(
     return replace(_without_observers(left, model), smallest=smallest)
 
 
-def _window(whole: Unexplained, trials: "_Trials") -> Unexplained:
+def _window(whole: Unexplained, trials: "Trials") -> Unexplained:
     """The violation with only the last operations demanded, as few as do."""
     last = sorted(whole.demanded, key=ended)
     for window in WINDOWS:
@@ -107,10 +107,15 @@ def _window(whole: Unexplained, trials: "_Trials") -> Unexplained:
     return without_the_useless(whole, trials.model)
 
 
-class _Trials:
+def supposing(violation: Unexplained, taken: Sequence[Operation]) -> Unexplained:
+    """The same, though it does not matter whether these operations happened."""
+    return replace(violation, supposed=(*violation.supposed, *taken))
+
+
+class Trials:
     """Tries what less is a violation still, with one problem for as long as the operations last."""
 
-    def __init__(self, model: Model, until: float, memory_bytes: int) -> None:
+    def __init__(self, model: Model, until: float, memory_bytes: int = MEMORY_BYTES) -> None:
         self.model = model
         self._until, self._memory = until, memory_bytes
         self._operations: tuple[Operation, ...] = ()
@@ -121,16 +126,20 @@ class _Trials:
     def weaker(self, violation: Unexplained, taken: Sequence[Operation]) -> Unexplained | None:
         """The same with these operations but supposed, without what cannot help; None where it is
         no violation, or time ran out."""
-        less = replace(violation, supposed=(*violation.supposed, *taken))
-        if not less.demanded:
-            return None
-        found = self._decided(less)
-        self.undecided |= found is None or found.verdict is None
-        if found is None or found.verdict is not False:
-            return None
-        return without_the_useless(
-            replace(less, stuck=violation.operations[found.stuck]), self.model
+        less = supposing(violation, taken)
+        stuck = self.stuck(less)
+        return (
+            None if stuck is None else without_the_useless(replace(less, stuck=stuck), self.model)
         )
+
+    def stuck(self, violation: Unexplained) -> Operation | None:
+        """The operation at which the search finds no order; None where it finds one, or no answer,
+        which makes it `undecided`."""
+        if not violation.demanded:
+            return None
+        found = self._decided(violation)
+        self.undecided |= found is None or found.verdict is None
+        return violation.operations[found.stuck] if found and found.verdict is False else None
 
     def _decided(self, violation: Unexplained) -> Found | None:
         if time.monotonic() > self._until:
