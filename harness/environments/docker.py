@@ -76,7 +76,9 @@ class DockerCluster(TcpCluster):
     async def open(self) -> None:
         await in_thread(remove_leftovers)
         try:
-            with engine_errors("start nodes"):
+            with engine_errors(
+                "start nodes", "see to the system's command and image"
+            ):
                 await in_thread(self._make)
             await self._all_serve()
         except BaseException:
@@ -203,7 +205,7 @@ class DockerCluster(TcpCluster):
             )
         made = self._made = Containers(client, self._owner)
         self._engine = client.info()
-        hosts, ports = made.make_network(self.nodes), self.database.ports
+        hosts, ports = made.make_network(self.nodes), self._listed_ports()
         self.addresses.update({node: (host, ports[0]) for node, host in hosts.items()})
         for node in self.nodes:
             data = self._data / node

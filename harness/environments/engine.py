@@ -43,14 +43,14 @@ def _listens(timeout_s: int) -> bool:
 
 
 @contextlib.contextmanager
-def engine_errors(what: str) -> Iterator[None]:
+def engine_errors(what: str, todo: str = "see to the engine") -> Iterator[None]:
     """Turn what the Docker SDK raises into one sentence."""
     try:
         yield
     except (DockerException, OSError) as error:
         raise EnvironmentFailed(
             f"the Docker engine could not {what} ({reason_of(error)}): "
-            "see to the engine, or use the environment local"
+            f"{todo}, or use the environment local"
         ) from error
 
 

@@ -52,7 +52,7 @@ class LocalCluster(ProcessCluster):
         await in_thread(remove_leftovers)
         try:
             for node in self.nodes:
-                self._ports[node] = tuple(self._reserve_port() for _ in self.database.ports)
+                self._ports[node] = tuple(self._reserve_port() for _ in self._listed_ports())
                 self.addresses[node] = (HOST, self._ports[node][0])
             if Capability.CUT in self.capabilities:
                 await self._open_proxy()

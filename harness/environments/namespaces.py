@@ -131,9 +131,7 @@ class NamespaceCluster(ProcessCluster):
         }
 
     def _make_places(self) -> None:
-        ports = self.database.ports
-        if not ports:
-            raise EnvironmentFailed("the database names no ports: list those it listens on")
+        ports = self._listed_ports()
         self.addresses.update({node: (host, ports[0]) for node, host in self._lab.hosts.items()})
         for node in self.nodes:
             data = self._data / node

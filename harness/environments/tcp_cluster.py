@@ -92,6 +92,11 @@ class TcpCluster(Cluster):
             ) from None
         return False
 
+    def _listed_ports(self) -> tuple[int, ...]:
+        if not self.database.ports:
+            raise EnvironmentFailed("the database names no ports: list those it listens on")
+        return self.database.ports
+
     def _commands(self, node: NodeId) -> list[Argv]:
         """The programs of a node; before its first start its folder is prepared."""
         place = self.places[node]

@@ -161,19 +161,37 @@ class OfNothing(Two):
     image: ClassVar[None] = None  # type: ignore[assignment]
 
 
+class WithoutPorts(Two):
+    ports = ()
+
+
+class Misspelt(Two):
+    def command(self, at: Place) -> list[Argv]:
+        return [["/registre", "4000"]]
+
+
+class WithoutCommand(Two):
+    def command(self, at: Place) -> list[Argv]:
+        return []
+
+
 @pytest.mark.parametrize(
     ("database", "words"),
     [
         (NowhereToBeFound(), "there is no image registry.invalid/no/such:image here"),
         (OfNothing(), "does not say what its containers are made of"),
+        (WithoutPorts(), "the database names no ports: list those it listens on"),
+        (Misspelt(), "/registre.*no such file.*: see to the system's command and image"),
+        (WithoutCommand(), "No command specified.*: see to the system's command and image"),
     ],
 )
 def test_what_cannot_be_made_is_one_sentence(
-    database: Database, words: str, tmp_path: Path
+    database: Database, words: str, tmp_path: Path, engine: docker.DockerClient
 ) -> None:
     async def scenario() -> None:
         cluster = DockerCluster(deployment_of(database, NODES, tmp_path))
         with pytest.raises(EnvironmentFailed, match=words):
             await cluster.open()
+        expect_nothing_left(cluster._owner)
 
     asyncio.run(scenario())
