@@ -104,6 +104,7 @@ class _Compose:
             volumes=self._volumes(name, service.get("volumes") or ()),
             user=service.get("user") and self._text(service["user"]),
             folder=service.get("working_dir"),
+            hostname=service.get("hostname"),
             aliases=aliases,
             trusted=True,
         )

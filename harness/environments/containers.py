@@ -52,6 +52,7 @@ class Program:
     binds: Sequence[str] = ()
     user: str | None = None
     folder: str | None = None
+    hostname: str | None = None
     aliases: Sequence[str] = ()
     trusted: bool = False
 
@@ -181,7 +182,8 @@ class Containers:
         else:
             aliases = list(program.aliases)
             end = self._api.create_endpoint_config(ipv4_address=host, aliases=aliases)
-            network = {"hostname": node, "networking_config": {"EndpointsConfig": {self.name: end}}}
+            network["hostname"] = program.hostname or node
+            network["networking_config"] = {"EndpointsConfig": {self.name: end}}
         made = self._api.create_container(
             program.image,
             list(program.command) or None,

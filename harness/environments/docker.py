@@ -76,9 +76,7 @@ class DockerCluster(TcpCluster):
     async def open(self) -> None:
         await in_thread(remove_leftovers)
         try:
-            with engine_errors(
-                "start nodes", "see to the system's command and image"
-            ):
+            with engine_errors("start nodes", "see to the system's command and image"):
                 await in_thread(self._make)
             await self._all_serve()
         except BaseException:

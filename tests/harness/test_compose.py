@@ -57,6 +57,7 @@ def test_each_service_is_a_node(tmp_path: Path) -> None:
     assert second.environment == {"ALLOW": "true", "COUNT": "3"}
     assert second.volumes == {"data2": "/var/etcd"}
     assert (second.aliases, second.user) == (["etcd2", "second"], "1000")
+    assert (first.hostname, second.hostname) == (None, "second")
     assert (third.image, third.command) == ("other", [])
 
 
