@@ -13,6 +13,8 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from harness.standstill import standstills_end
+
 T = TypeVar("T")
 
 SECOND_NS = 1_000_000_000
@@ -96,7 +98,8 @@ class RealClock(Clock):
 
     async def _watched(self, coroutine: Coroutine[Any, Any, T]) -> T:
         self._look(self.now_ns())
-        return await _until_terminated(coroutine)
+        with standstills_end():
+            return await _until_terminated(coroutine)
 
     def _look(self, due_ns: int) -> None:
         """Note a stall if this look comes late, and look again a tenth of a second from now."""

@@ -102,6 +102,9 @@ class Cluster(ABC):
 
     def __init__(self) -> None:
         self.effects: list[Effect] = []
+        self.doubts: Counter[str] = Counter()
+        """Why calls were left in doubt, in the words of whoever said so."""
+
         self._mendings = 0
         self.changed_last: NodeId | None = None
         """The node that answered a call last which may have changed something."""

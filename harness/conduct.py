@@ -15,6 +15,7 @@ from harness.clock import SECOND_NS, RealClock
 from harness.cluster import Cluster
 from harness.config import RunConfig
 from harness.database import Deployment
+from harness.databases.driver import threads_noted
 from harness.environments.docker import DockerCluster, engine_answers, in_containers
 from harness.environments.existing import ExistingCluster
 from harness.environments.lab import namespaces_work
@@ -78,7 +79,7 @@ def conduct(config: RunConfig, store: Path, watch: Watch) -> RunDirectory:
     directory.write_json("run.json", description)
     recorder = Recorder(directory.history, cluster.clock)
     try:
-        with watch(config, recorder), _errors_kept(directory):
+        with watch(config, recorder), _errors_kept(directory), threads_noted(cluster.doubts):
             run = make_run(recorder, directory.logs)
             observed = cluster.clock.run(run.perform())
     finally:

@@ -45,3 +45,9 @@ class OptionError(UsageError):
         super().__init__(f"{option} {problem}")
         self.option = option
         self.problem = problem
+
+
+def install_line(error: ImportError) -> str:
+    """What to do where a library is missing."""
+    library = (error.name or "it").partition(".")[0]
+    return f"install the library that has it, most likely with: pip install {library}"

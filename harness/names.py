@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from checker.models.catalogue import MODELS, NUMBERED, TRANSACTIONS, numbered
 from checker.models.model import Model
-from harness.errors import UsageError
+from harness.errors import UsageError, install_line
 
 # What is named takes a while to import, so only a name that leads there does: `labrys check` needs
 # but models.
@@ -195,10 +195,10 @@ def _imported(kind: str, path: str) -> Any:
         for part in attribute.split("."):
             found = getattr(found, part)
     except (Exception, SystemExit) as error:
-        raise UsageError(
-            f"cannot import the {kind} {path!r}: {_why(error)}; "
-            "write it as package.module:Name and see that Python can import it from here"
-        ) from error
+        todo = "write it as package.module:Name and see that Python can import it from here"
+        if isinstance(error, ModuleNotFoundError) and not f"{module}.".startswith(f"{error.name}."):
+            todo = install_line(error)
+        raise UsageError(f"cannot import the {kind} {path!r}: {_why(error)}; {todo}") from error
     return found
 
 

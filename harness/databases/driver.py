@@ -10,20 +10,39 @@ import contextlib
 import inspect
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from queue import SimpleQueue
 from typing import Any
 
 from harness.clock import SECOND_NS, Clock
 from harness.cluster import Channel, NoAnswer, Unreachable
 from harness.database import Connection, Database, Place, Refused, Unsent
-from harness.errors import HarnessError
+from harness.errors import HarnessError, install_line
 from harness.shortage import shortage
 from systems_under_test.node import NodeId
 from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
 
 CONNECT_LIMIT_S = 1.0
 _PLAIN = (str, int, float, bool, type(None))
+
+
+@contextlib.contextmanager
+def threads_noted(doubts: Counter[str]) -> Iterator[None]:
+    """Count what threads of a driver's own raise, which Python would print otherwise."""
+
+    def note(raised: threading.ExceptHookArgs) -> None:
+        doubts[f"in a thread: {raised.exc_type.__name__}: {raised.exc_value}"[:100]] += 1
+
+    before, threading.excepthook = threading.excepthook, note
+    try:
+        yield
+    finally:
+        threading.excepthook = before
+
+
+def not_installed(error: ImportError) -> HarnessError:
+    """What is raised where a driver library is missing."""
+    return HarnessError(f"{error}: {install_line(error)}")
 
 
 class DriverChannel(Channel):
@@ -54,6 +73,8 @@ class DriverChannel(Channel):
         except Refused as refused:
             why = str(refused)
             return Refusal(request.sequence, ErrorCode.NOT_SERVED.word, refused.leader, why)
+        except ImportError as error:
+            raise not_installed(error) from error
         except BaseException as error:
             del self._lines[node]
             await line.close()
@@ -74,6 +95,10 @@ class DriverChannel(Channel):
         try:
             async with asyncio.timeout(min(CONNECT_LIMIT_S, left_s)):
                 connection = await self._database.connect(self._places[node])
+        except ImportError as error:
+            raise not_installed(error) from error
+        except HarnessError:
+            raise
         except Exception as error:
             raise shortage(error) or Unreachable(f"{node}: {error}") from error
         if not isinstance(connection, Connection):
@@ -85,7 +110,7 @@ class DriverChannel(Channel):
 
     def _meant(self, error: BaseException) -> BaseException:
         """What a channel raises where a connection raised this."""
-        if not isinstance(error, Exception):
+        if not isinstance(error, Exception) or isinstance(error, HarnessError):
             return error
         if isinstance(error, Unsent):
             return Unreachable(str(error))

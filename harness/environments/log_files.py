@@ -15,6 +15,7 @@ KEPT = BYTES_MAX // 4
 """So much remains of the beginning and of the end."""
 
 LOOK_S = 0.1
+READS = 20
 TAIL = 64 << 10
 
 
@@ -54,7 +55,11 @@ def shorten(path: Path) -> None:
             return
         with path.open("r+b") as log:
             log.seek(-KEPT, 2)
-            end = log.read(KEPT)
+            end = b""
+            for _ in range(READS):  # It is still written to.
+                if not (more := log.read(KEPT)):
+                    break
+                end = (end + more)[-KEPT:]
             log.truncate(KEPT)
         with path.open("ab") as log:
             log.write(b"\n[%d bytes were cut out here]\n" % (size - 2 * KEPT) + end)

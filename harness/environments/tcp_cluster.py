@@ -3,7 +3,6 @@
 import asyncio
 import signal
 from abc import abstractmethod
-from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -31,7 +30,6 @@ class TcpCluster(Cluster):
         self.clock = deployment.clock
         self.addresses: dict[NodeId, Address] = {}
         self.places: dict[NodeId, Place] = {}
-        self.doubts: Counter[str] = Counter()
         self._prepared: set[NodeId] = set()
         self._states = {node: NodeState(running=False) for node in self.nodes}
 

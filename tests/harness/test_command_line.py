@@ -27,6 +27,7 @@ def labrys(
 ) -> Labrys:
     """Runs a command line in this process: its exit status, output, and errors."""
     monkeypatch.chdir(tmp_path)
+    Path("away_driver.py").write_text("import nosuchdriver.client\n")
 
     def run(line: str) -> Answer:
         monkeypatch.setattr(sys, "argv", ["labrys", *shlex.split(line)])
@@ -67,6 +68,10 @@ def labrys(
         ("run raft --frobnicate", "No such option: --frobnicate"),
         ("run", "the option 'system' is missing"),
         ("run no.such:Thing", "cannot import the system 'no.such:Thing'"),
+        (
+            "run away_driver:Thing",
+            "most likely with: pip install nosuchdriver",
+        ),
         ("run json:JSONDecoder", "is not a subclass of systems_under_test.node.Node"),
         ("run raft --config missing.toml", "cannot read missing.toml"),
         ("check missing.jsonl", "cannot read missing.jsonl"),

@@ -1,6 +1,7 @@
 """What a user's connection raises becomes what is certain of the call, and nothing more."""
 
 import asyncio
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -13,6 +14,7 @@ from checker.operation import Outcome
 from harness.client import Client
 from harness.clock import MILLISECOND_NS, SECOND_NS, RealClock
 from harness.database import Connection, Database, Deployment, Place, Refused, Unsent
+from harness.databases.driver import threads_noted
 from harness.environments.local import LocalCluster
 from harness.errors import HarnessError
 from harness.recorder import Completion, Recorder
@@ -146,6 +148,53 @@ def test_a_result_that_is_not_json_is_named(result: Any) -> None:
 def test_connect_must_return_a_connection() -> None:
     with pytest.raises(HarnessError, match="return a Connection"):
         invoke(lambda: "a socket")
+
+
+def test_a_driver_that_is_not_installed_is_named() -> None:
+    def connect() -> Line:
+        raise ModuleNotFoundError("No module named 'kazoo'", name="kazoo.client")
+
+    with pytest.raises(HarnessError, match=r"'kazoo': install .* with: pip install kazoo"):
+        invoke(connect)
+
+
+def test_what_a_thread_of_the_driver_raises_is_counted_and_not_printed(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def call(_: int) -> str:
+        thread = threading.Thread(target=lambda: 1 / 0)
+        thread.start()
+        thread.join()
+        return "done"
+
+    counted = Counter[str]()
+    with threads_noted(counted):
+        completion, _, _ = invoke(lambda: Line(call))
+    assert completion.outcome is Outcome.OK
+    assert counted == {"in a thread: ZeroDivisionError: division by zero": 1}
+    assert capfd.readouterr().err == ""
+
+
+def test_a_coroutine_that_blocks_the_harness_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.standstill.TICK_S", 0.05)
+
+    async def sleeps() -> None:
+        time.sleep(20)
+
+    with pytest.raises(HarnessError, match=r"nothing has gone on for 0.6 s, because of sleeps\(\)"):
+        invoke(lambda: Line(lambda n: sleeps()), 30 * SECOND_NS)
+
+
+def test_a_harness_that_is_busy_is_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.standstill.TICK_S", 0.02)
+
+    async def steps() -> str:
+        for _ in range(40):
+            time.sleep(0.01)
+            await asyncio.sleep(0)
+        return "done"
+
+    assert invoke(lambda: Line(lambda n: steps()), 30 * SECOND_NS)[0].outcome is Outcome.OK
 
 
 def test_programs_that_say_nothing_of_themselves_are_led_by_who_changed_something_last() -> None:
