@@ -16,6 +16,7 @@ from harness.cluster import Capability
 from harness.database import Argv, Database, Place
 from harness.environments.docker import DockerCluster, engine_answers
 from harness.environments.engine import connect
+from harness.environments.lab import connects_from
 from harness.errors import EnvironmentFailed
 from tests.harness.deployments import deployment_of
 from tests.harness.marks import expect_nothing_left
@@ -62,6 +63,12 @@ def answers(at: Place, port: int) -> bool:
             return line.recv(99) == b"null"
     except OSError:
         return False
+
+
+def reaches(cluster: DockerCluster, target: str, port: int) -> bool | None:
+    """Whether n1 reaches that port; None where we may not enter its network."""
+    network = Path(f"/proc/{cluster._inspect('n1')[0]['Pid']}/ns/net")
+    return connects_from(network, (cluster.places[target].host, port))
 
 
 @pytest.fixture
@@ -111,7 +118,9 @@ def test_the_programs_of_a_node_start_stop_and_end_together(
             if Capability.CUT in cluster.capabilities:
                 assert await cluster.is_cut([("n1", "n2")]) in (False, None)
                 await cluster.cut([("n1", "n2")])
+                assert reaches(cluster, "n2", 4001) in (False, None)  # On every port.
                 await cluster.mend()
+                assert reaches(cluster, "n2", 4001) in (True, None)
             assert not cluster.crashes()
 
     asyncio.run(scenario())

@@ -41,6 +41,7 @@ def test_the_default_plan_is_valid_and_fits_into_ten_minutes() -> None:
 
 def test_the_plan_of_the_examples_is_valid() -> None:
     pytest.importorskip("redis")
+    pytest.importorskip("kazoo")
     cells = read_plan(ROOT / "examples" / "nightly.toml").cells
     assert {cell.environment for cell in cells} == {"namespaces"}
     assert {"raft", "examples.etcd:Etcd", "examples.redis:Single"} <= {one.system for one in cells}
