@@ -77,6 +77,11 @@ _SYSTEMS = (
         "flawed: entries are acknowledged before they are durable",
     ),
     System(
+        "raft-no-fsync",
+        "systems_under_test.raft.unsynced:RaftNoFsync",
+        "flawed: what is recorded is left to the kernel's cache, which a loss of power empties",
+    ),
+    System(
         "raft-commits-earlier-terms",
         "systems_under_test.raft.flawed:RaftCommitsEarlierTerms",
         "flawed: entries of earlier terms are committed by counting (Figure 8)",

@@ -31,6 +31,27 @@ class Capability(StrEnum):
     KILL = "kill"
     PAUSE = "pause"
     CUT = "cut"
+    POWER = "cut power"
+    DISK = "fill disks"
+    CLOCK = "set clocks"
+    PACKET = "disturb packets"
+    DUPLICATE = "duplicate messages"
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What becomes of what a link carries: packets, or messages where there are no packets.
+
+    Each is held up for `delay_ns`, more or less by up to `jitter_ns`, and keeps its order unless
+    `reorders`. Chances are from 0 to 1; `rate` is in bytes a second, 0 for any.
+    """
+
+    delay_ns: int = 0
+    jitter_ns: int = 0
+    reorders: bool = False
+    loss: float = 0.0
+    duplication: float = 0.0
+    rate: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +162,31 @@ class Cluster(ABC):
         """End nodes as SIGKILL does, paused ones too: what was not persisted is gone."""
         lives = {node: await self.life(node) for node in nodes}
         await self._kill(tuple(lives))
+        for node in await self._ended_of(lives):
+            self._show(Capability.KILL, [node], f"{lives[node]} ended")
+
+    async def lose_power(self, nodes: Iterable[NodeId]) -> None:
+        """End nodes as a loss of power does: what was not synced is gone, though the kernel had it.
+        Dead nodes lose what they left unsynced."""
+        lives = {node: await self.life(node) for node in nodes}
+        await self._lose_power(tuple(lives))
+        for node in await self._ended_of(lives):
+            seen = f"{lives[node]} ended, its disk without what was not synced"
+            self._show(Capability.POWER, [node], seen)
+
+    async def _ended_of(self, lives: Mapping[NodeId, str]) -> list[NodeId]:
+        """The nodes whose lives have ended, or `EnvironmentFailed` where one goes on."""
         for node, life in lives.items():
             if life and await self.life(node) == life:
                 raise EnvironmentFailed(
                     f"{node} was killed and goes on living ({life}): see what keeps the harness "
                     f"from ending processes of the {self.environment} environment"
                 )
-            if life:
-                self._show(Capability.KILL, [node], f"{life} ended")
+        return [node for node, life in lives.items() if life]
+
+    async def _lose_power(self, nodes: Sequence[NodeId]) -> None:
+        """Do it, and return when the environment knows that they ended."""
+        raise NotImplementedError
 
     async def pause(self, nodes: Iterable[NodeId]) -> None:
         """Stop nodes as SIGSTOP does: they forget nothing and answer nothing. Skips dead nodes."""
@@ -198,6 +236,57 @@ class Cluster(ABC):
         self._mendings += 1
         await self._mend(sorted(but))
 
+    async def fill(self, nodes: Iterable[NodeId]) -> None:
+        """Leave no space on the disks of these nodes."""
+        for node in nodes:
+            if await self._fill(node):
+                self._show(Capability.DISK, [node], f"the disk of {node} without space")
+
+    async def free(self) -> None:  # noqa: B027
+        """Give every disk its space back, and start the nodes that ended for want of it."""
+
+    async def _fill(self, node: NodeId) -> bool:
+        """Do it; whether the disk was seen full."""
+        raise NotImplementedError
+
+    async def skew(self, offsets_ns: Mapping[NodeId, int]) -> None:
+        """Set the wall clocks of these nodes ahead by so much, and all others right."""
+        await self._skew(offsets_ns)
+        for node, offset_ns in offsets_ns.items():
+            if offset_ns and await self.offset_ns(node) == offset_ns:
+                told = f"the clock of {node} {offset_ns / SECOND_NS:+g} s off, by its own word"
+                self._show(Capability.CLOCK, [node], told)
+
+    async def _skew(self, offsets_ns: Mapping[NodeId, int]) -> None:
+        """Do it; in force at the return."""
+        if offsets_ns:
+            raise NotImplementedError
+
+    async def offset_ns(self, node: NodeId) -> int | None:
+        """How far ahead the node's wall clock is, asked of the node; None where it says nothing."""
+        state = self.state(node)
+        status = await self.status(node) if state.running and not state.paused else None
+        offset_ns = None if status is None else status.facts.get("clock_offset_ns")
+        return offset_ns if isinstance(offset_ns, int) else None
+
+    async def disturb(self, links: Mapping[Link, Conditions]) -> None:
+        """Put these links under conditions, and all others under none."""
+        await self._disturb(links)
+        if links and await self.is_disturbed(links):
+            everywhere = len(links) == len(self.nodes) * (len(self.nodes) - 1)
+            nodes = self.nodes if everywhere else cover(links)
+            self._show(Capability.PACKET, nodes, f"{len(links)} links hold packets up")
+
+    async def _disturb(self, links: Mapping[Link, Conditions]) -> None:
+        """Do it; in force at the return."""
+        if links:
+            raise NotImplementedError
+
+    async def is_disturbed(self, links: Mapping[Link, Conditions]) -> bool | None:
+        """Whether something met these conditions, sent over the links if need be; None where
+        nothing could be tried."""
+        return None
+
     @abstractmethod
     async def _kill(self, nodes: Sequence[NodeId]) -> None:
         """Kill, and return when the environment knows that they ended."""
@@ -239,8 +328,17 @@ class Cluster(ABC):
 
     async def in_force(self) -> list[str]:
         """What is still in force of all that faults can do, in words; asked after healing."""
-        held = [node for node in self.nodes if await self.stopped(node)]
-        return [f"{', '.join(held)} stopped"] if held else []
+        struck = {effect.capability for effect in self.effects}
+        held, wrong = [], []
+        for node in self.nodes:
+            if Capability.PAUSE in struck and await self.life(node) and await self.stopped(node):
+                held.append(node)
+            if Capability.CLOCK in struck and await self.offset_ns(node):
+                wrong.append(node)
+        return [
+            *([f"{', '.join(held)} stopped"] if held else []),
+            *([f"the clock of {', '.join(wrong)} wrong"] if wrong else []),
+        ]
 
     async def calm(self) -> None:  # noqa: B027
         """Let trouble end that is the world's own and no fault's, where the environment has any."""

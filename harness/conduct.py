@@ -108,6 +108,9 @@ def _cluster(config: RunConfig, directory: RunDirectory) -> Cluster:
         seed=config.seed,
         folder=directory.logs,
         clock=RealClock(),
+        needs=frozenset(
+            need for own in config.families.values() for fault in own for need in fault.needs
+        ),
     )
     if config.environment == "maelstrom":
         weather = Weather(int(config.latency * SECOND_NS), config.loss, config.duplicates)

@@ -60,6 +60,9 @@ class Place:
     ports: tuple[int, ...]
     data: Path
     python: str = "python3"
+    clock: Path | None = None
+    """A file with how far our own node's wall clock is to be ahead, where faults set clocks."""
+
     watched: bool = False
     """Whether the program may end when its standard input does, which means that we have ended."""
 
@@ -218,6 +221,8 @@ class Deployment:
     folder: Path
     clock: "Clock"
     members: tuple[NodeId, ...] = ()
+    needs: frozenset["Capability"] = frozenset()
+    """What the faults of the run need, where the environment has to prepare for it."""
 
     def place(
         self,

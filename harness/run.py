@@ -11,7 +11,7 @@
 What comes of it is judged afterwards, from the files (harness/judge.py).
 """
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
@@ -20,9 +20,9 @@ from typing import Any
 from checker.online import Online
 from checker.operation import Outcome
 from harness.clock import MILLISECOND_NS, SECOND_NS
-from harness.cluster import WARM_UP, Cluster, NoAnswer, Unreachable
+from harness.cluster import WARM_UP, Capability, Cluster, NoAnswer, Unreachable
 from harness.config import RunConfig
-from harness.errors import EnvironmentFailed, HarnessError, require_assertions
+from harness.errors import EnvironmentFailed, HarnessError, OptionError, require_assertions
 from harness.nemesis.nemesis import Nemesis
 from harness.nemesis.schedule import PlannedFault
 from harness.observer import Observer
@@ -34,6 +34,10 @@ from workloads.workload import Call, Calls, Workload
 
 WARM_UP_NS = 15 * SECOND_NS
 """The longest wait for a first answer; a cluster that is silent even then is left to the gates."""
+
+
+HEALED_WITHIN_NS = 2 * SECOND_NS
+"""The longest that what was healed may still be seen in force."""
 
 
 @dataclass
@@ -73,8 +77,34 @@ def plan(config: RunConfig, cluster: Cluster) -> RunPlan:
         if possible:
             families[family] = possible
         if len(possible) < len(faults):
-            refused.append(f"the {cluster.environment} environment cannot do {family} faults")
+            missed = [fault for fault in faults if fault not in possible]
+            lacking = {need for fault in missed for need in fault.needs - cluster.capabilities}
+            cannot = f"the {cluster.environment} environment cannot {', '.join(sorted(lacking))}"
+            if not possible and not any(fault.usual for fault in faults):
+                raise OptionError(
+                    "faults",
+                    f"cannot hold {family} here: {cannot}{_way(cluster, lacking)}; "
+                    "choose another environment, or other faults",
+                )
+            which = ", ".join(fault.name for fault in missed) if possible else f"{family} faults"
+            refused.append(f"{cannot}: no {which}")
     return RunPlan(config, config.named_workload, config.draw_schedule(families), refused)
+
+
+_WAYS = {
+    Capability.CUT: "partitions",
+    Capability.PACKET: "packets",
+    Capability.POWER: "power",
+    Capability.DISK: "power",
+    Capability.CLOCK: "clocks",
+}
+"""What of a cluster's description says how something is done, or why it cannot be."""
+
+
+def _way(cluster: Cluster, lacking: Iterable[Capability]) -> str:
+    described = cluster.describe()
+    told = [described[_WAYS[need]] for need in sorted(lacking) if _WAYS.get(need) in described]
+    return f": {told[0]}" if told else ""
 
 
 class _Violated(Exception):
@@ -138,11 +168,11 @@ class Run:
         """Only a cluster that is open knows its rights; better no run than one without faults."""
         for planned in self._plan.schedule:
             if not planned.fault.needs <= self._cluster.capabilities:
-                lacking = ", ".join(sorted(planned.fault.needs - self._cluster.capabilities))
-                told = self._cluster.describe().get("partitions", "")
+                needs = planned.fault.needs - self._cluster.capabilities
+                lacking, way = ", ".join(sorted(needs)), _way(self._cluster, needs)
                 raise EnvironmentFailed(
                     f"this {self._cluster.environment} environment cannot {lacking}, which the "
-                    f"fault {planned.fault.name} needs: {told}; leave {planned.fault.family} out "
+                    f"fault {planned.fault.name} needs{way}; leave {planned.fault.family} out "
                     "of the faults, or give the harness the rights"
                 )
 
@@ -183,6 +213,8 @@ class Run:
         except _Violated as violated:
             self._seen.stopped = str(violated)
             await self._nemesis.heal_everything()
+        except EnvironmentFailed as failed:
+            raise EnvironmentFailed(f"{failed}{await self._left_in_force()}") from failed
 
     def _clients_at_work(
         self, calls: Calls, begin_ns: int, end_ns: int
@@ -204,6 +236,23 @@ class Run:
 
     async def _heal(self) -> None:
         await self._nemesis.heal_everything()
+        until_ns = self._clock.now_ns() + HEALED_WITHIN_NS
+        while left := await self._cluster.in_force():
+            if self._clock.now_ns() > until_ns:
+                raise EnvironmentFailed(
+                    f"faults were healed and are still in force ({'; '.join(left)}): see what "
+                    f"became of the {self._cluster.environment} environment, then run again"
+                )
+            await self._clock.sleep_until_ns(self._clock.now_ns() + 20 * MILLISECOND_NS)
+
+    async def _left_in_force(self) -> str:
+        """Heal everything after a fault has failed; what is still in force then, in words."""
+        try:
+            await self._nemesis.heal_everything()
+            left = await self._cluster.in_force()
+        except HarnessError as error:
+            return f"; healing failed as well: {error}"
+        return f"; still in force: {'; '.join(left)}" if left else ""
 
     async def _recover(self, calls: Calls) -> None:
         """Liveness: every node must serve every kind of call, within one bound for all of them."""

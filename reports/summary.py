@@ -120,6 +120,10 @@ def _checks(stored: StoredRun) -> Iterator[str]:
         yield _line("✘", "found", f"{node}{finding['detail']}")
 
 
+NOUNS = {name: f"{name} fault" for name in ("clock", "disk", "membership", "packet", "power")}
+"""Families whose name is no word for one of their faults."""
+
+
 def _faults(stored: StoredRun, statistics: dict[str, Any]) -> str:
     """ "6 partitions (2 around the leader), 5 kills; 94.1 % of operations served; …"."""
     families = {
@@ -134,7 +138,8 @@ def _faults(stored: StoredRun, statistics: dict[str, Any]) -> str:
     if not counts:
         return ""
     told = ", ".join(
-        plural(n, family) + (f" ({leaders[family]} around the leader)" if leaders[family] else "")
+        plural(n, NOUNS.get(family, family))
+        + (f" ({leaders[family]} around the leader)" if leaders[family] else "")
         for family, n in counts.items()
     )
     share = number(statistics, "availability", "overall", "share")

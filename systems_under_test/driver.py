@@ -33,6 +33,7 @@ from systems_under_test.node import (
 )
 from systems_under_test.outbox import Outbox
 from systems_under_test.requests import Status
+from systems_under_test.wall_clock import WallClock
 from systems_under_test.wire import Codec, Hello
 
 _COUNTERS = (
@@ -62,9 +63,15 @@ class Server:
     """Feeds events to one node and performs its effects, until something stops it."""
 
     def __init__(
-        self, node: Node, codec: Codec, journal: Journal, peers: Mapping[NodeId, Address]
+        self,
+        node: Node,
+        codec: Codec,
+        journal: Journal,
+        peers: Mapping[NodeId, Address],
+        clock: WallClock | None = None,
     ) -> None:
         self.node = node
+        self._clock = clock
         self.codec = codec
         self.journal = journal
         hello = codec.encode(Hello(node.node_id))
@@ -117,7 +124,8 @@ class Server:
         if self._stopped.done():
             return
         try:
-            effects = self.node.step(event, time.time_ns())
+            ahead_ns = 0 if self._clock is None else self._clock.offset_ns
+            effects = self.node.step(event, time.time_ns() + ahead_ns)
         except AssertionError:
             traceback.print_exc()
             self.stop(Exit.INVARIANT_BROKEN, f"a broken invariant, found at {_show(event)}")
@@ -145,7 +153,10 @@ class Server:
             self._loop.call_soon(self._end_turn)
 
     def status(self) -> Status:
-        return Status(self.node.node_id, self.node.facts(), dict(self.counters))
+        facts = self.node.facts()
+        if self._clock is not None:
+            facts = {**facts, "clock_offset_ns": self._clock.offset_ns}
+        return Status(self.node.node_id, facts, dict(self.counters))
 
     def client_name(self) -> NodeId:
         self._clients_named += 1

@@ -98,12 +98,14 @@ def _frame_at(data: bytes, offset: int) -> bytes | None:
 class Journal:
     """An open journal. `records` are those that it held when opened, oldest first."""
 
-    def __init__(self, path: Path, codec: Codec) -> None:
+    def __init__(self, path: Path, codec: Codec, *, syncs: bool = True) -> None:
         """Open or create the file, cut off a torn tail, and lock it against other processes.
 
-        Raises `JournalDamaged` and `JournalFailed`. `cut` is the number of bytes cut off.
+        Raises `JournalDamaged` and `JournalFailed`. `cut` is the number of bytes cut off. Without
+        `syncs` groups are left to the kernel, as a flawed system has it (`Node.syncs`).
         """
         self.path = path
+        self._syncs = syncs
         try:
             if not path.exists():
                 _create(path)
@@ -153,7 +155,8 @@ class Journal:
         """Write the records as one group and return when they are durable, else `JournalFailed`."""
         try:
             _write(self._file, frame(lines))
-            _sync(self._file)
+            if self._syncs:
+                _sync(self._file)
         except OSError as error:
             raise self._failed(error) from None
 

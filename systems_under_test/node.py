@@ -160,6 +160,9 @@ class Node(ABC):
     changes_members: ClassVar[bool] = False
     """Whether nodes can join and leave: the requests `add`, `remove` and `members` are served."""
 
+    syncs: ClassVar[bool] = True
+    """Whether what is persisted is synced; false is a flaw, which a loss of power shows."""
+
     habits: ClassVar[Mapping[str, Any]] = {}
     """Constants of the class, by name, with values that are as right as the usual ones and make
     common what is rare: short journals, small batches. Explored seeds draw some of them."""

@@ -24,6 +24,7 @@ from systems_under_test.connections import Address, log
 from systems_under_test.driver import Exit, Server
 from systems_under_test.journal import Journal, JournalDamaged, JournalFailed
 from systems_under_test.node import Node, NodeId
+from systems_under_test.wall_clock import WallClock
 from systems_under_test.wire import Codec
 
 
@@ -85,7 +86,7 @@ async def _serve(options: argparse.Namespace, system: type[Node]) -> Exit:
         node = system(options.node, peers, random, options.members)
     log(f"{options.node} starts as {options.system}, process {os.getpid()}, seed {options.seed}")
     try:
-        journal = Journal(options.journal, codec)
+        journal = Journal(options.journal, codec, syncs=system.syncs)
     except JournalDamaged as error:
         log(f"refusing to start: {error}")
         return Exit.JOURNAL_DAMAGED
@@ -94,7 +95,8 @@ async def _serve(options: argparse.Namespace, system: type[Node]) -> Exit:
         return Exit.JOURNAL_FAILED
     torn = f", a torn tail of {journal.torn} bytes cut off" if journal.torn else ""
     log(f"journal {journal.path}: {len(journal.records)} records{torn}")
-    server = Server(node, codec, journal, peers)
+    clock = None if options.clock is None else WallClock(options.clock)
+    server = Server(node, codec, journal, peers, clock)
     if options.exit_with_parent:
         stop_at_end_of_input(server)
     return await server.run(options.listen)
@@ -109,6 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--members", type=_names, metavar="NAME,NAME,...")
     parser.add_argument("--journal", required=True, type=Path, metavar="FILE")
     parser.add_argument("--seed", default="0", help="root of the node's random choices")
+    parser.add_argument("--clock", type=Path, metavar="FILE", help="how far to be ahead, in ns")
     parser.add_argument("--exit-with-parent", action="store_true", help="end when stdin ends, too")
     options = parser.parse_args(arguments)
     if not __debug__:

@@ -30,6 +30,8 @@ class PythonNode(Database):
         command = [at.python, "-m", "systems_under_test.serve", "--system", self.python]
         command += ["--node", at.node, "--seed", str(at.seed), "--listen", f"{host}:{at.ports[0]}"]
         command += ["--journal", str(at.data / "journal")]
+        if at.clock is not None:
+            command += ["--clock", str(at.clock)]
         if at.watched:
             command += ["--exit-with-parent"]
         if at.members != at.nodes:

@@ -9,6 +9,7 @@ reached by address. Not tried with engines in a virtual machine (macOS, Windows)
 
 import asyncio
 import contextlib
+import os
 import shutil
 import signal
 import uuid
@@ -21,8 +22,9 @@ import docker
 from docker.errors import APIError
 
 from harness.clock import MILLISECOND_NS
-from harness.cluster import Capability, Link, NodeState
+from harness.cluster import Capability, Conditions, Link, NodeState
 from harness.database import Database, Deployment
+from harness.environments.clocks import WAY as CLOCKS
 from harness.environments.compose import read_services
 from harness.environments.containers import Containers, Program
 from harness.environments.engine import connect, engine_errors
@@ -32,7 +34,8 @@ from harness.environments.leftovers import remove_leftovers
 from harness.environments.links import ContainerLinks
 from harness.environments.owner import this_process
 from harness.environments.packages import can_assemble, package_image
-from harness.environments.tcp_cluster import TcpCluster, crash, in_thread, last_words
+from harness.environments.packets import QUEUE, WAY, Packets, host_rules
+from harness.environments.tcp_cluster import PROCESSES_CAN, TcpCluster, crash, in_thread, last_words
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 
@@ -54,11 +57,14 @@ def engine_answers() -> bool:
     return client is not None
 
 
+CLOCK_IN_CONTAINER = Path("/labrys-clock")
+
+
 class DockerCluster(TcpCluster):
     """Node containers on one network."""
 
     environment = "docker"
-    capabilities = frozenset(Capability)
+    capabilities = PROCESSES_CAN
 
     def __init__(self, deployment: Deployment) -> None:
         super().__init__(deployment)
@@ -68,6 +74,11 @@ class DockerCluster(TcpCluster):
         self._image: Image | None = None
         self._run: dict[NodeId, list[Program]] = {}
         self._links_between: ContainerLinks | None = None
+        if self.database.python is None:
+            self.capabilities -= {Capability.CLOCK}
+        self._packets: Packets | None = None
+        self._packets_way = "none"
+        self._disturbed = False
         self._engine: dict[str, Any] = {}
         # Faults of several families happen side by side, and the engine takes its time. Without
         # this a pause could find a node that is just being killed, and be noted after the kill.
@@ -76,6 +87,8 @@ class DockerCluster(TcpCluster):
     async def open(self) -> None:
         await in_thread(remove_leftovers)
         try:
+            if self._clocks is not None:
+                self._clocks.open()
             with engine_errors("start nodes", "see to the system's command and image"):
                 await in_thread(self._make)
             await self._all_serve()
@@ -154,11 +167,35 @@ class DockerCluster(TcpCluster):
                     return True
         return None
 
+    async def _disturb(self, links: Mapping[Link, Conditions]) -> None:
+        if self._packets is not None and (links or self._disturbed):
+            await in_thread(self._packets.disturb, links)
+            self._disturbed = bool(links)
+
+    async def is_disturbed(self, links: Mapping[Link, Conditions]) -> bool | None:
+        """Whether packets that the nodes send to each other were held up since, or soon are."""
+        if self._packets is None:
+            return None
+        before, until_ns = self._packets.met, self.clock.now_ns() + SILENT_NS
+        while self.clock.now_ns() < until_ns:
+            if await in_thread(self._packets.count) > before:
+                return True
+            await asyncio.sleep(0.02)
+        return None
+
     async def met(self, capability: Capability) -> int | None:
-        """The packets that cut links dropped."""
+        """The packets that cut links dropped, or that conditions of links held up."""
+        if capability is Capability.PACKET and self._packets is not None:
+            return await in_thread(self._packets.count)
         if capability is not Capability.CUT or self._links_between is None:
             return None
         return await in_thread(self._links_between.dropped)
+
+    async def in_force(self) -> list[str]:
+        left = await super().in_force()
+        if self._links_between is not None and await in_thread(self._links_between.hold):
+            left.append("links cut")
+        return left + (["links disturbed"] if self._disturbed else [])
 
     async def collect_logs(self, folder: Path) -> Sequence[Path]:
         folder.mkdir(parents=True, exist_ok=True)
@@ -192,6 +229,8 @@ class DockerCluster(TcpCluster):
             "commands": {node: [[*one.command] for one in own] for node, own in self._run.items()},
             "doubts": dict(self.doubts),
             "partitions": self._links_between.way if self._links_between else "none",
+            "clocks": CLOCKS if self.database.python is not None else "none (for programs)",
+            "packets": self._packets_way,
             "addresses": {node: f"{host}:{port}" for node, (host, port) in self.addresses.items()},
         }
 
@@ -208,7 +247,10 @@ class DockerCluster(TcpCluster):
         for node in self.nodes:
             data = self._data / node
             data.mkdir(parents=True, exist_ok=True)
-            self.places[node] = self.deployment.place(node, data, self.addresses, ports=ports)
+            clock = None if self._clocks is None else CLOCK_IN_CONTAINER
+            self.places[node] = self.deployment.place(
+                node, data, self.addresses, ports=ports, clock=clock
+            )
         self._run = self._programs(client)
         for node, programs in self._run.items():
             made.make_node(node, hosts[node], programs)
@@ -219,7 +261,8 @@ class DockerCluster(TcpCluster):
         )
         self._links_between.open(self._helper_image, f"{made.name}-helper", made.labels)
         if not self._links_between.can_cut:
-            self.capabilities = frozenset(Capability) - {Capability.CUT}
+            self.capabilities -= {Capability.CUT}
+        self._open_packets(hosts)
         made.start()
         self._states = {node: NodeState() for node in self.nodes}
 
@@ -249,24 +292,50 @@ class DockerCluster(TcpCluster):
 
     def _programs_of(self, node: NodeId, base: Program) -> Iterator[Program]:
         for command in self._commands(node):
-            yield replace(base, command=command, volumes={"data": str(self._data / node)})
+            file = self._clock_file(node)
+            clock = [] if file is None else [f"{file}:{CLOCK_IN_CONTAINER}:ro"]
+            binds = [*base.binds, *clock]
+            volumes = {"data": str(self._data / node)}
+            yield replace(base, command=command, volumes=volumes, binds=binds)
 
     def _helper_image(self) -> Image:
         """An image with this host's programs, for a container that may change its rules."""
         client = self._containers.client
         return self._image or node_image(client, "systems_under_test.single:Single")
 
+    def _open_packets(self, hosts: Mapping[NodeId, str]) -> None:
+        """Find a way to disturb packets, where a fault of the run needs one."""
+        if Capability.PACKET not in self.deployment.needs:
+            return
+        try:
+            queue = QUEUE + 1 + os.getpid() % 60_000
+            rules = host_rules(hosts, self._owner.text(), queue)
+            packets = Packets(hosts, self.deployment.seed, rules)
+            packets.open(queue=queue)
+        except EnvironmentFailed as error:
+            self.capabilities -= {Capability.PACKET}
+            self._packets_way = f"none ({error})"
+        else:
+            self._packets, self._packets_way = packets, WAY
+
     def _remove(self) -> None:
         made, self._made = self._made, None
         if made is None:
             return
         helpers: list[str] = []
+        if self._packets is not None:
+            with contextlib.suppress(EnvironmentFailed):
+                self._packets.disturb({})
+            self._packets.close()
+            self._packets = None
         if self._links_between is not None:
             self._links_between.close()
             if self._links_between.helper is not None:
                 helpers.append(self._links_between.helper)
         failures = made.remove(helpers)
         shutil.rmtree(self._data, ignore_errors=True)
+        if self._clocks is not None:
+            self._clocks.close()
         self._links_between = None
         self._states = {node: NodeState(running=False) for node in self.nodes}
         if failures:

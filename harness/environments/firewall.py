@@ -139,6 +139,10 @@ class Firewall:
             raise NftFailed(f"the rule that cuts links is gone from the table {self._table}")
         return int(found[1])
 
+    def holds(self) -> bool:
+        """Whether any link is cut, by what nft shows."""
+        return "elements" in self._nft(f"list set {self._table} cut\n")
+
     def _adding(self, links: Iterable[Link]) -> str:
         pairs = []
         for source, target in links:

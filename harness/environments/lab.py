@@ -98,6 +98,10 @@ class Lab:
         """The words before a command that is to run in the node's network."""
         return [_tool("nsenter"), f"--net=/proc/self/fd/{self._files[node]}", "--"]
 
+    def run(self, node: NodeId, tool: str, lines: str) -> None:
+        """Run a program in the node's network, with these lines to read."""
+        _run([*self.inside(node), _tool(tool) or tool], lines.splitlines(), self._files[node])
+
     def file(self, node: NodeId) -> int:
         """What holds the node's namespace; the processes made with `inside` must inherit it."""
         return self._files[node]

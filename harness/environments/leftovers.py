@@ -24,6 +24,8 @@ from harness.environments.firewall import (
     tables_of_dead_runs,
 )
 from harness.environments.owner import Owner
+from harness.environments.packets import remove_rule, rules_of_dead_runs
+from harness.errors import EnvironmentFailed
 
 OWNER_VARIABLE = "LABRYS_OWNER"
 OWNER_LABEL = "labrys.owner"
@@ -32,7 +34,7 @@ _LABELLED = {"label": OWNER_LABEL}
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """One thing of a dead run: a process, container, network, volume or nftables table."""
+    """One thing of a dead run: a process, container, network, volume, rule or nftables table."""
 
     kind: str
     name: str
@@ -46,7 +48,7 @@ def find_leftovers(nft: Nft = host_nft) -> list[Leftover]:
     if client is not None:
         with contextlib.closing(client):
             found += _of_engine(client)
-    return found + _tables(nft)
+    return found + _rules() + _tables(nft)
 
 
 def remove_leftovers(nft: Nft = host_nft) -> list[Leftover]:
@@ -64,11 +66,15 @@ def remove_leftovers(nft: Nft = host_nft) -> list[Leftover]:
                 with contextlib.suppress(DockerException, OSError):
                     remove_from_engine(client, leftover.kind, leftover.name)
             found += things
+    rules = _rules()
+    for leftover in rules:
+        with contextlib.suppress(EnvironmentFailed):
+            remove_rule(leftover.name)
     tables = _tables(nft)
     for leftover in tables:
         with contextlib.suppress(NftFailed):
             remove_table(nft, leftover.name)
-    return found + tables
+    return found + rules + tables
 
 
 def remove_from_engine(client: docker.DockerClient, kind: str, name: str) -> None:
@@ -115,6 +121,13 @@ def _processes() -> list[Leftover]:
                 if owner is not None and not owner.alive():
                     found.append(Leftover("process", entry.name, owner))
     return found
+
+
+def _rules() -> list[Leftover]:
+    try:
+        return [Leftover("rule", line, owner) for line, owner in rules_of_dead_runs()]
+    except EnvironmentFailed:
+        return []
 
 
 def _tables(nft: Nft) -> list[Leftover]:

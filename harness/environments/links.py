@@ -100,6 +100,18 @@ class ContainerLinks:
         self._change(look)
         return found
 
+    def hold(self) -> bool:
+        """Whether any link is cut."""
+        found = False
+
+        def look(firewall: Firewall) -> None:
+            nonlocal found
+            found = firewall.holds()
+
+        if self._firewall is not None:
+            self._change(look)
+        return found
+
     def connects(self, container: str, target: NodeId) -> bool:
         """Whether a process in that container can connect to the target."""
         api = self._client.api

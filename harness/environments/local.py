@@ -15,18 +15,24 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from harness.cluster import Capability, Link, NodeState
+from harness.clock import MILLISECOND_NS
+from harness.cluster import Capability, Conditions, Link, NodeState
 from harness.database import Deployment, Place
+from harness.environments.clocks import WAY as CLOCKS
 from harness.environments.leftovers import remove_leftovers
 from harness.environments.processes import ProcessCluster, reap
-from harness.environments.tcp_cluster import in_thread
+from harness.environments.tcp_cluster import PROCESSES_CAN, in_thread
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 
 HOST = "127.0.0.1"
+
+SILENT_NS = 500 * MILLISECOND_NS
+"""How long nodes may say nothing to each other until conditions of their links count as unseen."""
 
 PROBE_S = 0.5
 """How long a connection over a link may last to be taken for one that was not refused."""
@@ -36,12 +42,12 @@ class LocalCluster(ProcessCluster):
     """Node processes on loopback."""
 
     environment = "local"
-    capabilities = frozenset(Capability)
+    capabilities = PROCESSES_CAN
 
     def __init__(self, deployment: Deployment) -> None:
         super().__init__(deployment)
         if self.database.python is None:  # Programs that find each other by address need no proxy.
-            self.capabilities = frozenset(Capability) - {Capability.CUT}
+            self.capabilities -= {Capability.CUT, Capability.PACKET, Capability.CLOCK}
         self._ports: dict[NodeId, tuple[int, ...]] = {}
         self._reserved: list[socket.socket] = []
         self._proxy: asyncio.subprocess.Process | None = None
@@ -51,6 +57,8 @@ class LocalCluster(ProcessCluster):
     async def open(self) -> None:
         await in_thread(remove_leftovers)
         try:
+            if self._clocks is not None:
+                self._clocks.open()
             for node in self.nodes:
                 self._ports[node] = tuple(self._reserve_port() for _ in self._listed_ports())
                 self.addresses[node] = (HOST, self._ports[node][0])
@@ -85,6 +93,8 @@ class LocalCluster(ProcessCluster):
                 await proxy.communicate()
         finally:  # Another Ctrl-C may end the closing.
             shutil.rmtree(self._data, ignore_errors=True)
+            if self._clocks is not None:
+                self._clocks.close()
 
     async def _kill(self, nodes: Sequence[NodeId]) -> None:
         killed = [node for node in nodes if self._states[node].running and not self._ended(node)]
@@ -122,6 +132,33 @@ class LocalCluster(ProcessCluster):
         if Capability.CUT in self.capabilities:
             await self._tell_proxy({"mend": True, "cut": but})
 
+    async def _disturb(self, links: Mapping[Link, Conditions]) -> None:
+        if Capability.PACKET in self.capabilities:
+            told = [[*link, asdict(conditions)] for link, conditions in links.items()]
+            await self._tell_proxy({"conditions": told})
+
+    async def in_force(self) -> list[str]:
+        left = await super().in_force()
+        if self._proxy is not None:
+            seen = await self._tell_proxy({"count": True})
+            left += [f"{seen[what]} links {what}" for what in ("cut", "disturbed") if seen[what]]
+        return left
+
+    async def is_disturbed(self, links: Mapping[Link, Conditions]) -> bool | None:
+        """Whether something that the nodes say to each other is held up, soon."""
+        before, until_ns = await self.met(Capability.PACKET), self.clock.now_ns() + SILENT_NS
+        while self.clock.now_ns() < until_ns:
+            if await self.met(Capability.PACKET) != before:
+                return True
+            await asyncio.sleep(0.02)
+        return None
+
+    async def met(self, capability: Capability) -> int | None:
+        """The pieces of data that conditions of links held up."""
+        if capability is not Capability.PACKET or self._proxy is None:
+            return None
+        return int((await self._tell_proxy({"count": True}))["met"])
+
     async def is_cut(self, links: Sequence[Link]) -> bool | None:
         """Connect over each link whose target lives: the proxy gives up what it may not pass on."""
         tried = [link for link in links if await self.life(link[1])]
@@ -146,6 +183,8 @@ class LocalCluster(ProcessCluster):
             "python": platform.python_version(),
             "system": platform.platform(),
             "partitions": "a proxy process between the nodes",
+            "clocks": CLOCKS if self.database.python is not None else "none (for programs)",
+            "packets": "the proxy holds data up; what is lost is late by 0.2 s",
             "addresses": {node: f"{host}:{port}" for node, (host, port) in self.addresses.items()},
         }
 
@@ -178,6 +217,7 @@ class LocalCluster(ProcessCluster):
             ports=self._ports[node],
             python=sys.executable,
             watched=True,
+            clock=self._clock_file(node),
         )
 
     def _spawn(self, node: NodeId) -> None:

@@ -46,7 +46,7 @@ class MaelstromCluster(ProcessCluster):
     """Node processes that talk by standard input and output."""
 
     environment = "maelstrom"
-    capabilities = frozenset(Capability)
+    capabilities = frozenset({Capability.KILL, Capability.PAUSE, Capability.CUT})
 
     def __init__(
         self, deployment: Deployment, protocol: Mapping[str, Rpc], weather: Weather, messages: Path

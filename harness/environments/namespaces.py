@@ -12,21 +12,25 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from os import readlink
 from pathlib import Path
 from typing import Any
 
-from harness.cluster import Capability, Link, NodeState
+from harness.cluster import Capability, Conditions, Link, NodeState
 from harness.database import Deployment
+from harness.environments.clocks import WAY as CLOCKS
+from harness.environments.disks import WAY as DISKS
+from harness.environments.disks import Disks, disks_work
 from harness.environments.firewall import Firewall, NftFailed, host_nft
 from harness.environments.lab import Lab, answers
 from harness.environments.leftovers import remove_leftovers
 from harness.environments.marks import send
 from harness.environments.owner import process_began, process_stopped
+from harness.environments.packets import WAY, Packets, input_rules
 from harness.environments.processes import ProcessCluster, reap
-from harness.environments.tcp_cluster import in_thread
+from harness.environments.tcp_cluster import PROCESSES_CAN, in_thread
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 from systems_under_test.serve import die_with_parent
@@ -39,13 +43,22 @@ class NamespaceCluster(ProcessCluster):
     """Node processes, each node on a network of its own."""
 
     environment = "namespaces"
-    capabilities = frozenset(Capability)
+    capabilities = PROCESSES_CAN
 
     def __init__(self, deployment: Deployment) -> None:
         super().__init__(deployment)
         self._lab = Lab(self.nodes)
         self._firewall: Firewall | None = None
+        self._packets = Packets(self._lab.hosts, deployment.seed, self._hand_over)
         self._programs: dict[NodeId, list[subprocess.Popen[bytes]]] = {}
+        self._disturbed = False
+        self._disks: Disks | None = None
+        if self.database.python is None:
+            self.capabilities -= {Capability.CLOCK}
+        if disks_work():
+            self.capabilities |= {Capability.POWER, Capability.DISK}
+            if deployment.needs & {Capability.POWER, Capability.DISK}:
+                self._disks = Disks()
 
     async def open(self) -> None:
         try:
@@ -53,7 +66,13 @@ class NamespaceCluster(ProcessCluster):
             # Threads from before are still in the host's network; new ones begin in ours.
             asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
             await in_thread(remove_leftovers)
+            if self._clocks is not None:
+                self._clocks.open()
             self._make_places()
+            if self._disks is not None:
+                await in_thread(self._disks.open)
+            if Capability.PACKET in self.deployment.needs:
+                await in_thread(self._packets.open, tuple(map(self._lab.file, self.nodes)))
             for node in self.nodes:
                 self._spawn(node)
                 self._states[node] = NodeState()
@@ -70,14 +89,42 @@ class NamespaceCluster(ProcessCluster):
             self._end(node)
         self._logs.end()
         self._states = {node: NodeState(running=False) for node in self.nodes}
+        self._packets.close()
+        if self._disks is not None:
+            self._disks.close()
         self._lab.close()
         shutil.rmtree(self._data, ignore_errors=True)
+        if self._clocks is not None:
+            self._clocks.close()
 
     async def _kill(self, nodes: Sequence[NodeId]) -> None:
         for node in nodes:
             if self._states[node].running and not self._ended(node):
                 self._end(node)
                 self._states[node] = NodeState(running=False)
+
+    async def _lose_power(self, nodes: Sequence[NodeId]) -> None:
+        if self._disks is None:
+            raise EnvironmentFailed("this cluster has no disks: say that its faults need power")
+        for node in nodes:
+            self._disks.cut(node)
+        for node in nodes:
+            self._end(node)
+            self._states[node] = NodeState(running=False)
+            self._disks.restore(node)
+
+    async def _fill(self, node: NodeId) -> bool:
+        if self._disks is None:
+            raise EnvironmentFailed("this cluster has no disks: say that its faults need them")
+        return await in_thread(self._disks.fill, node)
+
+    async def free(self) -> None:
+        """A node that ended while its disk was full is started again, and is no crash."""
+        full = [node for node in self.nodes if self._disks is not None and self._disks.free(node)]
+        ended = [node for node in full if self._states[node].running and self._ended(node)]
+        for node in ended:
+            self._states[node] = NodeState(running=False)
+        await self.start(ended)
 
     async def _pause(self, nodes: Sequence[NodeId]) -> None:
         for node in nodes:
@@ -113,18 +160,50 @@ class NamespaceCluster(ProcessCluster):
             return None
         return not any(await asyncio.gather(*(in_thread(self._connects, *link) for link in tried)))
 
+    async def _disturb(self, links: Mapping[Link, Conditions]) -> None:
+        if links or self._disturbed:
+            await in_thread(self._packets.disturb, links)
+            self._disturbed = bool(links)
+
+    async def is_disturbed(self, links: Mapping[Link, Conditions]) -> bool | None:
+        """Whether packets were held up since: what nodes send, or else an attempt to connect."""
+        before = self._packets.met
+        for link in list(links)[:MOST_TRIED]:
+            await in_thread(self._connects, *link)
+            if await in_thread(self._packets.count) > before:
+                return True
+        return None
+
+    def _hand_over(self, links: Iterable[Link]) -> None:
+        sources: dict[NodeId, list[str]] = {node: [] for node in self.nodes}
+        for source, target in links:
+            sources[target].append(self._lab.hosts[source])
+        for node, own in sources.items():
+            self._lab.run(node, "iptables-restore", input_rules(own))
+
     async def met(self, capability: Capability) -> int | None:
-        """The packets that cut links dropped."""
+        """The packets that cut links dropped, or that conditions of links held up."""
+        if capability is Capability.PACKET and Capability.PACKET in self.deployment.needs:
+            return await in_thread(self._packets.count)
         dropped: list[int] = []
         if capability is Capability.CUT and self._firewall is not None:
             self._change(lambda firewall: dropped.append(firewall.dropped()))
         return dropped[0] if dropped else None
+
+    async def in_force(self) -> list[str]:
+        left = await super().in_force()
+        if self._firewall is not None and await in_thread(self._firewall.holds):
+            left.append("links cut")
+        return left + (["links disturbed"] if self._disturbed else [])
 
     def describe(self) -> dict[str, Any]:
         return {
             "python": platform.python_version(),
             "system": platform.platform(),
             "partitions": "nftables in a network namespace of its own",
+            "clocks": CLOCKS if self.database.python is not None else "none (for programs)",
+            "packets": WAY,
+            "power": DISKS if disks_work() else "none (it takes root, and mkfs.ext4)",
             "addresses": {node: f"{host}:{port}" for node, (host, port) in self.addresses.items()},
             "commands": {node: self._commands(node) for node in self.places},
             "doubts": dict(self.doubts),
@@ -137,7 +216,12 @@ class NamespaceCluster(ProcessCluster):
             data = self._data / node
             data.mkdir(parents=True, exist_ok=True)
             self.places[node] = self.deployment.place(
-                node, data, self.addresses, ports=ports, python=sys.executable
+                node,
+                data,
+                self.addresses,
+                ports=ports,
+                python=sys.executable,
+                clock=self._clock_file(node),
             )
         by_port = self.database.python is not None
         self._firewall = Firewall(host_nft, self._owner, self.addresses, by_port=by_port)
@@ -146,6 +230,10 @@ class NamespaceCluster(ProcessCluster):
     def _spawn(self, node: NodeId) -> None:
         """Start the node's programs; the first of them stands for the node."""
         alone = [shutil.which("unshare") or "unshare", "--pid", "--fork", "--kill-child"]
+        commands = self._commands(node)  # Prepares its folder, which then is on its disk.
+        if self._disks is not None:
+            self._disks.make(node, self.places[node].data)
+            alone = [*self._disks.inside(), *alone]
         with self._open_log(node) as log:
             self._programs[node] = [
                 subprocess.Popen(
@@ -158,7 +246,7 @@ class NamespaceCluster(ProcessCluster):
                     preexec_fn=die_with_parent,
                     start_new_session=True,
                 )
-                for command in self._commands(node)
+                for command in commands
             ]
         self._processes[node] = self._programs[node][0]
 

@@ -11,17 +11,27 @@ It is a process of its own, since on a small machine the harness's loop is busy 
 speaks lines of JSON on standard input and output, and ends when its input does:
 `{"links": [[source, target, host, port], ...]}` is answered with the ports to use instead,
 `{"cut": [[source, target], ...]}` and `{"mend": true}` with `{}` once they are in force. Of both in
-one command, the first says which links are not mended.
+one command, the first says which links are not mended. `{"conditions": [[source, target, {...}]]}`
+replaces all conditions of links, and `{"count": true}` is answered with how many pieces of data met
+any, and how many links are cut or under some. There are no packets here: what is lost is held up
+for as long as TCP takes to send it again.
 """
 
 import asyncio
 import json
 import os
 import sys
+from random import Random
 from typing import Any
 
 from systems_under_test.connections import SILENCE_S, set_silence
 from systems_under_test.serve import die_with_parent
+
+SENT_AGAIN_S = 0.2
+"""How long Linux waits at least until it sends again what was not acknowledged."""
+
+HELD_MAX = 1 << 18
+"""In bytes: a connection of which more is held up is read from no more."""
 
 
 class Link:
@@ -31,6 +41,25 @@ class Link:
         self.target = (host, port)
         self.is_cut = False
         self.flows: dict[Inlet, None] = {}
+        self.conditions: dict[str, Any] | None = None
+        self.met = 0
+        self._random = Random(port)
+        self._free_s = 0.0
+
+    def late_s(self, size: int, now_s: float) -> float:
+        """How long data of that size is held up."""
+        conditions, draw = self.conditions, self._random.random
+        if conditions is None:
+            return 0.0
+        self.met += 1
+        late_s: float = conditions["delay_ns"] + conditions["jitter_ns"] * (2 * draw() - 1)
+        late_s = max(0.0, late_s / 1e9)
+        if draw() < conditions["loss"]:
+            late_s += SENT_AGAIN_S
+        if conditions["rate"]:
+            self._free_s = max(self._free_s, now_s) + size / conditions["rate"]
+            late_s += self._free_s - now_s
+        return late_s
 
     async def listen(self) -> int:
         """Listen on a free port of the loopback, and return it."""
@@ -63,6 +92,8 @@ class Inlet(asyncio.Protocol):
         self._target_full = False
         self._giving_up: asyncio.TimerHandle | None = None
         self._connecting: asyncio.Task[None] | None = None
+        self._held = 0
+        self._latest_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -86,7 +117,26 @@ class Inlet(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         assert self._target is not None
+        now_s = self._loop.time()
+        late_s = self._link.late_s(len(data), now_s)
+        if not late_s and not self._held:
+            self._target.write(data)
+            return
+        self._held += len(data)
+        self._latest_s = max(self._latest_s, now_s + late_s)
+        self._loop.call_at(self._latest_s, self._pass_on, data)
+        self._flow()
+
+    def _pass_on(self, data: bytes) -> None:
+        """Let data go that was held up; over a cut link nothing goes."""
+        if self._target is None or self._target.is_closing():
+            return
+        if self._link.is_cut:
+            self._loop.call_later(SENT_AGAIN_S, self._pass_on, data)
+            return
+        self._held -= len(data)
         self._target.write(data)
+        self._flow()
 
     def stall(self) -> None:
         self._flow()
@@ -119,7 +169,7 @@ class Inlet(asyncio.Protocol):
 
     def _flow(self) -> None:
         """Read on or not: only to a target that is connected and takes more, over a whole link."""
-        if self._target is None or self._target_full or self._link.is_cut:
+        if self._target is None or self._target_full or self._link.is_cut or self._held > HELD_MAX:
             self._source.pause_reading()
         else:
             self._source.resume_reading()
@@ -164,6 +214,17 @@ class Proxy:
             for link in self._links.values():
                 if link not in cut:
                     link.mend()
+        if "conditions" in command:
+            given = {(source, target): how for source, target, how in command["conditions"]}
+            for ends, link in self._links.items():
+                link.conditions = given.get(ends)
+        if command.get("count"):
+            links = self._links.values()
+            return {
+                "met": sum(link.met for link in links),
+                "cut": sum(link.is_cut for link in links),
+                "disturbed": sum(link.conditions is not None for link in links),
+            }
         return {"ports": ports} if ports else {}
 
 

@@ -3,11 +3,13 @@
 import asyncio
 import signal
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.cluster import Channel, Cluster, NodeState
+from harness.cluster import Capability, Channel, Cluster, NodeState
 from harness.database import Address, Argv, Deployment, Place
+from harness.environments.clocks import Clocks
 from harness.errors import EnvironmentFailed
 from harness.shortage import shortage
 from systems_under_test.driver import Exit
@@ -15,6 +17,12 @@ from systems_under_test.node import NodeId
 from systems_under_test.requests import Status
 
 T = TypeVar("T")
+
+
+PROCESSES_CAN = frozenset(
+    {Capability.KILL, Capability.PAUSE, Capability.CUT, Capability.PACKET, Capability.CLOCK}
+)
+"""What can be done to our own nodes, wherever they are processes."""
 
 
 class TcpCluster(Cluster):
@@ -28,10 +36,20 @@ class TcpCluster(Cluster):
         self.members = deployment.members or self.nodes
         self.folder = deployment.folder
         self.clock = deployment.clock
+        self._clocks: Clocks | None = None
+        if Capability.CLOCK in deployment.needs and self.database.python is not None:
+            self._clocks = Clocks((self.folder / "clocks").resolve(), self.nodes)
         self.addresses: dict[NodeId, Address] = {}
         self.places: dict[NodeId, Place] = {}
         self._prepared: set[NodeId] = set()
         self._states = {node: NodeState(running=False) for node in self.nodes}
+
+    def _clock_file(self, node: NodeId) -> Path | None:
+        return None if self._clocks is None else self._clocks.files[node]
+
+    async def _skew(self, offsets_ns: Mapping[NodeId, int]) -> None:
+        if self._clocks is not None:
+            self._clocks.set(offsets_ns)
 
     def channel(self, process: int) -> Channel:
         return self.database.channel(self.clock, self.places, self.doubts)

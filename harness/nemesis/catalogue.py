@@ -1,8 +1,10 @@
 """The faults that Labrys brings along, by name and by family."""
 
+from harness.nemesis.clocks import WrongClock, Wrongness
 from harness.nemesis.fault import Fault, Target
 from harness.nemesis.membership import Change, MemberChange
-from harness.nemesis.nodes import Kill, Pause
+from harness.nemesis.nodes import DiskFull, Kill, Pause, PowerLoss
+from harness.nemesis.packets import Disturbance, Trouble
 from harness.nemesis.partition import Partition, PartitionShape
 from harness.nemesis.unsteady import Pattern, Unsteady
 
@@ -12,6 +14,10 @@ _ALL: tuple[Fault, ...] = (
     *(Kill(target) for target in Target),
     *(Pause(target) for target in Target),
     *(MemberChange(change) for change in Change),
+    *(Disturbance(trouble) for trouble in Trouble),
+    *(PowerLoss(target) for target in Target),
+    *(DiskFull(target) for target in Target),
+    *(WrongClock(wrongness) for wrongness in Wrongness),
 )
 
 FAULTS: dict[str, Fault] = {fault.name: fault for fault in _ALL}

@@ -66,6 +66,50 @@ class Kill(_AtNodes):
 
 
 @dataclass(frozen=True, slots=True)
+class PowerLoss(_AtNodes):
+    """Cut the power of nodes: what they did not sync is gone; healing starts every node."""
+
+    usual: ClassVar[bool] = False
+    family: ClassVar[str] = "power"
+    struck: ClassVar[str] = "power lost at"
+    needs: ClassVar[frozenset[Capability]] = frozenset({Capability.POWER})
+
+    @property
+    def about(self) -> str:
+        return f"{self.target.about} without power, so that only what was synced is left"
+
+    async def strike(self, cluster: Cluster, nodes: Sequence[NodeId]) -> None:
+        await cluster.lose_power(nodes)
+
+    async def heal(self, cluster: Cluster) -> None:
+        await cluster.start(cluster.nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class DiskFull(_AtNodes):
+    """Leave no space on disks; healing gives it back, and starts the nodes that ended."""
+
+    usual: ClassVar[bool] = False
+    family: ClassVar[str] = "disk"
+    struck: ClassVar[str] = "no space left at"
+    needs: ClassVar[frozenset[Capability]] = frozenset({Capability.DISK})
+
+    @property
+    def name(self) -> str:
+        return f"disk-full-{self.target}"
+
+    @property
+    def about(self) -> str:
+        return f"no space left on the disk of {self.target.about}, and then space again"
+
+    async def strike(self, cluster: Cluster, nodes: Sequence[NodeId]) -> None:
+        await cluster.fill(nodes)
+
+    async def heal(self, cluster: Cluster) -> None:
+        await cluster.free()
+
+
+@dataclass(frozen=True, slots=True)
 class Pause(_AtNodes):
     """Stop nodes for a while as by SIGSTOP; healing lets every stopped node go on."""
 

@@ -11,7 +11,16 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from harness.cluster import Capability, Channel, Cluster, Link, NoAnswer, NodeState, Unreachable
+from harness.cluster import (
+    Capability,
+    Channel,
+    Cluster,
+    Conditions,
+    Link,
+    NoAnswer,
+    NodeState,
+    Unreachable,
+)
 from harness.simulation.clock import VirtualClock, Waiter
 from harness.simulation.disk import Disk
 from harness.simulation.network import DirectedLink, Network
@@ -56,11 +65,15 @@ class SimulatedCluster(Cluster):
         self._codec = Codec(system.payloads) if world.wired else None  # type: ignore[attr-defined]
         self._channels: dict[NodeId, _Connection] = {}
         self._connections = 0
+        self._skews: dict[NodeId, int] = {}
+        """By how much faults set each clock off, beside the world's own jumps."""
+
         self._lives: dict[NodeId, int] = dict.fromkeys(self.nodes, 0)
         self._killed: set[NodeId] = set()
         watcher = getattr(system, "invariants", None)
         self._invariants = watcher() if watcher is not None else None
         self.tape = tape
+        syncs: bool = getattr(system, "syncs", True)
         make_place: Callable[..., SimulatedNode] = SimulatedNode
         make_link: Callable[..., DirectedLink] = DirectedLink
         if tape is not None:
@@ -72,7 +85,7 @@ class SimulatedCluster(Cluster):
                 self._maker(name),
                 self.clock,
                 world,
-                Disk(Random(f"{seed}:disk:{name}"), world.torn),
+                Disk(Random(f"{seed}:disk:{name}"), world.torn, syncs=syncs),
                 Random(f"{seed}:syncs:{name}"),
                 self.trace,
                 self.check_invariants,
@@ -186,6 +199,12 @@ class SimulatedCluster(Cluster):
             else:
                 place.kill()
 
+    async def _lose_power(self, nodes: Sequence[NodeId]) -> None:
+        for name in nodes:
+            self._killed.add(name)
+            self.places[name].kill()
+            self.places[name].disk.lose_power()
+
     async def _pause(self, nodes: Sequence[NodeId]) -> None:
         for name in nodes:
             self.places[name].pause()
@@ -211,6 +230,43 @@ class SimulatedCluster(Cluster):
 
     async def is_cut(self, links: Sequence[Link]) -> bool | None:
         return all(self._network.links[link].cut for link in links) if links else None
+
+    async def _fill(self, node: NodeId) -> bool:
+        """The next sync fails, and the node stops, as real ones do."""
+        self.places[node].disk_full = True
+        return True
+
+    async def free(self) -> None:
+        for name, place in self.places.items():
+            if place.disk_full:
+                place.disk_full = False
+                self._repair(name)
+
+    async def _skew(self, offsets_ns: Mapping[NodeId, int]) -> None:
+        for name, place in self.places.items():
+            offset_ns = offsets_ns.get(name, 0)
+            place.jump(offset_ns - self._skews.get(name, 0))
+            self._skews[name] = offset_ns
+
+    async def offset_ns(self, node: NodeId) -> int | None:
+        return self._skews.get(node)
+
+    async def _disturb(self, links: Mapping[Link, Conditions]) -> None:
+        self._network.disturb(links)
+
+    async def is_disturbed(self, links: Mapping[Link, Conditions]) -> bool | None:
+        return all(self._network.links[link].conditions is not None for link in links)
+
+    async def met(self, capability: Capability) -> int | None:
+        """The messages that were under conditions."""
+        if capability is not Capability.PACKET:
+            return None
+        return sum(link.met for link in self._network.links.values())
+
+    async def in_force(self) -> list[str]:
+        links = self._network.links.items()
+        held = [f"{one} to {other}" for (one, other), link in links if link.cut or link.conditions]
+        return [*await super().in_force(), *held]
 
     async def calm(self) -> None:
         self._network.calm()

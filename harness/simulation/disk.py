@@ -13,8 +13,13 @@ from systems_under_test.node import Payload
 class Disk:
     """One node's journal; it outlives the node."""
 
-    def __init__(self, random: Random, torn: bool) -> None:
+    def __init__(self, random: Random, torn: bool, *, syncs: bool = True) -> None:
+        """Without `syncs` the node takes for durable what the kernel has: see `Node.syncs`."""
         self._random = random
+        self._syncs = syncs
+        self._cached = 0
+        """How many of the last records the kernel alone has."""
+
         self._torn = torn
         self.durable: list[Payload] = []
         self.writing: list[Payload] = []
@@ -32,6 +37,9 @@ class Disk:
         """The group is durable now."""
         if self._replaces:
             self.durable = []
+            self._cached = 0
+        elif not self._syncs:
+            self._cached += len(self.writing)
         self.durable += self.writing
         self.writing = []
         self._replaces = False
@@ -45,3 +53,14 @@ class Disk:
             self.durable += self.writing[: self._random.randint(0, len(self.writing))]
         self.writing = []
         self._replaces = False
+
+    def opened(self) -> None:
+        """Whoever opens a journal syncs it first."""
+        self._cached = 0
+
+    def lose_power(self) -> None:
+        """As `crash`, and lose what the kernel alone had."""
+        self.crash()
+        if self._cached:
+            del self.durable[-self._cached :]
+        self._cached = 0

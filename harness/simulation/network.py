@@ -10,26 +10,23 @@ from heapq import heappush
 from math import log
 from random import Random
 
-from harness.clock import MILLISECOND_NS
-from harness.cluster import Link
+from harness.clock import SECOND_NS
+from harness.cluster import Conditions, Link
+from harness.regions import WAN_NS
 from harness.simulation.clock import VirtualClock
 from harness.simulation.world import LASTING_LOSS, Clog, Latency, World
 from systems_under_test.node import Message, NodeId, Received, new_tuple
 
-WAN_NS = (
-    (1 * MILLISECOND_NS, 40 * MILLISECOND_NS, 75 * MILLISECOND_NS),
-    (40 * MILLISECOND_NS, 1 * MILLISECOND_NS, 55 * MILLISECOND_NS),
-    (75 * MILLISECOND_NS, 55 * MILLISECOND_NS, 1 * MILLISECOND_NS),
-)
-"""One way between three regions, as between the two coasts of America and Europe."""
+MESSAGE_BYTES = 500
+"""What a message counts for on a link of a limited rate."""
 
 
 class DirectedLink:
     """Carries messages from one node to another."""
 
     __slots__ = (
-        "_base_ns", "_clock", "_clogs", "_draw", "_in_order", "_latest_ns", "_loss", "_receive",
-        "_spread_ns", "_tail_ns", "_troubled", "cut",
+        "_base_ns", "_clock", "_clogs", "_draw", "_free_ns", "_in_order", "_latest_ns", "_loss",
+        "_receive", "_spread_ns", "_tail_ns", "_troubled", "conditions", "cut", "met",
     )  # fmt: skip
 
     def __init__(
@@ -43,6 +40,11 @@ class DirectedLink:
     ) -> None:
         """Latencies are drawn around `base_ns`; `clogs` are those of this link."""
         self.cut = False
+        self.conditions: Conditions | None = None
+        self.met = 0
+        """How many messages met conditions."""
+
+        self._free_ns = 0
         self._clock = clock
         self._base_ns, self._spread_ns, self._tail_ns = spread(world.latency, base_ns)
         self._loss = world.loss
@@ -56,6 +58,9 @@ class DirectedLink:
     def send(self, message: Message) -> None:
         """Put a message on its way, once, twice or not at all."""
         if self.cut:
+            return
+        if self.conditions is not None:
+            self._send_under(self.conditions, message)
             return
         if self._troubled:  # One draw decides: the lowest are lost, the next are doubled.
             drawn = self._draw()
@@ -71,10 +76,24 @@ class DirectedLink:
         self._loss = min(self._loss, LASTING_LOSS)
         self._troubled += self._loss
 
-    def _set_out(self, message: Message) -> None:
+    def _send_under(self, conditions: Conditions, message: Message) -> None:
+        """Put a message on its way under conditions of a fault, beside those of the world."""
+        self.met += 1
+        if self._draw() < max(conditions.loss, self._loss):
+            return
+        for _ in range(2 if self._draw() < conditions.duplication else 1):
+            late_ns = conditions.delay_ns + int(conditions.jitter_ns * (2 * self._draw() - 1))
+            if conditions.rate:
+                now_ns = self._clock.moment_ns
+                takes_ns = MESSAGE_BYTES * SECOND_NS // conditions.rate
+                self._free_ns = max(self._free_ns, now_ns) + takes_ns
+                late_ns += self._free_ns - now_ns
+            self._set_out(message, max(0, late_ns), overtakes=conditions.reorders)
+
+    def _set_out(self, message: Message, late_ns: int = 0, *, overtakes: bool = False) -> None:
         """Put one copy of a message into the queue, at the moment when it is to arrive."""
         clock = self._clock
-        moment_ns = clock.moment_ns + self._base_ns
+        moment_ns = clock.moment_ns + self._base_ns + late_ns
         if self._spread_ns:
             moment_ns += int(self._spread_ns * self._draw())
         elif self._tail_ns:
@@ -83,7 +102,7 @@ class DirectedLink:
         for clog in self._clogs:
             if clog.at_ns <= moment_ns < clog.until_ns:
                 moment_ns = clog.until_ns
-        if self._in_order:
+        if self._in_order and not overtakes:
             if moment_ns < self._latest_ns:
                 moment_ns = self._latest_ns
             self._latest_ns = moment_ns
@@ -128,6 +147,11 @@ class Network:
     def cut_links(self, links: Iterable[Link]) -> None:
         for link in links:
             self.links[link].cut = True
+
+    def disturb(self, links: Mapping[Link, Conditions]) -> None:
+        """Put these links under conditions, and all others under none."""
+        for ends, link in self.links.items():
+            link.conditions = links.get(ends)
 
     def calm(self) -> None:
         for link in self.links.values():

@@ -57,6 +57,9 @@ class SimulatedNode:
         self.paused = False
         self.failed = ""
         self.dies_after: int | None = None
+        self.disk_full = False
+        """Whether a fault left no space; it outlives the node."""
+
         self._make = make
         self._clock = clock
         self._world = world
@@ -109,6 +112,7 @@ class SimulatedNode:
         self._life += 1
         self._forget()
         self.dies_after = None
+        self.disk.opened()
         self.node = self._make()
         self.step(Started(tuple(self.disk.durable)))
 
@@ -258,7 +262,7 @@ class SimulatedNode:
     def _synced(self, life: int) -> None:
         if life != self._life:
             return
-        if self.disk_fails:
+        if self.disk_fails or self.disk_full:
             # As in the real driver: a node whose journal fails stops at once and sends nothing.
             self.kill()
             return

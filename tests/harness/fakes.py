@@ -28,8 +28,12 @@ class FakeClock(Clock):
         self.moment_ns = max(self.moment_ns, moment_ns)
 
     async def together(self, *coroutines: Coroutine[Any, Any, None]) -> None:
-        for coroutine in coroutines:
-            await coroutine
+        try:
+            for coroutine in coroutines:
+                await coroutine
+        finally:
+            for coroutine in coroutines:
+                coroutine.close()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         try:

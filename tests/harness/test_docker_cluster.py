@@ -56,7 +56,7 @@ def test_a_helper_container_cuts_links_where_the_harness_may_not(
 ) -> None:
     async def scenario() -> None:
         async with cluster:
-            if cluster.capabilities != frozenset(Capability):
+            if Capability.CUT not in cluster.capabilities:
                 pytest.skip(cluster.describe()["partitions"])
             assert cluster.describe()["partitions"] == "nftables in a helper container"
             deadline = time.monotonic() + 5

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -154,7 +154,7 @@ def test_schedules(seed: int, seconds: float, families: list[str]) -> None:
     for family in families:
         own = [planned for planned in schedule if planned.fault.family == family]
         assert own
-        assert own[0].fault.at_leader
+        assert own[0].fault.at_leader == any(fault.at_leader for fault in chosen[family])
         for earlier, later in itertools.pairwise(own):
             assert earlier.until_ns <= later.at_ns
         assert all(0 <= planned.at_ns < planned.until_ns <= length_ns for planned in own)
@@ -210,6 +210,30 @@ def test_healing_everything_restores_what_any_family_breaks(tmp_path: Path) -> N
     nemesis = Nemesis(cluster, Recorder(tmp_path / "h.jsonl", cluster.clock), cluster.clock)
     cluster.clock.run(nemesis.heal_everything())
     assert [what for _, what, _ in cluster.done] == ["mend", "resume", "start"]
+
+
+def test_what_does_not_heal_ends_the_run_with_its_name(tmp_path: Path) -> None:
+    """A cluster whose paused nodes stay stopped, and one in which a fault fails besides."""
+
+    class Stuck(FakeCluster):
+        async def resume(self, nodes: Iterable[str]) -> None:
+            self._note("resume", nodes)
+
+    class Failing(Stuck):
+        async def _kill(self, nodes: Sequence[str]) -> None:
+            raise EnvironmentFailed("no way to kill: see to that")
+
+    def fails(cluster: FakeCluster, *faults: str) -> str:
+        config = RunConfig(system="raft", faults=faults, seed=3, clients=1, time_limit=2.0)
+        recorder = Recorder(tmp_path / "-".join(faults), cluster.clock)
+        run = Run(plan(config, cluster), cluster, recorder)
+        with pytest.raises(EnvironmentFailed) as failed:
+            cluster.clock.run(run.perform())
+        return str(failed.value)
+
+    assert "healed and are still in force (n" in fails(Stuck(), "pause-all")
+    told = fails(Failing(), "pause-all", "kill-one")
+    assert told.startswith("no way to kill: see to that")
 
 
 def test_a_cluster_without_the_rights_is_refused_before_any_call(tmp_path: Path) -> None:

@@ -1,0 +1,184 @@
+"""Disturbing packets between nodes that have addresses: rules of iptables hand the packets of some
+links over to a process that holds them up (`delayer`).
+"""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from harness.cluster import Conditions, Link
+from harness.environments.owner import Owner
+from harness.errors import EnvironmentFailed
+from systems_under_test.node import NodeId
+
+WAY = "iptables and a process that holds packets up (NFQUEUE)"
+QUEUE = 7
+PREFIX = "labrys_"
+PROGRAMS = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+
+SetRules = Callable[[Iterable[Link]], None]
+"""Have the packets of these links handed over, and of no others; else `EnvironmentFailed`."""
+
+
+class Packets:
+    """The links of one run, as far as their packets are disturbed."""
+
+    def __init__(self, hosts: Mapping[NodeId, str], seed: int, set_rules: SetRules) -> None:
+        self._hosts = hosts
+        self._seed = seed
+        self._set_rules = set_rules
+        self._process: subprocess.Popen[bytes] | None = None
+        self._busy = threading.Lock()
+        self.met = 0
+        """How many packets met conditions so far."""
+
+    def open(self, files: tuple[int, ...] = (), queue: int = QUEUE) -> None:
+        """Start the process, which takes packets in the networks that these open files hold, or in
+        ours; `EnvironmentFailed` where it cannot."""
+        words = ["-m", "harness.environments.delayer", str(self._seed), str(queue)]
+        self._process = subprocess.Popen(
+            [sys.executable, *words, *map(str, files)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=files,
+            start_new_session=True,
+        )
+        failed = self._answer().get("failed")
+        if failed is not None:
+            self.close()
+            raise EnvironmentFailed(
+                f"packets cannot be taken from the kernel here ({failed}): leave packet out of the "
+                "faults, or use another environment"
+            )
+
+    def close(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+    def disturb(self, links: Mapping[Link, Conditions]) -> None:
+        """Put these links under conditions, and all others under none."""
+        told = [
+            [self._hosts[source], self._hosts[target], asdict(conditions)]
+            for (source, target), conditions in links.items()
+        ]
+        if links:
+            self._tell({"links": told})
+            self._set_rules(links)
+        else:
+            self._set_rules(())
+            self._tell({"links": []})
+
+    def count(self) -> int:
+        """How many packets met conditions so far."""
+        self._tell({})
+        return self.met
+
+    def _tell(self, command: dict[str, Any]) -> None:
+        with self._busy:
+            process = self._process
+            if process is None or process.stdin is None:
+                raise EnvironmentFailed("the cluster is not open: open it before its packets")
+            try:
+                process.stdin.write(json.dumps(command).encode() + b"\n")
+                process.stdin.flush()
+            except OSError:
+                raise _ended() from None
+            self.met = int(self._answer()["met"])
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        try:
+            answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        except ValueError:
+            raise _ended() from None
+        return answer
+
+
+def _ended() -> EnvironmentFailed:
+    return EnvironmentFailed(
+        "the process that holds packets up has ended: run again, and look at its error above"
+    )
+
+
+def host_rules(hosts: Mapping[NodeId, str], mark: str, queue: int) -> SetRules:
+    """Rules of the host for what passes between addresses on a bridge, with a comment that says
+    whose they are. Raises `EnvironmentFailed` where there are no rights for it."""
+    in_force: list[str] = []
+
+    def set_rules(links: Iterable[Link]) -> None:
+        fresh = [
+            f"FORWARD -s {hosts[source]} -d {hosts[target]} -m comment --comment {PREFIX}{mark} "
+            f"-j NFQUEUE --queue-num {queue} --queue-bypass"
+            for source, target in links
+        ]
+        lines = [f"-D {rule}" for rule in in_force] + [f"-I {rule}" for rule in fresh]
+        iptables("iptables-restore --noflush", "\n".join(["*filter", *lines, "COMMIT", ""]))
+        in_force[:] = fresh
+
+    if not _bridges_are_filtered():
+        raise EnvironmentFailed("iptables does not see what passes a bridge (br_netfilter)")
+    set_rules(())
+    return set_rules
+
+
+def iptables(command: str, lines: str = "") -> str:
+    """Run a program of iptables; `EnvironmentFailed` where it fails."""
+    program, *words = command.split()
+    try:
+        done = subprocess.run(
+            [shutil.which(program, path=PROGRAMS) or program, *words],
+            input=lines,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EnvironmentFailed(f"{program} cannot be run: {error}") from None
+    if done.returncode != 0:
+        raise EnvironmentFailed(f"{program} failed: {done.stderr.strip()[:300]}")
+    return done.stdout
+
+
+def rules_of_dead_runs() -> list[tuple[str, Owner]]:
+    """The rules of the host whose harness is dead, with their owners."""
+    found = []
+    for line in iptables("iptables -S FORWARD").splitlines():
+        words = shlex.split(line)
+        marks = [word.removeprefix(PREFIX) for word in words if word.startswith(PREFIX)]
+        owner = Owner.parse(marks[0]) if marks else None
+        if owner is not None and not owner.alive():
+            found.append((line, owner))
+    return found
+
+
+def remove_rule(line: str) -> None:
+    """Remove a rule of the host, as `rules_of_dead_runs` names it."""
+    iptables(line.replace("-A", "iptables -D", 1).replace('"', ""))
+
+
+def _bridges_are_filtered() -> bool:
+    try:
+        return Path("/proc/sys/net/bridge/bridge-nf-call-iptables").read_text().strip() == "1"
+    except OSError:
+        return False
+
+
+def input_rules(sources: Iterable[str]) -> str:
+    """All rules of one node's network, which hand over what these addresses send to it."""
+    rules = [
+        f"-A INPUT -s {source} -j NFQUEUE --queue-num {QUEUE} --queue-bypass" for source in sources
+    ]
+    chains = [f":{chain} ACCEPT [0:0]" for chain in ("INPUT", "FORWARD", "OUTPUT")]
+    return "\n".join(["*filter", *chains, *rules, "COMMIT", ""])

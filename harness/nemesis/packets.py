@@ -1,0 +1,104 @@
+"""Packets that are late, lost, doubled or slowed down on links that are not cut."""
+
+from dataclasses import dataclass
+from random import Random
+from typing import ClassVar
+
+from harness.clock import MILLISECOND_NS
+from harness.cluster import Capability, Cluster, Conditions, Link
+from harness.nemesis.fault import Target, VariedFault, Variety, choose, listed
+from harness.regions import REGIONS, way_ns
+from systems_under_test.node import NodeId
+
+KIB = 1 << 10
+
+
+class Trouble(Variety):
+    """What becomes of packets."""
+
+    DELAY = "packet-delay", "packets late by up to 100 ms, and out of order"
+    LOSS = "packet-loss", "some packets lost"
+    DUPLICATION = "packet-duplication", "some messages doubled"
+    RATE = "packet-rate", "few packets at a time"
+    REGIONS = "packet-regions", "the nodes in two or three regions of the world"
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance(VariedFault):
+    """Disturb the links of some nodes with all others, in one direction or in both."""
+
+    variety: Trouble
+    usual: ClassVar[bool] = False
+    family: ClassVar[str] = "packet"
+
+    @property
+    def needs(self) -> frozenset[Capability]:
+        if self.variety is Trouble.DUPLICATION:
+            return frozenset({Capability.PACKET, Capability.DUPLICATE})
+        return frozenset({Capability.PACKET})
+
+    @property
+    def least_nodes(self) -> int:
+        return 2
+
+    async def inject(self, cluster: Cluster, random: Random) -> str:
+        if self.variety is Trouble.REGIONS:
+            links, what = spread_out(cluster.nodes, random)
+        else:
+            targets = [target for target in Target if target.least_nodes <= len(cluster.nodes)]
+            nodes = await choose(random.choice(targets), cluster, random)
+            chosen, which = links_of(nodes, cluster.nodes, random)
+            conditions, how = drawn(self.variety, random)
+            links, what = dict.fromkeys(chosen, conditions), f"{how} on {which}"
+        await cluster.disturb(links)
+        return what
+
+    async def heal(self, cluster: Cluster) -> None:
+        await cluster.disturb({})
+
+
+def drawn(trouble: Trouble, random: Random) -> tuple[Conditions, str]:
+    """Conditions of that kind, and what they are in words."""
+    match trouble:
+        case Trouble.DELAY:
+            delay = random.choice((5, 20, 50, 100))
+            jitter = random.randint(0, delay)
+            words = f"packets late by {delay} ms, more or less by {jitter} ms, and out of order"
+            delay_ns, jitter_ns = delay * MILLISECOND_NS, jitter * MILLISECOND_NS
+            return Conditions(delay_ns, jitter_ns, reorders=True), words
+        case Trouble.LOSS:
+            loss = random.choice((0.02, 0.1, 0.3))
+            return Conditions(loss=loss), f"{loss:.0%} of packets lost"
+        case Trouble.DUPLICATION:
+            share = random.choice((0.05, 0.2, 0.5))
+            return Conditions(duplication=share), f"{share:.0%} of messages doubled"
+        case _:
+            rate = random.choice((16, 64, 256)) * KIB
+            return Conditions(rate=rate), f"{rate // KIB} KiB/s"
+
+
+def links_of(
+    nodes: tuple[NodeId, ...], among: tuple[NodeId, ...], random: Random
+) -> tuple[list[Link], str]:
+    """The links of some nodes with all others and with each other; half the time both ways."""
+    way = random.choice(("to and from", "to and from", "to", "from"))
+    links = [
+        (one, other)
+        for one in among
+        for other in among
+        if one != other and (("from" in way and one in nodes) or (way != "from" and other in nodes))
+    ]
+    return links, f"links {way} {listed(nodes)}"
+
+
+def spread_out(nodes: tuple[NodeId, ...], random: Random) -> tuple[dict[Link, Conditions], str]:
+    """Each node in a region, and every link as long as the way between its ends."""
+    chosen = random.sample(REGIONS, random.choice((2, 3)))
+    where = {node: chosen[place % len(chosen)] for place, node in enumerate(nodes)}
+    links = {
+        (one, other): Conditions(way_ns(where[one], where[other]), MILLISECOND_NS // 2)
+        for one in nodes
+        for other in nodes
+        if one != other
+    }
+    return links, ", ".join(f"{node} in {region}" for node, region in where.items())

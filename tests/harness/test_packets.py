@@ -1,0 +1,130 @@
+"""Packets between nodes are as late, as disordered and as often lost as was asked for."""
+
+import asyncio
+import itertools
+import socket
+import statistics
+import time
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from harness.clock import MILLISECOND_NS
+from harness.cluster import Capability, Conditions, Link
+from harness.environments.namespaces import NamespaceCluster
+from harness.environments.tcp_cluster import in_thread
+from harness.nemesis.packets import links_of, spread_out
+from harness.regions import REGIONS, way_ns
+from tests.harness.deployments import deployment
+from tests.harness.marks import expect_nothing_left
+
+NODES = ("n1", "n2", "n3")
+LINKS = list(itertools.permutations(NODES, 2))
+PROBES = 400
+
+
+class Probes:
+    """Datagrams over every link, each with its number and its moment."""
+
+    def __init__(self, cluster: NamespaceCluster) -> None:
+        self.cluster = cluster
+        self.hosts = {node: address[0] for node, address in cluster.addresses.items()}
+        self.sockets = {node: cluster._lab.as_if_in(node, self._socket(node)) for node in NODES}
+
+    def _socket(self, node: str):  # type: ignore[no-untyped-def]
+        def made() -> socket.socket:
+            one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+            one.bind((self.hosts[node], 9999))
+            one.setblocking(False)
+            return one
+
+        return made
+
+    def send(
+        self, count: int = PROBES, pause_s: float = 0.002
+    ) -> dict[Link, list[tuple[int, float]]]:
+        """Send so many over each link; what arrived, as number and delay in ms, in that order."""
+        arrived: dict[Link, list[tuple[int, float]]] = {link: [] for link in LINKS}
+        names = {host: node for node, host in self.hosts.items()}
+        end = None
+        number = 0
+        while end is None or time.monotonic() < end:
+            if number < count:
+                for source, target in LINKS:
+                    text = f"{number} {time.monotonic_ns()}".encode()
+                    self.sockets[source].sendto(text, (self.hosts[target], 9999))
+                number += 1
+            elif end is None:
+                end = time.monotonic() + 0.3
+            until = time.monotonic() + pause_s
+            while time.monotonic() < until:
+                for target, one in self.sockets.items():
+                    try:
+                        data, (host, _) = one.recvfrom(100)
+                    except BlockingIOError:
+                        continue
+                    sent, moment_ns = map(int, data.split())
+                    late_ms = (time.monotonic_ns() - moment_ns) / 1e6
+                    arrived[names[host], target].append((sent, late_ms))
+        return arrived
+
+    def close(self) -> None:
+        for one in self.sockets.values():
+            one.close()
+
+
+@pytest.mark.local
+def test_links_are_as_late_and_as_lossy_as_was_asked_for(tmp_path: Path) -> None:
+    """From n1 to n2, and all links of n3; the others are as ever, and afterwards all."""
+    asked = Conditions(50 * MILLISECOND_NS, 20 * MILLISECOND_NS, reorders=True, loss=0.02)
+    disturbed = {link: asked for link in LINKS if "n3" in link or link == ("n1", "n2")}
+
+    cluster = NamespaceCluster(deployment("raft", NODES, tmp_path, needs=[Capability.PACKET]))
+
+    async def scenario() -> None:
+        async with cluster:
+            probes = Probes(cluster)
+            await cluster.disturb(disturbed)
+            (effect,) = cluster.effects
+            assert (effect.capability, effect.nodes) == (Capability.PACKET, ("n1", "n3"))
+            arrived = await in_thread(probes.send)
+            met = await cluster.met(Capability.PACKET)
+            await cluster.disturb({})
+            after = await in_thread(probes.send, 50)
+            probes.close()
+        assert met is not None
+        assert met >= len(disturbed) * PROBES
+        lost = 0
+        for link in LINKS:
+            delays = [late for _, late in arrived[link]]
+            if link not in disturbed:
+                assert len(delays) == PROBES
+                assert statistics.median(delays) < 5
+                continue
+            lost += PROBES - len(delays)
+            assert 45 <= statistics.mean(delays) <= 55
+            assert min(delays) >= 30
+            numbers = [number for number, _ in arrived[link]]
+            assert numbers != sorted(numbers)
+        assert 0.01 <= lost / (len(disturbed) * PROBES) <= 0.03
+        assert all(len(seen) == 50 for seen in after.values())
+        assert statistics.median(late for seen in after.values() for _, late in seen) < 5
+
+    asyncio.run(scenario())
+    expect_nothing_left(cluster._owner)
+
+
+def test_regions_are_as_far_from_each_other_as_in_the_simulator() -> None:
+    nodes = ("n1", "n2", "n3", "n4", "n5")
+    links, _ = spread_out(nodes, Random(1))
+    ways = {way_ns(one, other) for one in REGIONS for other in REGIONS}
+    assert len(links) == 20
+    assert {conditions.delay_ns for conditions in links.values()} <= ways
+
+
+def test_links_of_some_nodes_are_in_one_direction_or_in_both() -> None:
+    seen = {tuple(links_of(("n1",), NODES, Random(seed))[0]) for seed in range(20)}
+    outwards, inwards = (("n1", "n2"), ("n1", "n3")), (("n2", "n1"), ("n3", "n1"))
+    assert seen == {outwards, inwards, (*outwards, *inwards)}
