@@ -220,12 +220,17 @@ class Cluster(ABC):
         await self._cut(links)
         seen = await self.is_cut(links)
         if seen is False and self._mendings == before:
+            cut = "1 link was" if len(links) == 1 else f"{len(links)} links were"
             raise EnvironmentFailed(
-                f"{len(links)} links were cut and messages still get through: see what became of "
+                f"{cut} cut and messages still get through: see what became of "
                 f"the rules or the proxy of the {self.environment} environment"
             )
         if seen:
-            self._show(Capability.CUT, cover(links), f"nothing passes {len(links)} links")
+            self._show(
+                Capability.CUT,
+                cover(links),
+                f"nothing passes {len(links)} link{'s' * (len(links) > 1)}",
+            )
 
     def _show(self, capability: Capability, nodes: Iterable[NodeId], seen: str) -> None:
         """Keep that the environment showed an effect."""

@@ -16,6 +16,7 @@ from checker.columns import NEVER, OK
 from checker.history import History
 from checker.strength import Gate
 from checker.verdict import Result
+from reports.wording import plural
 
 LATE_SHARE = 0.05
 """The share of completions that may be recorded late: a busy machine holds up a few."""
@@ -59,7 +60,7 @@ def _in_order(history: History) -> Gate:
     backwards = int(np.count_nonzero(np.diff(times[np.argsort(positions)]) < 0))
     detail = "no event is older than one before it"
     if backwards:
-        detail = f"{backwards} events are older than the one before"
+        detail = f"{backwards} event{'s are' if backwards > 1 else ' is'} older than the one before"
     return Gate("events in order of time", not backwards, detail)
 
 
@@ -104,7 +105,6 @@ def _recovered(history: History, nodes: int, kinds: Sequence[str]) -> Gate:
         for number in (columns.functions.find(kind) for kind in kinds)
     ]
     fewest = min(answered, default=0)
-    detail = (
-        f"after healing each kind of call was answered {fewest} times or more, by {nodes} nodes"
-    )
+    asked = plural(nodes, "node")
+    detail = f"after healing each kind of call was answered {fewest} times or more, by {asked}"
     return Gate("every node served again", fewest >= nodes, detail)

@@ -156,8 +156,11 @@ def _setting(comparison: Comparison) -> list[str]:
     faults = find(config, list, "faults")
     parts = [
         plain(run.get("environment", ""), 40),
-        f"{plain(config['nodes'], 20)} nodes" if "nodes" in config else "",
-        f"{plain(config['clients'], 20)} clients" if "clients" in config else "",
+        *(
+            f"{plain(config[f'{word}s'], 20)} {word}{'' if config[f'{word}s'] == 1 else 's'}"
+            for word in ("node", "client")
+            if f"{word}s" in config
+        ),
         plain(run.get("workload", ""), 60),
         ",".join(plain(fault, 40) for fault in faults or ()) or "no faults",
         f"{config['time_limit']:g} s" if isinstance(config.get("time_limit"), int | float) else "",

@@ -69,6 +69,7 @@ def subtitle(stored: StoredRun) -> list[str]:
     run, config = stored.run, stored.config
     nodes = config.get("nodes")
     nodes = len(nodes) if isinstance(nodes, (list, dict)) else nodes
+    clients = config.get("clients")
     seconds = number(config, "time_limit") or number(config, "time_limit_s")
     faults = config.get("faults")
     if isinstance(faults, list):
@@ -77,8 +78,8 @@ def subtitle(stored: StoredRun) -> list[str]:
     parts = [
         _text(run, "system"),
         _text(run, "environment"),
-        f"{plain(nodes, 20)} nodes" if nodes is not None else "",
-        f"{plain(config['clients'], 20)} clients" if "clients" in config else "",
+        f"{plain(nodes, 20)} node{'' if nodes == 1 else 's'}" if nodes is not None else "",
+        f"{plain(clients, 20)} client{'' if clients == 1 else 's'}" if clients is not None else "",
         _text(run, "workload"),
         plain(faults, 120) if faults is not None else "",
         f"{seconds:g} s" if seconds else "",

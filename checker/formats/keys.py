@@ -62,7 +62,7 @@ def _named_in_values(calls: list[Event]) -> bool:
     raise MalformedHistory(
         f"line {pair.line} calls {pair.function} with {shown(pair.value)}, which names a key, but "
         f"line {other.line} calls {other.function} with {shown(other.value)}, which does not; "
-        "say --keyed yes if every value is [key value], or --keyed no if none is"
+        "say that values are keyed if every one is [key value], or that they are not if none is"
     )
 
 

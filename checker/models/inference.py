@@ -35,12 +35,12 @@ def infer(columns: Columns) -> str:
         return left[0]
     if left:
         raise NotOneModel(
-            f"its operations ({functions}) fit several models; name one of them with --model: "
+            f"its operations ({functions}) fit several models; name the model, one of these: "
             f"{', '.join(left)}"
         )
     raise NotOneModel(
-        f"its operations ({functions}) fit no model; see `labrys list models`, say what other "
-        "names mean with --rename, or name your own model with --model module:Name"
+        f"its operations ({functions}) fit no model; see `labrys list models`, rename "
+        "functions to what they mean there, or name a model of your own, as module:Name"
     )
 
 

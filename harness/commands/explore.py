@@ -136,6 +136,7 @@ class Explored:
         from harness.executors import WORKERS_DIED, dask_executor
         from harness.simulation.campaign import Campaign, run_campaign
         from harness.simulation.telling import progress
+        from reports.wording import plural
 
         console = Console(stderr=True)
         live = Live(console=console, transient=True, refresh_per_second=4)
@@ -161,7 +162,7 @@ class Explored:
                 return seen, True
             except (BrokenExecutor, CancelledError) as error:
                 raise HarnessError(
-                    f"{WORKERS_DIED} after {seen.done:,} seeds, and so the campaign ended: "
+                    f"{WORKERS_DIED} after {plural(seen.done, 'seed')}, and so the campaign ended: "
                     f"{error}; see whether the machine is short of memory"
                 ) from error
         return seen, False
@@ -173,6 +174,7 @@ class Explored:
         from harness.simulation.shrink import shrink, size_of
         from harness.simulation.simulate import simulate
         from harness.simulation.telling import named
+        from reports.wording import plural
 
         say, system = self.say, self.base.system
         stored: list[dict[str, Any]] = []
@@ -195,7 +197,8 @@ class Explored:
             return stored
         kept = store_and_render(self.store, smallest, f"{system}-shrunk", origin)
         took = time.monotonic() - began
-        say(f"  shrunk in {took:.1f} s by {tries} runs to {size_of(smallest)}: {smallest.reason}")
+        size = f"{size_of(smallest)}: {smallest.reason}"
+        say(f"  shrunk in {took:.1f} s by {plural(tries, 'run')} to {size}")
         for sentence in smallest.result.explanation:
             say(f"    {sentence}")
         say(f"  report     {kept / 'report.html'}")

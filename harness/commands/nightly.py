@@ -47,6 +47,7 @@ def nightly(
     from harness.nightly.plan import DEFAULT, duration_s, read_plan
     from harness.nightly.schedule import Schedule
     from harness.store import RunDirectory
+    from reports.wording import plural
 
     require_assertions()
     if print_plan:
@@ -76,7 +77,8 @@ def nightly(
     jobs, notes = jobs or os.cpu_count() or 1, tuple(once_failed.notes)
     setting = Setting(folder, results, corpus, budget_s, seed, jobs, executor, notes)
     night = Night(planned, schedule, setting, _watch)
-    _say(f"{len(planned.cells)} cells of {planned.source}, budget {budget}, seed {seed}: {folder}")
+    cells = plural(len(planned.cells), "cell")
+    _say(f"{cells} of {planned.source}, budget {budget}, seed {seed}: {folder}")
     for note in notes:
         _say(f"  {note}")
     try:
@@ -122,12 +124,13 @@ def _canaries(night: "Night") -> dict[str, str]:
 def _watch(night: "Night", record: dict[str, Any]) -> None:
     """Tell of a run that ended, and bring the pages up to date: a night may be killed too."""
     from harness.nightly.outcome import STATUS, Ending
+    from reports.wording import plural
 
     outcome = Ending(record["outcome"])
     moment = datetime.fromisoformat(record["began"]).strftime("%H:%M:%S")
     said = f"{moment}  {outcome.value:<18} {record['cell']}  {record['seconds']:.1f} s"
     if record["facts"].get("runs", 1) > 1:
-        said += f", {record['facts']['runs']:,} seeds"
+        said += f", {plural(record['facts']['runs'], 'seed')}"
     if record["reason"] and outcome is not Ending.CAUGHT:
         said += f": {record['reason']}"
     _say(said, STATUS[outcome])

@@ -67,12 +67,13 @@ def _failure(system: str, seed: int, found: Any, store: Path) -> str:
     from harness.commands.ended import store_and_render
     from harness.names import replay_line
     from harness.simulation.shrink import shrink, size_of
+    from reports.wording import plural
 
     small, tries = shrink(found, 30)
     kept = store_and_render(store, small, f"{system}-shrunk")
     lines = [
         f"{system} fails with seed {seed}: {found.kind}",
-        f"shrunk by {tries} runs to {size_of(small)}: {small.reason}",
+        f"shrunk by {plural(tries, 'run')} to {size_of(small)}: {small.reason}",
     ]
     for number, o in enumerate(small.result.counterexample or (), start=1):
         answer = "" if o.result is None else f" -> {o.result!r}"

@@ -7,6 +7,7 @@ from typing import Any
 from harness.config import RunConfig
 from harness.nemesis.catalogue import FAULTS
 from harness.simulation.campaign import Campaign, Seed
+from reports.wording import plural
 
 
 def status(campaign: Campaign) -> int:
@@ -51,7 +52,8 @@ def progress(system: str, campaign: Campaign) -> str:
     faults = ", ".join(f"{count:,} {name}s" for name, count in families.items()) or "no faults"
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(campaign.kinds.items()))
     return (
-        f"{system} · {campaign.done:,} seeds in {campaign.seconds:.1f} s ({rate:.0f} a second, "
+        f"{system} · {plural(campaign.done, 'seed')} in {campaign.seconds:.1f} s "
+        f"({rate:.0f} a second, "
         f"{speed:,.0f} times real time) · {faults} · {kinds or 'nothing yet'}"
     )
 
@@ -80,7 +82,7 @@ def named(group: list[Seed]) -> str:
 def meaning(campaign: Campaign, interrupted: bool) -> str:
     """What the campaign says of the system, last."""
     if campaign.failed:
-        return f"{len(campaign.failed):,} of {campaign.done:,} seeds failed"
+        return f"{len(campaign.failed):,} of {plural(campaign.done, 'seed')} failed"
     stopped = "interrupted after" if interrupted else "no finding in"
     if campaign.done == 1:
         return f"{stopped} this one seed, which says nothing of others"

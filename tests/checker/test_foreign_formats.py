@@ -185,7 +185,7 @@ def test_keys_in_values_of_every_function(model: str) -> None:
     (operation,) = content(CALLS[model], model).operations
     assert operation.key == 1
     mixed = CALLS[model] + "{:process 1 :type :invoke :f :read :value nil}"
-    with pytest.raises(MalformedHistory, match="say --keyed yes if every value is"):
+    with pytest.raises(MalformedHistory, match="say that values are keyed if every one is"):
         content(mixed, model)
     if model in ("mutex", "queue"):
         assert [o.key for o in content(mixed, model, Keyed.NO).operations] == [None, None]
