@@ -97,3 +97,8 @@ def _swap(operation: Operation) -> str:
     if value_text(operation.result) != expected and not isinstance(pair[1], list | tuple):
         return f"found {value_text(operation.result)} where it expected {expected}"
     return f"replaced {expected} by {new}"
+
+
+def plural(value: int, word: str) -> str:
+    """ "1 kill", "3,000 kills"; the words in use take an s."""
+    return f"{value:,} {word}" + ("" if value == 1 else "s")

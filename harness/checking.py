@@ -91,7 +91,9 @@ def check_file(path: Path, checking: Checking) -> dict[str, Any]:
         judged, notes = _judge(history, model or "cas-register", checking)
     except OSError as error:
         raise UsageError(f"cannot read {name}: {error.strerror}; check the path") from error
-    except (MalformedHistory, NotOneModel, ModelError) as error:
+    except NotOneModel as error:
+        raise UsageError(f"{name}: {error} (--model, --rename)") from error
+    except (MalformedHistory, ModelError) as error:
         raise UsageError(f"{name}: {error}") from error
     except ValueError as error:
         raise UsageError(f"{name}: {error}; see `labrys check --help`") from error

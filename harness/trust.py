@@ -16,7 +16,7 @@ from checker.columns import NEVER, OK
 from checker.history import History
 from checker.strength import Gate
 from checker.verdict import Result
-from reports.wording import plural
+from checker.wording import plural
 
 LATE_SHARE = 0.05
 """The share of completions that may be recorded late: a busy machine holds up a few."""

@@ -14,11 +14,12 @@ from math import exp, log
 from random import Random
 from typing import Any
 
+from checker.wording import plural
 from reports.figures import Figure, figure_of
 from reports.intervals import RESAMPLES, Bootstrap, Interval
 from reports.measures import Measured
 from reports.stored import find
-from reports.wording import digits, plural
+from reports.wording import digits
 
 LEAST_RATIO = 1.01
 LEAST_SHARE = 0.001

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from checker.files import is_regular, write_whole
+from checker.wording import plural
 from reports.assets import environment, policy, source, vega
 from reports.comparison import (
     DECIDED,
@@ -33,7 +34,7 @@ from reports.measures import MeasuredFault
 from reports.sections import GLYPHS
 from reports.setting import value_of
 from reports.stored import find
-from reports.wording import duration, percent, plain, plural
+from reports.wording import duration, percent, plain
 
 VERSION = 1
 COLOURS = 8

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from checker.files import regular, write_whole
+from checker.wording import plural
 from reports.assets import environment, policy, source
 from reports.diagram import counterexample
 from reports.outcomes import (
@@ -31,7 +32,7 @@ from reports.outcomes import (
     runs_of,
 )
 from reports.stored import find, number
-from reports.wording import count, duration, plain, plural
+from reports.wording import count, duration, plain
 
 TROUBLES_MAX = 12
 STEPS_MAX = 8

@@ -9,6 +9,7 @@ from checker.availability import Served
 from checker.eventual import ALGORITHM
 from checker.history import FaultSpan
 from checker.statistics import PER_THOUSAND, Rate, Statistics
+from checker.wording import plural
 from reports.measures import costs
 from reports.stored import StoredRun, find, number, objects
 from reports.wording import (
@@ -18,7 +19,6 @@ from reports.wording import (
     moment,
     percent,
     plain,
-    plural,
     size,
 )
 

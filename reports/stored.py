@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 
 from checker.files import is_regular, regular
 from checker.history import History, MalformedHistory
-from reports.wording import plain, plural
+from checker.wording import plural
+from reports.wording import plain
 
 VERSION = 1
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from checker.files import is_regular
 from checker.statistics import summarize
+from checker.wording import plural
 from reports import sections
 from reports.diagram import Counterexample, Step, counterexample
 from reports.stored import StoredRun, find, number, objects, read_run
-from reports.wording import count, duration, percent, plain, plural
+from reports.wording import count, duration, percent, plain
 
 WORD = 13
 """The width of the first column: a glyph or two blanks, and a word."""

@@ -9,11 +9,6 @@ def count(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def plural(value: int, word: str) -> str:
-    """ "1 kill", "3 kills"; the words in use take an s."""
-    return f"{count(value)} {word}" + ("" if value == 1 else "s")
-
-
 def duration(ns: float) -> str:
     """A duration in its natural unit, to three digits: "38.2 ms"."""
     for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):

@@ -133,10 +133,10 @@ class Explored:
         from rich.live import Live
         from rich.text import Text
 
+        from checker.wording import plural
         from harness.executors import WORKERS_DIED, dask_executor
         from harness.simulation.campaign import Campaign, run_campaign
         from harness.simulation.telling import progress
-        from reports.wording import plural
 
         console = Console(stderr=True)
         live = Live(console=console, transient=True, refresh_per_second=4)
@@ -170,11 +170,11 @@ class Explored:
     def _keep(self, group: list["Seed"], shrinking: bool) -> list[dict[str, Any]]:
         """Store a kind's first failing seeds, and the smallest form of them; say and return what
         was stored."""
+        from checker.wording import plural
         from harness.names import replay_line
         from harness.simulation.shrink import shrink, size_of
         from harness.simulation.simulate import simulate
         from harness.simulation.telling import named
-        from reports.wording import plural
 
         say, system = self.say, self.base.system
         stored: list[dict[str, Any]] = []

@@ -40,6 +40,7 @@ def nightly(
     store: options.Store = Path("store"),
 ) -> None:
     """Run a matrix of systems, faults and environments within a budget; write the night's pages."""
+    from checker.wording import plural
     from harness.conduct import new_seed
     from harness.executors import known_executor
     from harness.nightly.corpus import read_corpus
@@ -47,7 +48,6 @@ def nightly(
     from harness.nightly.plan import DEFAULT, duration_s, read_plan
     from harness.nightly.schedule import Schedule
     from harness.store import RunDirectory
-    from reports.wording import plural
 
     require_assertions()
     if print_plan:
@@ -123,8 +123,8 @@ def _canaries(night: "Night") -> dict[str, str]:
 
 def _watch(night: "Night", record: dict[str, Any]) -> None:
     """Tell of a run that ended, and bring the pages up to date: a night may be killed too."""
+    from checker.wording import plural
     from harness.nightly.outcome import STATUS, Ending
-    from reports.wording import plural
 
     outcome = Ending(record["outcome"])
     moment = datetime.fromisoformat(record["began"]).strftime("%H:%M:%S")

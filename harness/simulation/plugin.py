@@ -64,10 +64,10 @@ def simulate_seeds(request: pytest.FixtureRequest) -> SimulateSeeds:
 
 def _failure(system: str, seed: int, found: Any, store: Path) -> str:
     """What a person reads in pytest's output: the smallest run found, and how to see it again."""
+    from checker.wording import plural
     from harness.commands.ended import store_and_render
     from harness.names import replay_line
     from harness.simulation.shrink import shrink, size_of
-    from reports.wording import plural
 
     small, tries = shrink(found, 30)
     kept = store_and_render(store, small, f"{system}-shrunk")

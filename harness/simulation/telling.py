@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from checker.wording import plural
 from harness.config import RunConfig
 from harness.nemesis.catalogue import FAULTS
 from harness.simulation.campaign import Campaign, Seed
-from reports.wording import plural
 
 
 def status(campaign: Campaign) -> int:
