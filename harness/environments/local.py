@@ -185,6 +185,8 @@ class LocalCluster(ProcessCluster):
             "partitions": "a proxy process between the nodes",
             "clocks": CLOCKS if self.database.python is not None else "none (for programs)",
             "packets": "the proxy holds data up; what is lost is late by 0.2 s",
+            "doubts": dict(self.doubts),
+            "leaders": dict(+self.leaders_by),
             "addresses": {node: f"{host}:{port}" for node, (host, port) in self.addresses.items()},
         }
 

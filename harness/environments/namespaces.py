@@ -207,6 +207,7 @@ class NamespaceCluster(ProcessCluster):
             "addresses": {node: f"{host}:{port}" for node, (host, port) in self.addresses.items()},
             "commands": {node: self._commands(node) for node in self.places},
             "doubts": dict(self.doubts),
+            "leaders": dict(+self.leaders_by),
         }
 
     def _make_places(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,6 +42,9 @@ class TcpCluster(Cluster):
             self._clocks = Clocks((self.folder / "clocks").resolve(), self.nodes)
         self.addresses: dict[NodeId, Address] = {}
         self.places: dict[NodeId, Place] = {}
+        self.leaders_by: Counter[str] = Counter()
+        """How often a leader was found for a fault, by the way in which it was."""
+
         self._prepared: set[NodeId] = set()
         self._states = {node: NodeState(running=False) for node in self.nodes}
 
@@ -60,7 +64,11 @@ class TcpCluster(Cluster):
     async def leader(self) -> NodeId | None:
         """As the nodes tell it; of programs that tell nothing, the one that made a change last."""
         told = await super().leader()
-        return self.changed_last if told is None and self.database.python is None else told
+        if told is not None or self.database.python is not None:
+            self.leaders_by["as the nodes say"] += told is not None
+            return told
+        self.leaders_by["who made a change last"] += self.changed_last is not None
+        return self.changed_last
 
     def state(self, node: NodeId) -> NodeState:
         return self._states[node]
