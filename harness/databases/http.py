@@ -5,8 +5,9 @@ Each connection is one of TCP, kept as long as it lasts. Nothing is sent twice.
 
 import asyncio
 import json
+import select
+import socket
 from http.client import HTTPConnection, HTTPException
-from select import select
 from typing import Any
 
 from harness.database import Address, Connection, Unsent
@@ -41,7 +42,7 @@ class HttpConnection(Connection):
                 self._http.close()
 
     def _post(self, path: str, body: Any) -> Any:
-        if self._http.sock is not None and select([self._http.sock], [], [], 0)[0]:
+        if self._http.sock is not None and _readable(self._http.sock):
             self._http.close()  # The node has ended it: what is sent there would be in doubt.
         if self._http.sock is None:
             try:
@@ -66,10 +67,18 @@ async def ask_once(address: Address, path: str, body: Any) -> Any:
 
     def ask() -> Any:
         line = HttpConnection(address)
-        line._closed = True  # As soon as it is answered.
         try:
             return line.post(path, body)
         except (OSError, HTTPException, HttpError, Unsent, ValueError):
             return None
+        finally:
+            line._http.close()
 
     return await asyncio.to_thread(ask)
+
+
+def _readable(line: socket.socket) -> bool:
+    """Whether there is something to read, or the end."""
+    poll = select.poll()
+    poll.register(line, select.POLLIN)
+    return bool(poll.poll(0))
