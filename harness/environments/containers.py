@@ -218,7 +218,7 @@ class Containers:
 
 
 def _archive(folder: Path) -> bytes:
-    """The folder as a tar file, for everyone to write in, whoever the image's programs run as."""
+    """The folder as a tar file in which all may write: an image may run as any user."""
 
     def opened(entry: tarfile.TarInfo) -> tarfile.TarInfo:
         entry.uid = entry.gid = 0
