@@ -15,7 +15,7 @@ from checker.history import History
 from checker.linearizability import check as checking
 from checker.linearizability.objects import rules
 from checker.linearizability.registers import judge, zones
-from checker.linearizability.search import exhaust, machine, portfolio
+from checker.linearizability.search import exhaust, machine, portfolio, short_keys
 from checker.linearizability.search import judge as verdicts
 from checker.linearizability.search import search as searching
 from checker.models.model import Model
@@ -92,6 +92,9 @@ WAYS: dict[str, Way] = {
     "auto in zones": Way(settings=(_ZONES,)),
     "auto on columns": Way(settings=(_ZONES, _ON_COLUMNS)),
     "auto compiled": Way(settings=(_ZONES, _ON_COLUMNS, *_COMPILED), compiled=True),
+    "auto together": Way(
+        settings=(_ON_COLUMNS, (short_keys, "pays", lambda *_: True)), compiled=True
+    ),
     "auto parallel": Way(settings=(_ON_COLUMNS,), parallel=True),
     "auto from a file": Way(through=".jsonl"),
     "auto from EDN": Way(through=".edn"),
