@@ -12,7 +12,7 @@ from harness.errors import require_assertions
 
 _SETTLED = {
     "docker": "a Docker engine answers, so nodes run in containers",
-    "namespaces": "nodes run as processes in network namespaces",
+    "namespaces": "no container can be made of this here, so nodes run in network namespaces",
     "local": "neither docker nor namespaces can be used, so nodes run as local processes",
 }
 
