@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 import shutil
 import socket
 import tarfile
@@ -28,7 +29,7 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("gcc"), reason="there is no gcc here"),
 ]
 
-IMAGE = "labrys-test-register:1"
+IMAGE = f"labrys-test-register:{os.getpid()}"  # Another test run may be at it as well.
 NODES = ("n1", "n2", "n3")
 
 COMPOSE = """
