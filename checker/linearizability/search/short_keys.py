@@ -35,8 +35,9 @@ COMPILING_S = 15.0
 BUDGET = 2_000_000
 """Steps between two looks at the clock: some hundredths of a second."""
 
-STEPS_EACH = 3_000
-"""Steps for each event after which a key is too hard."""
+STEPS_MOST, STEPS_EACH = 1_000_000, 30
+"""Steps after which a key is too hard, and how many more it may take for each of its events: at
+most some hundredths of a second."""
 
 NODES = 1 << 15
 """Sequences that the store holds, in as many places twice."""
@@ -100,7 +101,9 @@ def settle(
     actions = of_columns(columns, rows, model, thing, until)
     if actions is None:
         return
-    parts, part = np.unique(found.part[rows], return_inverse=True)
+    there = np.zeros(len(found.finding), np.int64)
+    there[found.part[rows]] = 1
+    parts, part = np.flatnonzero(there), (np.cumsum(there) - 1)[found.part[rows]]
     memory = _memory(columns, actions, part, len(parts))
     verdicts = _swept(memory, actions.steps, until, memory_bytes)
     found.finding[parts[verdicts == sweep.CLEAN]] = NOTHING_WRONG
@@ -160,10 +163,14 @@ def _labels(actions: Actions) -> Any:
     """What is done, with which value and answer, as one number each."""
     if actions.steps is not None:
         return actions.value
-    label = np.zeros(len(actions.rows), np.int64)
-    for column in (actions.does, actions.value, actions.answer):
-        different, which = np.unique(column, return_inverse=True)
-        label = label * len(different) + which
+    label = actions.does
+    for column in (actions.value, actions.answer):
+        low = int(column.min())
+        span = int(column.max()) - low + 1
+        if span * (int(label.max()) + 1) >= 2**62:
+            column, low = np.unique(column, return_inverse=True)[1], 0
+            span = len(column)
+        label = label * span + (column - low)
     return label
 
 
@@ -198,7 +205,7 @@ def _swept(memory: sweep.Sweep, steps: Steps | None, until: float, memory_bytes:
     """What the sweep finds of each key."""
     run, watch, asked, upto = _compiled(), Watch(memory_bytes), memory.acting.asked, 1
     while time.monotonic() < until:
-        if not run(memory, BUDGET, STEPS_EACH):
+        if not run(memory, BUDGET, STEPS_MOST, STEPS_EACH):
             continue
         # A key may wait for what was asked for in vain: there was no room for the question.
         if steps is None or asked[0] < upto or asked[0] >= ASKED_MOST:

@@ -33,7 +33,7 @@ from checker.linearizability.search.acting import (
 from checker.linearizability.search.sequences import FULL, child, clear
 
 BITS = 62
-ROOM = 1_024
+ROOM = 4_096
 """Configurations that the front may hold at once."""
 
 CONFIGURATION = 3
@@ -283,17 +283,17 @@ def judge(sweep: Sweep, key: int, most: int) -> int:
     return CLEAN
 
 
-def run(sweep: Sweep, budget: int, most: int) -> bool:
+def run(sweep: Sweep, budget: int, most: int, each: int) -> bool:
     """Judge keys until all were looked at, which is true then, or for about `budget` steps.
 
-    A key is given up after `most` steps for each of its events.
+    A key is given up after `most` steps, and `each` more for each of its events.
     """
     now, verdicts, bounds = sweep.now, sweep.verdicts, sweep.bounds
     stop = now[STEPS] + budget
     while now[KEY] < len(verdicts):
         key = now[KEY]
         if verdicts[key] in (TO_DO, WAITS):
-            verdicts[key] = judge(sweep, key, most * (bounds[key + 1] - bounds[key] + 1))
+            verdicts[key] = judge(sweep, key, most + each * (bounds[key + 1] - bounds[key]))
         now[KEY] += 1
         if now[STEPS] > stop:
             return False
