@@ -32,6 +32,9 @@ class Etcd(Database):
     async def connect(self, at: Place) -> Connection:
         return Gateway(at, self.serializable)
 
+    def version(self, at: Place) -> Argv:
+        return [os.environ.get("ETCD", "etcd"), "--version"]
+
     async def ready(self, at: Place) -> bool:
         return await self.facts(at) is not None
 

@@ -166,6 +166,10 @@ class Database:
         """
         return []
 
+    def version(self, at: Place) -> Argv | None:
+        """The command that prints the program's version, for the page; None where it has none."""
+        return None
+
     async def assemble(self, places: Sequence[Place]) -> None:
         """Make one cluster of nodes that are ready, where they do not find each other."""
 

@@ -46,6 +46,7 @@ def doubts(stored: StoredRun) -> list[tuple[str, str]]:
 def _cluster(cluster: dict[str, Any]) -> list[tuple[str, Any]]:
     """The cluster's description, with the command lines as one types them."""
     rows = [(name, data) for name, data in cluster.items() if name not in ("commands", "doubts")]
+    rows.sort(key=lambda row: row[0] != "version")
     commands = find(cluster, dict, "commands") or {}
     for node, programs in commands.items():
         rows += [(f"command of {node}", _line(words)) for words in _lists(programs)]

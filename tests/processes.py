@@ -1,6 +1,7 @@
 """Starting the command under test as a person's shell would."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 def labrys(line: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run `labrys` with these words in a folder to its end, which must not be a traceback."""
     ended = subprocess.run(
-        [sys.executable, "-m", "harness", *line.split()],
+        [sys.executable, "-m", "harness", *shlex.split(line)],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
         capture_output=True,

@@ -125,6 +125,7 @@ class ExistingCluster(TcpCluster):
             "addresses": {node: f"{host}:{port}" for node, (host, port) in self.addresses.items()},
             "faults": {name: line for name, line in vars(self.database.faults).items() if line},
             "keys": f"each begins with {self._run}, as the store has others",
+            "leaders": dict(+self.leaders_by),
             "doubts": dict(self.doubts),
         }
 

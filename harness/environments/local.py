@@ -9,7 +9,6 @@ finds what remains elsewhere.
 import asyncio
 import contextlib
 import json
-import platform
 import shutil
 import signal
 import socket
@@ -179,15 +178,13 @@ class LocalCluster(ProcessCluster):
             writer.transport.abort()
 
     def describe(self) -> dict[str, Any]:
+        can_cut = Capability.CUT in self.capabilities
+        way = "a proxy process between the nodes" if can_cut else "none"
         return {
-            "python": platform.python_version(),
-            "system": platform.platform(),
-            "partitions": "a proxy process between the nodes",
+            **super().describe(),
+            "partitions": way,
             "clocks": CLOCKS if self.database.python is not None else "none (for programs)",
-            "packets": "the proxy holds data up; what is lost is late by 0.2 s",
-            "doubts": dict(self.doubts),
-            "leaders": dict(+self.leaders_by),
-            "addresses": {node: f"{host}:{port}" for node, (host, port) in self.addresses.items()},
+            "packets": "the proxy holds data up; what is lost is late by 0.2 s" if can_cut else "none",
         }
 
     def _reserve_port(self) -> int:

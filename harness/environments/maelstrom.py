@@ -6,7 +6,6 @@ the faults and the network's dice, and the run is not exactly repeatable.
 """
 
 import asyncio
-import platform
 import shutil
 import signal
 import subprocess
@@ -225,13 +224,10 @@ class MaelstromCluster(ProcessCluster):
     def describe(self) -> dict[str, Any]:
         board = self._post.switchboard
         return {
-            "python": platform.python_version(),
-            "system": platform.platform(),
-            "partitions": "the harness hands on every message, but those of links that are cut",
+            **super().describe(),
             "leader": "the node that sent the others most messages in the last half second",
-            "commands": {node: self._commands(node) for node in self.places},
+            "partitions": "the harness hands on every message, but those of links that are cut",
             "messages": {"sent": board.sent, "lost": board.lost, "doubled": board.doubled},
-            "doubts": dict(self.doubts),
         }
 
     def _mark_change(self, node: NodeId, text: str) -> None:

@@ -7,7 +7,6 @@ connection for each direction, are cut by the target's port as well, so that the
 """
 
 import asyncio
-import platform
 import shutil
 import signal
 import subprocess
@@ -197,17 +196,13 @@ class NamespaceCluster(ProcessCluster):
         return left + (["links disturbed"] if self._disturbed else [])
 
     def describe(self) -> dict[str, Any]:
+        way = "nftables in a network namespace of its own"
         return {
-            "python": platform.python_version(),
-            "system": platform.platform(),
-            "partitions": "nftables in a network namespace of its own",
+            **super().describe(),
+            "partitions": way,
             "clocks": CLOCKS if self.database.python is not None else "none (for programs)",
             "packets": WAY,
             "power": DISKS if disks_work() else "none (it takes root, and mkfs.ext4)",
-            "addresses": {node: f"{host}:{port}" for node, (host, port) in self.addresses.items()},
-            "commands": {node: self._commands(node) for node in self.places},
-            "doubts": dict(self.doubts),
-            "leaders": dict(+self.leaders_by),
         }
 
     def _make_places(self) -> None:

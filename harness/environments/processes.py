@@ -5,6 +5,7 @@ its processes carry; and where the kernel does not end them with the harness, a 
 """
 
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import uuid
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from harness.cluster import NodeState
 from harness.database import Argv, Deployment
@@ -26,6 +27,7 @@ from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 
 NODE_VARIABLE = "LABRYS_NODE"
+VERSION_LIMIT_S = 5.0
 
 
 class ProcessCluster(TcpCluster):
@@ -84,6 +86,33 @@ class ProcessCluster(TcpCluster):
 
     async def stopped(self, node: NodeId) -> bool:
         return process_stopped(self._processes[node].pid)
+
+    def describe(self) -> dict[str, Any]:
+        """What the nodes are; of programs also their version, as asked of them, and commands."""
+        found: dict[str, Any] = {
+            "python": platform.python_version(),
+            "system": platform.platform(),
+        }
+        if self.addresses:
+            found["addresses"] = {node: f"{h}:{port}" for node, (h, port) in self.addresses.items()}
+        if self.database.python is None and self.places:
+            found["version"] = self._version()
+            found["leaders"] = dict(+self.leaders_by)
+            found["commands"] = {node: self._commands(node) for node in self.places}
+            found["doubts"] = dict(self.doubts)
+        return found
+
+    def _version(self) -> str:
+        """The first line of what the program says when it is asked for its version."""
+        words = self.database.version(next(iter(self.places.values())))
+        if not words:
+            return "not asked: its class has no version()"
+        try:
+            done = subprocess.run(words, capture_output=True, timeout=VERSION_LIMIT_S, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"not known: {error}"
+        said = (done.stdout or done.stderr).decode("utf-8", "replace").strip()
+        return said.partition("\n")[0][:200] or "not known: it said nothing"
 
     def _environment(self, node: NodeId = "") -> dict[str, str]:
         """Our own, with our import path, so that a system from elsewhere is found as well, and the

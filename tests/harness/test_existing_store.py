@@ -20,7 +20,7 @@ from harness.environments.existing import ExistingCluster
 from harness.errors import EnvironmentFailed, UsageError
 from tests.processes import ROOT
 
-PROGRAM = ROOT / "tests" / "nodes" / "remote_store.py"
+PROGRAM = ROOT / "tests" / "nodes" / "kept_store.py"
 
 pytestmark = pytest.mark.local
 
@@ -56,8 +56,9 @@ def store(tmp_path: Path) -> Iterator[Callable[[bool], list[int]]]:
     def begin(of_one_mind: bool) -> list[int]:
         ports = free_ports(3)
         for number, port in enumerate(ports, start=1):
-            primary = ports[0] if of_one_mind else port
-            words = [sys.executable, str(PROGRAM), str(port), str(primary), f"values{number}"]
+            mine, first = f"127.0.0.1:{port}", f"127.0.0.1:{ports[0]}"
+            primary = first if of_one_mind else mine
+            words = [sys.executable, str(PROGRAM), mine, primary, f"values{number}"]
             (tmp_path / f"n{number}.command").write_text(" ".join(words))
             control = [sys.executable, "control.py", "start", f"n{number}"]
             subprocess.run(control, cwd=tmp_path, check=True)

@@ -1,6 +1,6 @@
-"""A node of a store that runs already: it keeps its values in a file, or asks another node.
+"""A node of a store: it keeps its values in a file, or asks the node that does.
 
-Arguments: its port, the port of the node to ask (its own to keep the values itself), and the file.
+Arguments: its address, that of the node which keeps the values (perhaps its own), and the file.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ import json
 import os
 import sys
 
-PORT, PRIMARY, FILE = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+MINE, PRIMARY, FILE = sys.argv[1:]
 values = {}
 
 
@@ -25,12 +25,13 @@ def apply(function, key, argument):
 async def serve(reader, writer):
     asked = None
     while line := await reader.readline():
-        if PORT == PRIMARY:
+        if MINE == PRIMARY:
             answer = json.dumps({"result": apply(*json.loads(line))}).encode() + b"\n"
         else:
             try:
-                asked = asked or await asyncio.open_connection("127.0.0.1", PRIMARY)
-            except OSError:
+                async with asyncio.timeout(0.3):
+                    asked = asked or await asyncio.open_connection(*PRIMARY.split(":"))
+            except (OSError, TimeoutError):
                 writer.write(b'{"refused": "the primary is down"}\n')
                 continue
             asked[1].write(line)
@@ -42,10 +43,10 @@ async def serve(reader, writer):
 
 
 async def main():
-    if PORT == PRIMARY and os.path.exists(FILE):
+    if MINE == PRIMARY and os.path.exists(FILE):
         with open(FILE) as file:
             values.update(json.load(file))
-    server = await asyncio.start_server(serve, "127.0.0.1", PORT)
+    server = await asyncio.start_server(serve, *MINE.split(":"))
     await server.serve_forever()
 
 
