@@ -180,11 +180,12 @@ class LocalCluster(ProcessCluster):
     def describe(self) -> dict[str, Any]:
         can_cut = Capability.CUT in self.capabilities
         way = "a proxy process between the nodes" if can_cut else "none"
+        held = "the proxy holds data up; what is lost is late by 0.2 s" if can_cut else "none"
         return {
             **super().describe(),
             "partitions": way,
             "clocks": CLOCKS if self.database.python is not None else "none (for programs)",
-            "packets": "the proxy holds data up; what is lost is late by 0.2 s" if can_cut else "none",
+            "packets": held,
         }
 
     def _reserve_port(self) -> int:

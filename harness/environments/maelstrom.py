@@ -19,6 +19,7 @@ from harness.cluster import (
     WARM_UP,
     Capability,
     Channel,
+    Conditions,
     Link,
     NoAnswer,
     NodeState,
@@ -45,7 +46,15 @@ class MaelstromCluster(ProcessCluster):
     """Node processes that talk by standard input and output."""
 
     environment = "maelstrom"
-    capabilities = frozenset({Capability.KILL, Capability.PAUSE, Capability.CUT})
+    capabilities = frozenset(
+        {
+            Capability.KILL,
+            Capability.PAUSE,
+            Capability.CUT,
+            Capability.PACKET,
+            Capability.DUPLICATE,
+        }
+    )
 
     def __init__(
         self, deployment: Deployment, protocol: Mapping[str, Rpc], weather: Weather, messages: Path
@@ -119,6 +128,9 @@ class MaelstromCluster(ProcessCluster):
         limit_s = left_s = self.database.start_limit_s
         while left_s > 0 and not (await asyncio.wait([asking], timeout=_LOOK_S))[0]:
             left_s -= 0 if self._states[node].paused else _LOOK_S
+            if self._ended(node):  # Though something that it has forked may hold its output open.
+                asking.cancel()
+                return False
         if not asking.done():
             asking.cancel()
             raise EnvironmentFailed(
@@ -186,6 +198,22 @@ class MaelstromCluster(ProcessCluster):
     async def is_cut(self, links: Sequence[Link]) -> bool | None:
         """Nothing gets through but by our own hands."""
         return self._post.switchboard.cut >= {*links} if links else None
+
+    async def _disturb(self, links: Mapping[Link, Conditions]) -> None:
+        self._post.switchboard.conditions = dict(links)
+
+    async def is_disturbed(self, links: Mapping[Link, Conditions]) -> bool | None:
+        return self._post.switchboard.conditions == links
+
+    async def met(self, capability: Capability) -> int | None:
+        """The messages that were stopped by cuts, or were under conditions."""
+        board = self._post.switchboard
+        return {Capability.CUT: board.stopped, Capability.PACKET: board.met}.get(capability)
+
+    async def in_force(self) -> list[str]:
+        board = self._post.switchboard
+        held = [f"{one} to {other}" for one, other in sorted(board.cut | {*board.conditions})]
+        return [*await super().in_force(), *held]
 
     async def calm(self) -> None:
         """No message is lost or doubled any more."""

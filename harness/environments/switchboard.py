@@ -11,9 +11,10 @@ from random import Random
 from typing import Any
 
 from harness.clock import SECOND_NS, Clock
-from harness.cluster import Link
+from harness.cluster import Conditions, Link
 from harness.environments.message_log import MessageLog
 
+_NONE = Conditions()
 UNDER_WAY_BYTES = 64 << 20
 """Messages that are under way at a time; what comes on top is lost."""
 
@@ -57,12 +58,15 @@ class Switchboard:
         """`deliver` hands a message to its target, and says why it could not, or ""."""
         self.weather = weather
         self.cut: set[Link] = set()
-        self.sent = self.lost = self.doubled = 0
+        self.conditions: dict[Link, Conditions] = {}
+        self.sent = self.lost = self.doubled = self.stopped = self.met = 0
         self._seed = seed
         self._clock = clock
         self._log = log
         self._deliver = deliver
         self._dice: dict[Link, Random] = {}
+        self._began_s: float | None = None
+        self._busy_ns: dict[Link, int] = {}
         self._bytes = 0
 
     def send(self, letter: Letter) -> None:
@@ -72,32 +76,47 @@ class Switchboard:
         dice = self._dice.get(link)
         if dice is None:
             dice = self._dice[link] = Random(f"{self._seed}:link:{link[0]}:{link[1]}")
-        # All three are drawn for each message, so that no option shifts what the others draw.
+        under = self.conditions.get(link, _NONE)
+        self.met += under is not _NONE
+        # All are drawn for each message, so that no option shifts what the others draw.
         loss, double, delay = dice.random(), dice.random(), dice.expovariate(1.0)
+        jitter = dice.uniform(-1.0, 1.0)
         if link in self.cut:
             self._lose(letter, "cut")
-        elif loss * 100 < self.weather.loss and link[0] != link[1]:
+        elif loss < max(self.weather.loss / 100, under.loss) and link[0] != link[1]:
             self._lose(letter, "lost")
         elif self._bytes > UNDER_WAY_BYTES:
             self._lose(letter, "too many messages are under way")
         else:
-            self._start(letter, delay)
-            if double * 100 < self.weather.duplicates:
+            after_ns = int(self.weather.latency_ns * delay + under.jitter_ns * jitter)
+            self._start(letter, self._due_ns(letter, link, under, after_ns + under.delay_ns))
+            if double < max(self.weather.duplicates / 100, under.duplication):
                 self.doubled += 1
-                self._start(letter, delay + dice.expovariate(1.0))
+                later_ns = int(self.weather.latency_ns * dice.expovariate(1.0))
+                self._start(letter, letter.sent_ns + max(0, after_ns) + later_ns)
+
+    def _due_ns(self, letter: Letter, link: Link, under: Conditions, after_ns: int) -> int:
+        """When a message arrives: under conditions the link's order may hold, and its width."""
+        due_ns = letter.sent_ns + max(0, after_ns)
+        if under is _NONE and self.weather.latency_ns:
+            return due_ns
+        if under.rate or not under.reorders:
+            due_ns = max(due_ns, self._busy_ns.get(link, 0) + 1)
+        if under.rate:
+            due_ns += len(letter.line) * SECOND_NS // under.rate
+        self._busy_ns[link] = due_ns
+        return due_ns
 
     def calm(self) -> None:
         """Lose and double nothing any more."""
         self.weather = Weather(self.weather.latency_ns)
 
-    def _start(self, letter: Letter, delay: float) -> None:
-        after_ns = self.weather.latency_ns * delay
+    def _start(self, letter: Letter, due_ns: int) -> None:
         self._bytes += len(letter.line)
         loop = asyncio.get_running_loop()
-        if after_ns:
-            loop.call_later(after_ns / SECOND_NS, self._arrive, letter)
-        else:
-            loop.call_soon(self._arrive, letter)
+        if self._began_s is None:  # When the clock stood at 0, in the loop's time.
+            self._began_s = loop.time() - self._clock.now_ns() / SECOND_NS
+        loop.call_at(self._began_s + due_ns / SECOND_NS, self._arrive, letter)
 
     def _arrive(self, letter: Letter) -> None:
         self._bytes -= len(letter.line)
@@ -110,6 +129,7 @@ class Switchboard:
 
     def _lose(self, letter: Letter, why: str) -> None:
         self.lost += 1
+        self.stopped += why == "cut"
         self.note(letter, None, why)
 
     def note(self, letter: Letter, arrived_ns: int | None, lost: str) -> None:

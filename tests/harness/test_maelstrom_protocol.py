@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from harness.clock import MILLISECOND_NS, SECOND_NS, RealClock
+from harness.cluster import Conditions
 from harness.config import RunConfig
 from harness.databases.maelstrom import ERRORS, PROTOCOLS, REGISTER, answered, asked, grid
 from harness.environments.message_log import MessageLog, read_messages
@@ -136,7 +137,13 @@ def test_lww_kv_loses_writes_and_settles() -> None:
     assert {kv(store, type="read", key="x")["value"] for _ in range(20)} == {"old"}
 
 
-def carried(weather: Weather, cut: set[tuple[str, str]], seed: int = 1) -> list[tuple[int, float]]:
+def carried(
+    weather: Weather,
+    cut: set[tuple[str, str]],
+    seed: int = 1,
+    under: Conditions | None = None,
+    for_s: float = 0.0,
+) -> list[tuple[int, float]]:
     """Which of 400 messages arrived, and when, in milliseconds."""
     arrived: list[tuple[int, float]] = []
     clock = RealClock()
@@ -150,9 +157,11 @@ def carried(weather: Weather, cut: set[tuple[str, str]], seed: int = 1) -> list[
         log = MessageLog(Path("/dev/null"))
         board = Switchboard(weather, seed, clock, log, deliver)
         board.cut = cut
+        board.conditions = {("n1", "n2"): under} if under else {}
         for number in range(400):
             board.send(Letter("n1", "n2", b"{}", {"number": number}, clock.now_ns()))
-        await asyncio.sleep(weather.latency_ns * 15 / SECOND_NS + 0.02)
+        await asyncio.sleep(weather.latency_ns * 15 / SECOND_NS + 0.02 + for_s)
+        assert board.met == (400 if under else 0)
         log.close()
         assert board.sent == 400
         assert len(arrived) == 400 - board.lost + board.doubled
@@ -180,6 +189,20 @@ def test_loss_and_doubles_are_as_frequent_as_asked_and_the_same_for_a_seed() -> 
     doubled = Counter(number for number, _ in carried(Weather(duplicates=25), set()))
     assert {*doubled.values()} == {1, 2}
     assert 60 < sum(count == 2 for count in doubled.values()) < 140
+
+
+def test_conditions_hold_messages_up_and_keep_their_order_unless_they_say_otherwise() -> None:
+    late = {"delay_ns": 30 * MILLISECOND_NS, "jitter_ns": 20 * MILLISECOND_NS}
+    for reorders in (False, True):
+        arrived = carried(Weather(), set(), 1, Conditions(**late, reorders=reorders), 0.2)
+        assert len(arrived) == 400
+        assert ([number for number, _ in arrived] == [*range(400)]) != reorders
+        assert min(took for _, took in arrived) >= 9.9
+    assert 60 < 400 - len(carried(Weather(), set(), 1, Conditions(loss=0.25))) < 140
+    assert 460 < len(carried(Weather(), set(), 1, Conditions(duplication=0.25))) < 540
+    arrived = carried(Weather(), set(), 1, Conditions(rate=8_000), 0.3)  # 400 times 2 bytes
+    assert 90 < arrived[-1][1] < 250
+    assert [number for number, _ in arrived] == [*range(400)]
 
 
 def test_a_cut_is_one_way() -> None:
