@@ -247,13 +247,14 @@ class MaelstromCluster(ProcessCluster):
         return None
 
     async def leader(self) -> NodeId | None:
-        return self._post.busiest()
+        node = self._post.busiest()
+        self.leaders_by["who sent the others most messages in the last half second"] += bool(node)
+        return node
 
     def describe(self) -> dict[str, Any]:
         board = self._post.switchboard
         return {
             **super().describe(),
-            "leader": "the node that sent the others most messages in the last half second",
             "partitions": "the harness hands on every message, but those of links that are cut",
             "messages": {"sent": board.sent, "lost": board.lost, "doubled": board.doubled},
         }

@@ -117,8 +117,10 @@ def test_a_program_may_listen_late(kind: type[ProcessCluster], tmp_path: Path) -
 
 
 def test_a_flood_of_logs_is_cut_short(kind: type[ProcessCluster], tmp_path: Path) -> None:
-    flood = "for _ in range(100): sys.stderr.write('x' * (1 << 20))\nsys.stderr.write('done\\n')"
-    log = opened(kind, Program(before=flood), tmp_path)
+    flood = "for _ in range(50): sys.stderr.write('x' * (1 << 20))\nsys.stderr.write('done\\n')"
+    program = Program(before=flood)
+    program.start_limit_s = 20.0  # type: ignore[misc]
+    log = opened(kind, program, tmp_path)
     assert log.stat().st_size < log_files.BYTES_MAX + 1_000
     text = log.read_text()
     assert text.startswith("I begin")
