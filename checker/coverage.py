@@ -48,7 +48,7 @@ def coverage(
     nodes: int,
     leaders: Sequence[tuple[int, str]] = (),
 ) -> list[Coverage]:
-    """What each planned fault covered in a cluster of so many nodes; `planned` has the family and
+    """What each planned fault covered in a cluster of that size; `planned` has the family and
     the name of each.
 
     `leaders` are the nodes that were seen to lead, each with the moment in nanoseconds from which
@@ -95,7 +95,7 @@ def in_force(covered: Iterable[Coverage], asked: Iterable[str]) -> Iterable[Gate
 
 
 def classes(count: int, nodes: int) -> str:
-    """What so many of all nodes are."""
+    """What that many of all nodes are."""
     if count == nodes:
         return "all"
     if count == 1:

@@ -124,7 +124,7 @@ class Cluster(ABC):
     def __init__(self) -> None:
         self.effects: list[Effect] = []
         self.doubts: Counter[str] = Counter()
-        """Why calls were left in doubt, in the words of whoever said so."""
+        """Why calls were left in doubt, in the words of the one that said so."""
 
         self._mendings = 0
         self.changed_last: NodeId | None = None

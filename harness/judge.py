@@ -51,7 +51,7 @@ def judge(directory: RunDirectory) -> dict[str, Any]:
 
 
 def judged(directory: RunDirectory, *, certify: bool = True, jobs: int = 1) -> dict[str, Any]:
-    """Check a run, in so many processes, and return what its result.json should say.
+    """Check a run, in `jobs` processes, and return what its result.json should say.
 
     Raises `MalformedHistory` where the history is none, and `UsageError` where the directory holds
     no run.

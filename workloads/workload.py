@@ -119,7 +119,7 @@ class Workload:
         certify: bool = True,
         jobs: int = 1,
     ) -> Result:
-        """Judge a history within a number of seconds and of bytes, in so many processes."""
+        """Judge a history within a number of seconds and of bytes, in `jobs` processes."""
         return check(
             history,
             self.model(),

@@ -35,7 +35,7 @@ NOTHING = "there is no operation to judge"
 
 @dataclass(frozen=True)
 class _Task:
-    """How to judge: `until` a moment of `time.monotonic`, within so many bytes of memory."""
+    """How to judge: `until` a moment of `time.monotonic`, within a number of bytes of memory."""
 
     model: Model
     thing: KnownObject | None
@@ -62,7 +62,7 @@ def check(
     `UNKNOWN`. Raises `ValueError` for another name, `MalformedHistory` where an operation is none
     of the model's, which is not a verdict, and `ModelError` where the model fails.
 
-    Keys that take long are judged in up to so many processes at a time as `jobs` says, 0 being one
+    Keys that take long are judged in up to `jobs` processes at a time, 0 being one
     for each core; the verdict and the counterexample are the same for any number of them, and the
     program that asks for more than 1 needs the usual `if __name__ == "__main__":`. Or keys that
     must be searched are given to the `executor`, whose workers must share this machine's clock.

@@ -143,7 +143,7 @@ class ProcessCluster(TcpCluster):
         return self.folder / f"{node}.log"
 
     def _open_log(self, node: NodeId) -> IO[bytes]:
-        """The node's log, to append to: whoever writes to it, it stays bounded."""
+        """The node's log, to append to; it stays bounded."""
         path = self._log_file(node)
         self._logs.watch(path)
         return path.open("ab")

@@ -33,7 +33,7 @@ def operation(
 def test_the_search_agrees_with_every_linearization() -> None:
     random = Random(1)
     seen: Counter[bool] = Counter()
-    for _ in range(20_000):
+    for _ in range(10_000):
         count, clients = random.randint(2, 7), random.randint(2, 4)
         repeat = random.choice([0, 0.5, 1])
         operations = draw_hard(random, count, clients=clients, repeat=repeat)

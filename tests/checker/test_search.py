@@ -60,7 +60,7 @@ def test_every_model_agrees_with_every_linearization(name: str) -> None:
     thing, model = OBJECTS[name], MODELS[MODEL_OF.get(name, name)]()
     random = Random(f"search {name}")
     seen: Counter[bool] = Counter()
-    for _ in range(10_000 * DEEP):
+    for _ in range(3_000 * DEEP):
         operations = draw(random, thing)
         truth = linearizable(operations, thing)
         assert found(of_operations(model, operations)) == [truth], operations

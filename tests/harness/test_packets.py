@@ -45,7 +45,7 @@ class Probes:
     def send(
         self, count: int = PROBES, pause_s: float = 0.002
     ) -> dict[Link, list[tuple[int, float]]]:
-        """Send so many over each link; what arrived, as number and delay in ms, in that order."""
+        """Send that many over each link; what arrived, as number and delay in ms, in that order."""
         arrived: dict[Link, list[tuple[int, float]]] = {link: [] for link in LINKS}
         names = {host: node for node, host in self.hosts.items()}
         end = None

@@ -181,7 +181,7 @@ def test_a_snapshot_keeps_the_sessions() -> None:
 
 
 def lagging() -> RaftCluster:
-    """n3 lacks entries that n1, the leader, has discarded; n1 has just heard it again."""
+    """n3 needs entries that n1, the leader, has discarded; n1 has just heard it again."""
     cluster = grown(8, "n1", "n2")
     cluster.in_flight.clear()
     for _ in range(2):

@@ -40,8 +40,8 @@ def compiled(
 def in_time(until: float, seconds: float, *modules: ModuleType) -> bool:
     """Whether functions of these modules can be compiled, or loaded, well before that moment.
 
-    `until` is one of `time.monotonic`; compiling them for the first time takes so many seconds of a
-    processor, of which there is but a share where much else runs on the machine.
+    `until` is one of `time.monotonic`; compiling them for the first time takes that many `seconds`
+    of a processor, of which there is but a share where much else runs on the machine.
     """
     left = (until - time.monotonic()) * _share()
     return left > seconds or (left > LOADING_S and compiled_before(*modules))
