@@ -24,7 +24,7 @@ def repeated(count: int, keys: int, clients: int, crashed: int = 0) -> History:
     argument = random.integers(1, VALUES + 1, count)
     expected = random.integers(1, VALUES + 1, count)
     found = _found(key, kind, argument, expected)
-    begin, end = _busy(random, effect, clients)
+    begin, end = busy(random, effect, random.integers(0, clients, count), clients)
     lost = np.zeros(count, bool)
     writes = np.flatnonzero((kind == WRITE) & (np.arange(count) < count // 10))
     lost[random.choice(writes, crashed, replace=False)] = True
@@ -48,18 +48,20 @@ def _found(key: Any, kind: Any, argument: Any, expected: Any) -> Any:
     return np.array(found)
 
 
-def _busy(random: Any, effect: Any, clients: int) -> tuple[Any, Any]:
-    """Where operations begin and end; those of one client do not overlap and leave no gap."""
+def busy(random: Any, effect: Any, client: Any, reach: float) -> tuple[Any, Any]:
+    """Where operations begin and end; those of one client do not overlap and leave no gap.
+
+    `reach` is how long before its first operation, and after its last, a client may be busy.
+    """
     count = len(effect)
-    client = random.integers(0, clients, count)
     order = np.lexsort((effect, client))
     mine = effect[order]
     share = random.random(count)
     starts = np.append(True, client[order][1:] != client[order][:-1])
-    before = np.where(starts, mine - clients, np.append(0, mine[:-1]))
+    before = np.where(starts, mine - reach, np.append(0, mine[:-1]))
     begin = before + (mine - before) * share
     after = np.append(begin[1:], 0)
-    after = np.where(np.append(starts[1:], True), mine + share * clients, after)
+    after = np.where(np.append(starts[1:], True), mine + share * reach, after)
     moment = 1e-7
     begins, ends = np.empty(count), np.empty(count)
     begins[order], ends[order] = begin + moment, after - moment

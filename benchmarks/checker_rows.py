@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.checker_columns import WRITE, Drawn, columns_of, in_order
+from benchmarks.checker_objects import LOCK, QUEUE, SET, judge_objects, objects
 from benchmarks.checker_repeated import repeated
 from checker.columns import Columns
 from checker.history import History
@@ -126,6 +127,12 @@ ROWS = {
         lambda: repeated(1_000_000, 1000, 10),
         judge,
     ),
+    "d50": Row(
+        "as d, with 50 crashed writes",
+        ">= 4 M/s",
+        lambda: repeated(1_000_000, 1000, 10, 50),
+        judge,
+    ),
     "e": Row(
         "100,000 operations, one key, 10 clients, five values",
         ">= 1 M/s, <= 500 MB",
@@ -161,6 +168,24 @@ ROWS = {
         "80/s: the prototype",
         lambda: repeated(100_000, 1, 100),
         judge_in_vain,
+    ),
+    "i-locks": Row(
+        "200,000 operations, 10,000 locks, 3 clients each, a hundredth crashed",
+        ">= 0.5 M/s",
+        lambda: objects(LOCK, 10_000, 20),
+        judge_objects,
+    ),
+    "i-queues": Row(
+        "the same of queues, five values",
+        ">= 0.5 M/s",
+        lambda: objects(QUEUE, 10_000, 20),
+        judge_objects,
+    ),
+    "i-sets": Row(
+        "the same of sets, five elements",
+        ">= 0.5 M/s",
+        lambda: objects(SET, 10_000, 20),
+        judge_objects,
     ),
     "h": Row("recorded histories of other tools, one after another", "", foreign, judge_foreign),
 }
