@@ -26,6 +26,7 @@ from checker.linearizability.objects.orders import (
 )
 from checker.linearizability.objects.priority import check_priority_queue, order_priority_queue
 from checker.linearizability.objects.queue import check_queue, check_unordered_queue
+from checker.linearizability.objects.ranks import check_ranks, order_ranks
 from checker.linearizability.objects.stack import check_stack, order_stack
 from checker.linearizability.violation import Violation
 from checker.models.asking import part
@@ -61,6 +62,7 @@ class Rule:
 RULES: dict[ObjectKind, tuple[Rule, ...]] = {
     ObjectKind.QUEUE: (
         Rule(frozenset({"enqueue", "dequeue"}), check_queue, order_queue, "find_queue"),
+        Rule(frozenset({"enqueue", "dequeue"}), check_ranks, order_ranks),
     ),
     ObjectKind.UNORDERED_QUEUE: (
         Rule(

@@ -31,6 +31,9 @@ LOADED_FROM = 100
 BUDGET = {True: 3_000_000, False: 20_000}
 """Steps between two looks at the clock, compiled and plain: some hundredths of a second."""
 
+TABLE_SHARE = 4
+"""Which part of the memory the table of steps may take: filling it in takes time as well."""
+
 LOG_FIRST = 4_096
 LOG_SHARE = 8
 """Numbers that the log holds at first, and which part of the memory it may take."""
@@ -194,7 +197,7 @@ class Machine:
         steps = self.problem.steps
         assert steps is not None
         added, self._states = self._states, self._states * 2
-        if self._states * len(steps.labels) * BYTES[self.fast] > self.memory_bytes:
+        if self._states * len(steps.labels) * BYTES[self.fast] > self.memory_bytes // TABLE_SHARE:
             raise LimitReached("memory limit")
         new = self._new(added * len(steps.labels), window.UNKNOWN_STEP)
         memory, none = self.memory, self._new(added, -1)

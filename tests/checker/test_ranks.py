@@ -1,0 +1,53 @@
+"""Queues whose values repeat, rank by rank: exact, with an order for what is right."""
+
+from random import Random
+
+import pytest
+
+from benchmarks.hard_histories import hard
+from checker.certificates import verify_witness
+from checker.linearizability.check import check
+from checker.linearizability.filling import filled
+from checker.linearizability.objects import ranks
+from checker.linearizability.objects.ranks import check_ranks, order_ranks
+from checker.linearizability.registers.facts import Ambiguous
+from checker.models.queues import Queue
+from checker.verdict import Verdict
+from tests.checker.objects import OBJECTS, draw, linearizable, stands_alone
+from tests.deep import DEEP
+
+
+def test_queues_agree_with_every_linearization() -> None:
+    random, thing, model = Random("ranks"), OBJECTS["queue"], Queue()
+    seen = {True: 0, False: 0}
+    for _ in range(700 * DEEP):
+        operations = draw(random, thing, random.choice([5, 7, 9]))
+        truth = linearizable(operations, thing)
+        violation = check_ranks(operations)
+        assert (violation is None) is truth, operations
+        if violation is None:
+            whole = list(filled(order_ranks(operations), operations, model))
+            verify_witness(operations, whole, model)
+        else:
+            assert stands_alone(violation.operations, operations, thing), violation
+        seen[truth] += 1
+    assert min(seen.values()) > 100 * DEEP, seen
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+@pytest.mark.parametrize(("clients", "crashed"), [(5, 0), (20, 0), (50, 20)])
+def test_crowded_queues_of_few_values_are_decided(clients: int, crashed: int, wrong: bool) -> None:
+    operations = hard("queue", f"ranks {clients}", 1_000, clients, crashed, wrong)
+    result = check(operations, Queue())
+    assert (result.verdict, result.algorithm) == (
+        Verdict.INVALID if wrong else Verdict.VALID, "rules",
+    )  # fmt: skip
+
+
+def test_too_many_choices_are_left_to_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    operations = hard("queue", "many", 60, 5, 0, wrong=False)
+    monkeypatch.setattr(ranks, "MOST_CHOICES", 3)
+    with pytest.raises(Ambiguous):
+        check_ranks(operations)
+    result = check(operations, Queue())
+    assert (result.verdict, result.algorithm) == (Verdict.VALID, "search")
