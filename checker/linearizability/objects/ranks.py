@@ -47,8 +47,9 @@ def check_ranks(operations: Sequence[Operation]) -> Violation | None:
     first = bisect_left(ends, True, key=lambda end: _wrong(_as_of(end, operations)))
     end = ends[min(first, len(ends) - 1)]
     left = [o for o in operations if o.invoked <= end and o.outcome is not Outcome.FAIL]
-    for value in {canonical(_moved(o)): None for o in left}:
-        rest = [o for o in left if canonical(_moved(o)) != value]
+    # An unanswered dequeue may have taken anything, so all of them stay.
+    for value in {_moved(o): None for o in left if _moved(o)}:
+        rest = [o for o in left if _moved(o) != value]
         if _wrong(_as_of(end, rest)):
             left = rest
     last = max((o.completed, place) for place, o in enumerate(left) if ended(o) <= end)[1]
@@ -84,9 +85,11 @@ def _as_of(end: int, operations: Sequence[Operation]) -> list[Operation]:
     ]
 
 
-def _moved(operation: Operation) -> Any:
-    """The value that an operation moved; null where it found the queue empty, or may have any."""
-    return operation.argument if operation.function == "enqueue" else operation.result
+def _moved(operation: Operation) -> tuple[Any, ...]:
+    """The value that an operation moved, alone in a tuple; nothing where it may be any."""
+    if operation.function == "enqueue":
+        return (canonical(operation.argument),)
+    return (canonical(operation.result),) if operation.outcome is Outcome.OK else ()
 
 
 class _Choice(NamedTuple):
