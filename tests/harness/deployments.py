@@ -10,24 +10,14 @@ from harness.database import Database, Deployment
 
 
 def deployment(
-    system: str,
-    nodes: Sequence[str],
-    folder: Path,
-    members: Sequence[str] = (),
-    needs: Iterable[Capability] = (),
-) -> Deployment:
-    return deployment_of(names.database(system), nodes, folder, members, needs)
-
-
-def deployment_of(
-    database: Database,
+    system: str | Database,
     nodes: Sequence[str],
     folder: Path,
     members: Sequence[str] = (),
     needs: Iterable[Capability] = (),
 ) -> Deployment:
     return Deployment(
-        database=database,
+        database=names.database(system) if isinstance(system, str) else system,
         nodes=tuple(nodes),
         members=tuple(members),
         seed=7,

@@ -19,7 +19,7 @@ from harness.environments.docker import DockerCluster, engine_answers
 from harness.environments.engine import connect
 from harness.environments.lab import connects_from
 from harness.errors import EnvironmentFailed
-from tests.harness.deployments import deployment_of
+from tests.harness.deployments import deployment
 from tests.harness.marks import expect_nothing_left
 from tests.harness.registers import made
 
@@ -89,7 +89,7 @@ def engine(tmp_path: Path) -> Iterator[docker.DockerClient]:
 def test_the_programs_of_a_node_start_stop_and_end_together(
     engine: docker.DockerClient, tmp_path: Path
 ) -> None:
-    cluster = DockerCluster(deployment_of(Two(), NODES[:2], tmp_path))
+    cluster = DockerCluster(deployment(Two(), NODES[:2], tmp_path))
 
     async def scenario() -> None:
         async with cluster:
@@ -141,7 +141,7 @@ def test_a_compose_file_is_run_as_it_says(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("docker-compose.yml").write_text(COMPOSE.format(image=IMAGE))
-    cluster = DockerCluster(deployment_of(Composed(), NODES[:2], tmp_path))
+    cluster = DockerCluster(deployment(Composed(), NODES[:2], tmp_path))
 
     async def scenario() -> None:
         async with cluster:
@@ -202,7 +202,7 @@ def test_what_cannot_be_made_is_one_sentence(
     database: Database, words: str, tmp_path: Path, engine: docker.DockerClient
 ) -> None:
     async def scenario() -> None:
-        cluster = DockerCluster(deployment_of(database, NODES, tmp_path))
+        cluster = DockerCluster(deployment(database, NODES, tmp_path))
         with pytest.raises(EnvironmentFailed, match=words):
             await cluster.open()
         expect_nothing_left(cluster._owner)

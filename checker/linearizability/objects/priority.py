@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from checker.columns import NEVER, canonical
-from checker.linearizability.objects.stay import Stay, enqueued
+from checker.columns import NEVER
+from checker.linearizability.objects.stay import Stay, enqueued, taken
 from checker.linearizability.registers.facts import Ambiguous, began, ended
 from checker.linearizability.violation import Violation
 from checker.operation import Operation, Outcome
@@ -106,16 +106,8 @@ def _items(
         if o.result is None:
             empty.append(o)
             continue
-        item = items.get(canonical(o.result))
-        if item is None:
-            return Violation((o,), "{0} dequeued a value that nothing enqueued"), empty
-        if item.dequeue is not None:
-            reason = "{1} and {2} both dequeued what {0} had enqueued once"
-            return Violation((item.enqueue, item.dequeue, o), reason), empty
-        item.dequeue = o
-        if ended(o) < began(item.enqueue):
-            reason = "{1} had dequeued the value before {0} began to enqueue it"
-            return Violation((item.enqueue, o), reason), empty
+        if violation := taken(items, o):
+            return violation, empty
     return [i for i in items.values() if i.dequeue or i.enqueue.outcome is Outcome.OK], empty
 
 

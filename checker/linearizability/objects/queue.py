@@ -21,8 +21,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
 
-from checker.columns import canonical
-from checker.linearizability.objects.stay import Stay, enqueued
+from checker.linearizability.objects.stay import Stay, enqueued, taken
 from checker.linearizability.registers.facts import Ambiguous, began, ended
 from checker.linearizability.violation import Violation
 from checker.operation import Operation, Outcome
@@ -83,25 +82,10 @@ def _values(
             crashed.append(operation)
         elif operation.result is None:
             empty.append(operation)
-        elif violation := _taken(values, operation):
+        elif violation := taken(values, operation):
             return violation, empty, crashed
     kept = [v for v in values.values() if v.dequeue or v.enqueue.outcome is Outcome.OK]
     return sorted(kept, key=lambda value: value.inside), empty, crashed
-
-
-def _taken(values: dict[object, Stay], dequeue: Operation) -> Violation | None:
-    """Note that a value was dequeued; rule 1."""
-    value = values.get(canonical(dequeue.result))
-    if value is None:
-        return Violation((dequeue,), "{0} dequeued a value that nothing enqueued")
-    if value.dequeue is not None:
-        reason = "{1} and {2} both dequeued what {0} had enqueued once"
-        return Violation((*value.operations(), dequeue), reason)
-    value.dequeue = dequeue
-    if ended(dequeue) < began(value.enqueue):
-        reason = "{1} had dequeued the value before {0} began to enqueue it"
-        return Violation(value.operations(), reason)
-    return None
 
 
 def _overtaken(gone: Sequence[Stay], kept: Sequence[Stay]) -> Violation | None:

@@ -18,9 +18,9 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from checker.columns import NEVER, canonical
+from checker.columns import NEVER
 from checker.linearizability.objects.queue import never_empty
-from checker.linearizability.objects.stay import Stay, enqueued
+from checker.linearizability.objects.stay import POPPED, Stay, enqueued, taken
 from checker.linearizability.registers.facts import Ambiguous, began, ended
 from checker.linearizability.violation import Violation
 from checker.operation import Operation, Outcome
@@ -90,7 +90,7 @@ class _Stack:
                 found.crashed = True
             elif pop.result is None:
                 found.empty.append(pop)
-            elif violation := _popped(values, pop):
+            elif violation := taken(values, pop, POPPED):
                 return violation
         for value in sorted(values.values(), key=lambda value: value.inside):
             if value.dequeue is not None and value.leaves <= value.inside:
@@ -98,20 +98,6 @@ class _Stack:
             elif value.dequeue is not None or value.enqueue.outcome is Outcome.OK:
                 found.values.append(value)
         return found
-
-
-def _popped(values: dict[object, Stay], pop: Operation) -> Violation | None:
-    """Note that a value was popped, unless that is wrong by itself."""
-    value = values.get(canonical(pop.result))
-    if value is None:
-        return Violation((pop,), "{0} popped a value that nothing pushed")
-    if value.dequeue is not None:
-        reason = "{1} and {2} both popped what {0} had pushed once"
-        return Violation((*value.operations(), pop), reason)
-    value.dequeue = pop
-    if ended(pop) < began(value.enqueue):
-        return Violation(value.operations(), "{1} had popped the value before {0} began to push it")
-    return None
 
 
 class _Nesting:

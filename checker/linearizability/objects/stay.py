@@ -1,10 +1,11 @@
 """A value that was put into a container and perhaps taken out again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from checker.columns import NEVER, canonical
 from checker.linearizability.registers.facts import Ambiguous, began, ended
+from checker.linearizability.violation import Violation
 from checker.operation import Operation, Outcome
 
 
@@ -39,3 +40,25 @@ def enqueued(operations: Sequence[Operation], function: str = "enqueue") -> dict
                 raise Ambiguous
             found[value] = operation
     return found
+
+
+DEQUEUED = ("dequeued", "enqueued", "enqueue")
+POPPED = ("popped", "pushed", "push")
+
+
+def taken(
+    values: Mapping[object, Stay], take: Operation, words: tuple[str, str, str] = DEQUEUED
+) -> Violation | None:
+    """Note that a value was taken out, unless that is wrong by itself."""
+    took, put, putting = words
+    value = values.get(canonical(take.result))
+    if value is None:
+        return Violation((take,), f"{{0}} {took} a value that nothing {put}")
+    if value.dequeue is not None:
+        reason = f"{{1}} and {{2}} both {took} what {{0}} had {put} once"
+        return Violation((*value.operations(), take), reason)
+    value.dequeue = take
+    if ended(take) < began(value.enqueue):
+        reason = f"{{1}} had {took} the value before {{0}} began to {putting} it"
+        return Violation(value.operations(), reason)
+    return None
