@@ -24,12 +24,13 @@ class Single(Database):
 
     ports = (6379,)
     packages = ("redis-server",)
+    fsync = "always"
     reads_replicas = False
 
     def prepare(self, at: Place) -> None:
         first = at.hosts[at.nodes[0]]
         lines = [f"bind {at.host}", "protected-mode no", f"dir {at.data}", "appendonly yes"]
-        lines += ["appendfsync always", "repl-diskless-sync-delay 0"]
+        lines += [f"appendfsync {self.fsync}", "repl-diskless-sync-delay 0"]
         lines += [f"replicaof {first} {self.ports[0]}"] * (at.host != first)
         (at.data / "redis.conf").write_text("\n".join(lines) + "\n")
 
@@ -53,6 +54,12 @@ class Single(Database):
     def says(self, at: Place) -> dict[str, Any]:
         with server(at.host, self.ports[0]) as one:
             return {"role": "leader" if one.role()[0] == b"master" else "follower", "term": 1}
+
+
+class EverySec(Single):
+    """What was written in the last second may be lost, though only by a loss of power."""
+
+    fsync = "everysec"
 
 
 class Replicated(Single):
