@@ -184,3 +184,15 @@ def stacked(value: int, begin: int = 0, pops: Sequence[int] = ()) -> list[Operat
         )
         for place, (function, argument, result) in enumerate(calls)
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["queue", "queue of nulls"])
+def test_what_dequeues_can_take_changes_no_finding(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = Random(f"due {name}")
+    columns = together([draw(random, OBJECTS[name], most=18) for _ in range(2_000)]).columns
+    findings = swept(columns, model_of(name))
+    assert {codes.CLEAN, codes.WRONG} <= {*findings}
+    monkeypatch.setattr(short_keys, "DUE_MOST", -1)
+    assert swept(columns, model_of(name)) == findings

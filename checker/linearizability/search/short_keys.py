@@ -39,6 +39,9 @@ STEPS_MOST, STEPS_EACH = 1_000_000, 30
 """Steps after which a key is too hard, and how many more it may take for each of its events: at
 most some hundredths of a second."""
 
+DUE_MOST = 64
+"""Dequeues of a key up to which it is looked at which of them can be the n-th."""
+
 NODES = 1 << 15
 """Sequences that the store holds, in as many places twice."""
 
@@ -53,7 +56,7 @@ APART = ("clear", "child", "without_first", "inserted", "removed")
 FUNCTIONS = (
     "_hash", "clear", "child", "without_first", "holds", "inserted", "removed", "read_as",
     "tabled", "keeps", "chosen", "step", "choices", "place_of", "add", "enter", "leave", "idle",
-    "expand", "finish", "invoke", "judge", "run",
+    "fits", "expand", "finish", "invoke", "judge", "run",
 )  # fmt: skip
 
 
@@ -137,7 +140,10 @@ def _memory(columns: Columns, actions: Actions, part: Any, parts: int) -> sweep.
     operations = np.empty((count, acting.ACTION), np.int64)
     for place, column in columns_.items():
         operations[:, place] = column
+    due, due_bounds = _due(actions, part, parts, call, ret, crashed)
     return sweep.Sweep(
+        due=due,
+        due_bounds=due_bounds,
         acting=_acting(operations.reshape(-1), actions),
         now=_new(sweep.NOW),
         events=events,
@@ -152,6 +158,31 @@ def _memory(columns: Columns, actions: Actions, part: Any, parts: int) -> sweep.
         found=_new(sweep.CONFIGURATION * sweep.ROOM),
         seen=_new(sweep.CONFIGURATION * sweep.ROOM),
     )
+
+
+def _due(actions: Actions, part: Any, parts: int, call: Any, ret: Any, crashed: Any) -> Any:
+    """The dequeues of queues, by part, and where those of each part begin.
+
+    None of parts where one was never answered, and of none where null may be a value: which dequeue
+    is the n-th that takes something is not known then.
+    """
+    takes = actions.does == acting.TAKE_FIRST
+    puts = actions.value[actions.does == acting.PUT]
+    if not takes.any() or actions.null in actions.begins[1:] or (puts == actions.null).any():
+        return _new(0), _new(parts + 1)
+    unclear = np.zeros(parts, np.bool_)
+    unclear[part[takes & crashed]] = True
+    unclear |= np.bincount(part[takes], minlength=parts) > DUE_MOST
+    rows = np.flatnonzero(takes & ~unclear[part] & (actions.answer != actions.null))
+    rows = rows[np.argsort(code(part[rows], call[rows]))]
+    mine, bounds = part[rows], _bounds(part[rows], parts)
+    starts = bounds[mine]
+    begun, ended = code(mine, call[rows]), np.sort(code(mine, ret[rows]))
+    due = np.empty((len(rows), sweep.DUE), np.int64)
+    due[:, sweep.DUE_VALUE] = actions.answer[rows]
+    due[:, sweep.DUE_FIRST] = np.searchsorted(ended, begun) - starts
+    due[:, sweep.DUE_LAST] = np.searchsorted(begun, code(mine, ret[rows])) - starts - 1
+    return due.reshape(-1), bounds
 
 
 def _bounds(part: Any, parts: int) -> Any:

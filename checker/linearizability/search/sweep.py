@@ -8,7 +8,9 @@ and any other that one does. A key that is too hard, with more than 62 operation
 many configurations, is given up, and left to the search that judges it alone.
 
 One rule less is needed here: an operation that only observes, and is free where it ends, leaves
-nothing to be tried for its sake.
+nothing to be tried for its sake. And one more is known of queues, first in, first out: what is put
+in as the n-th is what the n-th dequeue takes out, so it must be what a dequeue returned that can be
+the n-th.
 """
 
 from typing import Any, NamedTuple
@@ -22,6 +24,7 @@ from checker.linearizability.search.acting import (
     LABEL,
     NO_STEP,
     OBSERVES,
+    PUT,
     READ,
     VALUE,
     Acting,
@@ -45,7 +48,10 @@ DROPPED = -1
 TO_DO, CLEAN, WRONG, GIVEN_UP, WAITS = range(5)
 """What became of a key; one that waits does so for a step that was asked for."""
 
-KEY, STEPS, PENDING, FRONT, FOUND, SEEN, NOW = range(7)
+KEY, STEPS, PENDING, FRONT, FOUND, SEEN, PUT_IN, NOW = range(8)
+
+DUE_VALUE, DUE_FIRST, DUE_LAST, DUE = range(4)
+"""Of an answered dequeue: what it took, and from which to which place it can have among all."""
 
 
 class Sweep(NamedTuple):
@@ -55,7 +61,9 @@ class Sweep(NamedTuple):
     `bounds[k]` to `bounds[k + 1]`. `verdicts` are by key. Every object begins with the state
     `begins[0]`, and with the values after it put into that. `slots` hold of each operation the slot
     in which it is pending, `targets` what it read, as a state; `held` of each slot its operation,
-    `alike` the slots of those with the same label that end earlier.
+    `alike` the slots of those with the same label that end earlier. `due` are the dequeues of
+    queues, from `due_bounds[k]` to `due_bounds[k + 1]` those of key `k`; none of a key of which too
+    little is known.
     """
 
     acting: Acting
@@ -71,6 +79,8 @@ class Sweep(NamedTuple):
     front: Any
     found: Any
     seen: Any
+    due: Any
+    due_bounds: Any
 
 
 def place_of(bit: int) -> int:
@@ -157,6 +167,27 @@ def idle(sweep: Sweep, state: int, among: int) -> int:
     return ASKED if missing else result
 
 
+def fits(sweep: Sweep, op: int, used: int) -> bool:
+    """Whether a dequeue can take what an operation puts in next, where these are used."""
+    now, due, held = sweep.now, sweep.due, sweep.held
+    operations = sweep.acting.operations
+    first, last = sweep.due_bounds[now[KEY]], sweep.due_bounds[now[KEY] + 1]
+    if first == last:
+        return True
+    number = now[PUT_IN]
+    while used:
+        low = used & -used
+        used ^= low
+        number += operations[held[place_of(low)] * ACTION + DOES] == PUT
+    value = operations[op * ACTION + VALUE]
+    fitting = number >= last - first
+    for place in range(first, last):
+        record = place * DUE
+        if due[record + DUE_VALUE] == value:
+            fitting |= due[record + DUE_FIRST] <= number <= due[record + DUE_LAST]
+    return fitting  # type: ignore[no-any-return]
+
+
 def expand(sweep: Sweep, which: int, goal: int) -> int:
     """Use each operation that may come next in a configuration; `WAITS`, `GIVEN_UP` or `TO_DO`."""
     now, seen, acting = sweep.now, sweep.seen, sweep.acting
@@ -173,6 +204,8 @@ def expand(sweep: Sweep, which: int, goal: int) -> int:
         op = sweep.held[slot]
         open_ = sweep.alike[slot] & ~used
         if open_ and (free & low or open_ & ~free):
+            continue
+        if acting.operations[op * ACTION + DOES] == PUT and not fits(sweep, op, used):
             continue
         for choice in range(choices(acting, op, state)):
             after = step(acting, op, state, choice)
@@ -224,6 +257,7 @@ def finish(sweep: Sweep, op: int) -> int:
             result = max(result, answer)
         which += 1
     leave(sweep, slot)
+    now[PUT_IN] += sweep.acting.operations[op * ACTION + DOES] == PUT
     now[FRONT] = 0
     for i in range(now[FOUND]):
         if found[CONFIGURATION * i + 1] == DROPPED:
@@ -267,6 +301,7 @@ def judge(sweep: Sweep, key: int, most: int) -> int:
     for place in range(1, len(begins)):
         state = child(acting.nodes, acting.places, acting.count, state, begins[place])
     now[PENDING] = 0
+    now[PUT_IN] = len(begins) - 1
     now[FRONT] = 1
     sweep.front[0] = state
     sweep.front[1] = 0
