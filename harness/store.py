@@ -4,6 +4,7 @@
       config.toml    the options                     run.json       name, seed, versions, schedule
       history.jsonl  every event, as it happened     result.json    the verdict and its reasons
       nodes/         each node's log                 report.html    the page
+      messages.jsonl what nodes sent, where the harness was their network
 
 Everything but the result and the report is there before the checker begins, so that a run which is
 killed can still be judged.

@@ -59,6 +59,7 @@ def _context(stored: StoredRun) -> dict[str, Any]:
         "problems": stored.problems,
         "reproduce": wording.plain(stored.run.get("reproduce", ""), 2000),
         "counterexample": shown,
+        "eventual": _algorithm(stored) == ALGORITHM,
         "figures": sections.figures(stored, statistics),
         "instead": sections.instead(stored),
         "gates": sections.gates(stored),
@@ -88,8 +89,12 @@ def _moments(shown: Counterexample | None) -> list[int]:
 
 
 def _linearizable(stored: StoredRun) -> bool:
-    judged = find(stored.result, dict, "linearizability") or {}
-    return judged.get("verdict") == "valid" and judged.get("algorithm") != ALGORITHM
+    valid = find(stored.result, str, "linearizability", "verdict") == "valid"
+    return valid and _algorithm(stored) != ALGORITHM
+
+
+def _algorithm(stored: StoredRun) -> str | None:
+    return find(stored.result, str, "linearizability", "algorithm")
 
 
 def _fill(

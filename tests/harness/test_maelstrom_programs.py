@@ -72,7 +72,10 @@ def test_stale_reads_are_convicted_and_their_messages_drawn(tmp_path: Path) -> N
     assert any(message["lost"] == "cut" for message in messages)
     assert {"n1", "n2", "n3"} <= {message["source"] for message in messages}
     assert any(message["source"].startswith("process ") for message in messages)
-    assert "Messages" in directory.report.read_text()
+    page = directory.report.read_text()
+    assert "Messages" in page
+    assert "Why operations stayed in doubt" in page
+    assert "-m examples.maelstrom_raft systems_under_test.raft.flawed:RaftStaleReads" in page
 
 
 @pytest.mark.parametrize(
@@ -91,6 +94,8 @@ def test_what_is_promised_for_the_end(
     assert done.returncode == status, done.stdout + done.stderr
     assert ("in the end n" in done.stdout) == bool(status)
     assert "by final reads" in done.stdout
+    wanted = "What is wrong" if status else "Valid: in the end every node had everything"
+    assert wanted in run_of(tmp_path).report.read_text()
 
 
 def ask(folder: Path, program: str, request: Request, workload: str = "register") -> Any:
