@@ -28,16 +28,29 @@ VALUES: dict[str, Any] = {
     "seed": 4, "values": "repeated:3", "keys": 2, "operations_per_key": 50, "reads": 10,
     "operation_timeout": 1.0, "recovery_limit": 9.0, "check_time_limit": 9.0,
     "check_memory_limit": 512, "check_online": True, "clients_stay": True,
+    "program": "cat", "latency": 0.5, "loss": 1.0, "duplicates": 2.0,
 }  # fmt: skip
 """A value of each option."""
+
+RAFT = {"system": "raft"}
+PROGRAM = {"program": "cat", "environment": "maelstrom"}
+NETWORK = dict.fromkeys(("program", "latency", "loss", "duplicates"), PROGRAM)
+"""What options are for that are not for a bundled system."""
+
+SERVED = [
+    name
+    for name, row in WORKLOADS.items()
+    if {*row.functions} <= {*names.node_class("raft").functions}
+]
 
 BESIDE: dict[str, list[dict[str, Any]]] = {
     "faults": [{"schedule": SCHEDULE}],
     "fault_interval": [{"schedule": SCHEDULE}, {"faults": []}],
-    "values": [{"workload": name} for name in WORKLOADS if name != "register"],
+    "values": [{"workload": name} for name in SERVED if name != "register"],
     "keys": [{"workload": "leader"}],
     "operations_per_key": [{"workload": "leader"}],
     "reads": [{"workload": name} for name in ("queue", "unique-ids", "lock", "leader")],
+    **{name: [{"environment": "local", **RAFT}] for name in ("latency", "loss", "duplicates")},
 }
 """What leaves an option without an effect; no others have such."""
 
@@ -45,17 +58,18 @@ BESIDE: dict[str, list[dict[str, Any]]] = {
 @pytest.mark.parametrize("option", OF_A_RUN)
 def test_each_option_is_taken_or_refused_by_name(option: str) -> None:
     value = VALUES[option]
-    assert option not in RunConfig.asked({"system": "raft", option: value}).without_effect
+    usual = NETWORK.get(option, RAFT)
+    assert option not in RunConfig.asked({**usual, option: value}).without_effect
     for other in BESIDE.get(option, ()):
         with pytest.raises(OptionError) as refused:
-            RunConfig.asked({"system": "raft", option: value, **other})
+            RunConfig.asked({**(other if "system" in other else usual), option: value, **other})
         assert refused.value.option == option
         assert "--" not in str(refused.value)
 
 
 @pytest.mark.parametrize("option", OF_A_RUN)
 def test_what_is_kept_of_a_run_can_be_asked_for_again(option: str, tmp_path: Path) -> None:
-    config = RunConfig.asked({"system": "raft", option: VALUES[option]})
+    config = RunConfig.asked({**NETWORK.get(option, RAFT), option: VALUES[option]})
     path = tmp_path / "config.toml"
     path.write_text(config.to_toml())
     assert RunConfig.asked(RunConfig.read_toml(path)) == config
