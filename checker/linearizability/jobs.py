@@ -100,14 +100,15 @@ class Jobs(Executor):
         from concurrent.futures import ProcessPoolExecutor
 
         before = {*multiprocessing.active_children()}
-        if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._count, context, _begin)
         try:
+            if self._pool is None:
+                context = multiprocessing.get_context("spawn")
+                self._pool = ProcessPoolExecutor(self._count, context, _begin)
             return self._pool.submit(fn, item)
-        except BrokenExecutor as broken:
+        except (BrokenExecutor, OSError, ImportError, NotImplementedError) as error:
+            # Not every machine lets a process start others.
             future: Future[Any] = Future()
-            future.set_exception(broken)
+            future.set_exception(BrokenExecutor(str(error)))
             return future
         finally:
             self._processes |= {*multiprocessing.active_children()} - before

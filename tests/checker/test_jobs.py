@@ -136,6 +136,17 @@ def test_what_lacked_memory_is_judged_here_with_all_of_it() -> None:
     assert list(spread(greedy)) == [f"{item} here" for item in range(6)]
 
 
+@pytest.mark.usefixtures("eager")
+def test_where_no_process_can_be_started_this_one_judges(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no more processes")
+
+    monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor", refuse)
+    for name in ("cas-register", "queue"):
+        history = of_keys(name, 1)
+        assert check(history, MODELS[name](), engine="search", jobs=2).verdict is Verdict.INVALID
+
+
 HARD = """
 import sys
 from checker.linearizability import jobs
