@@ -17,6 +17,7 @@ from typing import Any
 from checker.errors import InternalError
 from checker.history import History
 from checker.linearizability import certified
+from checker.linearizability.guess import guessed
 from checker.linearizability.objects.rules import Group, judge_by, order_by, rules_for, split
 from checker.linearizability.registers.facts import Ambiguous
 from checker.linearizability.registers.versions import lie, order_by_versions, verified
@@ -233,8 +234,11 @@ def _one(group: Group, task: _Task) -> Result:
         grown = _by_appends(key, operations, thing.initial, task)
         if grown is not None:
             return grown
-    ruled = None if thing is None else _by_rules(key, operations, thing, task)
-    return _search(key, operations, task) if ruled is None else ruled
+    if task.thing is None and task.engine == "auto":
+        decided = guessed(operations, task.model)
+    else:
+        decided = None if thing is None else _by_rules(key, operations, thing, task)
+    return _search(key, operations, task) if decided is None else decided
 
 
 def _by_appends(
