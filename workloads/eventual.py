@@ -5,7 +5,7 @@ every node is read until it shows what was acknowledged, and convicted if it nev
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 from typing import Any
@@ -112,12 +112,12 @@ BROADCAST = Eventual(
     model=MODELS["set"],
     adds="broadcast",
 )
-G_SET = Eventual(
+G_SET = replace(
+    BROADCAST,
     name="g-set",
     about="add to a set; in the end each node shows every element that was acknowledged",
     functions=("add", "read"),
     calls=partial(MessageCalls, "add"),
-    model=MODELS["set"],
     adds="add",
 )
 G_COUNTER = Eventual(
@@ -127,10 +127,9 @@ G_COUNTER = Eventual(
     calls=partial(SumCalls, 0),
     model=MODELS["counter"],
 )
-PN_COUNTER = Eventual(
+PN_COUNTER = replace(
+    G_COUNTER,
     name="pn-counter",
     about="add to a counter and subtract from it; in the end each node shows the sum",
-    functions=("increase", "read"),
     calls=partial(SumCalls, -5),
-    model=MODELS["counter"],
 )
