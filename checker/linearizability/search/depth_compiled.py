@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from checker.linearizability.search import depth_loop, window
-from checker.linearizability.search.compiling import compiled, in_time
+from checker.linearizability.search.compiling import compiled, compiled_before, in_time
 from checker.linearizability.search.depth import LIKELY, LOOK_EVERY, TRIES
 from checker.linearizability.search.depth_loop import Depth
 from checker.linearizability.search.limits import LimitReached
@@ -43,6 +43,11 @@ def _compiled() -> dict[str, Any]:
 def loaded() -> bool:
     """Whether this process has the compiled functions already."""
     return bool(_compiled.cache_info().currsize)
+
+
+def on_disk() -> bool:
+    """Whether the functions were compiled before, so that they need only be loaded."""
+    return compiled_before(depth_loop)
 
 
 def may_compile(until: float) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from checker.linearizability.search import frontier, narrow, window
-from checker.linearizability.search.compiling import compiled, in_time
+from checker.linearizability.search.compiling import compiled, compiled_before, in_time
 from checker.linearizability.search.limits import LimitReached, TurnOver
 from checker.linearizability.search.problem import Problem
 from checker.linearizability.search.window import BITS, Memory
@@ -72,6 +72,11 @@ def _compiled() -> dict[str, Any]:
 def loaded() -> bool:
     """Whether this process has the compiled functions already."""
     return bool(_compiled.cache_info().currsize)
+
+
+def on_disk() -> bool:
+    """Whether the functions were compiled before, so that they need only be loaded."""
+    return compiled_before(frontier, narrow)
 
 
 def may_compile(until: float) -> bool:

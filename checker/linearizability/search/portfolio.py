@@ -30,8 +30,9 @@ hundredths of a second."""
 GROWTH = 2
 """How many times longer each turn is than the one before."""
 
-PLAIN = 2
-"""Turns that plain Python has where the compiled loops are not loaded yet."""
+PLAIN, UNCOMPILED = 2, 3
+"""Turns that plain Python has where the compiled loops are not loaded yet, and how many more it has
+where they would have to be compiled, which takes some ten seconds."""
 
 STALLED = 4
 """How many times shorter the turns are of an engine that came no farther in its last one."""
@@ -63,7 +64,7 @@ class _Portfolio:
         fast = self._problem.count >= enough and self._may_compile()
         engines, turn = self._engines(fast), 0
         while engines:
-            if not fast and turn == PLAIN and (fast := self._may_compile()):
+            if not fast and turn == self._plain_turns() and (fast := self._may_compile()):
                 engines, turn = self._engines(fast), 0
             effort = (FIRST + EACH * self._problem.count) * GROWTH**turn
             for engine in tuple(engines):
@@ -91,6 +92,10 @@ class _Portfolio:
 
     def _given_up(self, limit: str) -> Found:
         return replace(self._farthest, limit=limit, tried=tuple(self._tried.values()))
+
+    def _plain_turns(self) -> int:
+        ready = self._loaded() or (machine.on_disk() and depth_compiled.on_disk())
+        return PLAIN if ready else PLAIN + UNCOMPILED
 
     def _loaded(self) -> bool:
         return machine.loaded() and depth_compiled.loaded()
