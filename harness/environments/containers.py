@@ -40,8 +40,9 @@ class Program:
     """What one container runs.
 
     Of what is None or empty the image has its own. `volumes` are the places in the container that
-    outlive a kill, by name. One that is `trusted` keeps the rights which the engine gives by
-    default, as images need that begin as root and become somebody else.
+    outlive a kill, by name; `disks` says how the engine mounts some of them. One that is `trusted`
+    keeps the rights which the engine gives by default, as images need that begin as root and become
+    somebody else.
     """
 
     image: str
@@ -49,6 +50,7 @@ class Program:
     entrypoint: Sequence[str] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     volumes: Mapping[str, str] = field(default_factory=dict)
+    disks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     binds: Sequence[str] = ()
     user: str | None = None
     folder: str | None = None
@@ -212,7 +214,8 @@ class Containers:
             name = f"{self.name}-{node}-{volume}"
             if name not in self._volumes:
                 self._volumes.append(name)
-                self._api.create_volume(name, labels=self.labels)
+                options = dict(program.disks.get(volume, {}))
+                self._api.create_volume(name, driver_opts=options, labels=self.labels)
             binds.append(f"{name}:{place}")
         return binds
 

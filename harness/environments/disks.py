@@ -60,7 +60,7 @@ class Disks:
         ours, until = os.readlink("/proc/self/ns/mnt"), time.monotonic() + _BUSY_S
         while self._space() == ours:
             if time.monotonic() > until:
-                raise _failed("make a place for the mounts", "it takes too long")
+                raise failed("make a place for the mounts", "it takes too long")
             time.sleep(0.005)
 
     def close(self) -> None:
@@ -81,11 +81,7 @@ class Disks:
         """Give a node a disk in the place of this folder, with what is in it; only once."""
         if node in self._folders:
             return
-        image = _image(folder)
-        with image.open("wb") as file:
-            file.truncate(_SIZE)
-        words = ["mkfs.ext4", "-q", "-F", "-m", "0", "-d", str(folder), str(image)]
-        _run(words, f"make a disk for {node}")
+        make_image(_image(folder), f"make a disk for {node}", folder)
         self._folders[node] = folder
         self._mount(node)
 
@@ -95,20 +91,7 @@ class Disks:
     def cut(self, node: NodeId) -> None:
         """Cut the power of a node's disk: from now on every write fails, and what was not synced is
         gone. The node's processes must be ended before `restore`."""
-        file = os.open(self.seen(node), os.O_RDONLY)
-        try:
-            fcntl.ioctl(file, _SHUTDOWN, _WITHOUT_FLUSH)
-        except OSError as error:
-            raise _failed(f"cut the power of {node}", str(error)) from None
-        finally:
-            os.close(file)
-        try:
-            os.close(os.open(self.seen(node) / ".alive", os.O_WRONLY | os.O_CREAT))
-        except OSError as error:
-            if error.errno in (errno.EIO, errno.EROFS):
-                return
-            raise
-        raise _failed(f"cut the power of {node}", "its disk still takes what is written")
+        shut_down(self.seen(node), node)
 
     def fill(self, node: NodeId) -> bool:
         """Leave no space on a node's disk; whether it is seen to be full."""
@@ -141,7 +124,7 @@ class Disks:
         until = time.monotonic() + _BUSY_S
         while True:
             try:
-                _run([*self.inside(), "umount", str(self._folders[node])], f"unmount {node}")
+                run([*self.inside(), "umount", str(self._folders[node])], f"unmount {node}")
                 break
             except EnvironmentFailed:
                 if time.monotonic() > until:
@@ -156,7 +139,7 @@ class Disks:
     def _mount(self, node: NodeId) -> None:
         folder = self._folders[node]
         words = ["mount", "-o", "loop,commit=600", str(_image(folder)), str(folder)]
-        _run([*self.inside(), *words], f"mount the disk of {node}")
+        run([*self.inside(), *words], f"mount the disk of {node}")
 
     def _pid(self) -> int:
         if self._holder is None:
@@ -173,7 +156,34 @@ def _image(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.disk")
 
 
-def _run(words: list[str], what: str) -> None:
+def make_image(image: Path, what: str, folder: Path | None = None) -> None:
+    """Make a file that holds a small file system, with what is in the folder."""
+    with image.open("wb") as file:
+        file.truncate(_SIZE)
+    filled = [] if folder is None else ["-d", str(folder)]
+    run(["mkfs.ext4", "-q", "-F", "-m", "0", *filled, str(image)], what)
+
+
+def shut_down(seen: Path, node: NodeId) -> None:
+    """Cut the power of the file system that is seen there, and see that it takes nothing more."""
+    file = os.open(seen, os.O_RDONLY)
+    try:
+        fcntl.ioctl(file, _SHUTDOWN, _WITHOUT_FLUSH)
+    except OSError as error:
+        raise failed(f"cut the power of {node}", str(error)) from None
+    finally:
+        os.close(file)
+    try:
+        os.close(os.open(seen / ".alive", os.O_WRONLY | os.O_CREAT))
+    except OSError as error:
+        if error.errno in (errno.EIO, errno.EROFS):
+            return
+        raise
+    raise failed(f"cut the power of {node}", "its disk still takes what is written")
+
+
+def run(words: list[str], what: str) -> str:
+    """Run a program to its end, and return what it printed; `EnvironmentFailed` where it fails."""
     done = subprocess.run(
         [shutil.which(words[0], path=_PROGRAMS) or words[0], *words[1:]],
         capture_output=True,
@@ -182,10 +192,12 @@ def _run(words: list[str], what: str) -> None:
         env={**os.environ, "PATH": _PROGRAMS},
     )
     if done.returncode != 0:
-        raise _failed(what, done.stderr.strip()[:300] or f"status {done.returncode}")
+        raise failed(what, done.stderr.strip()[:300] or f"status {done.returncode}")
+    return done.stdout
 
 
-def _failed(what: str, why: str) -> EnvironmentFailed:
+def failed(what: str, why: str) -> EnvironmentFailed:
+    """The error for what could not be done."""
     return EnvironmentFailed(
         f"cannot {what} ({why}): be root with loop devices and e2fsprogs, or leave power and disk "
         "out of the faults"

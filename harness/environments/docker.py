@@ -9,7 +9,6 @@ reached by address. Not tried with engines in a virtual machine (macOS, Windows)
 
 import asyncio
 import contextlib
-import os
 import shutil
 import signal
 import uuid
@@ -27,14 +26,18 @@ from harness.database import Database, Deployment
 from harness.environments.clocks import WAY as CLOCKS
 from harness.environments.compose import read_services
 from harness.environments.containers import Containers, Program
+from harness.environments.disks import WAY as DISKS
+from harness.environments.disks import disks_work, shut_down
 from harness.environments.engine import connect, engine_errors
 from harness.environments.image import Image, node_image, present_image
 from harness.environments.lab import connects_from
 from harness.environments.leftovers import remove_leftovers
 from harness.environments.links import ContainerLinks
+from harness.environments.loops import OPTIONS, LoopDisks
 from harness.environments.owner import this_process
-from harness.environments.packages import can_assemble, package_image
-from harness.environments.packets import QUEUE, WAY, Packets, host_rules
+from harness.environments.packages import can_assemble
+from harness.environments.packets import WAY, Packets, host_packets
+from harness.environments.programs import base_program
 from harness.environments.tcp_cluster import PROCESSES_CAN, TcpCluster, crash, in_thread, last_words
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
@@ -76,9 +79,13 @@ class DockerCluster(TcpCluster):
         self._links_between: ContainerLinks | None = None
         if self.database.python is None:
             self.capabilities -= {Capability.CLOCK}
+        elif disks_work():
+            self.capabilities |= {Capability.POWER}
+        self._loops: LoopDisks | None = None
+        if Capability.POWER in deployment.needs & self.capabilities:
+            self._loops = LoopDisks(self.folder.resolve(), self._owner)
         self._packets: Packets | None = None
         self._packets_way = "none"
-        self._disturbed = False
         self._engine: dict[str, Any] = {}
         # Faults of several families happen side by side, and the engine takes its time. Without
         # this a pause could find a node that is just being killed, and be noted after the kill.
@@ -114,6 +121,18 @@ class DockerCluster(TcpCluster):
             killed = [n for n in nodes if self._states[n].running and not self._ended(n)]
             await self._each(killed, "kill", self._containers.kill_node)
             for node in killed:
+                self._states[node] = NodeState(running=False)
+
+    async def _lose_power(self, nodes: Sequence[NodeId]) -> None:
+        """A dead node's disk is unmounted, and so has nothing that is not synced."""
+        async with self._changing:
+            lost = [n for n in nodes if self._states[n].running and not self._ended(n)]
+            for node in lost:
+                (state, *_) = await in_thread(self._inspect, node)
+                seen = Path(f"/proc/{state['Pid']}/root{self._data / node}")
+                await in_thread(shut_down, seen, node)
+            await self._each(lost, "kill", self._containers.kill_node)
+            for node in lost:
                 self._states[node] = NodeState(running=False)
 
     async def _pause(self, nodes: Sequence[NodeId]) -> None:
@@ -168,20 +187,8 @@ class DockerCluster(TcpCluster):
         return None
 
     async def _disturb(self, links: Mapping[Link, Conditions]) -> None:
-        if self._packets is not None and (links or self._disturbed):
+        if self._packets is not None:
             await in_thread(self._packets.disturb, links)
-            self._disturbed = bool(links)
-
-    async def is_disturbed(self, links: Mapping[Link, Conditions]) -> bool | None:
-        """Whether packets that the nodes send to each other were held up since, or soon are."""
-        if self._packets is None:
-            return None
-        before, until_ns = self._packets.met, self.clock.now_ns() + SILENT_NS
-        while self.clock.now_ns() < until_ns:
-            if await in_thread(self._packets.count) > before:
-                return True
-            await asyncio.sleep(0.02)
-        return None
 
     async def met(self, capability: Capability) -> int | None:
         """The packets that cut links dropped, or that conditions of links held up."""
@@ -195,7 +202,8 @@ class DockerCluster(TcpCluster):
         left = await super().in_force()
         if self._links_between is not None and await in_thread(self._links_between.hold):
             left.append("links cut")
-        return left + (["links disturbed"] if self._disturbed else [])
+        disturbed = self._packets is not None and self._packets.disturbed
+        return left + (["links disturbed"] if disturbed else [])
 
     async def collect_logs(self, folder: Path) -> Sequence[Path]:
         folder.mkdir(parents=True, exist_ok=True)
@@ -232,6 +240,7 @@ class DockerCluster(TcpCluster):
             "partitions": self._links_between.way if self._links_between else "none",
             "clocks": CLOCKS if self.database.python is not None else "none (for programs)",
             "packets": self._packets_way,
+            "power": DISKS if Capability.POWER in self.capabilities else "none (it takes root)",
             "addresses": {node: f"{host}:{port}" for node, (host, port) in self.addresses.items()},
         }
 
@@ -276,19 +285,7 @@ class DockerCluster(TcpCluster):
                 present_image(client, program.image)
                 self._commands(node)  # Prepares its files; what runs is what the service says.
             return {node: [one] for node, one in zip(self.nodes, read, strict=True)}
-        if database.image is not None:
-            base = Program(image=present_image(client, database.image), trusted=True)
-        elif database.packages:
-            base = Program(image=package_image(client, database.packages))
-        elif database.python is not None:
-            image = self._image = node_image(client, database.python)
-            binds = ["/usr:/usr:ro"] if image.mounts_usr else []
-            base = Program(image=image.tag, binds=binds)
-        else:
-            raise EnvironmentFailed(
-                "the system does not say what its containers are made of: give its class an image, "
-                "packages or a compose file, or use the environment namespaces or local"
-            )
+        base, self._image = base_program(client, database)
         return {node: [*self._programs_of(node, base)] for node in self.nodes}
 
     def _programs_of(self, node: NodeId, base: Program) -> Iterator[Program]:
@@ -297,7 +294,10 @@ class DockerCluster(TcpCluster):
             clock = [] if file is None else [f"{file}:{CLOCK_IN_CONTAINER}:ro"]
             binds = [*base.binds, *clock]
             volumes = {"data": str(self._data / node)}
-            yield replace(base, command=command, volumes=volumes, binds=binds)
+            disks = {}
+            if self._loops is not None:
+                disks["data"] = {**OPTIONS, "device": self._loops.make(node)}
+            yield replace(base, command=command, volumes=volumes, binds=binds, disks=disks)
 
     def _helper_image(self) -> Image:
         """An image with this host's programs, for a container that may change its rules."""
@@ -309,15 +309,12 @@ class DockerCluster(TcpCluster):
         if Capability.PACKET not in self.deployment.needs:
             return
         try:
-            queue = QUEUE + 1 + os.getpid() % 60_000
-            rules = host_rules(hosts, self._owner.text(), queue)
-            packets = Packets(hosts, self.deployment.seed, rules)
-            packets.open(queue=queue)
+            self._packets = host_packets(hosts, self.deployment.seed, self._owner.text())
         except EnvironmentFailed as error:
             self.capabilities -= {Capability.PACKET}
             self._packets_way = f"none ({error})"
         else:
-            self._packets, self._packets_way = packets, WAY
+            self._packets_way = WAY
 
     def _remove(self) -> None:
         made, self._made = self._made, None
@@ -334,6 +331,8 @@ class DockerCluster(TcpCluster):
             if self._links_between.helper is not None:
                 helpers.append(self._links_between.helper)
         failures = made.remove(helpers)
+        if self._loops is not None:
+            self._loops.close()
         shutil.rmtree(self._data, ignore_errors=True)
         if self._clocks is not None:
             self._clocks.close()

@@ -23,6 +23,7 @@ from harness.environments.firewall import (
     remove_table,
     tables_of_dead_runs,
 )
+from harness.environments.loops import loops_of_dead_runs, remove_loop
 from harness.environments.owner import Owner
 from harness.environments.packets import remove_rule, rules_of_dead_runs
 from harness.errors import EnvironmentFailed
@@ -48,7 +49,7 @@ def find_leftovers(nft: Nft = host_nft) -> list[Leftover]:
     if client is not None:
         with contextlib.closing(client):
             found += _of_engine(client)
-    return found + _rules() + _tables(nft)
+    return found + _rules() + _loops() + _tables(nft)
 
 
 def remove_leftovers(nft: Nft = host_nft) -> list[Leftover]:
@@ -70,11 +71,16 @@ def remove_leftovers(nft: Nft = host_nft) -> list[Leftover]:
     for leftover in rules:
         with contextlib.suppress(EnvironmentFailed):
             remove_rule(leftover.name)
+    loops = _loops()
+    for leftover in loops:
+        device, _, image = leftover.name.partition(" ")
+        with contextlib.suppress(EnvironmentFailed, OSError):
+            remove_loop(device, Path(image))
     tables = _tables(nft)
     for leftover in tables:
         with contextlib.suppress(NftFailed):
             remove_table(nft, leftover.name)
-    return found + rules + tables
+    return found + rules + loops + tables
 
 
 def remove_from_engine(client: docker.DockerClient, kind: str, name: str) -> None:
@@ -121,6 +127,13 @@ def _processes() -> list[Leftover]:
                 if owner is not None and not owner.alive():
                     found.append(Leftover("process", entry.name, owner))
     return found
+
+
+def _loops() -> list[Leftover]:
+    return [
+        Leftover("disk", f"{device} {image}", owner)
+        for device, image, owner in loops_of_dead_runs()
+    ]
 
 
 def _rules() -> list[Leftover]:

@@ -18,7 +18,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from harness.clock import MILLISECOND_NS
 from harness.cluster import Capability, Conditions, Link, NodeState
 from harness.database import Deployment, Place
 from harness.environments.clocks import WAY as CLOCKS
@@ -29,9 +28,6 @@ from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 
 HOST = "127.0.0.1"
-
-SILENT_NS = 500 * MILLISECOND_NS
-"""How long nodes may say nothing to each other until conditions of their links count as unseen."""
 
 PROBE_S = 0.5
 """How long a connection over a link may last to be taken for one that was not refused."""
@@ -142,15 +138,6 @@ class LocalCluster(ProcessCluster):
             seen = await self._tell_proxy({"count": True})
             left += [f"{seen[what]} links {what}" for what in ("cut", "disturbed") if seen[what]]
         return left
-
-    async def is_disturbed(self, links: Mapping[Link, Conditions]) -> bool | None:
-        """Whether something that the nodes say to each other is held up, soon."""
-        before, until_ns = await self.met(Capability.PACKET), self.clock.now_ns() + SILENT_NS
-        while self.clock.now_ns() < until_ns:
-            if await self.met(Capability.PACKET) != before:
-                return True
-            await asyncio.sleep(0.02)
-        return None
 
     async def met(self, capability: Capability) -> int | None:
         """The pieces of data that conditions of links held up."""

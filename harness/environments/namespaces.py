@@ -50,7 +50,6 @@ class NamespaceCluster(ProcessCluster):
         self._firewall: Firewall | None = None
         self._packets = Packets(self._lab.hosts, deployment.seed, self._hand_over)
         self._programs: dict[NodeId, list[subprocess.Popen[bytes]]] = {}
-        self._disturbed = False
         self._disks: Disks | None = None
         if self.database.python is None:
             self.capabilities -= {Capability.CLOCK}
@@ -160,9 +159,7 @@ class NamespaceCluster(ProcessCluster):
         return not any(await asyncio.gather(*(in_thread(self._connects, *link) for link in tried)))
 
     async def _disturb(self, links: Mapping[Link, Conditions]) -> None:
-        if links or self._disturbed:
-            await in_thread(self._packets.disturb, links)
-            self._disturbed = bool(links)
+        await in_thread(self._packets.disturb, links)
 
     async def is_disturbed(self, links: Mapping[Link, Conditions]) -> bool | None:
         """Whether packets were held up since: what nodes send, or else an attempt to connect."""
@@ -193,7 +190,7 @@ class NamespaceCluster(ProcessCluster):
         left = await super().in_force()
         if self._firewall is not None and await in_thread(self._firewall.holds):
             left.append("links cut")
-        return left + (["links disturbed"] if self._disturbed else [])
+        return left + (["links disturbed"] if self._packets.disturbed else [])
 
     def describe(self) -> dict[str, Any]:
         way = "nftables in a network namespace of its own"

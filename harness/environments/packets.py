@@ -40,6 +40,8 @@ class Packets:
         self.met = 0
         """How many packets met conditions so far."""
 
+        self.disturbed = False
+
     def open(self, files: tuple[int, ...] = (), queue: int = QUEUE) -> None:
         """Start the process, which takes packets in the networks that these open files hold, or in
         ours; `EnvironmentFailed` where it cannot."""
@@ -67,6 +69,8 @@ class Packets:
 
     def disturb(self, links: Mapping[Link, Conditions]) -> None:
         """Put these links under conditions, and all others under none."""
+        if not links and not self.disturbed:
+            return
         told = [
             [self._hosts[source], self._hosts[target], asdict(conditions)]
             for (source, target), conditions in links.items()
@@ -77,6 +81,7 @@ class Packets:
         else:
             self._set_rules(())
             self._tell({"links": []})
+        self.disturbed = bool(links)
 
     def count(self) -> int:
         """How many packets met conditions so far."""
@@ -109,6 +114,14 @@ def _ended() -> EnvironmentFailed:
     return EnvironmentFailed(
         "the process that holds packets up has ended: run again, and look at its error above"
     )
+
+
+def host_packets(hosts: Mapping[NodeId, str], seed: int, mark: str) -> Packets:
+    """Take packets that pass a bridge of the host; `EnvironmentFailed` where that cannot be."""
+    queue = QUEUE + 1 + os.getpid() % 60_000
+    packets = Packets(hosts, seed, host_rules(hosts, mark, queue))
+    packets.open(queue=queue)
+    return packets
 
 
 def host_rules(hosts: Mapping[NodeId, str], mark: str, queue: int) -> SetRules:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.cluster import Capability, Channel, Cluster, NodeState
+from harness.clock import MILLISECOND_NS
+from harness.cluster import Capability, Channel, Cluster, Conditions, Link, NodeState
 from harness.database import Address, Argv, Deployment, Place
 from harness.environments.clocks import Clocks
 from harness.errors import EnvironmentFailed
@@ -24,6 +25,10 @@ PROCESSES_CAN = frozenset(
     {Capability.KILL, Capability.PAUSE, Capability.CUT, Capability.PACKET, Capability.CLOCK}
 )
 """What can be done to our own nodes, wherever they are processes."""
+
+
+SILENT_NS = 500 * MILLISECOND_NS
+"""How long nodes may say nothing to each other until conditions of their links count as unseen."""
 
 
 class TcpCluster(Cluster):
@@ -54,6 +59,15 @@ class TcpCluster(Cluster):
     async def _skew(self, offsets_ns: Mapping[NodeId, int]) -> None:
         if self._clocks is not None:
             self._clocks.set(offsets_ns)
+
+    async def is_disturbed(self, links: Mapping[Link, Conditions]) -> bool | None:
+        """Whether something that the nodes say to each other meets these conditions, soon."""
+        before, until_ns = await self.met(Capability.PACKET), self.clock.now_ns() + SILENT_NS
+        while self.clock.now_ns() < until_ns:
+            if await self.met(Capability.PACKET) != before:
+                return True
+            await asyncio.sleep(0.02)
+        return None
 
     def channel(self, process: int) -> Channel:
         return self.database.channel(self.clock, self.places, self.doubts)
