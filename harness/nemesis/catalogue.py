@@ -6,6 +6,7 @@ from harness.nemesis.membership import Change, MemberChange
 from harness.nemesis.nodes import DiskFull, Kill, Pause, PowerLoss
 from harness.nemesis.packets import Disturbance, Trouble
 from harness.nemesis.partition import Partition, PartitionShape
+from harness.nemesis.squeeze import RestartLoop
 from harness.nemesis.unsteady import Pattern, Unsteady
 
 _ALL: tuple[Fault, ...] = (
@@ -17,6 +18,7 @@ _ALL: tuple[Fault, ...] = (
     *(Disturbance(trouble) for trouble in Trouble),
     *(PowerLoss(target) for target in Target),
     *(DiskFull(target) for target in Target),
+    RestartLoop(),
     *(WrongClock(wrongness) for wrongness in Wrongness),
 )
 

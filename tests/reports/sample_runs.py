@@ -185,6 +185,13 @@ def result_json(history: History, *, verdict: str, linearizability: dict[str, An
             {"name": "operations overlapped", "passed": True,
              "detail": f"{statistics.concurrency:.1f} open at once on average"},
         ],
+        "coverage": [
+            {"name": "isolate-leader", "family": "partition", "scheduled": 2, "in_force": 2,
+             "total_ns": 2_500_000_000, "targets": {"one": 2, "leader": 2}, "met": 1234,
+             "seen": ["nothing passes 4 links"], "operations": {"read": {"ok": 7, "info": 1}}},
+            {"name": "pause-all", "family": "pause", "scheduled": 1, "in_force": 0, "total_ns": 0,
+             "targets": {}, "met": None, "seen": [], "operations": {}},
+        ],
         "liveness": {"passed": True, "detail": "every node served within the bound of 10 s",
                      "recovery_ns": 1_204_000_000},
         "findings": [],

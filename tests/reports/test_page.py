@@ -99,6 +99,15 @@ def test_a_violation_shows_operations_sentences_and_arrows(page: Make):
     assert text.index("Counterexample") < text.index("Key figures")
 
 
+def test_a_page_says_what_the_faults_covered(page: Make):
+    text = read(page("valid")).text()
+    assert "2 of 2" in text
+    assert "one × 2, leader × 2" in text
+    assert "1,234" in text
+    assert "read: ok 7, info 1" in text
+    assert "never in force" in text
+
+
 def test_a_run_that_was_killed_shows_what_there_is(page: Make):
     text = read(page("killed")).text()
     assert "breaks off in the middle of line" in text
