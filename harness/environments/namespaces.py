@@ -50,6 +50,7 @@ class NamespaceCluster(ProcessCluster):
         self._firewall: Firewall | None = None
         self._packets = Packets(self._lab.hosts, deployment.seed, self._hand_over)
         self._programs: dict[NodeId, list[subprocess.Popen[bytes]]] = {}
+        self._restoring = asyncio.Lock()
         self._disks: Disks | None = None
         if self.database.python is None:
             self.capabilities -= {Capability.CLOCK}
@@ -101,15 +102,27 @@ class NamespaceCluster(ProcessCluster):
                 self._end(node)
                 self._states[node] = NodeState(running=False)
 
+    async def start(self, nodes: Iterable[NodeId]) -> None:
+        async with self._restoring:
+            pass  # A node must not start before its disk is there again.
+        await super().start(nodes)
+
     async def _lose_power(self, nodes: Sequence[NodeId]) -> None:
-        if self._disks is None:
+        disks = self._disks
+        if disks is None:
             raise EnvironmentFailed("this cluster has no disks: say that its faults need power")
-        for node in nodes:
-            self._disks.cut(node)
-        for node in nodes:
-            self._end(node)
-            self._states[node] = NodeState(running=False)
-            self._disks.restore(node)
+
+        def lose() -> None:
+            for node in nodes:
+                disks.cut(node)
+            for node in nodes:
+                self._end(node)
+                disks.restore(node)
+
+        async with self._restoring:
+            for node in nodes:
+                self._states[node] = NodeState(running=False)
+            await in_thread(lose)
 
     async def _fill(self, node: NodeId) -> bool:
         if self._disks is None:
