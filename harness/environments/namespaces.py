@@ -127,11 +127,16 @@ class NamespaceCluster(ProcessCluster):
     async def _fill(self, node: NodeId) -> bool:
         if self._disks is None:
             raise EnvironmentFailed("this cluster has no disks: say that its faults need them")
-        return await in_thread(self._disks.fill, node)
+        async with self._restoring:
+            return await in_thread(self._disks.fill, node)
 
     async def free(self) -> None:
         """A node that ended while its disk was full is started again, and is no crash."""
-        full = [node for node in self.nodes if self._disks is not None and self._disks.free(node)]
+        disks = self._disks
+        if disks is None:
+            return
+        async with self._restoring:
+            full = [node for node in self.nodes if disks.free(node)]
         ended = [node for node in full if self._states[node].running and self._ended(node)]
         for node in ended:
             self._states[node] = NodeState(running=False)
