@@ -166,19 +166,17 @@ def make_image(image: Path, what: str, folder: Path | None = None) -> None:
 
 def shut_down(seen: Path, node: NodeId) -> None:
     """Cut the power of the file system that is seen there, and see that it takes nothing more."""
-    file = os.open(seen, os.O_RDONLY)
+    folder = os.open(seen, os.O_RDONLY)
     try:
-        fcntl.ioctl(file, _SHUTDOWN, _WITHOUT_FLUSH)
-    except OSError as error:
-        raise failed(f"cut the power of {node}", str(error)) from None
-    finally:
-        os.close(file)
-    try:
-        os.close(os.open(seen / ".alive", os.O_WRONLY | os.O_CREAT))
+        fcntl.ioctl(folder, _SHUTDOWN, _WITHOUT_FLUSH)
+        # By the open folder, since a node may end of its failed writes, and its mounts with it.
+        os.close(os.open(".alive", os.O_WRONLY | os.O_CREAT, dir_fd=folder))
     except OSError as error:
         if error.errno in (errno.EIO, errno.EROFS):
             return
-        raise
+        raise failed(f"cut the power of {node}", str(error)) from None
+    finally:
+        os.close(folder)
     raise failed(f"cut the power of {node}", "its disk still takes what is written")
 
 
