@@ -149,7 +149,7 @@ def test_a_turn_that_ends_is_followed_by_another(
     monkeypatch.setattr(portfolio, "FIRST", 10)
     monkeypatch.setattr(portfolio, "EACH", 0)
     monkeypatch.setattr(portfolio._Portfolio, "_loaded", lambda self: loaded)
-    monkeypatch.setattr(machine, "may_compile", lambda until: False)
+    monkeypatch.setattr(machine, "may_compile", lambda until, quick: False)
     monkeypatch.setattr(machine, "LOADED_FROM", 0)
     found = decide(overlapping(7, wrong=True), time.monotonic() + 60, GIGABYTE)
     assert found.verdict is False

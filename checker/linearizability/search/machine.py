@@ -75,13 +75,17 @@ def loaded() -> bool:
 
 
 def on_disk() -> bool:
-    """Whether the functions were compiled before, so that they need only be loaded."""
-    return compiled_before(frontier, narrow)
+    """Whether `frontier` was compiled before, so that it need only be loaded."""
+    return compiled_before(frontier)
 
 
-def may_compile(until: float) -> bool:
-    """Whether that can be done, or loaded, well before the time limit."""
-    return in_time(until, COMPILING_S, frontier, narrow)
+def may_compile(until: float, quick: bool = True) -> bool:
+    """Whether that can be done, or loaded, well before the time limit.
+
+    Without the `quick` try, which is for registers, `narrow` is not needed.
+    """
+    modules = (frontier, narrow) if quick else (frontier,)
+    return in_time(until, COMPILING_S, *modules)
 
 
 class Machine:

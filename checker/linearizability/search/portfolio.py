@@ -102,7 +102,8 @@ class _Portfolio:
 
     def _may_compile(self) -> bool:
         until = self._until
-        return self._loaded() or (machine.may_compile(until) and depth_compiled.may_compile(until))
+        loadable = machine.may_compile(until, quick=False) and depth_compiled.may_compile(until)
+        return self._loaded() or loadable
 
     def _engines(self, fast: bool) -> "list[_Engine]":
         """Those that take turns; all keep what they have while the others have theirs."""
