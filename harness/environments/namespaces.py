@@ -97,6 +97,8 @@ class NamespaceCluster(ProcessCluster):
             self._clocks.close()
 
     async def _kill(self, nodes: Sequence[NodeId]) -> None:
+        async with self._restoring:
+            pass  # A node that is losing its power counts as down, and is not yet.
         for node in nodes:
             if self._states[node].running and not self._ended(node):
                 self._end(node)
