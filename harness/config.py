@@ -300,6 +300,8 @@ class RunConfig:
             plain[name] = _converted(name, types[name], value)
         if "system" not in plain and "program" not in plain:
             raise UsageError("the option 'system' is missing; name the system under test")
+        if plain.get("program"):
+            plain.setdefault("environment", "maelstrom")
         if plain.get("environment") == "maelstrom":
             # Such programs seldom keep anything on a disk.
             plain.setdefault("faults", ("partition",) if plain.get("nodes") != 1 else ())

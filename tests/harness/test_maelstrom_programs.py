@@ -17,6 +17,7 @@ from harness.databases.maelstrom import CommandLine, protocol
 from harness.environments import log_files
 from harness.environments.maelstrom import MaelstromCluster
 from harness.environments.marks import marked
+from harness.environments.message_log import read_messages
 from harness.environments.switchboard import Weather
 from harness.errors import HarnessError
 from harness.store import RunDirectory
@@ -28,9 +29,11 @@ NODE = f"{sys.executable} {ROOT}/tests/nodes/maelstrom_node.py"
 pytestmark = pytest.mark.local
 
 
-def labrys(folder: Path, *words: str, program: str = "") -> "subprocess.CompletedProcess[str]":
+def labrys(
+    folder: Path, *words: str, program: str = "", seed: int = 1
+) -> "subprocess.CompletedProcess[str]":
     words = (*words, "--program", program) if program else words
-    line = [*words, "--environment", "maelstrom", "--seed", "1", "--rate", "100"]
+    line = [*words, "--environment", "maelstrom", "--seed", str(seed), "--rate", "100"]
     done = subprocess.run(
         [sys.executable, "-m", "harness", "run", *line],
         cwd=folder,
@@ -45,15 +48,18 @@ def labrys(folder: Path, *words: str, program: str = "") -> "subprocess.Complete
 
 
 def run_of(folder: Path) -> RunDirectory:
-    (path,) = folder.glob("store/*/*")
-    return RunDirectory(path)
+    """The last one."""
+    return RunDirectory(max(folder.glob("store/*/*")))
 
 
 def test_raft_keeps_its_promise_on_a_bad_network(tmp_path: Path) -> None:
     bad = ("--loss", "5", "--duplicates", "5", "--latency", "0.002", "--keys", "2")
-    done = labrys(
-        tmp_path, "examples.maelstrom_raft:Raft", "--nodes", "3", "--time-limit", "6", *bad
-    )
+    words = ("examples.maelstrom_raft:Raft", "--nodes", "3", "--time-limit", "6", *bad)
+    for seed in (1, 2, 3):
+        done = labrys(tmp_path, *words, seed=seed)
+        assert done.returncode != 1, done.stdout + done.stderr
+        if done.returncode == 0:  # A machine that is busy may leave too little to judge.
+            break
     assert done.returncode == 0, done.stdout + done.stderr
     cluster = json.loads((run_of(tmp_path).path / "run.json").read_text())["cluster"]
     assert cluster["messages"]["lost"] > 0
@@ -64,7 +70,10 @@ def test_raft_keeps_its_promise_on_a_bad_network(tmp_path: Path) -> None:
 def test_stale_reads_are_convicted_and_their_messages_drawn(tmp_path: Path) -> None:
     words = ("examples.maelstrom_raft:Stale", "--nodes", "3", "--faults", "isolate-leader")
     many = ("--reads", "80", "--keys", "1", "--time-limit", "9")
-    done = labrys(tmp_path, *words, *many)
+    for seed in (1, 2, 3):
+        done = labrys(tmp_path, *words, *many, seed=seed)
+        if done.returncode == 1:
+            break
     assert done.returncode == 1, done.stdout + done.stderr
     directory = run_of(tmp_path)
     messages = json.loads((directory.path / "messages.json").read_text())["messages"]
@@ -126,6 +135,19 @@ def test_a_shell_script_is_a_program_too(tmp_path: Path) -> None:
     request = Request(0, 1, "echo", "x", "please echo 7")
     answer = ask(tmp_path, f"{ROOT}/tests/nodes/echo.sh", request, "echo")
     assert answer == Reply(1, "please echo 7")
+
+
+def test_nodes_may_ask_the_services(tmp_path: Path) -> None:
+    """This one leaves all it is asked to `lin-kv`."""
+    assert ask(tmp_path, f"{NODE} proxy", Request(0, 1, "write", "x", 5)) == Reply(1, 5)
+    messages = [entry for entry in read_messages(tmp_path / "messages.jsonl") if "kind" in entry]
+    ends = [(entry["source"], entry["target"], entry["kind"]) for entry in messages[2:]]
+    assert ends == [
+        ("process 0", "n1", "write"),
+        ("n1", "lin-kv", "write"),
+        ("lin-kv", "n1", "write_ok"),
+        ("n1", "process 0", "write_ok"),
+    ]
 
 
 @pytest.mark.parametrize(

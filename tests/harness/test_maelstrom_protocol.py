@@ -17,6 +17,7 @@ from harness.environments.message_log import MessageLog, read_messages
 from harness.environments.services import LinKv, LinTso, LwwKv, SeqKv
 from harness.environments.switchboard import Letter, Switchboard, Weather
 from harness.errors import HarnessError, UsageError
+from harness.nightly.plan import read_plan
 from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
 
 READ = Request(0, 7, "read", "k")
@@ -252,7 +253,20 @@ def test_what_makes_no_sense_is_refused(options: dict[str, Any], words: str) -> 
 
 
 def test_a_program_is_named_in_the_line_that_repeats_its_run() -> None:
-    config = RunConfig.from_values({"program": "./node --x 'a b'", "environment": "maelstrom"})
+    config = RunConfig.from_values({"program": "./node --x 'a b'"})
+    assert config.environment == "maelstrom"
     assert config.faults == ("partition",)
     assert config.command.startswith("labrys run --environment maelstrom --program ")
     assert "'./node --x '\"'\"'a b'\"'\"''" in config.command
+
+
+def test_a_night_takes_such_programs(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.toml"
+    cells = 'faults = ["partition"]\nenvironments = ["maelstrom"]\noptions = { loss = 5.0 }\n'
+    plan.write_text(
+        f'[[matrix]]\nsystems = ["examples.maelstrom_raft:Raft"]\n{cells}'
+        f'[[canaries]]\nsystems = ["examples.maelstrom_raft:Stale"]\n{cells}'
+    )
+    configs = [cell.config(7) for cell in read_plan(plan).cells]
+    assert [config.loss for config in configs] == [5.0, 5.0]
+    assert "--environment maelstrom" in configs[0].command

@@ -8,6 +8,7 @@ KIND = sys.argv[1]
 values = {}
 elements = set()
 mine = {}
+asked = {}
 me, others = "", []
 
 
@@ -25,6 +26,14 @@ def gossip():
 
 def serve(source, body):
     kind = body["type"]
+    if KIND == "proxy":
+        if source == "lin-kv":
+            client, number = asked.pop(body["in_reply_to"])
+            send(client, **{**body, "in_reply_to": number})
+        else:
+            asked[len(asked) + 1] = (source, body["msg_id"])
+            send("lin-kv", **{**body, "msg_id": len(asked)})
+        return
     answer = {"in_reply_to": body.get("msg_id")}
     if kind == "gossip":
         elements.update(body.get("elements", ()))
