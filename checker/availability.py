@@ -52,7 +52,8 @@ class SpanAvailability:
 
     def to_json(self) -> dict[str, Any]:
         said = as_json(self)
-        return {**said, **said.pop("served")}
+        served = said.pop("served")
+        return {**said, **served}
 
 
 @dataclass(frozen=True)
