@@ -10,11 +10,10 @@ import asyncio
 import contextlib
 import json
 import shutil
-import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -22,7 +21,7 @@ from harness.cluster import Capability, Conditions, Link, NodeState
 from harness.database import Deployment, Place
 from harness.environments.clocks import WAY as CLOCKS
 from harness.environments.leftovers import remove_leftovers
-from harness.environments.processes import ProcessCluster, reap
+from harness.environments.processes import ProcessCluster
 from harness.environments.tcp_cluster import PROCESSES_CAN, in_thread
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
@@ -49,30 +48,19 @@ class LocalCluster(ProcessCluster):
         self._proxy_busy = asyncio.Lock()
         self._routes: dict[Link, int] = {}
 
-    async def open(self) -> None:
+    async def _prepare(self) -> None:
         await in_thread(remove_leftovers)
-        try:
-            if self._clocks is not None:
-                self._clocks.open()
-            for node in self.nodes:
-                self._ports[node] = tuple(self._reserve_port() for _ in self._listed_ports())
-                self.addresses[node] = (HOST, self._ports[node][0])
-            if Capability.CUT in self.capabilities:
-                await self._open_proxy()
-            if self.database.python is None:  # Python nodes end with the harness by themselves.
-                self._guard()
-            for node in self.nodes:
-                self.places[node] = self._place(node)
-            for node in self.nodes:
-                self._spawn(node)
-                self._states[node] = NodeState()
-            await self._all_serve()
-        except OSError as error:
-            await self.close()
-            raise self._unstarted(error) from error
-        except BaseException:
-            await self.close()
-            raise
+        if self._clocks is not None:
+            self._clocks.open()
+        for node in self.nodes:
+            self._ports[node] = tuple(self._reserve_port() for _ in self._listed_ports())
+            self.addresses[node] = (HOST, self._ports[node][0])
+        if Capability.CUT in self.capabilities:
+            await self._open_proxy()
+        if self.database.python is None:  # Python nodes end with the harness by themselves.
+            self._guard()
+        for node in self.nodes:
+            self.places[node] = self._place(node)
 
     async def close(self) -> None:
         try:
@@ -90,35 +78,6 @@ class LocalCluster(ProcessCluster):
             shutil.rmtree(self._data, ignore_errors=True)
             if self._clocks is not None:
                 self._clocks.close()
-
-    async def _kill(self, nodes: Sequence[NodeId]) -> None:
-        killed = [node for node in nodes if self._states[node].running and not self._ended(node)]
-        for node in killed:
-            self._processes[node].kill()
-        for node in killed:
-            if self._guardian is not None:
-                self._end_tree(node)
-            reap(self._processes[node])
-            self._states[node] = NodeState(running=False)
-
-    async def _pause(self, nodes: Sequence[NodeId]) -> None:
-        for node in nodes:
-            if self._states[node].running:
-                self._signal(node, signal.SIGSTOP)
-                self._states[node] = NodeState(paused=True)
-
-    async def resume(self, nodes: Iterable[NodeId]) -> None:
-        for node in nodes:
-            if self._states[node].paused:
-                self._signal(node, signal.SIGCONT)
-                self._states[node] = NodeState()
-
-    def _signal(self, node: NodeId, number: signal.Signals) -> None:
-        """Reach the node: of a program, whatever it has forked as well."""
-        if self._guardian is not None:
-            self._signal_tree(node, number)
-        else:
-            self._processes[node].send_signal(number)
 
     async def _cut(self, links: Sequence[Link]) -> None:
         await self._tell_proxy({"cut": links})

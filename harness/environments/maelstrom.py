@@ -7,9 +7,8 @@ the faults and the network's dice, and the run is not exactly repeatable.
 
 import asyncio
 import shutil
-import signal
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,25 +65,14 @@ class MaelstromCluster(ProcessCluster):
         self._pipes: dict[NodeId, tuple[asyncio.WriteTransport, asyncio.BaseTransport]] = {}
         self._keys: dict[str, int] = {}
 
-    async def open(self) -> None:
+    async def _prepare(self) -> None:
         await in_thread(remove_leftovers)
-        try:
-            self._guard()
-            for node in self.nodes:
-                data = self._data / node
-                data.mkdir(parents=True, exist_ok=True)
-                self.places[node] = self.deployment.place(node, data, {node: (node, 0)}, ports=())
-                self._post.attach(node, None)
-            for node in self.nodes:
-                self._spawn(node)
-                self._states[node] = NodeState()
-            await self._all_serve()
-        except OSError as error:
-            await self.close()
-            raise self._unstarted(error) from error
-        except BaseException:
-            await self.close()
-            raise
+        self._guard()
+        for node in self.nodes:
+            data = self._data / node
+            data.mkdir(parents=True, exist_ok=True)
+            self.places[node] = self.deployment.place(node, data, {node: (node, 0)}, ports=())
+            self._post.attach(node, None)
 
     async def close(self) -> None:
         try:
@@ -157,7 +145,7 @@ class MaelstromCluster(ProcessCluster):
         out, _ = await loop.connect_read_pipe(lambda: _Output(self._post, node), process.stdout)
         self._pipes[node] = (into, out)
         self._post.attach(node, into)
-        self._mark_change(node, "up")
+        self._changed(node, "up")
 
     def _disconnect(self, node: NodeId) -> None:
         self._post.attach(node, None)
@@ -166,28 +154,6 @@ class MaelstromCluster(ProcessCluster):
             if not into.is_closing():
                 into.abort()
             out.close()
-
-    async def _kill(self, nodes: Sequence[NodeId]) -> None:
-        for node in nodes:
-            if self._states[node].running and not self._ended(node):
-                self._end_tree(node)
-                self._disconnect(node)
-                self._states[node] = NodeState(running=False)
-                self._mark_change(node, "down")
-
-    async def _pause(self, nodes: Sequence[NodeId]) -> None:
-        for node in nodes:
-            if self._states[node].running:
-                self._signal_tree(node, signal.SIGSTOP)
-                self._states[node] = NodeState(paused=True)
-                self._mark_change(node, "paused")
-
-    async def resume(self, nodes: Iterable[NodeId]) -> None:
-        for node in nodes:
-            if self._states[node].paused:
-                self._signal_tree(node, signal.SIGCONT)
-                self._states[node] = NodeState()
-                self._mark_change(node, "up")
 
     async def _cut(self, links: Sequence[Link]) -> None:
         self._post.switchboard.cut |= {*links}
@@ -259,8 +225,10 @@ class MaelstromCluster(ProcessCluster):
             "messages": {"sent": board.sent, "lost": board.lost, "doubled": board.doubled},
         }
 
-    def _mark_change(self, node: NodeId, text: str) -> None:
-        self._post.log.mark(node, text, self.clock.now_ns())
+    def _changed(self, node: NodeId, into: str) -> None:
+        if into == "down":
+            self._disconnect(node)
+        self._post.log.mark(node, into, self.clock.now_ns())
 
     def _last_words(self, node: NodeId) -> str:
         return last_words(self._log(node))

@@ -59,33 +59,21 @@ class NamespaceCluster(ProcessCluster):
             if deployment.needs & {Capability.POWER, Capability.DISK}:
                 self._disks = Disks()
 
-    async def open(self) -> None:
-        try:
-            self._lab.open()
-            # Threads from before are still in the host's network; new ones begin in ours.
-            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
-            await in_thread(remove_leftovers)
-            if self._clocks is not None:
-                self._clocks.open()
-            self._make_places()
-            if self._disks is not None:
-                await in_thread(self._disks.open)
-            if Capability.PACKET in self.deployment.needs:
-                await in_thread(self._packets.open, tuple(map(self._lab.file, self.nodes)))
-            for node in self.nodes:
-                self._spawn(node)
-                self._states[node] = NodeState()
-            await self._all_serve()
-        except OSError as error:
-            await self.close()
-            raise self._unstarted(error) from error
-        except BaseException:
-            await self.close()
-            raise
+    async def _prepare(self) -> None:
+        self._lab.open()
+        # Threads from before are still in the host's network; new ones begin in ours.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
+        await in_thread(remove_leftovers)
+        if self._clocks is not None:
+            self._clocks.open()
+        self._make_places()
+        if self._disks is not None:
+            await in_thread(self._disks.open)
+        if Capability.PACKET in self.deployment.needs:
+            await in_thread(self._packets.open, tuple(map(self._lab.file, self.nodes)))
 
     async def close(self) -> None:
-        for node in self.nodes:
-            self._end(node)
+        self._end(self.nodes)
         self._logs.end()
         self._states = {node: NodeState(running=False) for node in self.nodes}
         self._packets.close()
@@ -99,10 +87,7 @@ class NamespaceCluster(ProcessCluster):
     async def _kill(self, nodes: Sequence[NodeId]) -> None:
         async with self._restoring:
             pass  # A node that is losing its power counts as down, and is not yet.
-        for node in nodes:
-            if self._states[node].running and not self._ended(node):
-                self._end(node)
-                self._states[node] = NodeState(running=False)
+        await super()._kill(nodes)
 
     async def start(self, nodes: Iterable[NodeId]) -> None:
         async with self._restoring:
@@ -118,7 +103,7 @@ class NamespaceCluster(ProcessCluster):
             for node in nodes:
                 disks.cut(node)
             for node in nodes:
-                self._end(node)
+                self._end([node])
                 disks.restore(node)
 
         async with self._restoring:
@@ -143,18 +128,6 @@ class NamespaceCluster(ProcessCluster):
         for node in ended:
             self._states[node] = NodeState(running=False)
         await self.start(ended)
-
-    async def _pause(self, nodes: Sequence[NodeId]) -> None:
-        for node in nodes:
-            if self._states[node].running:
-                self._signal(node, signal.SIGSTOP)
-                self._states[node] = NodeState(paused=True)
-
-    async def resume(self, nodes: Iterable[NodeId]) -> None:
-        for node in nodes:
-            if self._states[node].paused:
-                self._signal(node, signal.SIGCONT)
-                self._states[node] = NodeState()
 
     async def _cut(self, links: Sequence[Link]) -> None:
         self._change(lambda firewall: firewall.cut(links))
@@ -263,14 +236,15 @@ class NamespaceCluster(ProcessCluster):
             ]
         self._processes[node] = self._programs[node][0]
 
-    def _end(self, node: NodeId) -> None:
+    def _end(self, nodes: Sequence[NodeId]) -> None:
         """Kill the first process of each PID namespace, and with it all others."""
-        for pid in self._inits(node):
-            send(pid, signal.SIGKILL)
-        for program in self._programs.get(node, ()):
-            if not self._children(program.pid):
-                program.kill()
-            reap(program)
+        for node in nodes:
+            for pid in self._inits(node):
+                send(pid, signal.SIGKILL)
+            for program in self._programs.get(node, ()):
+                if not self._children(program.pid):
+                    program.kill()
+                reap(program)
 
     def _signal(self, node: NodeId, number: signal.Signals) -> None:
         """Reach every process of the node, those too that are forked meanwhile."""

@@ -1,7 +1,7 @@
 """What clusters have in common whose nodes are child processes of the harness: logs and ends.
 
-A node may be a tree of processes. `_end_tree` and `_signal_tree` reach all of it by the mark that
-its processes carry; and where the kernel does not end them with the harness, a guardian does.
+A node may be a tree of processes. `_end` and `_signal` reach all of it by the mark that its
+processes carry; and where the kernel does not end them with the harness, a guardian does.
 """
 
 import os
@@ -41,9 +41,67 @@ class ProcessCluster(TcpCluster):
         self._logs = LogFiles()
         self._guardian: subprocess.Popen[bytes] | None = None
 
+    async def open(self) -> None:
+        try:
+            await self._prepare()
+            for node in self.nodes:
+                self._spawn(node)
+                self._states[node] = NodeState()
+            await self._all_serve()
+        except OSError as error:
+            await self.close()
+            raise self._unstarted(error) from error
+        except BaseException:
+            await self.close()
+            raise
+
+    @abstractmethod
+    async def _prepare(self) -> None:
+        """Remove what dead runs left, and have places for all nodes, and a way to cut links."""
+
     @abstractmethod
     def _spawn(self, node: NodeId) -> None:
         """Start the node's process."""
+
+    def _end(self, nodes: Sequence[NodeId]) -> None:
+        """Kill these nodes, whatever they forked as well, and wait until they are gone."""
+        for node in nodes:
+            self._processes[node].kill()
+        for node in nodes:
+            if self._guardian is not None:
+                marks.end_marked(self.mark, f"{NODE_VARIABLE}={node}")
+            reap(self._processes[node])
+
+    def _signal(self, node: NodeId, number: signal.Signals) -> None:
+        """Reach the node: of a program, whatever it has forked as well."""
+        if self._guardian is not None:
+            marks.signal_marked(number, self.mark, f"{NODE_VARIABLE}={node}")
+        else:
+            self._processes[node].send_signal(number)
+
+    def _changed(self, node: NodeId, into: str) -> None:
+        """A fault, or its healing, left the node "down", "paused" or "up"."""
+
+    async def _kill(self, nodes: Sequence[NodeId]) -> None:
+        alive = [node for node in nodes if self._states[node].running and not self._ended(node)]
+        self._end(alive)
+        for node in alive:
+            self._states[node] = NodeState(running=False)
+            self._changed(node, "down")
+
+    async def _pause(self, nodes: Sequence[NodeId]) -> None:
+        for node in nodes:
+            if self._states[node].running:
+                self._signal(node, signal.SIGSTOP)
+                self._states[node] = NodeState(paused=True)
+                self._changed(node, "paused")
+
+    async def resume(self, nodes: Iterable[NodeId]) -> None:
+        for node in nodes:
+            if self._states[node].paused:
+                self._signal(node, signal.SIGCONT)
+                self._states[node] = NodeState()
+                self._changed(node, "up")
 
     async def start(self, nodes: Iterable[NodeId]) -> None:
         started = [node for node in nodes if not self._states[node].running]
@@ -164,14 +222,6 @@ class ProcessCluster(TcpCluster):
     def mark(self) -> str:
         """What every process of this cluster carries in its environment."""
         return f"{OWNER_VARIABLE}={self._owner.text()}"
-
-    def _end_tree(self, node: NodeId) -> None:
-        """Kill all processes of a node, and wait for the end of the first."""
-        marks.end_marked(self.mark, f"{NODE_VARIABLE}={node}")
-        reap(self._processes[node])
-
-    def _signal_tree(self, node: NodeId, number: signal.Signals) -> None:
-        marks.signal_marked(number, self.mark, f"{NODE_VARIABLE}={node}")
 
     def _end_all(self) -> None:
         """Kill whatever carries the mark of this cluster, and end the looking after it."""
