@@ -8,6 +8,9 @@ from typing import Any
 from checker.as_json import as_json
 from checker.operation import Operation
 
+NOTHING_KNOWN = "no operation is known to have happened, so there is nothing to judge"
+"""The reason why a history of failed and unanswered operations alone is `UNKNOWN`."""
+
 
 class Verdict(IntEnum):
     """`VALID < UNKNOWN < INVALID`: of several verdicts the worst one, `max`, stands for all."""

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -159,18 +159,7 @@ def _judge(history: "History", name: str, checking: Checking) -> tuple["Result",
 
         result = judged(history)
         notes = _decided_by_null(history, checking, result, judged)
-    return _demand_evidence(history, result), notes
-
-
-def _demand_evidence(history: "History", result: "Result") -> "Result":
-    """The same, but `unknown` where no operation is known to have happened."""
-    from checker.columns import OK
-    from checker.verdict import Verdict
-
-    if result.verdict is not Verdict.VALID or (history.columns.outcome == OK).any():
-        return result
-    reason = "no operation is known to have happened, so there is nothing to judge"
-    return replace(result, verdict=Verdict.UNKNOWN, reason=reason)
+    return result, notes
 
 
 def _decided_by_null(

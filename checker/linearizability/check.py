@@ -26,12 +26,9 @@ from checker.models.fitting import fit
 from checker.models.known import KnownObject, is_register, known_object
 from checker.models.model import Model
 from checker.operation import Operation
-from checker.verdict import Result, Verdict
+from checker.verdict import NOTHING_KNOWN, Result, Verdict
 
 ENGINES = ("auto", "graph", "zones", "search")
-
-NOTHING = "there is no operation to judge"
-"""Why a history without operations is neither valid nor invalid."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +65,9 @@ def check(
     program that asks for more than 1 needs the usual `if __name__ == "__main__":`. Or keys that
     must be searched are given to the `executor`, whose workers must share this machine's clock.
 
+    A history is `UNKNOWN`, too, where no operation is known to have happened: there is nothing to
+    judge.
+
     Unless `certify` is false, what supports the verdict is verified by means that share nothing
     with the engines (`checker.certificates`); raises `InternalError` where it does not stand.
     """
@@ -79,7 +79,7 @@ def check(
     if not isinstance(history, History):
         history = History(history)
     if not len(history):
-        return Result(verdict=Verdict.UNKNOWN, algorithm="trivial", reason=NOTHING)
+        return _unknown("trivial", "there is no operation to judge")
     if refused := too_small(memory_limit_bytes, len(history), ROW_BYTES):
         return _unknown("trivial", refused)
     fit(model, history.columns)
@@ -87,6 +87,8 @@ def check(
     task = _Task(model, thing, engine, started + time_limit_s, memory_limit_bytes, certify)
     with _pool(executor, jobs) as pool:
         result = _certified(history, task, pool) if certify else _judged(history, task, pool)
+    if result.verdict is Verdict.VALID and not _anything_known(history):
+        result = _unknown(result.algorithm, NOTHING_KNOWN)
     if result.verdict is Verdict.INVALID and is_register(thing):
         result = replace(result, weaker=partial(_weaker, history, thing.initial, result.key))
     statistics = {
@@ -112,6 +114,14 @@ def _pool(executor: Executor | None, jobs: int) -> Iterator[Executor | None]:
         return
     with Jobs(count) as pool:
         yield pool
+
+
+def _anything_known(history: History) -> bool:
+    """Whether any operation is known to have happened."""
+    # numpy takes a while to import, so this waits for a history.
+    from checker.columns import OK
+
+    return bool((history.columns.outcome == OK).any())
 
 
 def _certified(history: History, task: _Task, executor: Executor | None) -> Result:

@@ -12,7 +12,7 @@ from typing import Any
 
 from checker.history import History
 from checker.models.model import Model
-from checker.verdict import Result
+from checker.verdict import NOTHING_KNOWN, Result
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,8 @@ def _of_keys(history: History, keys: set[int]) -> History:
 
 
 def _worst(results: Sequence[Result]) -> Result:
-    worst = max(results, key=lambda result: result.verdict)
+    known = [result for result in results if result.reason != NOTHING_KNOWN]
+    worst = max(known or results, key=lambda result: result.verdict)
     total = {
         name: sum(result.statistics.get(name, 0) for result in results)
         for name in ("operations", "keys", "seconds")

@@ -20,7 +20,7 @@ from random import Random
 from checker.formats.writing import labrys_lines
 from checker.history import History
 from checker.models.model import Model
-from checker.operation import Operation
+from checker.operation import Operation, Outcome
 from checker.verdict import Result, Verdict
 from tests.checker.fuzz import oracle
 from tests.checker.fuzz.declared import SUBJECTS
@@ -85,8 +85,10 @@ def wrong(
         return None if truth == "valid" and lying else (truth, "versions that lie")
     if answer == "unknown" and way.engine in MAY_NOT_DECIDE:
         return None
-    if answer != truth:
-        return truth, f"{answer} by {result.algorithm}"
+    known = any(o.outcome is Outcome.OK for o in operations)
+    due = truth if known or truth == "invalid" else "unknown"
+    if answer != due:
+        return due, f"{answer} by {result.algorithm}"
     if truth == "invalid" and not brief:
         return wrongly_shown(result, operations, model, truths, way.through)
     return None
