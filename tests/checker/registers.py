@@ -10,6 +10,11 @@ from typing import Any
 from checker.operation import Operation, Outcome
 
 
+def known(operations: Sequence[Operation]) -> bool:
+    """Whether anything is known to have happened; else a history is never valid."""
+    return any(o.outcome is Outcome.OK for o in operations)
+
+
 def linearizable(operations: Iterable[Operation], initial: Any = None) -> bool:
     """Try every order of one key's operations that real time allows."""
     todo = [o for o in operations if o.outcome is not Outcome.FAIL]
