@@ -147,4 +147,4 @@ def test_long_histories_of_many_keys(name: str, monkeypatch: pytest.MonkeyPatch)
         result = check(History(whole), model)
         assert (result.verdict is Verdict.VALID) == (truth and known(whole)), whole
         seen[result.verdict] += 1
-    assert min(seen.values()) > 20
+    assert min(seen[Verdict.VALID], seen[Verdict.INVALID]) > 20
