@@ -91,4 +91,5 @@ def sampled(columns: Columns) -> History:
         if sizes[key] <= left:
             chosen[key] = True
             left -= int(sizes[key])
-    return History(columns=columns.rows(chosen[columns.key]))
+    # A mask would be gone through once for each column.
+    return History(columns=columns.rows(np.flatnonzero(chosen[columns.key])))
