@@ -34,10 +34,11 @@ class SentMessage:
 
 
 class MessageLog:
-    """Writes messages and marks down."""
+    """Writes messages and marks down until it is closed; what comes later is not wanted."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._closed = False
         self._file: IO[bytes] | None = None
         self._bytes = 0
         self._last: dict[tuple[str, str, str], str] = {}
@@ -58,11 +59,14 @@ class MessageLog:
         self._write({"node": node, "time_ns": time_ns, "text": text})
 
     def close(self) -> None:
+        self._closed = True
         if self._file is not None:
             self._file.close()
             self._file = None
 
     def _write(self, entry: Any) -> None:
+        if self._closed:
+            return
         if self._file is None:
             self._file = self._path.open("wb")
         line = msgspec.json.encode(entry) + b"\n"

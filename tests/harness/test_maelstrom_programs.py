@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from harness.environments.switchboard import Weather
 from harness.errors import HarnessError
 from harness.store import RunDirectory
 from systems_under_test.requests import Reply, Request
+from tests import processes
 from tests.processes import ROOT, start
 
 NODE = f"{sys.executable} {ROOT}/tests/nodes/maelstrom_node.py"
@@ -33,18 +35,8 @@ def labrys(
     folder: Path, *words: str, program: str = "", seed: int = 1
 ) -> "subprocess.CompletedProcess[str]":
     words = (*words, "--program", program) if program else words
-    line = [*words, "--environment", "maelstrom", "--seed", str(seed), "--rate", "100"]
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", "run", *line],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PWD": str(folder)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
+    line = ["run", *words, "--environment", "maelstrom", "--seed", str(seed), "--rate", "100"]
+    return processes.labrys(shlex.join(line), folder, PWD=str(folder))
 
 
 def run_of(folder: Path) -> RunDirectory:

@@ -227,6 +227,15 @@ def test_the_log_of_messages_stays_bounded_and_keeps_the_end(
     assert json.loads(entries[0]["text"])["type"] == "beat"
 
 
+def test_a_log_of_messages_that_is_closed_stays_as_it_is(tmp_path: Path) -> None:
+    log = MessageLog(tmp_path / "messages.jsonl")
+    log.mark("n1", "started", 1)
+    log.close()
+    log.mark("n1", "ended", 2)
+    log.close()
+    assert [entry["text"] for entry in read_messages(tmp_path / "messages.jsonl")] == ["started"]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
