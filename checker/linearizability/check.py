@@ -88,7 +88,7 @@ def check(
     with _pool(executor, jobs) as pool:
         result = _certified(history, task, pool) if certify else _judged(history, task, pool)
     if result.verdict is Verdict.VALID and not _anything_known(history):
-        result = _unknown(result.algorithm, NOTHING_KNOWN)
+        result = replace(result, verdict=Verdict.UNKNOWN, reason=NOTHING_KNOWN)
     if result.verdict is Verdict.INVALID and is_register(thing):
         result = replace(result, weaker=partial(_weaker, history, thing.initial, result.key))
     statistics = {

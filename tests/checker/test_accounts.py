@@ -10,6 +10,7 @@ from checker.linearizability.check import check
 from checker.models.catalogue import MODELS
 from checker.operation import Operation, Outcome
 from checker.verdict import Verdict
+from tests.checker.registers import known
 from tests.deep import DEEP
 
 COUNT = 10_000 * DEEP
@@ -90,7 +91,8 @@ def test_total_queues() -> None:
     for _ in range(COUNT):
         operations = drawn_queue(random)
         verdict = check(operations, MODELS["total-queue"]()).verdict
-        assert verdict is of_queue(operations), operations
+        truth = of_queue(operations) if known(operations) else Verdict.UNKNOWN
+        assert verdict is truth, operations
         seen[verdict] += 1
     assert min(seen[verdict] for verdict in Verdict) > 0.1 * COUNT, seen
 
@@ -160,7 +162,7 @@ def test_full_sets() -> None:
         operations = drawn_set(random)
         result = check(operations, MODELS["set-full"]())
         verdict, lost, stale = of_set(operations)
-        assert result.verdict is verdict, operations
+        assert result.verdict is (verdict if known(operations) else Verdict.UNKNOWN), operations
         assert result.statistics["lost"]["count"] == lost, operations
         assert result.statistics["stale"]["count"] == stale, operations
         seen[verdict] += 1

@@ -95,7 +95,7 @@ class HeldMachine(RuleBasedStateMachine):
             self.cluster.start(name)
 
 
-def tested(
+def cases_of(
     machine: type[HeldMachine], examples: int, steps: int, **parts: Any
 ) -> type[RuleBasedStateMachine.TestCase]:
     """The machine as a test: that many runs of that many steps, and more where that is asked for

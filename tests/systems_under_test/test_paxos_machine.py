@@ -13,7 +13,7 @@ from systems_under_test.paxos.node import Paxos
 from systems_under_test.paxos.state import Role
 from systems_under_test.quorum import majority
 from systems_under_test.requests import ErrorCode, Refusal, Reply
-from tests.systems_under_test.held_machine import ANY, tested
+from tests.systems_under_test.held_machine import ANY, cases_of
 from tests.systems_under_test.led_machine import Asked, LedMachine
 from tests.systems_under_test.paxos_cluster import PaxosCluster
 
@@ -118,7 +118,7 @@ class ChangingMembersMachine(PaxosMachine):
             self.cluster.request(name, function, argument=target, client=client)
 
 
-TestThreeNodes = tested(PaxosMachine, 100, 60)
-TestFiveNodes = tested(PaxosMachine, 100, 60, size=5)
-TestSmallBatches = tested(PaxosMachine, 100, 60, system=SmallBatches)
-TestChangingMembers = tested(ChangingMembersMachine, 100, 60)
+TestThreeNodes = cases_of(PaxosMachine, 100, 60)
+TestFiveNodes = cases_of(PaxosMachine, 100, 60, size=5)
+TestSmallBatches = cases_of(PaxosMachine, 100, 60, system=SmallBatches)
+TestChangingMembers = cases_of(ChangingMembersMachine, 100, 60)

@@ -12,7 +12,7 @@ from systems_under_test.raft.membership import MEMBERSHIP
 from systems_under_test.raft.node import Raft
 from systems_under_test.raft.state import Role
 from systems_under_test.requests import Refusal, Reply, Request
-from tests.systems_under_test.held_machine import ANY, tested
+from tests.systems_under_test.held_machine import ANY, cases_of
 from tests.systems_under_test.led_machine import OPERATOR, LedMachine
 from tests.systems_under_test.raft_cluster import RaftCluster
 
@@ -85,8 +85,8 @@ class Compacting(SmallBatches):
     PART_SIZE = 1
 
 
-TestThreeNodes = tested(RaftMachine, 100, 60)
-TestFiveNodes = tested(RaftMachine, 100, 60, size=5)
-TestSmallBatches = tested(RaftMachine, 100, 60, system=SmallBatches)
-TestCompacting = tested(RaftMachine, 100, 60, system=Compacting)
-TestChangingMembers = tested(RaftMachine, 100, 60, system=Compacting, size=2, spares=3)
+TestThreeNodes = cases_of(RaftMachine, 100, 60)
+TestFiveNodes = cases_of(RaftMachine, 100, 60, size=5)
+TestSmallBatches = cases_of(RaftMachine, 100, 60, system=SmallBatches)
+TestCompacting = cases_of(RaftMachine, 100, 60, system=Compacting)
+TestChangingMembers = cases_of(RaftMachine, 100, 60, system=Compacting, size=2, spares=3)

@@ -10,7 +10,7 @@ from hypothesis.stateful import rule
 
 from checker.verdict import Verdict
 from systems_under_test.ring.node import Ring
-from tests.systems_under_test.held_machine import ANY, HeldMachine, tested
+from tests.systems_under_test.held_machine import ANY, HeldMachine, cases_of
 from tests.systems_under_test.ring_cluster import AnyCoordinator, RingCluster, ShortJournals
 
 pytestmark = pytest.mark.slow
@@ -80,7 +80,7 @@ class MembersMachine(RingMachine):
         self.cluster.stabilize()
 
 
-TestThreeNodes = tested(RingMachine, 50, 50)
-TestAnyCoordinator = tested(RingMachine, 50, 50, system=AnyCoordinator)
-TestFiveNodes = tested(RingMachine, 50, 50, size=5)
-TestChangingMembers = tested(MembersMachine, 50, 50)
+TestThreeNodes = cases_of(RingMachine, 50, 50)
+TestAnyCoordinator = cases_of(RingMachine, 50, 50, system=AnyCoordinator)
+TestFiveNodes = cases_of(RingMachine, 50, 50, size=5)
+TestChangingMembers = cases_of(MembersMachine, 50, 50)
