@@ -44,8 +44,9 @@ _BEGINS = re.compile(
     r"(?:invoke|ok|fail|info)\s)"
 )
 _EVENT_INSIDE = re.compile(r":type\s+:(?:invoke|ok|fail|info)\b")
+# Possessive repeats of more than one character err before Python 3.11.5, where one fails within.
 _EVENT_LEFT_OUT = re.compile(
-    r'^(?:[^";\\#\n]|"(?:[^"\\\n]|\\.)*+"|\\.|\#(?!_))*+'
+    r'^(?:[^";\\#\n]++|"(?:[^"\\\n]++|\\.)*"|\\.|\#(?!_))*'
     r"((?:;|\#_)[^\n]*:type\s+:(?:invoke|ok|fail|info)\b)",
     re.MULTILINE,
 )
