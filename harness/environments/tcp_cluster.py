@@ -12,7 +12,7 @@ from harness.clock import MILLISECOND_NS
 from harness.cluster import Capability, Channel, Cluster, Conditions, Link, NodeState
 from harness.database import Address, Argv, Deployment, Place
 from harness.environments.clocks import Clocks
-from harness.errors import EnvironmentFailed
+from harness.errors import EnvironmentFailed, HarnessError
 from harness.shortage import shortage
 from systems_under_test.driver import Exit
 from systems_under_test.node import NodeId
@@ -137,11 +137,25 @@ class TcpCluster(Cluster):
 
     def _commands(self, node: NodeId) -> list[Argv]:
         """The programs of a node; before its first start its folder is prepared."""
-        place = self.places[node]
-        if node not in self._prepared:
-            self._prepared.add(node)
-            self.database.prepare(place)
-        commands = self.database.command(place)
+        place, kind = self.places[node], type(self.database).__name__
+        try:
+            if node not in self._prepared:
+                self._prepared.add(node)
+                self.database.prepare(place)
+            commands: Any = self.database.command(place)
+        except HarnessError:
+            raise
+        except Exception as error:
+            if (own := shortage(error)) is not None:
+                raise own from error
+            raise EnvironmentFailed(
+                f"{kind} cannot prepare {node} or name its program: "
+                f"{type(error).__name__}: {error}; mend the class"
+            ) from error
+        if not isinstance(commands, (list, tuple)):
+            raise EnvironmentFailed(
+                f"command() of {kind} gives {commands!r}: give a list of words, or of such lists"
+            )
         several: Any = commands if commands and isinstance(commands[0], list) else [commands]
         return [[str(word) for word in command] for command in several]
 

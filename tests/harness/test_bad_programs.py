@@ -103,6 +103,30 @@ def test_a_program_that_does_not_start(
         opened(kind, program, tmp_path)
 
 
+class Unprepared(Program):
+    def prepare(self, at: Place) -> None:
+        raise ValueError("there is no template")
+
+
+class Nameless(Program):
+    def command(self, at: Place) -> Argv:
+        return 7  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("database", "words"),
+    [
+        (Unprepared(), "Unprepared cannot prepare n1 .*: ValueError: there is no template; mend"),
+        (Nameless(), "command.. of Nameless gives 7: give a list of words"),
+    ],
+)
+def test_a_class_that_fails_is_one_sentence(
+    kind: type[ProcessCluster], database: Program, words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(EnvironmentFailed, match=words):
+        opened(kind, database, tmp_path)
+
+
 def test_a_port_in_use(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
