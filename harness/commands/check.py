@@ -108,11 +108,7 @@ def _demand_workers(jobs: int, executor: str | None, engine: str) -> None:
             f"--executor has no effect with the engine {engine}, which searches nothing; leave it "
             "out"
         )
-    if jobs:
-        raise UsageError(
-            "--jobs has no effect beside --executor, whose cluster has its own workers; leave it "
-            "out"
-        )
+    options.demand_one_way(jobs, executor)
 
 
 def _given(**options_: tuple[object, object]) -> list[str]:

@@ -66,11 +66,7 @@ def explore(
     require_assertions()
     if not (seeds >= 1 and 0 <= first_seed < 2**62 and 0 <= jobs <= 256 and seconds > 0):
         raise UsageError("--seeds and --seconds must be above 0, --jobs from 0 to 256")
-    if jobs and executor:
-        raise UsageError(
-            "--jobs has no effect beside --executor, whose cluster has its own workers; leave it "
-            "out"
-        )
+    options.demand_one_way(jobs, executor)
     if not 0 <= keep <= 1_000:
         raise UsageError(f"--keep cannot be {keep}; give a number from 0 to 1000")
     with options.named_as_written(given):

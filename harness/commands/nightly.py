@@ -57,11 +57,7 @@ def nightly(
         raise UsageError("--jobs must be from 0 to 256, and --seed must be 0 or above")
     if executor is not None:
         known_executor(executor)
-        if jobs:
-            raise UsageError(
-                "--jobs has no effect beside --executor, whose cluster has its own workers; leave "
-                "it out"
-            )
+    options.demand_one_way(jobs, executor)
     seed = new_seed() if seed is None else seed
     results = results or store / "nightly" / "results.jsonl"
     corpus = corpus or store / "nightly" / "corpus.jsonl"

@@ -147,6 +147,15 @@ def flag(option: str) -> str:
     return f"--{option.replace('_', '-')}"
 
 
+def demand_one_way(jobs: int, executor: str | None) -> None:
+    """`UsageError` where processes are asked for beside a cluster, which has its own."""
+    if jobs and executor is not None:
+        raise UsageError(
+            "--jobs has no effect beside --executor, whose cluster has its own workers; leave it "
+            "out"
+        )
+
+
 @contextlib.contextmanager
 def named_as_written(given: Mapping[str, Any], config: Path | None = None) -> Iterator[None]:
     """Call an option that cannot be what it is by the name under which the user gave it."""

@@ -13,12 +13,12 @@ import contextlib
 import errno
 import fcntl
 import os
-import shutil
 import struct
 import subprocess
 import time
 from pathlib import Path
 
+from harness.environments.tools import ToolFailed, run_tool, tool
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 from systems_under_test.serve import die_with_parent
@@ -27,7 +27,6 @@ WAY = "ext4 on a loop device, shut down without a flush (FS_IOC_SHUTDOWN)"
 
 _SHUTDOWN, _WITHOUT_FLUSH = 0x8004587D, struct.pack("I", 2)
 _SIZE = 256 << 20
-_PROGRAMS = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 _BUSY_S = 5.0
 
 
@@ -38,7 +37,7 @@ def disks_work() -> bool:
     except OSError:
         return False
     whole = mapped == ["0", "0", "4294967295"]
-    tools = all(shutil.which(name, path=_PROGRAMS) for name in ("mkfs.ext4", "mount", "nsenter"))
+    tools = all(tool(name) for name in ("mkfs.ext4", "mount", "nsenter"))
     return whole and os.geteuid() == 0 and tools and Path("/dev/loop-control").exists()
 
 
@@ -182,16 +181,10 @@ def shut_down(seen: Path, node: NodeId) -> None:
 
 def run(words: list[str], what: str) -> str:
     """Run a program to its end, and return what it printed; `EnvironmentFailed` where it fails."""
-    done = subprocess.run(
-        [shutil.which(words[0], path=_PROGRAMS) or words[0], *words[1:]],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PATH": _PROGRAMS},
-    )
-    if done.returncode != 0:
-        raise failed(what, done.stderr.strip()[:300] or f"status {done.returncode}")
-    return done.stdout
+    try:
+        return run_tool(words)
+    except ToolFailed as error:
+        raise failed(what, str(error)) from None
 
 
 def failed(what: str, why: str) -> EnvironmentFailed:

@@ -13,7 +13,6 @@ The table's name holds its owner's mark, so that one of a dead run is known for 
 import ctypes
 import functools
 import re
-import subprocess
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
@@ -21,6 +20,7 @@ from typing import TypeAlias
 from harness.cluster import Link
 from harness.database import Address
 from harness.environments.owner import Owner
+from harness.environments.tools import ToolFailed, run_tool
 from systems_under_test.node import NodeId
 
 Nft: TypeAlias = Callable[[str], str]
@@ -64,19 +64,9 @@ def _by_library(commands: str) -> str:
 
 def _by_program(commands: str) -> str:
     try:
-        done = subprocess.run(
-            ["nft", "-f", "-"],
-            input=commands,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise NftFailed(f"nft cannot be run: {error}") from None
-    if done.returncode != 0:
-        raise NftFailed(done.stderr.strip()[:300] or f"nft ended with status {done.returncode}")
-    return done.stdout
+        return run_tool(["nft", "-f", "-"], commands)
+    except ToolFailed as error:
+        raise NftFailed(str(error)) from None
 
 
 @functools.cache

@@ -10,7 +10,6 @@ That takes root, or a user namespace in which one is root (`enter_user_namespace
 import contextlib
 import ctypes
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from harness.database import Address
+from harness.environments.tools import tool
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 
@@ -37,10 +37,10 @@ _TOOLS = ("ip", "nft", "nsenter", "unshare")
 
 def namespaces_work() -> bool:
     """Whether network namespaces can be made here: by root, or in a user namespace."""
-    if sys.platform != "linux" or not all(map(_tool, _TOOLS)):
+    if sys.platform != "linux" or not all(map(tool, _TOOLS)):
         return False
     flags = ["--net"] if os.geteuid() == 0 else ["--user", "--map-root-user", "--net"]
-    words = [_tool("unshare"), *flags, _tool("ip"), "link", "set", "lo", "up"]
+    words = [tool("unshare"), *flags, tool("ip"), "link", "set", "lo", "up"]
     return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
 
@@ -51,7 +51,7 @@ def enter_user_namespace() -> None:
     """
     if os.geteuid() == 0 or os.environ.get(_ENTERED):
         return
-    words = [_tool("unshare"), "--user", "--map-root-user", "--", *sys.orig_argv]
+    words = [tool("unshare"), "--user", "--map-root-user", "--", *sys.orig_argv]
     os.execve(words[0], words, {**os.environ, _ENTERED: "1"})
 
 
@@ -64,7 +64,7 @@ class Lab:
         self._files: dict[NodeId, int] = {}
 
     def open(self) -> None:
-        if missing := [name for name in _TOOLS if not _tool(name)]:
+        if missing := [name for name in _TOOLS if not tool(name)]:
             raise EnvironmentFailed(
                 f"the environment namespaces needs {', '.join(missing)}: install iproute2, "
                 "nftables and util-linux, or use the environment local"
@@ -73,14 +73,14 @@ class Lab:
         _unshare_network()
         bridge = ["link set lo up", "link add labrys type bridge"]
         bridge += [f"addr add {NET_PREFIX}.1/24 dev labrys", "link set labrys up"]
-        _run([_tool("ip"), "-batch", "-"], bridge)
+        _run([tool("ip"), "-batch", "-"], bridge)
         for number, (node, host) in enumerate(self.hosts.items()):
             file = self._files[node] = _in_new_thread(_new_network)
             veth = f"link add veth{number} type veth peer name eth0 netns /proc/self/fd/{file}"
             bridged = f"link set veth{number} master labrys up"
-            _run([_tool("ip"), "-batch", "-"], [veth, bridged], file)
+            _run([tool("ip"), "-batch", "-"], [veth, bridged], file)
             inner = ["link set lo up", f"addr add {host}/24 dev eth0", "link set eth0 up"]
-            _run([*self.inside(node), _tool("ip"), "-batch", "-"], inner, file)
+            _run([*self.inside(node), tool("ip"), "-batch", "-"], inner, file)
 
     def close(self) -> None:
         """Leave everything; the kernel removes what nobody holds any more."""
@@ -96,11 +96,11 @@ class Lab:
 
     def inside(self, node: NodeId) -> list[str]:
         """The words before a command that is to run in the node's network."""
-        return [_tool("nsenter"), f"--net=/proc/self/fd/{self._files[node]}", "--"]
+        return [tool("nsenter"), f"--net=/proc/self/fd/{self._files[node]}", "--"]
 
-    def run(self, node: NodeId, tool: str, lines: str) -> None:
+    def run(self, node: NodeId, name: str, lines: str) -> None:
         """Run a program in the node's network, with these lines to read."""
-        _run([*self.inside(node), _tool(tool) or tool], lines.splitlines(), self._files[node])
+        _run([*self.inside(node), tool(name) or name], lines.splitlines(), self._files[node])
 
     def file(self, node: NodeId) -> int:
         """What holds the node's namespace; the processes made with `inside` must inherit it."""
@@ -141,11 +141,6 @@ def _in_network(file: int, action: Callable[[], T]) -> T:
         return action()
 
     return _in_new_thread(act)
-
-
-def _tool(name: str) -> str:
-    """The program's path, "" where there is none; those of root are not on everyone's path."""
-    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") or ""
 
 
 def _new_network() -> int:

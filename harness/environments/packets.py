@@ -5,7 +5,6 @@ links over to a process that holds them up (`delayer`).
 import json
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 import threading
@@ -16,13 +15,13 @@ from typing import Any
 
 from harness.cluster import Conditions, Link
 from harness.environments.owner import Owner
+from harness.environments.tools import ToolFailed, run_tool
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 
 WAY = "iptables and a process that holds packets up (NFQUEUE)"
 QUEUE = 7
 PREFIX = "labrys_"
-PROGRAMS = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 SetRules = Callable[[Iterable[Link]], None]
 """Have the packets of these links handed over, and of no others; else `EnvironmentFailed`."""
@@ -147,21 +146,10 @@ def host_rules(hosts: Mapping[NodeId, str], mark: str, queue: int) -> SetRules:
 
 def iptables(command: str, lines: str = "") -> str:
     """Run a program of iptables; `EnvironmentFailed` where it fails."""
-    program, *words = command.split()
     try:
-        done = subprocess.run(
-            [shutil.which(program, path=PROGRAMS) or program, *words],
-            input=lines,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise EnvironmentFailed(f"{program} cannot be run: {error}") from None
-    if done.returncode != 0:
-        raise EnvironmentFailed(f"{program} failed: {done.stderr.strip()[:300]}")
-    return done.stdout
+        return run_tool(command.split(), lines)
+    except ToolFailed as error:
+        raise EnvironmentFailed(str(error)) from None
 
 
 def rules_of_dead_runs() -> list[tuple[str, Owner]]:

@@ -55,7 +55,7 @@ class Disk:
         self._replaces = False
 
     def opened(self) -> None:
-        """Whoever opens a journal syncs it first."""
+        """A node that opens a journal syncs it first."""
         self._cached = 0
 
     def lose_power(self) -> None:
