@@ -53,9 +53,11 @@ class Client(Connection):
         except OSError as error:
             raise Unsent(str(error)) from error
         words = argument if function == "cas" else [] if function == "read" else [argument]
-        writer.write(" ".join([function, *map(json.dumps, words)]).encode())
-        found = json.loads(await reader.read())
-        writer.close()
+        try:
+            writer.write(" ".join([function, *map(json.dumps, words)]).encode())
+            found = json.loads(await reader.read())
+        finally:
+            writer.close()
         return argument if function == "write" else found
 '''
 

@@ -1,9 +1,11 @@
 """Real stores under test: what is sound is valid, and what is known to be flawed is found."""
 
 import contextlib
+import gc
 import importlib.util
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,20 @@ from tests.harness.registers import made
 
 pytestmark = [
     pytest.mark.local,
-    # Drivers may leave a socket to the garbage collector where a call is cancelled.
+    # Drivers may leave a socket to the garbage collector where a call is cancelled; `collected`
+    # has it find them here and not in whatever test comes later.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.skipif(
         not (os.geteuid() == 0 and namespaces_work()),
         reason="network namespaces cannot be made here",
     ),
 ]
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    yield
+    gc.collect()
 
 
 def needs(program: str, driver: str = "json") -> pytest.MarkDecorator:
