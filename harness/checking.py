@@ -201,6 +201,7 @@ def _answer(
     name: str, history: "History", model: str | None, inferred: bool, result: "Result",
     notes: list[str], began: float,
 ) -> dict[str, Any]:  # fmt: skip
+    from checker.anomalies.naming import told as named
     from checker.telling import lines, listed
 
     source = history.source
@@ -218,6 +219,7 @@ def _answer(
         "seconds": round(time.monotonic() - began, 4),
         "cut": history.torn,
         "notes": more,
+        "anomaly": named(result, history),
         **told,
         "counterexample": listed(result.counterexample, source),
         "lines": lines(result.counterexample, source),
@@ -265,6 +267,7 @@ def text_of(answer: dict[str, Any]) -> str:
         read_as + (taken if model else ""),
         *answer["notes"],
         answer["cut"],
+        answer["anomaly"]["headline"] if answer["anomaly"] else "",
         answer["reason"],
         *(f"  {row}" for row in answer["lines"]),
         *argued,

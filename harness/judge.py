@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from checker.anomalies.naming import told
+from checker.anomalies.refusals import only_error
 from checker.coverage import coverage, in_force
 from checker.files import regular
 from checker.history import History
@@ -67,6 +69,7 @@ def judged(directory: RunDirectory, *, certify: bool = True, jobs: int = 1) -> d
     linearizability = work.check(history, time_limit_s, memory, certify=certify, jobs=jobs)
     check_s = time.monotonic() - began
     instead = linearizability.weaker() if linearizability.weaker else None
+    anomaly = told(linearizability, history)
     planned = [(fault["family"], fault["name"]) for fault in run["schedule"]]
     gates = gates_of(history, planned, work.functions)
     covered = coverage(history, planned, _node_count(run), _leaders(observed))
@@ -76,11 +79,16 @@ def judged(directory: RunDirectory, *, certify: bool = True, jobs: int = 1) -> d
     except ValueError as error:
         raise _damaged(directory.path / "observations.json", "recorded or liveness") from error
     verdict, reason = _verdict(linearizability, gates, observed)
+    if anomaly is not None:
+        reason = anomaly["headline"]
+    elif refused := only_error(history):
+        reason = f"{refused}; {reason}"
     return {
         "labrys": "result",
         "version": FORMAT_VERSION,
         "verdict": verdict.word,
         "reason": reason,
+        "anomaly": anomaly,
         "cut": history.torn,
         "linearizability": linearizability.to_json(),
         "instead": None if instead is None else instead.to_json(),

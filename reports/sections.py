@@ -60,7 +60,12 @@ class FaultRow:
 
 
 def title(stored: StoredRun) -> str:
-    parts = [stored.verdict or "no verdict", _text(stored.run, "system"), _text(stored.run, "name")]
+    kind = _text(find(stored.result, dict, "anomaly") or {}, "kind", 40)
+    parts = [
+        kind or stored.verdict or "no verdict",
+        _text(stored.run, "system"),
+        _text(stored.run, "name"),
+    ]
     return " · ".join(part for part in parts if part)
 
 
@@ -109,6 +114,9 @@ def verdict(stored: StoredRun, statistics: Statistics) -> Headline:
         "unknown": "Unknown: neither a violation nor its absence was shown",
         "": "No verdict",
     }[word]
+    named = _text(find(stored.result, dict, "anomaly") or {}, "headline", 1000)
+    if word == "invalid" and named:
+        headline, reason = named, _text(judged, "reason", 1000)
     if not word and not reason:
         reason = "This run ended before it was judged; what it left is shown below."
     return Headline(word, GLYPHS[word], headline, reason, basis(stored, statistics))

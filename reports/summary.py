@@ -67,6 +67,9 @@ def _verdict(stored: StoredRun, statistics: dict[str, Any]) -> Iterator[str]:
         yield _line("✔", word, _operations(statistics) + _judged(stored, judged))
         return
     yield _line(sections.GLYPHS[word], word, reason or _operations(statistics))
+    of_key = plain(judged.get("reason") or "", 1000)
+    if shown is not None and of_key != reason:
+        yield " " * WORD + of_key
     if shown is not None:
         yield from (" " * WORD + line for line in _block(shown))
     yield from (_line("", "instead", sentence) for sentence in sections.instead(stored))

@@ -80,7 +80,7 @@ def _single(job: Job, answer: dict[str, Any]) -> Finding:
     reason = answer["reason"]
     outcome = {"valid": Ending.PASS, "unknown": Ending.UNKNOWN}.get(answer["verdict"])
     if outcome is None:
-        stuck = liveness and not liveness["passed"] and reason == liveness["detail"]
+        stuck = liveness and not liveness["passed"] and reason.endswith(liveness["detail"])
         outcome = Ending.LIVENESS if stuck else Ending.VIOLATION
     facts = {
         "runs": 1,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from checker.anomalies.naming import headline, name_anomaly
 from checker.history import History
 from checker.models.model import only_observes
 from checker.verdict import Result, Verdict
@@ -75,7 +76,7 @@ def simulate(
     history = History.from_lines(recorder.lines)
     config = scenario.config
     result = config.named_workload.check(history, config.check_time_limit, MEMORY_BYTES)
-    kind, reason = _kind(result, observed)
+    kind, reason = _kind(result, observed, history)
     return Simulated(
         scenario=scenario,
         kind=kind,
@@ -137,10 +138,12 @@ def script_of(simulated: Simulated, *, whole: bool) -> tuple[Scripted, ...]:
     )
 
 
-def _kind(result: Result, observed: Observations) -> tuple[str, str]:
+def _kind(result: Result, observed: Observations, history: History) -> tuple[str, str]:
     """The kind of violation, if any, and the sentence that says what it is."""
     if result.verdict is Verdict.INVALID:
-        return "not linearizable", result.reason
+        anomaly = name_anomaly(result, history)
+        sentence = headline(anomaly, result, history) if anomaly else result.reason
+        return "not linearizable", sentence
     if observed.findings:
         finding = observed.findings[0]
         named = [word for word in _NAMED if word in finding]

@@ -15,8 +15,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from checker.anomalies.naming import told
 from checker.history import History
 from checker.statistics import summarize
+from checker.verdict import Result, Verdict
 
 SECOND_NS = 1_000_000_000
 MILLISECOND_NS = 1_000_000
@@ -24,7 +26,7 @@ NODES = ("n1", "n2", "n3", "n4", "n5")
 Event = dict[str, Any]
 
 FAULTS = (
-    ("isolate-leader", "partition", "cut n1 (leader) off from n2, n3, n4, n5"),
+    ("isolate-leader", "partition", "n1 cut off from all others"),
     ("kill-minority", "kill", "killed n2, n4"),
     ("partition-majorities-ring", "partition", "each node sees its two neighbours only"),
     ("pause-leader", "pause", "paused n3 (leader)"),
@@ -172,10 +174,12 @@ def run_json(schedule: list[Event], *, seed: int, clients: int, seconds: float) 
 
 
 def result_json(history: History, *, verdict: str, linearizability: dict[str, Any],
-                reason: str = "", gates: bool = True) -> dict[str, Any]:  # fmt: skip
+                reason: str = "", gates: bool = True,
+                anomaly: dict[str, Any] | None = None) -> dict[str, Any]:  # fmt: skip
     statistics = summarize(history)
     return {
         "labrys": "result", "version": 1, "verdict": verdict, "reason": reason,
+        "anomaly": anomaly,
         "linearizability": linearizability,
         "gates": [
             {"name": "every kind of call succeeded during faults", "passed": gates,
@@ -275,8 +279,11 @@ def invalid(folder: Path, *, key: str = "order:8812", hostile: str = "") -> Path
             "3 comes before 2: it read 17, which 2 overwrites, and 17 was written only once, by 1.",
         ]
         edges = [(1, 2, "real time"), (2, 3, "real time"), (3, 2, "overwritten by")]
-        return result_json(history, verdict="invalid", reason=f"key {json.dumps(key)}: no order"
-            " explains these 3 operations", linearizability={
+        shown = tuple(o for o in history.operations if o.key == key)
+        anomaly = told(Result(verdict=Verdict.INVALID, counterexample=shown), history)
+        assert anomaly is not None
+        return result_json(history, verdict="invalid", reason=anomaly["headline"],
+            anomaly=anomaly, linearizability={
             "verdict": "invalid", "algorithm": "zones", "key": key, "parts": {},
             "reason": f"key {json.dumps(key)}: no order explains these 3 operations",
             "counterexample": found,

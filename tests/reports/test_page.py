@@ -75,7 +75,7 @@ def test_a_page_holds_everything_and_asks_for_nothing(name: str, page: Make):
     ("name", "headline", "first"),
     [
         ("valid", "✔ Valid: this history is linearizable", "24,000 operations on 24 keys"),
-        ("invalid", "✘ Invalid: no order explains", "these 3 operations"),
+        ("invalid", "✘ Stale read: process 902 read 17 after 18 was", "these 3 operations"),
         ("unknown", "? Unknown:", "cas never succeeded during faults"),
         ("killed", "– No verdict", "This run ended before it was judged"),
         ("empty", "? Unknown:", "nothing was called"),

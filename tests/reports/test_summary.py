@@ -30,13 +30,17 @@ def test_a_valid_run_says_what_was_judged_and_how_to_repeat_it(page: Make):
 
 def test_an_invalid_run_tells_the_operations_and_the_argument(sample: Make):
     lines = summarize_run(sample("invalid")).splitlines()
-    assert lines[1] == '✘ invalid    key "order:8812": no order explains these 3 operations'
-    assert lines[2:5] == [
+    assert lines[1] == (
+        "✘ invalid    Stale read: process 902 read 17 after 18 was acknowledged, "
+        "while n1 was cut off from all others."
+    )
+    assert lines[2] == '             key "order:8812": no order explains these 3 operations'
+    assert lines[3:6] == [
         "             1  process 900 wrote 17   3.102 s to 3.140 s, ok   (node n1)",
         "             2  process 901 wrote 18   3.200 s to 3.241 s, ok   (node n2)",
         "             3  process 902 read 17    3.260 s to 3.264 s, ok   (node n1)",
     ]
-    assert lines[8] == "             These cannot both be true."
+    assert lines[9] == "             These cannot both be true."
 
 
 def test_an_unknown_run_says_why(sample: Make):
