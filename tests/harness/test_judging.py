@@ -124,3 +124,26 @@ def test_damaged_files_are_named(stored: RunDirectory, name: str, text: str, wor
     (stored.path / name).write_text(text)
     with pytest.raises(UsageError, match=words):
         judge(stored)
+
+
+def test_the_one_error_of_all_calls_comes_first(stored: RunDirectory) -> None:
+    change(stored, "observations.json", liveness=SERVED, findings=[])
+    events = [json.loads(line) for line in stored.history.read_text().splitlines()]
+    for event in events:
+        if event.get("type") in ("ok", "info"):
+            event |= {"type": "fail", "error": "connection-refused"}
+        elif event.get("type") == "fail":
+            event["error"] = "connection-refused"
+    stored.history.write_text("".join(json.dumps(event) + "\n" for event in events))
+    verdict, reason = judged(stored)
+    assert verdict == "unknown"
+    assert reason.startswith("all 2,000 calls got the same error: connection-refused; ")
+
+
+def test_a_violation_is_told_by_its_name(tmp_path: Path) -> None:
+    directory = RunDirectory(sample_runs.SAMPLES["invalid"](tmp_path / "run"))
+    assert judged(directory) == (
+        "invalid",
+        "Stale read: process 902 read 17 after 18 was acknowledged, "
+        "while n1 was cut off from all others.",
+    )
