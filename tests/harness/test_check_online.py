@@ -52,6 +52,7 @@ def test_a_sound_system_runs_to_its_end(tmp_path: Path) -> None:
     assert answer["liveness"]["passed"]
 
 
+@pytest.mark.deep
 @pytest.mark.local
 def test_real_processes_are_stopped_early(tmp_path: Path) -> None:
     line = ("raft-stale-reads", "--environment", "local", "--time-limit", "20", "--seed", "3")

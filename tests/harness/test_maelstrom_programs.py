@@ -44,6 +44,7 @@ def run_of(folder: Path) -> RunDirectory:
     return RunDirectory(max(folder.glob("store/*/*")))
 
 
+@pytest.mark.deep
 def test_raft_keeps_its_promise_on_a_bad_network(tmp_path: Path) -> None:
     bad = ("--loss", "5", "--duplicates", "5", "--latency", "0.002", "--keys", "2")
     words = ("examples.maelstrom_raft:Raft", "--nodes", "3", "--time-limit", "6", *bad)

@@ -73,6 +73,7 @@ def test_a_disk_loses_what_was_not_synced_and_no_more(tmp_path: Path) -> None:
 
 
 @needs_root
+@pytest.mark.deep
 @pytest.mark.local
 def test_real_power_convicts_what_is_left_to_the_kernel(tmp_path: Path) -> None:
     line = "raft-no-fsync --nodes 3 --time-limit 12 --fault-interval 3 --seed 1 --faults"

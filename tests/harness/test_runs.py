@@ -21,7 +21,7 @@ from tests.processes import start
 
 ROOT = Path(__file__).parents[2]
 LABRYS = [sys.executable, "-m", "harness"]
-SMALL = "--nodes 5 --clients 4 --time-limit 8 --seed 7"
+SMALL = "--nodes 5 --clients 4 --time-limit 4 --fault-interval 1 --seed 7"
 
 
 def labrys(line: str, folder: Path, status: int = 0) -> tuple[str, str]:
@@ -67,7 +67,7 @@ def test_a_run_says_all_in_one_object(environment: str, tmp_path: Path) -> None:
     assert told["reproduce"].endswith("--seed 7")
     statistics = told["statistics"]
     history = History.read(Path(tmp_path, told["paths"]["history"]))
-    assert statistics["operations"] == len(history) > 500
+    assert statistics["operations"] == len(history) > 100
     for kind in ("read", "write", "cas"):
         latency = statistics["latency_ns"][kind]
         assert 0 < latency["p50"] <= latency["p99"] <= latency["max"]

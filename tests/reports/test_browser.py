@@ -297,6 +297,7 @@ def test_colours_follow_the_scheme_while_the_page_is_open(opened: Any):
     assert one.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 27)"
 
 
+@pytest.mark.deep
 @pytest.mark.timed
 def test_two_hundred_thousand_operations_are_ready_within_two_seconds(opened: Any, page: Make):
     page("large")

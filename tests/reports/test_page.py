@@ -196,6 +196,7 @@ def test_a_page_is_the_same_each_time(copy: Make):
     assert not list(folder.glob("*.part"))
 
 
+@pytest.mark.deep
 @pytest.mark.timed
 def test_fifty_thousand_operations_take_seconds(tmp_path: Path):
     """Several times the intended 5 s, so that a busy machine passes."""

@@ -14,7 +14,9 @@ MEMBERS = ("n1", "n2", "n3", "n4", "n5")
 NODES = (*MEMBERS, "n6")
 
 
-@pytest.mark.parametrize("system", ["Raft", "RaftCompactsOften"])
+@pytest.mark.parametrize(
+    "system", ["Raft", pytest.param("RaftCompactsOften", marks=pytest.mark.deep)]
+)
 def test_nodes_join_and_leave_under_load(
     kind: type[TcpCluster], tmp_path: Path, system: str
 ) -> None:
