@@ -82,6 +82,11 @@ _SYSTEMS = (
         "flawed: what is recorded is left to the kernel's cache, which a loss of power empties",
     ),
     System(
+        "raft-cuts-damage",
+        "systems_under_test.raft.unsynced:RaftCutsDamage",
+        "flawed: a damaged journal is cut off where the damage begins, as if a crash had torn it",
+    ),
+    System(
         "raft-commits-earlier-terms",
         "systems_under_test.raft.flawed:RaftCommitsEarlierTerms",
         "flawed: entries of earlier terms are committed by counting (Figure 8)",

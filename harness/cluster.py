@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from harness.clock import MILLISECOND_NS, SECOND_NS, Clock
+from harness.conditions import Conditions, Corruption
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 from systems_under_test.requests import Refusal, Reply, Request, Status
@@ -33,25 +34,10 @@ class Capability(StrEnum):
     CUT = "cut"
     POWER = "cut power"
     DISK = "fill disks"
+    DAMAGE = "damage journals"
     CLOCK = "set clocks"
     PACKET = "disturb packets"
     DUPLICATE = "duplicate messages"
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """What becomes of what a link carries: packets, or messages where there are no packets.
-
-    Each is held up for `delay_ns`, more or less by up to `jitter_ns`, and keeps its order unless
-    `reorders`. Chances are from 0 to 1; `rate` is in bytes a second, 0 for any.
-    """
-
-    delay_ns: int = 0
-    jitter_ns: int = 0
-    reorders: bool = False
-    loss: float = 0.0
-    duplication: float = 0.0
-    rate: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +238,24 @@ class Cluster(ABC):
 
     async def _fill(self, node: NodeId) -> bool:
         """Do it; whether the disk was seen full."""
+        raise NotImplementedError
+
+    async def damage(self, damages: Mapping[NodeId, Corruption]) -> list[str]:
+        """Kill these nodes, damage their journals, and start them on what is left; what was done
+        to each and what it did, in words. Those that refuse stay down."""
+        await self.kill(damages)
+        told = []
+        for node, damage in damages.items():
+            if seen := await self._harm(node, damage):
+                self._show(Capability.DAMAGE, [node], seen)
+                told.append(seen)
+        return told
+
+    async def repair(self) -> None:  # noqa: B027
+        """Put back what was in the journals of nodes that refused theirs, and start these."""
+
+    async def _harm(self, node: NodeId, damage: Corruption) -> str:
+        """Do it to a dead node; what was done and seen, or "" where it has no journal yet."""
         raise NotImplementedError
 
     async def skew(self, offsets_ns: Mapping[NodeId, int]) -> None:

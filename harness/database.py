@@ -150,6 +150,10 @@ class Database:
 
     services: ClassVar[tuple[str, ...]] = ()
 
+    journals: ClassVar[tuple[str, ...]] = ()
+    """Which files of a node's folder are its journal, as patterns ("wal/*.log"), so that faults can
+    damage them. The last one by name is the one that grows."""
+
     addresses: tuple[str, ...] = ()
     """Where the nodes of a store that runs already are reached, each as "host:port"."""
 

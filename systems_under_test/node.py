@@ -163,6 +163,9 @@ class Node(ABC):
     syncs: ClassVar[bool] = True
     """Whether what is persisted is synced; false is a flaw, which a loss of power shows."""
 
+    refuses_damage: ClassVar[bool] = True
+    """Whether it refuses to start on a damaged journal; false is a flaw: it is cut off there."""
+
     habits: ClassVar[Mapping[str, Any]] = {}
     """Constants of the class, by name, with values that are as right as the usual ones and make
     common what is rare: short journals, small batches. Explored seeds draw some of them."""

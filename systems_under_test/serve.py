@@ -86,7 +86,9 @@ async def _serve(options: argparse.Namespace, system: type[Node]) -> Exit:
         node = system(options.node, peers, random, options.members)
     log(f"{options.node} starts as {options.system}, process {os.getpid()}, seed {options.seed}")
     try:
-        journal = Journal(options.journal, codec, syncs=system.syncs)
+        journal = Journal(
+            options.journal, codec, syncs=system.syncs, refuses_damage=system.refuses_damage
+        )
     except JournalDamaged as error:
         log(f"refusing to start: {error}")
         return Exit.JOURNAL_DAMAGED

@@ -17,6 +17,7 @@ class PythonNode(Database):
     """The nodes of one system of ours, or of a user's in the same manner."""
 
     ports = (7000,)
+    journals = ("journal",)
 
     def __init__(self, path: str, node_class: type[Node]) -> None:
         """`path` is where the class is, as "module:Class"."""

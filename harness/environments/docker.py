@@ -21,7 +21,8 @@ import docker
 from docker.errors import APIError
 
 from harness.clock import MILLISECOND_NS
-from harness.cluster import Capability, Conditions, Link, NodeState
+from harness.cluster import Capability, Link, NodeState
+from harness.conditions import Conditions
 from harness.database import Database, Deployment
 from harness.environments.clocks import WAY as CLOCKS
 from harness.environments.compose import read_services

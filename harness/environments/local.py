@@ -17,7 +17,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from harness.cluster import Capability, Conditions, Link, NodeState
+from harness.cluster import Capability, Link, NodeState
+from harness.conditions import Conditions
 from harness.database import Deployment, Place
 from harness.environments.clocks import WAY as CLOCKS
 from harness.environments.leftovers import remove_leftovers

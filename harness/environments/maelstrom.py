@@ -18,12 +18,12 @@ from harness.cluster import (
     WARM_UP,
     Capability,
     Channel,
-    Conditions,
     Link,
     NoAnswer,
     NodeState,
     Unreachable,
 )
+from harness.conditions import Conditions
 from harness.database import Deployment
 from harness.databases.maelstrom import Body, Rpc, answered, asked, grid, said
 from harness.environments.leftovers import remove_leftovers

@@ -17,7 +17,8 @@ from os import readlink
 from pathlib import Path
 from typing import Any
 
-from harness.cluster import Capability, Conditions, Link, NodeState
+from harness.cluster import Capability, Link, NodeState
+from harness.conditions import Conditions
 from harness.database import Deployment
 from harness.environments.clocks import WAY as CLOCKS
 from harness.environments.disks import WAY as DISKS
@@ -110,6 +111,10 @@ class NamespaceCluster(ProcessCluster):
             for node in nodes:
                 self._states[node] = NodeState(running=False)
             await in_thread(lose)
+
+    def _folder(self, node: NodeId) -> Path:
+        disks = self._disks
+        return disks.seen(node) if disks is not None and disks.has(node) else super()._folder(node)
 
     async def _fill(self, node: NodeId) -> bool:
         if self._disks is None:

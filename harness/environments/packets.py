@@ -13,7 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness.cluster import Conditions, Link
+from harness.cluster import Link
+from harness.conditions import Conditions
 from harness.environments.owner import Owner
 from harness.environments.tools import ToolFailed, run_tool
 from harness.errors import EnvironmentFailed

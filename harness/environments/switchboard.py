@@ -11,7 +11,8 @@ from random import Random
 from typing import Any
 
 from harness.clock import SECOND_NS, Clock
-from harness.cluster import Conditions, Link
+from harness.cluster import Link
+from harness.conditions import Conditions
 from harness.environments.message_log import MessageLog
 
 _NONE = Conditions()

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.clock import MILLISECOND_NS
-from harness.cluster import Capability, Channel, Cluster, Conditions, Link, NodeState
+from harness.cluster import Capability, Channel, Cluster, Link, NodeState
+from harness.conditions import Conditions
 from harness.database import Address, Argv, Deployment, Place
 from harness.environments.clocks import Clocks
 from harness.errors import EnvironmentFailed, HarnessError

@@ -1,6 +1,7 @@
 """The faults that Labrys brings along, by name and by family."""
 
 from harness.nemesis.clocks import WrongClock, Wrongness
+from harness.nemesis.damage import DamagedJournal, Harm
 from harness.nemesis.fault import Fault, Target
 from harness.nemesis.membership import Change, MemberChange
 from harness.nemesis.nodes import DiskFull, Kill, Pause, PowerLoss
@@ -18,6 +19,7 @@ _ALL: tuple[Fault, ...] = (
     *(Disturbance(trouble) for trouble in Trouble),
     *(PowerLoss(target) for target in Target),
     *(DiskFull(target) for target in Target),
+    *(DamagedJournal(harm) for harm in Harm),
     RestartLoop(),
     *(WrongClock(wrongness) for wrongness in Wrongness),
 )

@@ -45,6 +45,7 @@ class Nemesis:
         await self._cluster.disturb({})
         await self._cluster.skew({})
         await self._cluster.free()
+        await self._cluster.repair()
         await self._cluster.resume(self._cluster.nodes)
         await self._cluster.start(self._cluster.nodes)
         for fault in self._struck.values():

@@ -5,7 +5,8 @@ from random import Random
 from typing import ClassVar
 
 from harness.clock import MILLISECOND_NS
-from harness.cluster import Capability, Cluster, Conditions, Link
+from harness.cluster import Capability, Cluster, Link
+from harness.conditions import Conditions
 from harness.nemesis.fault import Target, VariedFault, Variety, choose, listed
 from harness.regions import REGIONS, way_ns
 from systems_under_test.node import NodeId

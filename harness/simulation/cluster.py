@@ -11,16 +11,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from harness.cluster import (
-    Capability,
-    Channel,
-    Cluster,
-    Conditions,
-    Link,
-    NoAnswer,
-    NodeState,
-    Unreachable,
-)
+from harness.cluster import Capability, Channel, Cluster, Link, NoAnswer, NodeState, Unreachable
+from harness.conditions import Conditions, Corruption
 from harness.simulation.clock import VirtualClock, Waiter
 from harness.simulation.disk import Disk
 from harness.simulation.network import DirectedLink, Network
@@ -67,6 +59,9 @@ class SimulatedCluster(Cluster):
         self._connections = 0
         self._skews: dict[NodeId, int] = {}
         """By how much faults set each clock off, beside the world's own jumps."""
+
+        self._harmed: set[NodeId] = set()
+        """The nodes whose journals a fault damaged, beside the world's own damages."""
 
         self._lives: dict[NodeId, int] = dict.fromkeys(self.nodes, 0)
         self._killed: set[NodeId] = set()
@@ -242,6 +237,25 @@ class SimulatedCluster(Cluster):
                 place.disk_full = False
                 self._repair(name)
 
+    async def _harm(self, node: NodeId, damage: Corruption) -> str:
+        place = self.places[node]
+        place.kill()
+        if place.disk.damaged:
+            return ""
+        told = place.disk.harm(damage, refused=getattr(self._system, "refuses_damage", True))
+        if place.disk.damaged:
+            self._harmed.add(node)
+            return f"the journal of {node} {told}; and it refuses to start"
+        await self.start([node])
+        return f"the journal of {node} {told}; and it serves on that"
+
+    async def repair(self) -> None:
+        harmed, self._harmed = self._harmed, set()
+        for node in self.nodes:
+            if node in harmed:
+                self.places[node].disk.damaged = False
+                await self.start([node])
+
     async def _skew(self, offsets_ns: Mapping[NodeId, int]) -> None:
         for name, place in self.places.items():
             offset_ns = offsets_ns.get(name, 0)
@@ -265,8 +279,9 @@ class SimulatedCluster(Cluster):
 
     async def in_force(self) -> list[str]:
         links = self._network.links.items()
+        harmed = [f"the journal of {node} damaged" for node in self.nodes if node in self._harmed]
         held = [f"{one} to {other}" for (one, other), link in links if link.cut or link.conditions]
-        return [*await super().in_force(), *held]
+        return [*await super().in_force(), *held, *harmed]
 
     async def calm(self) -> None:
         self._network.calm()

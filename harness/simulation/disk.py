@@ -7,6 +7,7 @@ survives is always a beginning of what was being written (systems_under_test/jou
 
 from random import Random
 
+from harness.conditions import Corruption
 from systems_under_test.node import Payload
 
 
@@ -53,6 +54,16 @@ class Disk:
             self.durable += self.writing[: self._random.randint(0, len(self.writing))]
         self.writing = []
         self._replaces = False
+
+    def harm(self, damage: Corruption, *, refused: bool) -> str:
+        """Damage the journal of a node that is down; what was done. Records are what checksums tell
+        apart, so it is done to one and all that follow; it is `refused`, or cut off there."""
+        first = int(min(damage.places) * len(self.durable))
+        told = f"damaged at record {first} of {len(self.durable)}"
+        self.damaged = refused
+        if not refused:
+            del self.durable[first:]
+        return told
 
     def opened(self) -> None:
         """A node that opens a journal syncs it first."""

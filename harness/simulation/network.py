@@ -11,7 +11,8 @@ from math import log
 from random import Random
 
 from harness.clock import SECOND_NS
-from harness.cluster import Conditions, Link
+from harness.cluster import Link
+from harness.conditions import Conditions
 from harness.regions import WAN_NS
 from harness.simulation.clock import VirtualClock
 from harness.simulation.world import LASTING_LOSS, Clog, Latency, World

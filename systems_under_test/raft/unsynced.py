@@ -1,4 +1,4 @@
-"""Raft on a disk that keeps nothing: what the operating system cannot do for a system."""
+"""Raft that trusts its disk too far: flaws of what is beneath the protocol."""
 
 from typing import ClassVar
 
@@ -14,3 +14,14 @@ class RaftNoFsync(Raft):
     """
 
     syncs: ClassVar[bool] = False
+
+
+class RaftCutsDamage(Raft):
+    """A journal that was damaged is cut off where the damage begins, as if a crash had torn it.
+
+    Breaks "persistent state on all servers" (Figure 2), as a node that forgets what it voted for
+    and accepted is another one; Alagappan et al. ("Protocol-Aware Recovery", FAST 2018) found it in
+    systems that are in use. Anomaly: acknowledged writes vanish once a majority lacks them.
+    """
+
+    refuses_damage: ClassVar[bool] = False

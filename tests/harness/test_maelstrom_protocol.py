@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.clock import MILLISECOND_NS, SECOND_NS, RealClock
-from harness.cluster import Conditions
+from harness.conditions import Conditions
 from harness.config import RunConfig
 from harness.databases.maelstrom import ERRORS, PROTOCOLS, REGISTER, answered, asked, grid
 from harness.environments.message_log import MessageLog, read_messages

@@ -11,7 +11,8 @@ from random import Random
 import pytest
 
 from harness.clock import MILLISECOND_NS
-from harness.cluster import Capability, Conditions, Link
+from harness.cluster import Capability, Link
+from harness.conditions import Conditions
 from harness.environments.namespaces import NamespaceCluster
 from harness.environments.tcp_cluster import in_thread
 from harness.nemesis.packets import links_of, spread_out

@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from systems_under_test import journal as journal_module
-from systems_under_test.journal import HEADER, Journal, JournalDamaged, JournalFailed, frame
+from systems_under_test.journal import (
+    HEADER_SIZE,
+    Journal,
+    JournalDamaged,
+    JournalFailed,
+    frame,
+    header,
+    read_frames,
+)
 from systems_under_test.node import Payload
 from systems_under_test.wire import Codec
 
@@ -54,22 +62,53 @@ def test_records_come_back_in_order_and_more_can_follow(tmp_path: Path) -> None:
     assert journal.torn == 0
 
 
-def test_a_file_cut_at_any_byte_keeps_the_whole_groups_before_it(tmp_path: Path) -> None:
+def crashed(path: Path, groups: list[list[Voted]], synced: int) -> bytes:
+    """The bytes of a journal whose process, or power, ended when so many groups were synced."""
+    whole = written(path, groups)
+    return header(end_of(groups[:synced])) + whole[HEADER_SIZE:]
+
+
+def end_of(groups: list[list[Voted]]) -> int:
+    return HEADER_SIZE + sum(len(frame(lines(group))) for group in groups)
+
+
+def flat(groups: list[list[Voted]]) -> tuple[Voted, ...]:
+    return tuple(record for group in groups for record in group)
+
+
+def begins(at: int) -> int:
+    """Where the group, or the header, begins that holds this byte."""
+    found = [0, *(end_of(GROUPS[:count]) for count in range(len(GROUPS) + 1))]
+    return max(begin for begin in found if begin <= at)
+
+
+def test_a_file_cut_at_any_byte_behind_its_seal_keeps_the_whole_groups_before_it(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "journal"
+    whole = crashed(path, GROUPS, 0)
+    for size in range(HEADER_SIZE, len(whole) + 1):
+        path.write_bytes(whole[:size])
+        kept = max(count for count in range(4) if end_of(GROUPS[:count]) <= size)
+        journal = reopened(path)
+        assert journal.records == flat(GROUPS[:kept])
+        assert journal.torn == size - end_of(GROUPS[:kept])
+        assert path.stat().st_size == end_of(GROUPS[:kept])
+        if size % 8 == 0:
+            written(path, [[Voted(9)]])
+            assert reopened(path).records[-1] == Voted(9)
+
+
+def test_a_file_that_ends_before_its_seal_is_refused_wherever_it_was_cut(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     whole = written(path, GROUPS)
-    ends = [len(HEADER)]
-    for group in GROUPS:
-        ends.append(ends[-1] + len(frame(lines(group))))
-    assert ends[-1] == len(whole)
-    for size in range(len(HEADER), len(whole) + 1):
-        path.write_bytes(whole[:size])
-        kept = max(index for index, end in enumerate(ends) if end <= size)
-        journal = reopened(path)
-        assert journal.records == tuple(record for group in GROUPS[:kept] for record in group)
-        assert journal.torn == size - ends[kept]
-        assert path.stat().st_size == ends[kept]
-        written(path, [[Voted(9)]])
-        assert reopened(path).records[-1] == Voted(9)
+    for size in range(len(whole)):
+        with pytest.raises(JournalDamaged, match=f"at byte {begins(size)}"):
+            read_frames(whole[:size], str(path))
+    path.write_bytes(whole[:-40])
+    with pytest.raises(JournalDamaged, match=f"{path} is damaged at byte {begins(len(whole) - 1)}"):
+        Journal(path, CODEC)
+    assert path.read_bytes() == whole[:-40]
 
 
 @given(st.data())
@@ -77,8 +116,8 @@ def test_a_torn_last_group_is_cut_off_whatever_its_bytes_have_become(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     path = tmp_path_factory.mktemp("torn") / "journal"
-    whole = written(path, GROUPS)
-    begin = len(whole) - len(frame(lines(GROUPS[-1])))
+    whole = crashed(path, GROUPS, 2)
+    begin = end_of(GROUPS[:2])
     tail = bytearray(whole[begin:])
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.integers(0, len(tail) - 1))
@@ -89,24 +128,35 @@ def test_a_torn_last_group_is_cut_off_whatever_its_bytes_have_become(
     assert reopened(path).records == (Voted(1), *GROUPS[1])
 
 
-def test_damage_at_any_byte_before_a_valid_group_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("synced", [0, len(GROUPS)])
+def test_damage_at_any_byte_before_the_seal_or_a_valid_group_is_refused(
+    tmp_path: Path, synced: int
+) -> None:
+    whole = crashed(tmp_path / "journal", GROUPS, synced)
+    last = len(whole) if synced else end_of(GROUPS[:2])
+    for at in range(last):
+        damaged = whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :]
+        with pytest.raises(JournalDamaged, match=f"at byte {begins(at)}"):
+            read_frames(damaged, "journal")
+
+
+def test_a_node_that_refuses_no_damage_goes_on_with_what_is_before_it(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     whole = written(path, GROUPS)
-    last = len(whole) - len(frame(lines(GROUPS[-1])))
-    for at in range(len(HEADER), last):
-        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
-        with pytest.raises(JournalDamaged) as caught:
-            Journal(path, CODEC)
-        assert f"{path} is damaged at byte" in str(caught.value)
-        assert "valid records follow at byte" in str(caught.value)
-        assert path.stat().st_size == len(whole)
+    at = end_of(GROUPS[:1]) + 20
+    path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    Journal(path, CODEC, refuses_damage=False).close()
+    assert reopened(path).records == flat(GROUPS[:1])
+    path.write_bytes(whole[:100])
+    Journal(path, CODEC, refuses_damage=False).close()
+    assert reopened(path).records == ()
 
 
-@pytest.mark.parametrize("content", [b"", b"labrys", b"labrys journal 9\n", b"\x00" * 40])
+@pytest.mark.parametrize("content", [b"", b"labrys", b"labrys journal 1\n", b"\x00" * 40])
 def test_a_file_that_is_no_journal_is_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "journal"
     path.write_bytes(content)
-    with pytest.raises(JournalDamaged, match="is no journal of this version"):
+    with pytest.raises(JournalDamaged, match=r"is no journal of this version \(at byte 0"):
         Journal(path, CODEC)
     assert path.read_bytes() == content
 
@@ -267,7 +317,7 @@ def test_a_compaction_that_fails_is_final(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_replacement_that_was_cut_short_leaves_the_journal_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     written(path, GROUPS)
-    path.with_name("journal.new").write_bytes(HEADER + b"half")
+    path.with_name("journal.new").write_bytes(header(0) + b"half")
     assert len(reopened(path).records) == 6
     journal = Journal(path, CODEC)
     journal.replace(lines([Voted(7)]))
