@@ -69,8 +69,12 @@ def renames(pairs: list[str]) -> dict[str, str]:
     return renamed
 
 
-def check_file(path: Path, checking: Checking) -> dict[str, Any]:
+def check_file(
+    path: Path, checking: Checking, keep: Callable[["History", dict[str, Any]], None] | None = None
+) -> dict[str, Any]:
     """Read and judge a file, or what comes on standard input; the answer is plain JSON values.
+
+    `keep` is given the history, too, and the answer.
 
     Raises `UsageError` where the file cannot be read or is not a history, or the model is not
     clear.
@@ -99,7 +103,11 @@ def check_file(path: Path, checking: Checking) -> dict[str, Any]:
         raise UsageError(f"{name}: {error}; see `labrys check --help`") from error
     if checking.written is not None:
         _write(history, checking.written)
-    return _answer(name, history, model if len(history) else None, inferred, judged, notes, began)
+    meant = model if len(history) else None
+    answer = _answer(name, history, meant, inferred, judged, notes, began)
+    if keep is not None:
+        keep(history, answer)
+    return answer
 
 
 def _read(path: Path, checking: Checking, model: str | None) -> "History":

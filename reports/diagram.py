@@ -34,11 +34,16 @@ class Step:
     completed: int | None
     from_ns: int
     until_ns: int | None
+    timed: bool = True
+    lines: str = ""
 
     @property
     def when(self) -> str:
-        end = "unknown" if self.until_ns is None else moment(self.until_ns)
-        return f"{moment(self.from_ns)} to {end}"
+        if self.timed:
+            end = "unknown" if self.until_ns is None else moment(self.until_ns)
+            return f"{moment(self.from_ns)} to {end}{self.lines}"
+        ends = "unknown" if self.completed is None else str(self.completed)
+        return f"position {self.invoked} to {ends}{self.lines}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +140,16 @@ def _step(number: int, item: dict[str, Any]) -> Step:
         completed=find(item, int, "completed"),
         from_ns=find(item, int, "invoked_ns") or 0,
         until_ns=None if outcome == "info" else find(item, int, "completed_ns"),
+        timed=item.get("invoked_ns") is not None,
+        lines=_lines(find(item, int, "line"), find(item, int, "completed_line")),
     )
+
+
+def _lines(first: int | None, last: int | None) -> str:
+    """Where an operation stands in its file."""
+    if first is None:
+        return ""
+    return f", line {first}" if last in (None, first) else f", lines {first} and {last}"
 
 
 def _edges(linearizability: dict[str, Any], count: int) -> list[DrawnEdge]:
@@ -189,7 +203,10 @@ def draw(steps: Sequence[Step], edges: Sequence[DrawnEdge]) -> Diagram:
             _arrow(number, edge, bars[edge.source - 1], bars[edge.target - 1])
             for number, edge in enumerate(edges)
         ),
-        ticks=tuple((columns[position], moment(times[position])) for position in sorted(times)),
+        ticks=tuple(
+            (columns[position], moment(times[position]) if steps[0].timed else f"pos. {position}")
+            for position in sorted(times)
+        ),
     )
 
 

@@ -84,6 +84,7 @@ class Measured:
 
 def measure(stored: StoredRun, world: dict[str, Any] | None = None) -> Measured:
     """Measure a run that was judged; `world` is what its simulated world was, if it had one."""
+    assert stored.directory is not None, "only runs are compared"
     history = stored.history
     statistics = summarize(history)
     begin_ns, end_ns = measured(history)

@@ -32,7 +32,13 @@ def render(run_directory: Path) -> Path:
     Raises `reports.stored.NotARun` for a directory that holds no run, and `OSError` where the page
     cannot be written. A run that is incomplete or damaged makes a page that says so.
     """
-    stored = read_run(run_directory)
+    path = run_directory / "report.html"
+    write_whole(path, page_of(read_run(run_directory)))
+    return path
+
+
+def page_of(stored: StoredRun) -> bytes:
+    """The page of what was read."""
     context = _context(stored)
     drawn_max = DRAWN_MAX
     witness = points(stored.history.columns) if _linearizable(stored) else None
@@ -40,9 +46,7 @@ def render(run_directory: Path) -> Path:
     while len(page) > PAGE_BYTES_MAX and drawn_max > 100:
         drawn_max //= 2
         page = _fill(stored, context, drawn_max, witness)
-    path = run_directory / "report.html"
-    write_whole(path, page)
-    return path
+    return page
 
 
 def _context(stored: StoredRun) -> dict[str, Any]:
@@ -71,14 +75,16 @@ def _context(stored: StoredRun) -> dict[str, Any]:
         "operations": sections.operations(statistics),
         "errors": sections.errors(statistics),
         "doubts": setting.doubts(stored),
+        "timed": stored.timed,
+        "stored": stored.directory is not None,
         "latencies": sections.latencies(statistics),
         "rates": sections.rates(statistics),
-        "charts": charts(stored.history),
-        "lamport": lamport(stored.directory, stored.history),
+        "charts": charts(stored.history) if stored.timed else {},
+        "lamport": lamport(stored.directory, stored.history) if stored.directory else None,
         "counters": sections.counters(stored),
         "logs": logs(stored, [finding["node"] for finding in findings], sections.ROWS_MAX),
         "around": around(stored, _moments(shown)),
-        "tables": setting.tables(stored),
+        "tables": setting.tables(stored) if stored.directory else [],
     }
 
 
@@ -109,7 +115,7 @@ def _fill(
     ]
     leaders = sections.leaders(stored)
     drawn = (
-        timeline(stored.history, marked, drawn_max, leaders, witness)
+        timeline(stored.history, marked, drawn_max, leaders, witness, timed=stored.timed)
         if len(stored.history)
         else None
     )

@@ -150,8 +150,12 @@ def figures(stored: StoredRun, statistics: Statistics) -> list[Tile]:
     faulted = bool(stored.history.faults)
     inside = f"{_rate(statistics.throughput_inside)} during faults" if faulted else "ok operations"
     healing = number(stored.result, "liveness", "recovery_ns")
+    counted = Tile("Operations", count(statistics.operations),
+                   f"on {plural(statistics.keys, 'key')}")  # fmt: skip
+    if not stored.timed:
+        return [counted, Tile("Answered", percent(served.overall.share), "the file has no times")]
     shown = [
-        Tile("Operations", count(statistics.operations), f"on {plural(statistics.keys, 'key')}"),
+        counted,
         Tile("Answered", percent(served.overall.share),
                f"{percent(served.inside.share)} during faults" if faulted else "no faults"),
         Tile("Throughput outside faults", _rate(statistics.throughput_outside),
@@ -171,7 +175,7 @@ def figures(stored: StoredRun, statistics: Statistics) -> list[Tile]:
         rest += [size(cost["cost.bytes_sent"])] if "cost.bytes_sent" in cost else []
         told = f"{digits(cost['cost.messages_sent'])} messages"
         shown.append(Tile("Cost of an ok operation", told, ", ".join(rest)))
-    return shown
+    return [tile for tile in shown if tile.value != "–"]
 
 
 def gates(stored: StoredRun) -> list[dict[str, Any]]:

@@ -31,14 +31,18 @@ class NotARun(ValueError):
 
 @dataclass(frozen=True)
 class StoredRun:
-    """What a run directory holds. `result` is empty where the run ended before it was judged."""
+    """What a run directory holds. `result` is empty where the run ended before it was judged.
 
-    directory: Path
+    `directory` is None for a history that is no run's; where it has no times, `timed` is false.
+    """
+
+    directory: Path | None
     run: dict[str, Any]
     result: dict[str, Any]
     history: History
     problems: tuple[str, ...] = ()
     logs: dict[str, Path] = field(default_factory=dict)
+    timed: bool = True
 
     @property
     def verdict(self) -> str:

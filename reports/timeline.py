@@ -50,9 +50,12 @@ def timeline(
     drawn_max: int = DRAWN_MAX,
     leaders: Sequence[Leader] = (),
     witness: Points | None = None,
+    *,
+    timed: bool = True,
 ) -> Timeline:
     """Choose and encode; `marked` are the log positions of the counterexample's invocations, each
-    with its number there; `witness` says when each operation can have taken effect."""
+    with its number there; `witness` says when each operation can have taken effect. Where the
+    history is not `timed`, seconds are positions of its file."""
     columns, end = history.columns, end_ns(history)
     lanes, labels = _lanes(columns)
     moments = [fault.injected_ns for fault in history.faults]
@@ -65,7 +68,9 @@ def timeline(
     steps = max(60, min(600, CELLS_MAX // max(len(labels), 1)))
     data = {
         "end": end // 1000,
+        "timed": timed,
         "lanes": labels,
+        "names": history.source.names if history.source else {},
         "functions": _words(columns.functions),
         "words": _words(columns.words),
         "operations": _operations(columns, lanes, np.flatnonzero(kept), witness),

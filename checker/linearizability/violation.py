@@ -49,7 +49,7 @@ def no_order(
         verdict=Verdict.INVALID,
         algorithm=algorithm,
         key=key,
-        reason=f"key {key!r}: no order {does}",
+        reason=f"no order {does}" if key is None else f"key {key!r}: no order {does}",
         counterexample=operations,
         explanation=explanation,
     )

@@ -1,8 +1,10 @@
 """`labrys check`: judges stored runs again, and histories from anywhere."""
 
 import json
+import shlex
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +14,10 @@ from harness.commands.output import say
 from harness.commands.trust import Trust, require_trust
 from harness.errors import STATUS, USAGE, UsageError
 
+if TYPE_CHECKING:
+    from checker.history import History
+    from harness.checking import Checking
+
 Model = Annotated[
     str | None,
     typer.Option(help="What a file is a history of: a name, or package.module:Name. [inferred]"),
@@ -19,6 +25,9 @@ Model = Annotated[
 Write = Annotated[
     Path | None,
     typer.Option(help="Write the one history to this new .jsonl, .edn or .json file."),
+]
+Page = Annotated[
+    Path | None, typer.Option("--html", help="Write the page of the one history to this file.")
 ]
 Initial = Annotated[
     str | None, typer.Option(help='JSON: what every key begins with, or {"key": value}.')
@@ -46,6 +55,7 @@ def check(
     time_limit: Annotated[float, typer.Option(help="Seconds for each file.")] = SECONDS,
     memory_limit: Annotated[int, typer.Option(help="MiB for each file.")] = MIB,
     write: Write = None,
+    html: Page = None,
     executor: Annotated[
         str | None, typer.Option(help="dask://HOST:PORT searches keys of files on a Dask cluster.")
     ] = None,
@@ -64,6 +74,11 @@ def check(
         raise UsageError(f"--memory-limit cannot be {memory_limit}; give 64 or more")
     if write is not None and (len(paths) > 1 or paths[0].is_dir()):
         raise UsageError("--write needs one history file; name the one to write again")
+    if html is not None and (len(paths) > 1 or paths[0].is_dir()):
+        raise UsageError(
+            "--html needs one history file; a run's own page stands in its directory, and "
+            "`labrys report` writes it again"
+        )
     checking = Checking(
         model=model, form=format, engine=engine, time_limit_s=time_limit, memory_mib=memory_limit,
         initial=initial, renamed=renames(rename or []), nil_reads=nil_reads, keyed=keyed,
@@ -83,7 +98,8 @@ def check(
                 require_trust(path, trust)
                 statuses.append(judge_and_tell(path, as_json, certify=certify, jobs=jobs))
                 continue
-            answer = check_file(path, checking)
+            keep = None if html is None else partial(write_page_of, html, path, checking)
+            answer = check_file(path, checking, keep)
         except UsageError as error:
             # One bad file does not keep the others from being judged.
             statuses.append(USAGE)
@@ -92,6 +108,27 @@ def check(
         statuses.append(STATUS[answer["verdict"]])
         print(json.dumps(answer) if as_json else text_of(answer), flush=True)
     raise typer.Exit(max(statuses, key=[0, 2, 1, USAGE].index))
+
+
+def write_page_of(
+    page: Path, path: Path, checking: "Checking", history: "History", answer: dict[str, Any]
+) -> None:
+    """Write the page of a judged file; the verdict stands where that cannot be done."""
+    from reports.judged_file import write_page
+
+    given = {
+        "--model": checking.model, "--initial": checking.initial,
+        "--nil-reads": checking.nil_reads if checking.nil_reads != "absent" else None,
+        "--keyed": checking.keyed if checking.keyed != "auto" else None,
+        "--format": checking.form if checking.form != "auto" else None,
+    }  # fmt: skip
+    words = [word for name, value in given.items() if value is not None for word in (name, value)]
+    words += [word for pair in checking.renamed.items() for word in ("--rename", "=".join(pair))]
+    try:
+        write_page(page, history, answer, shlex.join(["labrys", "check", str(path), *words]))
+    except OSError as error:
+        say(f"the verdict stands, and has no page: cannot write {page}: {error.strerror}; "
+            "name another file")  # fmt: skip
 
 
 def _demand_workers(jobs: int, executor: str | None, engine: str) -> None:

@@ -30,25 +30,27 @@ function decoded(data) {
     const value = us / size;
     return `${value.toFixed(unit === "µs" || value >= 100 ? 0 : value < 10 ? 2 : 1)} ${unit}`;
   }
-  const moment = (us) => `${(us / 1e6).toFixed(3)} s`;
+  // Without times, positions of the file stand in for seconds.
+  const moment = (us) => (data.timed ? `${(us / 1e6).toFixed(3)} s` : `position ${Math.round(us / 1e6)}`);
+  const name = (process) => data.names[process] ?? process;
 
   function did(i) {
-    const name = data.functions[ops.function[i]], ok = ops.outcome[i] === 0;
+    const called = data.functions[ops.function[i]], ok = ops.outcome[i] === 0;
     const argument = text(ops.argument[i]), result = text(ops.result[i]);
-    if (name === "read") return ok ? `read ${result}` : "tried to read";
-    if (name === "write") return `${ok ? "wrote" : "tried to write"} ${argument}`;
-    const call = ops.argument[i] < 0 ? name : `${name} ${argument}`;
+    if (called === "read") return ok ? `read ${result}` : "tried to read";
+    if (called === "write") return `${ok ? "wrote" : "tried to write"} ${argument}`;
+    const call = ops.argument[i] < 0 ? called : `${called} ${argument}`;
     return ok ? `${call} → ${result}` : call;
   }
 
   function describe(i) {
     const parts = [
       `${number.has(i) ? `No. ${number.get(i)} of the counterexample: ` : ""}process ` +
-        `${ops.process[i]} ${did(i)}, key ${text(ops.key[i])}`,
+        `${name(ops.process[i])} ${did(i)}, key ${text(ops.key[i])}`,
       OUTCOMES[ops.outcome[i]] + (ops.error[i] < 0 ? "" : ` (${data.words[ops.error[i]]})`),
       ops.last[i] < 0
         ? `from ${moment(begin[i])}, never completed`
-        : `${moment(begin[i])} to ${moment(last[i])} (${duration(ops.last[i])})`,
+        : `${moment(begin[i])} to ${moment(last[i])}` + (data.timed ? ` (${duration(ops.last[i])})` : ""),
     ];
     if (ops.node[i] >= 0) parts.push(`node ${data.words[ops.node[i]]}`);
     if (!Number.isNaN(point[i])) parts.push(`can have taken effect at ${(point[i] / 1e6).toFixed(6)} s, as no. ${ops.rank[i] + 1} of its key`);
@@ -61,8 +63,8 @@ function decoded(data) {
     if (!wanted) return null;
     const hits = ops.texts.map((one) => one.toLowerCase().includes(wanted));
     return Uint8Array.from({ length: total }, (_, i) =>
-      String(ops.process[i]) === wanted || hits[ops.key[i]] || hits[ops.argument[i]] || hits[ops.result[i]] ? 1 : 0);
+      String(name(ops.process[i])).toLowerCase() === wanted || hits[ops.key[i]] || hits[ops.argument[i]] || hits[ops.result[i]] ? 1 : 0);
   }
 
-  return { ...ops, total, end, begin, last, point, number, witness, did, describe, search };
+  return { ...ops, total, end, begin, last, point, number, witness, did, describe, search, name };
 }

@@ -99,7 +99,7 @@
       // The first process of the row that is in view, and a sign if others follow it there.
       const there = spans[row].filter(([, from, to]) => from <= view.to && to >= view.from);
       if (!there.length) continue;
-      const label = `${there[0][0]}${there.length > 1 && width >= 600 ? " …" : ""}`;
+      const label = `${ops.name(there[0][0])}${there.length > 1 && width >= 600 ? " …" : ""}`;
       pen.fillText(label, gutter - 6, top + (row + 0.5) * rowHeight);
     }
     pen.textAlign = "left";
@@ -247,7 +247,7 @@
     pen.lineTo(width, bottom + 0.5);
     pen.stroke();
     for (let at = Math.ceil(view.from / step) * step; at <= view.to; at += step) {
-      const px = x(at), words = `${(at / 1e6).toFixed(digits)} s`;
+      const px = x(at), words = data.timed ? `${(at / 1e6).toFixed(digits)} s` : `${(at / 1e6).toFixed(0)}`;
       pen.fillRect(px, bottom, 1, 4);
       const half = pen.measureText(words).width / 2;
       pen.fillText(words, Math.min(Math.max(px - half, gutter), width - 2 * half), bottom + 13);

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +121,37 @@ def test_judging_twice_takes_no_longer_than_the_limit(
     assert len(limits) == 2
     assert limits[1] <= limits[0] - 0.3
     assert limits[0] <= 2
+
+
+CASES = ROOT / "tests" / "histories" / "cases"
+
+PAGES = {
+    FOREIGN / "etcd_000.log": ("Stale read: process 11 read 2 after 1", "position 85 to 86, lines"),
+    FOREIGN / "bad-rethink-fail-minimal.edn": ("Garbage read: process 1 read 3", "the file has no"),
+    CASES / "53-keyword-processes" / "history.edn": ("process c2 read 2", "by graph"),
+    CASES / "01-console-log-bracketed" / "console.log": ("Stale read: process 2", "Latency"),
+    FOREIGN / "c01-ok.txt": ("Valid: this history is linearizable", "Timeline"),
+}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.parent.name)
+def test_a_file_has_a_page_so_far_as_it_goes(path: Path, tmp_path: Path) -> None:
+    from harness.commands.check import write_page_of
+
+    page, checking = tmp_path / "page.html", Checking(certify=False)
+    check_file(path, checking, partial(write_page_of, page, path, checking))
+    text = page.read_text(encoding="utf-8")
+    for words in PAGES[path]:
+        assert words in text
+    assert f"labrys check {path}" in text
+    assert "run.json" not in text
+
+
+def test_a_page_is_of_one_file_and_a_verdict_stands_without_it(tmp_path: Path) -> None:
+    stale = tmp_path / "stale.jsonl"
+    stale.write_text(STALE)
+    status, output, errors = labrys("check", "--html", tmp_path / "no" / "page.html", stale)
+    assert (status, "✘ invalid" in output) == (1, True)
+    assert "the verdict stands, and has no page: cannot write" in errors
+    status, _, errors = labrys("check", "--html", tmp_path / "page.html", stale, stale)
+    assert (status, "--html needs one history file" in errors) == (254, True)
