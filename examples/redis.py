@@ -56,6 +56,10 @@ class Single(Database):
             return {"role": "leader" if one.role()[0] == b"master" else "follower", "term": 1}
 
 
+class Always(Single):
+    """What was written is synced before it is acknowledged: no loss of power takes it."""
+
+
 class EverySec(Single):
     """What was written in the last second may be lost, though only by a loss of power."""
 

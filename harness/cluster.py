@@ -15,6 +15,7 @@ from typing import Any, Self, TypeAlias
 
 from harness.clock import MILLISECOND_NS, SECOND_NS, Clock
 from harness.conditions import Conditions, Corruption
+from harness.covering import cover
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 from systems_under_test.requests import Refusal, Reply, Request, Status
@@ -35,6 +36,7 @@ class Capability(StrEnum):
     POWER = "cut power"
     DISK = "fill disks"
     DAMAGE = "damage journals"
+    LOG = "read logs"
     CLOCK = "set clocks"
     PACKET = "disturb packets"
     DUPLICATE = "duplicate messages"
@@ -104,6 +106,9 @@ class Cluster(ABC):
     """The nodes that the system begins with; the others are spares, which run and wait."""
 
     clock: Clock
+    aim: NodeId | None = None
+    """The node that a fault is aimed at, where something has just happened at one."""
+
     findings: Sequence[str] = ()
     """What the cluster itself found wrong with the system, in sentences."""
 
@@ -115,6 +120,9 @@ class Cluster(ABC):
         self._mendings = 0
         self.changed_last: NodeId | None = None
         """The node that answered a call last which may have changed something."""
+
+        self.changes = 0
+        """How many such calls were answered."""
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -360,6 +368,10 @@ class Cluster(ABC):
     def state(self, node: NodeId) -> NodeState:
         """What the harness did to the node."""
 
+    async def logged(self, node: NodeId) -> str:
+        """The end of what the node has logged."""
+        raise NotImplementedError
+
     @abstractmethod
     async def collect_logs(self, folder: Path) -> Sequence[Path]:
         """Write each node's log to `folder/<node>.log`, and return the files written."""
@@ -381,18 +393,3 @@ class Cluster(ABC):
             if status is not None and status.leads is not None:
                 leaders.append((status.leads, node))
         return max(leaders)[1] if leaders else None
-
-
-def cover(links: Iterable[Link]) -> tuple[NodeId, ...]:
-    """The fewest nodes, or nearly so, of which each link has one: those that a cut sets apart.
-
-    Of two halves it is the smaller one; of a link between two, the one that sorts first.
-    """
-    left, found = set(links), []
-    while left:
-        ends = Counter(node for link in sorted(left) for node in link)
-        most = max(ends.values())
-        chosen = min(node for node, count in ends.items() if count == most)
-        found.append(chosen)
-        left = {link for link in left if chosen not in link}
-    return tuple(sorted(found))

@@ -31,7 +31,7 @@ _MODEL_PARTS = ("name", "initial", "step")
 
 def is_foreign(name: str) -> bool:
     """Whether the name leads to code of the user's, which is imported to find out what it is."""
-    return ":" in name
+    return ":" in name.partition("@")[0]
 
 
 def replay_line(path: Path, names: Iterable[str]) -> str:
@@ -105,6 +105,9 @@ def fault(name: str) -> "Fault":
     from harness.nemesis.catalogue import FAULTS
     from harness.nemesis.fault import Fault
 
+    if "@" in name:
+        (aimed,) = faults(name)
+        return aimed
     if not is_foreign(name):
         return FAULTS[known("fault", name, FAULTS)]
     made: Fault = _made("fault", name, _subclass("fault", name, Fault), ())
@@ -112,9 +115,15 @@ def fault(name: str) -> "Fault":
 
 
 def faults(name: str) -> "tuple[Fault, ...]":
-    """The single fault of that name, or the usual ones of a family, or all where none is usual."""
+    """The single fault of that name, or the usual ones of a family, or all where none is usual;
+    behind an @ stands what they wait for."""
 
     from harness.nemesis.catalogue import FAMILIES, FAULTS
+    from harness.nemesis.triggers import Aimed, read_trigger
+
+    own, at, trigger = name.partition("@")
+    if at:
+        return tuple(Aimed(one, read_trigger(trigger)) for one in faults(own))
 
     if is_foreign(name):
         return (fault(name),)
@@ -128,7 +137,10 @@ def name_of(fault: "Fault") -> str:
     """The name under which `fault` finds it again."""
 
     from harness.nemesis.catalogue import FAULTS
+    from harness.nemesis.triggers import Aimed
 
+    if isinstance(fault, Aimed):
+        return f"{name_of(fault.fault)}@{fault.trigger.text}"
     if FAULTS.get(fault.name) == fault:
         return fault.name
     return f"{type(fault).__module__}:{type(fault).__qualname__}"

@@ -93,6 +93,7 @@ class Worker:
             calls.saw(call, completion.result)
             if not call.pure:
                 self._cluster.changed_last = completion.node
+                self._cluster.changes += 1
         elif completion.outcome is Outcome.FAIL:
             calls.refused(call)
         else:

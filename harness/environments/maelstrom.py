@@ -52,6 +52,7 @@ class MaelstromCluster(ProcessCluster):
             Capability.CUT,
             Capability.PACKET,
             Capability.DUPLICATE,
+            Capability.LOG,
         }
     )
 

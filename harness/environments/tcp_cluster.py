@@ -23,7 +23,14 @@ T = TypeVar("T")
 
 
 PROCESSES_CAN = frozenset(
-    {Capability.KILL, Capability.PAUSE, Capability.CUT, Capability.PACKET, Capability.CLOCK}
+    {
+        Capability.KILL,
+        Capability.PAUSE,
+        Capability.CUT,
+        Capability.PACKET,
+        Capability.CLOCK,
+        Capability.LOG,
+    }
 )
 """What can be done to our own nodes, wherever they are processes."""
 
@@ -99,6 +106,9 @@ class TcpCluster(Cluster):
     @abstractmethod
     def _log(self, node: NodeId) -> str:
         """The end of what the node has logged in this run."""
+
+    async def logged(self, node: NodeId) -> str:
+        return await in_thread(self._log, node)
 
     async def _all_serve(self) -> None:
         """Wait until every node is ready, and make one cluster of them, or `EnvironmentFailed`."""

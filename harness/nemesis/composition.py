@@ -4,7 +4,8 @@
     {2: kill-all 1 | 1: wait 1}; partition 3
 
 A fault is a name, as the option `faults` takes them, and the seconds that it lasts; a family stands
-for one of its faults, drawn by the seed. `;` puts steps one after the other, `&` lets them begin
+for one of its faults, drawn by the seed. One that waits for a trigger (`kill-one@election 5`) waits
+within these seconds. `;` puts steps one after the other, `&` lets them begin
 together, `3 *` repeats one, and braces hold weights and what they weigh. A text is read into
 values, checked as a whole before anything starts, and becomes a schedule like any other.
 """
@@ -184,7 +185,7 @@ def _check_overlaps(step: Step) -> None:
 
 # --- reading --------------------------------------------------------------------------------------
 
-_TOKEN = re.compile(r"\s*(?:(\d+(?:\.\d+)?)|([A-Za-z_][\w.:-]*)|(.))")
+_TOKEN = re.compile(r"""\s*(?:(\d+(?:\.\d+)?)|([A-Za-z_][\w.:-]*(?:@(?:"[^"]*"|[\w.=-]+))?)|(.))""")
 
 
 def read(text: str) -> Step:

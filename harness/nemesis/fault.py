@@ -67,6 +67,11 @@ class Fault(ABC):
         """Whether it is aimed at the leader."""
         return False
 
+    async def awaited(self, cluster: Cluster, until_ns: int) -> Cluster:
+        """Wait until it is time to strike, until that moment at most, else raise `NotApplied`; the
+        cluster to strike, with what was learned of it."""
+        return cluster
+
     @abstractmethod
     async def inject(self, cluster: Cluster, random: Random) -> str:
         """Do it, and return what was done to whom, for the history; else raise `NotApplied`."""
@@ -127,8 +132,9 @@ class Target(StrEnum):
 
 
 async def choose(target: Target, cluster: Cluster, random: Random) -> tuple[NodeId, ...]:
-    """Draw the nodes that `target` stands for; a random one where no node says that it leads."""
-    count = len(cluster.nodes)
+    """Draw the nodes that `target` stands for; a random one where no node says that it leads. What
+    is aimed at a node hits that one, with others or alone."""
+    count, aim = len(cluster.nodes), cluster.aim
     match target:
         case Target.ALL:
             return cluster.nodes
@@ -141,7 +147,10 @@ async def choose(target: Target, cluster: Cluster, random: Random) -> tuple[Node
             size = random.randint(1, count - majority(count))
         case Target.MAJORITY:
             size = random.randint(majority(count), max(majority(count), count - 1))
-    return tuple(sorted(random.sample(cluster.nodes, size)))
+    drawn = random.sample(cluster.nodes, size)
+    if aim is not None and aim not in drawn:
+        drawn[0] = aim
+    return tuple(sorted(drawn))
 
 
 def listed(nodes: Iterable[NodeId]) -> str:

@@ -78,7 +78,7 @@ class MemberChange(VariedFault):
                 return await operator.make("add-member", random.choice(others))
             if len(members) < 3:
                 raise NotApplied(f"nothing: only {listed(members)} are left")
-            node = random.choice(members)
+            node = cluster.aim if cluster.aim in members else random.choice(members)
             if self.variety is Change.REMOVE_LEADER:
                 (leader,) = await choose(Target.LEADER, cluster, random)
                 node = leader if leader in members else node

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from random import Random
 
 from harness.clock import Clock
-from harness.cluster import Cluster
+from harness.cluster import Capability, Cluster
 from harness.nemesis.fault import Fault, NotApplied
 from harness.nemesis.schedule import PlannedFault
 from harness.recorder import Recorder, Struck
@@ -55,30 +55,33 @@ class Nemesis:
         for planned in schedule:
             await self._clock.sleep_until_ns(begin_ns + planned.at_ns)
             self._active[planned.number] = self._struck[planned.fault.family] = planned.fault
-            since_ns = self._clock.now_ns()
-            struck = await self._inject(planned)
+            since_ns, struck = await self._inject(planned, begin_ns + planned.until_ns)
             self._recorder.inject(planned.number, planned.fault.name, since_ns, struck)
             self._injected.add(planned.number)
             if planned.number in self._active:
                 await self._clock.sleep_until_ns(begin_ns + planned.until_ns)
             await self._heal(planned.number, planned.fault)
 
-    async def _inject(self, planned: PlannedFault) -> Struck:
-        """Inject a fault; what was done, and what the environment showed of it.
+    async def _inject(self, planned: PlannedFault, until_ns: int) -> tuple[int, Struck]:
+        """Inject a fault once what it waits for has come; since when it strikes, what was done, and
+        what the environment showed of it.
 
         A fault that needs nothing of the environment says itself whether it found anything to do.
         """
-        needs, effects = planned.fault.needs, self._cluster.effects
-        self._met[planned.number] = await self._count(planned.fault)
-        before = len(effects)
+        needs, effects = planned.fault.needs - {Capability.LOG}, self._cluster.effects
+        since_ns = self._clock.now_ns()
         try:
-            detail = await planned.fault.inject(self._cluster, Random(planned.seed))
+            cluster = await planned.fault.awaited(self._cluster, until_ns)
+            since_ns = self._clock.now_ns()
+            self._met[planned.number] = await self._count(planned.fault)
+            before = len(effects)
+            detail = await planned.fault.inject(cluster, Random(planned.seed))
         except NotApplied as nothing:
-            return Struck(str(nothing), applied=False)
+            return since_ns, Struck(str(nothing), applied=False)
         shown = [effect for effect in effects[before:] if effect.capability in needs]
         nodes = sorted({node for effect in shown for node in effect.nodes})
         seen = shown[-1].seen if shown else ""
-        return Struck(detail, not needs or bool(shown), tuple(nodes), seen)
+        return since_ns, Struck(detail, not needs or bool(shown), tuple(nodes), seen)
 
     async def _count(self, fault: Fault) -> int | None:
         """How often faults of this kind have met something so far, where the environment counts."""

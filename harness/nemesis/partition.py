@@ -101,16 +101,18 @@ class Partition(OfLinks):
 
 
 async def _shuffled(cluster: Cluster, random: Random) -> list[NodeId]:
-    """The nodes in random order, but half the time the leader first.
+    """The nodes in random order, but first the one aimed at, or half the time the leader.
 
     The first node is the one that a shape treats apart: on the smaller side, at the end of the
     one-way links, in the middle of the bridge. Around the leader is where most mistakes are.
     """
     nodes = random.sample(cluster.nodes, len(cluster.nodes))
-    if random.random() < 0.5:
-        (leader,) = await choose(Target.LEADER, cluster, random)
-        nodes.remove(leader)
-        nodes.insert(0, leader)
+    first = cluster.aim
+    if first is None and random.random() < 0.5:
+        (first,) = await choose(Target.LEADER, cluster, random)
+    if first is not None:
+        nodes.remove(first)
+        nodes.insert(0, first)
     return nodes
 
 

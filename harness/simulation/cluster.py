@@ -29,7 +29,7 @@ class SimulatedCluster(Cluster):
     """The nodes of one simulated run."""
 
     environment = "simulated"
-    capabilities = frozenset(Capability)
+    capabilities = frozenset(Capability) - {Capability.LOG}
 
     def __init__(
         self,

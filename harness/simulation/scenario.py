@@ -14,8 +14,9 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from harness.cluster import Capability
 from harness.config import RunConfig
-from harness.errors import UsageError
+from harness.errors import OptionError, UsageError
 from harness.nemesis.catalogue import FAMILIES
 from harness.nemesis.schedule import PlannedFault
 from harness.simulation.world import World, draw_world
@@ -127,6 +128,13 @@ def scenario_of(config: RunConfig, cycles_ns: Mapping[str, int] | None = None) -
     what its place in the system asks of it, so that fewer failures are tolerated for a while.
     """
     families = config.families
+    for fault in (fault for own in families.values() for fault in own):
+        if Capability.LOG in fault.needs:
+            raise OptionError(
+                "schedule" if config.schedule else "faults",
+                f"cannot hold {fault.name} here: simulated nodes have no logs; "
+                "wait for a fact that they tell, or choose another environment",
+            )
     tolerated = config.node_class.tolerated(config.nodes)
     spare = 0 if "membership" in families else tolerated
     world = draw_world(config.node_names, config.time_limit_ns, config.seed, spare=spare)

@@ -62,6 +62,7 @@ def _family(name: str) -> str:
     """What faults of that name are called together, in the singular."""
     if name.startswith("lasting-"):
         return "lasting failure"
+    name = name.partition("@")[0]
     family = FAULTS[name].family if name in FAULTS else name
     return "membership change" if family == "membership" else family
 
