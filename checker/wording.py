@@ -34,6 +34,13 @@ _TRIED = {
     "generate": "asked for an id",
     "transfer": "tried to transfer {argument}",
     "inspect": "asked who leads",
+    "observe": "asked who leads",
+    "campaign": "campaigned as {argument}",
+    "resign": "tried to resign as {argument}",
+    "renew": "tried to renew the lease {argument}",
+    "use": "tried to use the token {argument}",
+    "inc": "tried to add {argument}",
+    "txn": "tried the transaction {argument}",
 }
 _DID = {
     "read": "read {result}",
@@ -51,6 +58,13 @@ _DID = {
     "generate": "was given the id {result}",
     "transfer": "transferred {argument}",
     "inspect": "was told of the leader {result}",
+    "observe": "was told of the leader {result}",
+    "campaign": "campaigned as {argument} and was told of the leader {result}",
+    "resign": "resigned as {argument}",
+    "renew": "renewed the lease {argument}",
+    "use": "used the token {argument}",
+    "inc": "added {argument} and was answered {result}",
+    "txn": "carried out the transaction {result}",
 }
 _NOTHING = {"dequeue": "found the queue empty", "pop": "found the stack empty"}
 

@@ -11,10 +11,13 @@ from workloads.append import APPEND
 from workloads.bank import BANK
 from workloads.counter import COUNTER
 from workloads.echo import ECHO
+from workloads.election import ELECTION
 from workloads.eventual import BROADCAST, G_COUNTER, G_SET, PN_COUNTER
+from workloads.fenced_lock import FENCED_LOCK
 from workloads.kv import KV
 from workloads.leader import LEADER
-from workloads.locks import FENCED_LOCK, LOCK, OWNED_LOCK, SEMAPHORE
+from workloads.lease import LEASE_LOCK
+from workloads.locks import LOCK, OWNED_LOCK, SEMAPHORE
 from workloads.queues import BAG, QUEUE
 from workloads.register import REGISTER
 from workloads.sets import GROWING_SET, SET
@@ -228,7 +231,8 @@ WORKLOADS: dict[str, Workload] = {
     workload.name: workload
     for workload in (
         REGISTER, APPEND, SET, GROWING_SET, COUNTER, QUEUE, BAG, UNIQUE_IDS, LOCK, OWNED_LOCK,
-        FENCED_LOCK, SEMAPHORE, BANK, KV, LEADER, ECHO, BROADCAST, G_SET, G_COUNTER, PN_COUNTER,
+        FENCED_LOCK, LEASE_LOCK, SEMAPHORE, BANK, KV, ELECTION, LEADER, ECHO, BROADCAST, G_SET,
+        G_COUNTER, PN_COUNTER,
     )
 }  # fmt: skip
 ENVIRONMENTS: dict[str, str] = {

@@ -16,11 +16,18 @@ carried out whatever came before. The functions, with argument and answer:
     generate                               a number that was never answered before
     acquire     {"client", "permits"}      {"fence"}, which grows; refused where all is held
     release     {"client"}                 null; refused where that client holds nothing
+    renew       {"client", "now", "lease"} null; refused where that client holds nothing any more
+    use         {"fence", "value"}         null; refused where a later token has been used
+    campaign    {"client"}                 [leader, term]: the client leads a new one if nobody led
+    resign      {"client"}                 null; refused where that client does not lead
+    observe                                [leader, term], the leader null where nobody leads
     transfer    {"from", "to", "amount"}   null; refused where it would overdraw
     txn         [["r"|"w", name, value]]   the same steps with the values that were read
 
-`client` may be left out, and counts as one more client; `permits` is 1 unless given. The accounts
-of a bank are those of `ACCOUNTS`, and begin with `OPENING` each.
+`client` may be left out, and counts as one more client; `permits` is 1 unless given. A lock that is
+acquired with a `lease` is held no longer than until a request comes whose `now` is that much later:
+replicas look at no clock, so time is what requests say it is, and never goes back. The accounts of
+a bank are those of `ACCOUNTS`, and begin with `OPENING` each.
 """
 
 from collections.abc import Callable
@@ -113,20 +120,50 @@ def _generate(found: Json, _: Json) -> tuple[Any, Json]:
 
 def _acquire(found: Json, argument: Json) -> tuple[Any, Json]:
     asked = argument or {}
-    holders, fence = _lock(found)
-    if len(holders) >= asked.get("permits", 1):
+    lock = _lock(found, asked)
+    if len(lock["holders"]) >= asked.get("permits", 1):
         raise Declined("it is held")
-    lock = {"holders": [*holders, asked.get("client")], "fence": fence + 1}
-    return lock, {"fence": fence + 1}
+    fence = lock["fence"] + 1
+    holders = [*lock["holders"], asked.get("client")]
+    return {**_leased(lock, asked), "holders": holders, "fence": fence}, {"fence": fence}
 
 
 def _release(found: Json, argument: Json) -> tuple[Any, Json]:
     client = (argument or {}).get("client")
-    holders, fence = _lock(found)
-    if client not in holders:
-        raise Declined(f"{client} does not hold it")
-    place = holders.index(client)
-    return {"holders": [*holders[:place], *holders[place + 1 :]], "fence": fence}, None
+    lock = _held(found, argument or {})
+    place = lock["holders"].index(client)
+    return {**lock, "holders": [*lock["holders"][:place], *lock["holders"][place + 1 :]]}, None
+
+
+def _renew(found: Json, argument: Json) -> tuple[Any, Json]:
+    return _leased(_held(found, argument), argument), None
+
+
+def _use(found: Json, argument: Json) -> tuple[Any, Json]:
+    lock = _lock(found, {})
+    used = _count(lock.get("used"))
+    if argument["fence"] < used:
+        raise Declined(f"the later token {used} has been used")
+    return {**lock, "used": argument["fence"], "value": argument["value"]}, None
+
+
+def _campaign(found: Json, argument: Json) -> tuple[Any, Json]:
+    leader, term = _led(found)
+    if leader is not None:
+        return UNCHANGED, [leader, term]
+    now = [argument["client"], term + 1]
+    return now, now
+
+
+def _resign(found: Json, argument: Json) -> tuple[Any, Json]:
+    leader, term = _led(found)
+    if leader != argument["client"]:
+        raise Declined(f"{argument['client']} does not lead")
+    return [None, term], None
+
+
+def _observe(found: Json, _: Json) -> tuple[Any, Json]:
+    return UNCHANGED, [*_led(found)]
 
 
 def _transfer(found: Json, argument: Json) -> tuple[Any, Json]:
@@ -165,11 +202,37 @@ def _count(found: Json) -> int:
     return found if type(found) is int else 0
 
 
-def _lock(found: Json) -> tuple[list[Json], int]:
-    """Who holds a lock, and the last fencing token."""
-    if isinstance(found, dict) and isinstance(found.get("holders"), list):
-        return found["holders"], _count(found.get("fence"))
-    return [], 0
+def _lock(found: Json, asked: Json) -> dict[str, Any]:
+    """Who holds a lock, the last token, and what more there is, at the time of that request."""
+    lock: dict[str, Any]
+    known = isinstance(found, dict) and isinstance(found.get("holders"), list)
+    lock = {**found, "fence": _count(found.get("fence"))} if known else {"holders": [], "fence": 0}
+    if "now" in asked:
+        lock["now"] = max(_count(lock.get("now")), asked["now"])
+    if "until" in lock and lock["now"] >= lock["until"]:
+        lock["holders"] = []
+        del lock["until"]
+    return lock
+
+
+def _held(found: Json, asked: Json) -> dict[str, Any]:
+    """The lock, which must be held by the client that asks."""
+    lock, client = _lock(found, asked), asked.get("client")
+    if client not in lock["holders"]:
+        raise Declined(f"{client} does not hold it")
+    return lock
+
+
+def _leased(lock: dict[str, Any], asked: Json) -> dict[str, Any]:
+    """The lock with the lease that was asked for, if any."""
+    return {**lock, "until": lock["now"] + asked["lease"]} if "lease" in asked else lock
+
+
+def _led(found: Json) -> tuple[str | None, int]:
+    """Who leads, and the last term."""
+    if isinstance(found, list) and len(found) == 2 and type(found[1]) is int:
+        return found[0], found[1]
+    return None, 0
 
 
 def _balances(found: Json) -> dict[str, int]:
@@ -201,11 +264,40 @@ def _claim(argument: Json) -> str:
     """Of a lock or a semaphore."""
     if argument is None:
         return ""
-    if isinstance(argument, dict) and argument.keys() <= {"client", "permits"}:
+    known = {"client", "permits", "now", "lease"}
+    if isinstance(argument, dict) and argument.keys() <= known:
         client, permits = argument.get("client"), argument.get("permits", 1)
-        if (client is None or isinstance(client, str)) and type(permits) is int and permits > 0:
-            return ""
-    return "it takes an object with a client, and with permits from 1"
+        timed = "now" in argument or "lease" not in argument
+        if timed and (client is None or isinstance(client, str)) and _from_1(permits):
+            now, lease = argument.get("now", 0), argument.get("lease", 1)
+            return "" if type(now) is int and now >= 0 and _from_1(lease) else _CLAIM
+    return _CLAIM
+
+
+_CLAIM = "it takes an object with a client, permits from 1, and a lease from 1 beside the time now"
+
+
+def _renewal(argument: Json) -> str:
+    whole = isinstance(argument, dict) and {"now", "lease"} <= argument.keys()
+    return _claim(argument) if whole else "it takes an object with a client, now and a lease"
+
+
+def _token(argument: Json) -> str:
+    """Of a resource."""
+    whole = isinstance(argument, dict) and argument.keys() == {"fence", "value"}
+    good = whole and _from_1(argument["fence"])
+    return "" if good else "it takes an object with a fence from 1 and a value"
+
+
+def _candidate(argument: Json) -> str:
+    """Of an election."""
+    whole = isinstance(argument, dict) and argument.keys() == {"client"}
+    good = whole and isinstance(argument["client"], str)
+    return "" if good else "it takes an object with the name of a client"
+
+
+def _from_1(number: Json) -> bool:
+    return type(number) is int and number >= 1
 
 
 def _order(argument: Json) -> str:
@@ -245,6 +337,11 @@ _FUNCTIONS: dict[str, tuple[Effect, Callable[[Json], str]]] = {
     "generate": (_generate, _no_argument),
     "acquire": (_acquire, _claim),
     "release": (_release, _claim),
+    "renew": (_renew, _renewal),
+    "use": (_use, _token),
+    "campaign": (_campaign, _candidate),
+    "resign": (_resign, _candidate),
+    "observe": (_observe, _no_argument),
     "transfer": (_transfer, _order),
     "txn": (_txn, _steps),
 }

@@ -103,12 +103,6 @@ OWNED_LOCK = _locks(
     MODELS["owned-mutex"],
     partial(LockCalls, named=True),
 )
-FENCED_LOCK = _locks(
-    "fenced-lock",
-    "acquire and release locks whose tokens must grow",
-    MODELS["fenced-mutex"],
-    partial(LockCalls, named=True),
-)
 SEMAPHORE = _locks(
     "semaphore",
     f"acquire and release the {PERMITS} permits of semaphores",

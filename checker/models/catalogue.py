@@ -10,9 +10,11 @@ from checker.models.accounts import SetFull, TotalQueue
 from checker.models.bank import Bank
 from checker.models.collections import AppendList, Set
 from checker.models.counters import Counter
+from checker.models.election import Election
 from checker.models.ids import UniqueIds
 from checker.models.kv_map import KVMap
 from checker.models.leader import Leader
+from checker.models.leases import LeasedMutex
 from checker.models.locks import Mutex
 from checker.models.model import Model
 from checker.models.owned_locks import FencedMutex, OwnedMutex, ReentrantMutex
@@ -38,6 +40,7 @@ MODELS: dict[str, Callable[[], Model]] = {
     "owned-mutex": OwnedMutex,
     "reentrant-mutex": ReentrantMutex,
     "fenced-mutex": FencedMutex,
+    "leased-mutex": LeasedMutex,
     "semaphore": Semaphore,
     "versioned-register": VersionedRegister,
     "stack": Stack,
@@ -47,6 +50,7 @@ MODELS: dict[str, Callable[[], Model]] = {
     "bank": Bank,
     "kv-map": KVMap,
     "leader": Leader,
+    "election": Election,
     "unique-ids": UniqueIds,
 }
 

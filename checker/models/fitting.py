@@ -91,6 +91,11 @@ def _is_led(value: Any) -> bool:
     return isinstance(value, list | tuple) and len(value) >= 2 and type(value[1]) is int
 
 
+def _is_lease(value: Any) -> bool:
+    whole = isinstance(value, dict) and {"client", "now", "lease"} <= value.keys()
+    return whole and type(value["now"]) is int and type(value["lease"]) is int
+
+
 def _is_list(value: Any, length: int) -> bool:
     return isinstance(value, list | tuple) and len(value) == length
 
@@ -103,6 +108,8 @@ _OTHERS: dict[Kind, Callable[[Any], bool]] = {
     Kind.ENTRIES: lambda value: isinstance(value, dict) or _is_list(value, 2),
     Kind.TRIPLE: lambda value: _is_list(value, 3),
     Kind.LED: _is_led,
+    Kind.CLIENT: lambda value: isinstance(value, dict) and "client" in value,
+    Kind.LEASE: _is_lease,
 }
 
 

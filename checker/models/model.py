@@ -34,6 +34,8 @@ class Kind(StrEnum):
     ENTRIES = "a pair of a key and a value, or an object"
     TRIPLE = "a list of a key, the value expected and the new one"
     LED = "a pair of a leader and an integer term, or null"
+    CLIENT = 'an object with a "client"'
+    LEASE = 'an object with a "client", and with integers as "now" and "lease"'
 
 
 ANY = (Kind.ANYTHING, Kind.ANYTHING)

@@ -79,41 +79,48 @@ class OwnedMutex(ReentrantMutex):
 
 @dataclass
 class FencedMutex:
-    """An owned mutex whose `acquire` answers a token that grows each time.
+    """An owned mutex whose `acquire` answers a token that grows; `use` of a resource shows it.
 
-    The answer is the token, or an object with it as `fence`; null and numbers below 1 are none.
+    The answer is the token, or an object with it as `fence`; null and numbers below 1 are none. The
+    resource refuses a token, an argument `{"fence"}`, once a later one has been used.
     """
 
     name: str = "fenced-mutex"
     start: int = 0
-    functions: ClassVar = {"acquire": ANY, "release": ANY}
+    functions: ClassVar = {"acquire": ANY, "release": ANY, "use": ANY}
     by_process: ClassVar = True
 
     def initial(self) -> State:
-        return None, self.start
+        return None, self.start, 0
 
     def step(self, state: State, operation: Operation) -> State | Inconsistent:
-        # A state is who holds the lock, if anyone, and the greatest token so far.
+        # A state is who holds the lock, if anyone, the greatest token so far, and that in use.
         assert isinstance(state, tuple)
-        holder, latest = state
+        holder, latest, used = state
         who = caller(operation)
         match operation.function:
             case "acquire":
                 if holder is not None:
                     return Inconsistent(f"{name(holder)} holds it")
-                token = _token(operation.result)
+                token = token_of(operation.result)
                 if token is not None and token <= latest:
                     return Inconsistent(f"the token {latest} was given before, so not {token}")
-                return who, latest if token is None else token
+                return who, latest if token is None else token, used
             case "release":
                 if holder is None:
                     return Inconsistent("nobody holds it")
                 if not same(holder, who):
                     return Inconsistent(f"{name(holder)} holds it, not {name(who)}")
-                return None, latest
+                return None, latest, used
+            case "use":
+                shown = token_of(operation.argument) or 0
+                if shown < used:
+                    return Inconsistent(f"the token {used} was used before, so not {shown}")
+                return holder, latest, shown
         return unknown(operation)
 
 
-def _token(answer: Any) -> int | None:
+def token_of(answer: Any) -> int | None:
+    """The fencing token in an answer or an argument."""
     token = answer.get("fence") if isinstance(answer, dict) else answer
     return token if type(token) is int and token > 0 else None

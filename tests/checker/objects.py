@@ -58,7 +58,7 @@ def stands_alone(
     return not linearizable(shown, thing) and not linearizable(shown, thing, others)
 
 
-OBSERVERS = frozenset({"read", "contains", "cas-mismatch"})
+OBSERVERS = frozenset({"read", "contains", "cas-mismatch", "observe"})
 
 BALANCED = frozenset({"acquire", "release"})
 """What may be left out where it all had happened, and left the object as it was at first."""
@@ -311,16 +311,61 @@ def held_by(most: int) -> Callable[[Any, str, Any], list[Done]]:
     return do
 
 
-def fenced(state: tuple[Any, int], function: str, argument: Any) -> list[Done]:
-    holder, latest = state
+def fenced(state: tuple[Any, int, int], function: str, argument: Any) -> list[Done]:
+    holder, latest, used = state
+    if function == "use":
+        fence = argument["fence"]
+        return [((holder, latest, fence), None)] if fence >= used else []
     client = argument["client"]
     if function == "acquire" and holder is None:
-        return [((client, token), token) for token in range(1, 6) if token > latest] + [
-            ((client, latest), None)
+        return [((client, token, used), token) for token in range(1, 6) if token > latest] + [
+            ((client, latest, used), None)
         ]
     if function == "release" and holder == client:
-        return [((None, latest), None)]
+        return [((None, latest, used), None)]
     return []
+
+
+def _fenced_call(random: Random, number: int, repeat: bool) -> tuple[str, Any]:
+    if random.random() < 0.3:
+        return "use", {"fence": random.randint(1, 3), "value": number}
+    return _lock_call(random, number, repeat)
+
+
+def leased(state: tuple[Any, int, int, int], function: str, argument: Any) -> list[Done]:
+    holder, until, before, fence = state
+    now, client = max(argument["now"], before), argument["client"]
+    holds = holder == client and now < until
+    if function == "acquire":
+        if holder is not None and now < until:
+            return []
+        tokens = [(token, {"fence": token}) for token in range(1, 6) if token > fence]
+        return [((client, now + 2, now, after), said) for after, said in [*tokens, (fence, None)]]
+    if function == "renew":
+        return [((client, now + 2, now, fence), None)] if holds else []
+    return [((None, 0, now, fence), None)] if holds else []
+
+
+def _leased_call(random: Random, number: int, repeat: bool) -> tuple[str, Any]:
+    function, argument = random.choice(["acquire", "release", "renew"]), {"client": "b"}
+    if function == "acquire":
+        argument = {"client": random.choice(CLIENTS[:2])}
+    return function, {**argument, "now": random.randint(0, 4), "lease": 2}
+
+
+def election(state: tuple[Any, int], function: str, argument: Any) -> list[Done]:
+    leader, term = state
+    if function == "observe":
+        return [(state, [leader, term])]
+    if function == "campaign":
+        after = (argument["client"], term + 1) if leader is None else state
+        return [(after, list(after))]
+    return [((None, term), None)] if leader == argument["client"] else []
+
+
+def _election_call(random: Random, number: int, repeat: bool) -> tuple[str, Any]:
+    function = random.choice(["campaign", "resign", "observe"])
+    return function, None if function == "observe" else {"client": random.choice(CLIENTS[:2])}
 
 
 def semaphore(state: int, function: str, argument: Any) -> list[Done]:
@@ -458,7 +503,9 @@ OBJECTS = {
     "unique-ids": Object(lambda r, n, _: ("generate", None), ids, frozenset()),
     "owned-mutex": Object(_lock_call, held_by(1)),
     "reentrant-mutex": Object(_lock_call, held_by(2)),
-    "fenced-mutex": Object(_lock_call, fenced, (None, 0)),
+    "fenced-mutex": Object(_fenced_call, fenced, (None, 0, 0)),
+    "leased-mutex": Object(_leased_call, leased, (None, 0, 0, 0), (("a", 3, 1, 1),)),
+    "election": Object(_election_call, election, (None, 0), (("a", 1), ("b", 2))),
     "semaphore": Object(lambda r, n, _: (r.choice(["acquire", "release"]), None), semaphore, 0),
     "versioned-register": Object(_versioned_call, versioned, (0, None), ((1, 1), (2, 2))),
     "stack": Object(either("push", "pop"), stack),

@@ -54,6 +54,44 @@ def test_a_lock_is_held_by_as_many_as_it_has_permits_for() -> None:
     assert third["fence"] > second["fence"]
 
 
+def test_a_lease_lasts_until_a_request_says_that_it_is_later() -> None:
+    def at(now: int, client: str) -> dict[str, Json]:
+        return {"client": client, "now": now, "lease": 5}
+
+    lock, first = perform("acquire", at(1, "a"), None)
+    lock, _ = perform("renew", at(4, "a"), lock)
+    for function, asked in [
+        ("acquire", at(8, "b")),
+        ("renew", at(9, "a")),
+        ("release", at(9, "a")),
+    ]:
+        with pytest.raises(Declined):
+            perform(function, asked, lock)
+    lock, second = perform("acquire", at(9, "b"), lock)
+    assert second["fence"] > first["fence"]
+    with pytest.raises(Declined, match="it is held"):
+        perform("acquire", at(2, "c"), lock)  # A clock that is behind sets no time back.
+
+
+def test_a_resource_refuses_an_older_token_than_the_last_one_used() -> None:
+    lock, _ = perform("use", {"fence": 2, "value": "x"}, None)
+    with pytest.raises(Declined, match="the later token 2 has been used"):
+        perform("use", {"fence": 1, "value": "y"}, lock)
+    assert perform("use", {"fence": 2, "value": "z"}, lock)[0]["value"] == "z"
+    assert perform("acquire", None, lock)[0]["used"] == 2
+
+
+def test_an_election_has_one_leader_a_term() -> None:
+    led, won = perform("campaign", {"client": "a"}, None)
+    assert won == ["a", 1]
+    assert perform("campaign", {"client": "b"}, led) == (UNCHANGED, ["a", 1])
+    with pytest.raises(Declined, match="b does not lead"):
+        perform("resign", {"client": "b"}, led)
+    vacant, _ = perform("resign", {"client": "a"}, led)
+    assert perform("observe", None, vacant) == (UNCHANGED, [None, 1])
+    assert perform("campaign", {"client": "b"}, vacant)[1] == ["b", 2]
+
+
 def test_a_bank_moves_money_and_overdraws_nothing() -> None:
     moved, _ = perform("transfer", {"from": "a", "to": "b", "amount": 10}, None)
     assert (moved["a"], moved["b"], sum(moved.values())) == (0, 20, 50)
@@ -90,6 +128,9 @@ def test_a_request_that_was_declined_is_declined_again() -> None:
         ("acquire", 1), ("acquire", {"permits": 0}), ("release", {"client": 1}), ("transfer", None),
         ("transfer", {"from": "a", "to": "z", "amount": 1}), ("txn", 1), ("txn", [["x", "u", 1]]),
         ("transfer", {"from": "a", "to": ["b"], "amount": 1}), ("open", 1), ("jump", None),
+        ("acquire", {"lease": 1}), ("acquire", {"now": "x"}), ("renew", {"client": "a", "now": 1}),
+        ("use", {"fence": 0, "value": 1}), ("use", {"fence": 1}), ("campaign", None),
+        ("resign", {"client": 1}), ("observe", 1),
     ],
 )  # fmt: skip
 def test_what_no_store_could_carry_out_is_refused_at_once(function: str, argument: Json) -> None:

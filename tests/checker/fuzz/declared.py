@@ -35,6 +35,11 @@ def argument(random: Random, kind: Kind, values: Values) -> Any:
         case Kind.TRANSFER:
             one, other = random.sample(NAMES, 2)
             return {"from": one, "to": other, "amount": random.randint(1, 3)}
+        case Kind.CLIENT:
+            return {"client": random.choice(NAMES)}
+        case Kind.LEASE:
+            times = {"now": random.randint(0, 5), "lease": random.randint(1, 3)}
+            return {"client": random.choice(NAMES), **times}
         case Kind.ENTRIES:
             return [random.choice(NAMES), values.one()]
         case Kind.TRIPLE:
