@@ -20,6 +20,8 @@ from harness.nemesis import composition
 from harness.nemesis.fault import Fault
 from harness.nemesis.schedule import PlannedFault, choose_faults, draw
 from systems_under_test.node import Node
+from workloads.documents import SMALLEST
+from workloads.popularity import weights
 from workloads.workload import Shape, Workload
 
 MOST_NODES = 25
@@ -68,6 +70,7 @@ class RunConfig:
     keys: int = 5
     operations_per_key: int = 200
     reads: int = 33
+    popularity: str = "even"
     operation_timeout: float = 2.0
     recovery_limit: float = 30.0
     check_time_limit: float = 300.0
@@ -98,12 +101,17 @@ class RunConfig:
         _within("loss", self.loss, 0, 100)
         _within("duplicates", self.duplicates, 0, 100)
         _check_values(self.values)
+        try:
+            weights(self.popularity, self.keys)
+        except ValueError as error:
+            raise OptionError("popularity", f"cannot be {self.popularity!r}; {error}") from error
         self._check_maelstrom()
         if self.environment == "existing":
             self._check_existing()
         if self.schedule:
             self._check_schedule()
         database, families = self.database, self.families
+        _check_largest(self.system, self.values, database.largest_value)
         _check_served(self.system, database.functions, self.workload, self.named_workload)
         if self.environment == "simulated":
             _ = self.node_class
@@ -173,7 +181,7 @@ class RunConfig:
             network = ("latency", "loss", "duplicates")
             found |= dict.fromkeys(network, "is for the environment maelstrom; leave it out")
         elif self.workload in KEYLESS:
-            unused |= {"keys", "operations_per_key"}
+            unused |= {"keys", "operations_per_key", "popularity"}
         for option in sorted(unused):
             found[option] = f"has no effect on the workload {self.workload!r}; leave it out"
         return found
@@ -229,7 +237,7 @@ class RunConfig:
     def shape(self) -> Shape:
         if self.environment == "maelstrom" and self.workload in KEYLESS:
             return Shape(self.values, 1, LONGEST_KEY, self.reads)
-        return Shape(self.values, self.keys, self.operations_per_key, self.reads)
+        return Shape(self.values, self.keys, self.operations_per_key, self.reads, self.popularity)
 
     @property
     def time_limit_ns(self) -> int:
@@ -343,10 +351,26 @@ def _check_served(system: str, served: Sequence[str], name: str, workload: Workl
 
 def _check_values(values: str) -> None:
     kind, colon, count = values.partition(":")
+    number = int(count) if count.isascii() and count.isdigit() and len(count) < 12 else 0
     if kind in ("counters", "documents") and not colon:
         return
-    if kind == "repeated" and count.isascii() and count.isdigit() and 2 <= int(count) <= 1_000_000:
+    if kind == "repeated" and 2 <= number <= 1_000_000:
+        return
+    if kind == "documents" and number >= SMALLEST:
         return
     raise OptionError(
-        "values", f"cannot be {values!r}; give counters, documents, or repeated:N with N from 2"
+        "values",
+        f"cannot be {values!r}; give counters, documents, documents:N with N bytes from "
+        f"{SMALLEST}, or repeated:N with N from 2",
     )
+
+
+def _check_largest(system: str, values: str, largest: int) -> None:
+    """An `OptionError` where documents would be larger than the system takes."""
+    kind, _, size = values.partition(":")
+    if kind == "documents" and size and int(size) > largest:
+        raise OptionError(
+            "values",
+            f"cannot be {values!r}: the system {system!r} takes values of up to {largest:,} bytes; "
+            "give smaller ones",
+        )

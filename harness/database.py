@@ -126,6 +126,9 @@ class Database:
     functions: tuple[str, ...] = ("read", "write", "cas")
     """What it serves, so that a workload which calls something else is refused at once."""
 
+    largest_value: int = 1_000_000
+    """Bytes of the largest value that it takes, as JSON."""
+
     ports: tuple[int, ...] = ()
     """On which it listens; the first is for clients."""
 

@@ -11,7 +11,7 @@
 What comes of it is judged afterwards, from the files (harness/judge.py).
 """
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
@@ -35,6 +35,9 @@ from workloads.workload import Call, Calls, Workload
 WARM_UP_NS = 15 * SECOND_NS
 """The longest wait for a first answer; a cluster that is silent even then is left to the gates."""
 
+
+FINAL_READS = 1_000
+"""At most so many final reads are made of every node in turn."""
 
 HEALED_WITHIN_NS = 2 * SECOND_NS
 """The longest that what was healed may still be seen in force."""
@@ -293,13 +296,25 @@ class Run:
         if self._plan.workload.eventual:
             await self._read_until_settled(reads, calls)
             return
+        asked = [*self._of_every_node(reads), *((call, None) for call in reads if not call.pure)]
         count = len(self._workers)
         await self._clock.together(
             *(
-                worker.make_all(reads[number::count], calls)
+                worker.make_all(asked[number::count], calls)
                 for number, worker in enumerate(self._workers)
             )
         )
+
+    def _of_every_node(self, reads: Sequence[Call]) -> Iterator[tuple[Call, NodeId]]:
+        """Reads that change nothing, each made of every node, the youngest keys first, as far as
+        the bound on their number goes; beyond it, of one node each."""
+        nodes = self.must_serve
+        pure = [call for call in reads if call.pure]
+        often = min(len(pure), FINAL_READS // len(nodes))
+        for number, call in enumerate(reversed(pure)):
+            first = number % len(nodes)
+            for node in nodes if number < often else nodes[first : first + 1]:
+                yield call, node
 
     async def _read_until_settled(self, reads: Sequence[Call], calls: Calls) -> None:
         """Read every node again and again until all show what they should, or the bound of the

@@ -76,10 +76,10 @@ class Worker:
             await self._cluster.clock.sleep_until_ns(begin_ns + at_ns)
             await self.make(call, calls, node)
 
-    async def make_all(self, several: Iterable[Call], calls: Calls) -> None:
-        """Make these calls, one after the other."""
-        for call in several:
-            await self.make(call, calls)
+    async def make_all(self, several: Iterable[tuple[Call, NodeId | None]], calls: Calls) -> None:
+        """Make these calls, one after the other, each of the node that is named first."""
+        for call, node in several:
+            await self.make(call, calls, node)
 
     async def make(
         self, call: Call, calls: Calls, first: NodeId | None = None, *, stays: bool = False

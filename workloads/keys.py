@@ -7,9 +7,10 @@ from random import Random
 
 from faker import Faker
 
+from workloads.popularity import weights
 from workloads.workload import Call, Calls, Shape
 
-KEYS = frozenset({"keys", "operations_per_key"})
+KEYS = frozenset({"keys", "operations_per_key", "popularity"})
 """The options that all calls on keys depend on."""
 
 FINAL_READS = 2_000
@@ -32,9 +33,13 @@ class KeyedCalls(Calls):
 
         self.numbers = Numbers()
         self._active = [self._fresh_key() for _ in range(shape.keys)]
+        self._weights = weights(shape.popularity, shape.keys)
 
     def next_key(self) -> str:
-        slot = self.random.randrange(len(self._active))
+        if self._weights is None:
+            slot = self.random.randrange(len(self._active))
+        else:
+            (slot,) = self.random.choices(range(len(self._active)), self._weights)
         key = self._active[slot]
         self.used[key] += 1
         if self.used[key] >= self.shape.operations_per_key:

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from checker.models.catalogue import MODELS
+from workloads.documents import SMALL, documents
 from workloads.keys import ReadsAndChanges
 from workloads.workload import Call, Shape, Workload
 
@@ -23,8 +24,12 @@ class RegisterCalls(ReadsAndChanges):
     def __init__(self, random: Random, shape: Shape) -> None:
         super().__init__(random, shape)
         self._seen: dict[str, Any] = {}
-        documents = shape.values == "documents"
-        self._documents = [self._document() for _ in range(_DOCUMENTS)] if documents else []
+        kind, _, largest = shape.values.partition(":")
+        self._documents = (
+            documents(random, self.fake(), _DOCUMENTS, int(largest or SMALL))
+            if kind == "documents"
+            else []
+        )
 
     def change(self, key: str) -> Call:
         if self.random.random() < 0.5:
@@ -51,10 +56,6 @@ class RegisterCalls(ReadsAndChanges):
         if kind == "documents":
             return {"version": counter, **self.random.choice(self._documents)}
         return counter
-
-    def _document(self) -> dict[str, Any]:
-        fake = self.fake()
-        return {"name": fake.name(), "city": fake.city(), "email": fake.email()}
 
 
 def _simpler(call: Call) -> Call | None:

@@ -32,14 +32,16 @@ class Shape:
     """How the calls are drawn: options of the command line that workloads share.
 
     `values` is "counters" (distinct and dense within a key), "repeated:N" (drawn from N) or
-    "documents" (a counter inside a realistic document). `keys` are in use at a time, and a key is
-    retired after `operations_per_key` calls. `reads` is the share of reads, in percent.
+    "documents" (a counter inside a realistic document; "documents:N" of up to N bytes). `keys` are
+    in use at a time, drawn by their `popularity` (popularity.py), and a key is retired after
+    `operations_per_key` calls. `reads` is the share of reads, in percent.
     """
 
     values: str = "counters"
     keys: int = 5
     operations_per_key: int = 200
     reads: int = 33
+    popularity: str = "even"
 
     @classmethod
     def options(cls) -> frozenset[str]:

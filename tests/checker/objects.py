@@ -347,10 +347,9 @@ def leased(state: tuple[Any, int, int, int], function: str, argument: Any) -> li
 
 
 def _leased_call(random: Random, number: int, repeat: bool) -> tuple[str, Any]:
-    function, argument = random.choice(["acquire", "release", "renew"]), {"client": "b"}
-    if function == "acquire":
-        argument = {"client": random.choice(CLIENTS[:2])}
-    return function, {**argument, "now": random.randint(0, 4), "lease": 2}
+    function = random.choice(["acquire", "acquire", "acquire", "release", "renew"])
+    client = random.choice(CLIENTS[:2]) if function == "acquire" else "a"
+    return function, {"client": client, "now": random.choice((0, number, 3 * number)), "lease": 2}
 
 
 def election(state: tuple[Any, int], function: str, argument: Any) -> list[Done]:
@@ -364,7 +363,7 @@ def election(state: tuple[Any, int], function: str, argument: Any) -> list[Done]
 
 
 def _election_call(random: Random, number: int, repeat: bool) -> tuple[str, Any]:
-    function = random.choice(["campaign", "resign", "observe"])
+    function = random.choice(["campaign", "campaign", "resign", "observe"])
     return function, None if function == "observe" else {"client": random.choice(CLIENTS[:2])}
 
 
