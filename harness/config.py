@@ -21,6 +21,9 @@ from harness.nemesis.fault import Fault
 from harness.nemesis.schedule import PlannedFault, choose_faults, draw
 from systems_under_test.node import Node
 from workloads.documents import SMALLEST
+from workloads.generators.generator import Generator
+from workloads.generators.reading import read as read_load
+from workloads.generators.sources import known
 from workloads.popularity import weights
 from workloads.workload import Shape, Workload
 
@@ -43,6 +46,7 @@ class RunConfig:
     family strikes about once in `fault_interval` seconds, and at least once. A `schedule` says when
     which fault strikes (harness/nemesis/composition.py), in the place of both. `rate` is in
     operations a second over all clients, 0 for as fast as they go; of 100 calls `reads` are reads.
+    A `load` is a generator (workloads/generators), which says who calls what and when instead.
     Times are in seconds: `time_limit` of the calls under faults, `operation_timeout` of one
     operation, `recovery_limit` until every node must serve again once all is healed,
     `check_time_limit` of the checker, whose `check_memory_limit` is in MiB; `check_online` stops
@@ -65,6 +69,7 @@ class RunConfig:
     fault_interval: float = 5.0
     schedule: str = ""
     rate: float = 0.0
+    load: str = ""
     seed: int = 0
     values: str = "counters"
     keys: int = 5
@@ -110,6 +115,8 @@ class RunConfig:
             self._check_existing()
         if self.schedule:
             self._check_schedule()
+        if self.load:
+            self._check_load()
         database, families = self.database, self.families
         _check_largest(self.system, self.values, database.largest_value)
         _check_served(self.system, database.functions, self.workload, self.named_workload)
@@ -167,6 +174,40 @@ class RunConfig:
                 f"{self.time_limit:g} s; give a longer time limit, or a shorter schedule",
             )
 
+    def _check_load(self) -> None:
+        """A load is read, calls what the workload knows, and has clients and time enough."""
+        try:
+            generator = self.generator
+        except ValueError as error:
+            raise OptionError("load", f"cannot be {self.load!r}: {error}") from error
+        callable_ = known(self.named_workload)
+        for source in generator.sources:
+            if source not in callable_:
+                raise OptionError(
+                    "load",
+                    f"cannot call {source!r}: the workload {self.workload!r} knows "
+                    f"{', '.join(callable_)}",
+                )
+        if not generator.sources:
+            raise OptionError("load", "calls nothing; name what is called, such as all")
+        if generator.reserved > self.clients:
+            raise OptionError(
+                "load",
+                f"reserves clients for itself and needs {generator.reserved} at least, and there "
+                f"are {self.clients}; give more clients",
+            )
+        if generator.least_ns > self.time_limit_ns:
+            raise OptionError(
+                "load",
+                f"takes {generator.least_ns / SECOND_NS:g} s at least, and the calls last "
+                f"{self.time_limit:g} s; give a longer time limit, or a shorter load",
+            )
+
+    @property
+    def generator(self) -> Generator:
+        """What the load says; `ValueError` where it makes no sense."""
+        return read_load(self.load)
+
     @property
     def without_effect(self) -> dict[str, str]:
         """The options that make no difference to this run, and why."""
@@ -176,6 +217,8 @@ class RunConfig:
             found["faults"] = found["fault_interval"] = f"{reason}; leave one of the two out"
         elif not self.faults:
             found["fault_interval"] = "has no effect without faults; name some, or leave it out"
+        if self.load:
+            found["rate"] = "cannot stand beside a load, which says how fast; leave one of them out"
         unused = Shape.options() - self.named_workload.options
         if self.environment != "maelstrom":
             network = ("latency", "loss", "duplicates")

@@ -82,8 +82,14 @@ def workload(name: str) -> "Workload":
     """The workload of that name; `UsageError` where there is none, or it is not whole."""
 
     from harness.catalogue import WORKLOADS
+    from workloads.together import JOINT, together
     from workloads.workload import Workload
 
+    if JOINT in name:
+        try:
+            return together(name, [workload(part) for part in name.split(JOINT)])
+        except ValueError as error:
+            raise UsageError(f"the workload {name!r} {error}") from error
     if not is_foreign(name):
         return WORKLOADS[known("workload", name, WORKLOADS)]
     found = _imported("workload", name)

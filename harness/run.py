@@ -23,6 +23,7 @@ from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import WARM_UP, Capability, Cluster, NoAnswer, Unreachable
 from harness.config import RunConfig
 from harness.errors import EnvironmentFailed, HarnessError, OptionError, require_assertions
+from harness.load import Load
 from harness.nemesis.nemesis import Nemesis
 from harness.nemesis.schedule import PlannedFault
 from harness.observer import Observer
@@ -30,6 +31,8 @@ from harness.recorder import Recorder
 from harness.worker import Pace, Worker
 from systems_under_test.node import NodeId
 from systems_under_test.requests import Reply, Request
+from workloads.generators.dice import Dice
+from workloads.generators.sources import Sources
 from workloads.workload import Call, Calls, Workload
 
 WARM_UP_NS = 15 * SECOND_NS
@@ -223,11 +226,20 @@ class Run:
         self, calls: Calls, begin_ns: int, end_ns: int
     ) -> list[Coroutine[Any, Any, None]]:
         """What goes on while the nemesis strikes: each worker makes calls until they end."""
+        if self._config.load:
+            load = self._load(calls)
+            return [worker.generate(load, calls, end_ns) for worker in self._workers]
         pace = Pace(self._config.rate, self._clock, self._random("pace"))
         return [
             worker.work(calls, pace, lambda: self._clock.now_ns() < end_ns)
             for worker in self._workers
         ]
+
+    def _load(self, calls: Calls) -> Load:
+        """What says when to call what, where the workload is not just drawn from."""
+        sources = Sources(self._plan.workload, calls)
+        dice = Dice(f"{self._config.seed}:load")
+        return Load(self._config.generator, sources, self._clock, dice, self._config.clients)
 
     async def _stop_at_violation(self, end_ns: int) -> None:
         """Raise `_Violated`, which ends all that goes on, as soon as the calls show a violation."""

@@ -11,6 +11,7 @@ from checker.operation import Outcome
 from harness.client import Client
 from harness.clock import SECOND_NS, Clock
 from harness.cluster import Cluster
+from harness.load import Load
 from harness.recorder import Completion, Recorder
 from systems_under_test.node import NodeId
 from workloads.workload import Call, Calls
@@ -52,7 +53,7 @@ class Worker:
         With a `home`, the calls under faults go to that node and to no other.
         """
         self._home = home
-        self._process = number
+        self._number = self._process = number
         self._workers = workers
         self._cluster = cluster
         self._recorder = recorder
@@ -66,6 +67,12 @@ class Worker:
             await pace.wait()
             if more():
                 await self.make(calls.next(), calls, self._home, stays=self._home is not None)
+
+    async def generate(self, load: Load, calls: Calls, end_ns: int) -> None:
+        """Make the calls that the load has for this worker, until then."""
+        while (call := await load.next(self._number, end_ns)) is not None:
+            completion = await self.make(call, calls, self._home, stays=self._home is not None)
+            load.done(self._number, completion.outcome is Outcome.OK)
 
     async def follow(
         self, script: Iterable[tuple[int, Call, NodeId | None]], begin_ns: int, calls: Calls

@@ -32,6 +32,7 @@ OF_A_RUN: dict[str, tuple[type, str]] = {
     "clients": (int, "Concurrent clients."),
     "time_limit": (float, "Seconds of calls."),
     "rate": (float, "Operations a second; 0 is as fast as they go."),
+    "load": (str, "Who calls what and when, instead: 'ramp(10, 200, 20, all)'."),
     "seed": (int, "Root of all randomness."),
     "values": (str, "counters, repeated:N, documents, or documents:N of N bytes."),
     "keys": (int, "Keys in use at a time."),

@@ -25,7 +25,10 @@ DRAWN = "drawn"
 SCHEDULED = "scheduled"
 """As the faults of cells with a schedule among their options, which says them."""
 
-PINNABLE = ("nodes", "clients", "time_limit", "fault_interval", "rate", "values", "keys")
+PINNABLE = (
+    "nodes", "clients", "time_limit", "fault_interval", "rate", "load", "values", "keys",
+    "popularity",
+)  # fmt: skip
 """The options that a simulated cell may fix; all else is drawn from each seed."""
 
 MOST_CELLS = 1_000
@@ -53,7 +56,7 @@ class Cell:
     def name(self) -> str:
         """What tells the cell from all others of its plan."""
         parts = [self.system, self.workload, self.faults, self.environment]
-        parts += [f"{name}={value}" for name, value in self.options]
+        parts += [f"{name}={' '.join(str(value).split())}" for name, value in self.options]
         return " · ".join(parts)
 
     @property

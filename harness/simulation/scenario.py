@@ -155,6 +155,8 @@ def swarm(base: RunConfig, pinned: frozenset[str], seed: int) -> Scenario:
 
     if base.schedule:
         pinned |= {"faults", "time_limit"}  # It names its faults, and takes its time.
+    if base.load:
+        pinned |= {"rate", "time_limit", "clients"}  # It says how fast, and may count on both.
     node = base.node_class
     drawn: dict[str, Any] = {
         "nodes": dice("nodes").choice(node.sizes),

@@ -1,0 +1,1 @@
+"""Generators: who calls what, and when. See docs/generators.md."""

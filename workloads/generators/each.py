@@ -1,0 +1,43 @@
+"""To each client its own."""
+
+from dataclasses import dataclass, field, replace
+
+from workloads.generators.dice import Dice
+from workloads.generators.generator import Asker, Generator, Step, Wait
+
+
+@dataclass(frozen=True)
+class Each(Generator):
+    """Each client has the generator for itself, from the beginning, with dice of its own. It ends
+    once those of all clients have ended."""
+
+    inner: Generator
+    own: dict[int, Generator] = field(default_factory=dict)
+    ended: frozenset[int] = frozenset()
+
+    def ask(self, asker: Asker, dice: Dice) -> Step:
+        mine = self.own.get(asker.client, self.inner)
+        alone = replace(asker, client=0, clients=1)
+        step = mine.ask(alone, dice.of(asker.client))
+        if step is not None:
+            return replace(step, then=self._with(asker.client, step.then))
+        ended = self.ended | {asker.client}
+        return None if len(ended) == asker.clients else Wait(None, replace(self, ended=ended))
+
+    def done(self, client: int, ok: bool) -> Generator:
+        return self._with(client, self.own.get(client, self.inner).done(0, ok))
+
+    def _with(self, client: int, mine: Generator) -> "Each":
+        return replace(self, own={**self.own, client: mine})
+
+    @property
+    def inners(self) -> tuple[Generator, ...]:
+        return (self.inner,)
+
+    @property
+    def finite(self) -> bool:
+        return self.inner.finite
+
+    @property
+    def least_ns(self) -> int:
+        return self.inner.least_ns

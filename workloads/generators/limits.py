@@ -1,0 +1,68 @@
+"""An end to what has none: after so many calls, or after so long."""
+
+from dataclasses import dataclass
+
+from workloads.generators.dice import Dice
+from workloads.generators.generator import SECOND_NS, Around, Asker, Due, Generator, Step, Wait
+
+
+@dataclass(frozen=True)
+class Limit(Around):
+    """So many calls, and no more."""
+
+    count: int
+    ends = True
+
+    def ask(self, asker: Asker, dice: Dice) -> Step:
+        step = self.inner.ask(asker, dice) if self.count > 0 else None
+        if step is None:
+            return None
+        return self.becomes(step, count=self.count - isinstance(step, Due))
+
+
+@dataclass(frozen=True)
+class TimeLimit(Around):
+    """What is due within so many seconds from the first time that it was asked."""
+
+    seconds: float
+    until_ns: int | None = None
+    ends = True
+
+    def ask(self, asker: Asker, dice: Dice) -> Step:
+        until_ns = self.until_ns
+        if until_ns is None:
+            until_ns = asker.now_ns + int(self.seconds * SECOND_NS)
+        if asker.now_ns >= until_ns:
+            return None
+        step = self.inner.ask(asker, dice)
+        if step is None:
+            return None
+        if isinstance(step, Due) and step.at_ns >= until_ns:
+            return Wait(until_ns, TimeLimit(self.inner, self.seconds, until_ns))
+        if isinstance(step, Wait):
+            later_ns = until_ns if step.until_ns is None else min(step.until_ns, until_ns)
+            step = Wait(None if step.until_ns is None else later_ns, step.then)
+        return self.becomes(step, until_ns=until_ns)
+
+    @property
+    def least_ns(self) -> int:
+        return 0 if self.inner.finite else int(self.seconds * SECOND_NS)
+
+
+@dataclass(frozen=True)
+class Rest(Generator):
+    """No call for so many seconds from the first time that it was asked."""
+
+    seconds: float
+    until_ns: int | None = None
+    ends = True
+
+    def ask(self, asker: Asker, dice: Dice) -> Step:
+        until_ns = self.until_ns
+        if until_ns is None:
+            until_ns = asker.now_ns + int(self.seconds * SECOND_NS)
+        return None if asker.now_ns >= until_ns else Wait(until_ns, Rest(self.seconds, until_ns))
+
+    @property
+    def least_ns(self) -> int:
+        return int(self.seconds * SECOND_NS)

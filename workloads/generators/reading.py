@@ -1,0 +1,225 @@
+"""Generators as a text, for the command line and TOML; docs/generators.md has an example of each.
+
+    phases(time(10, rate(50, append)), ramp(10, 200, 20, mix(3: append, 1: lock)))
+
+A name with brackets is a generator: numbers first, then those that it is made of. A name alone is
+what is called. Mix and reserve have a number and a colon before their parts. A text is read and
+checked as a whole before anything starts.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from workloads.generators.cycle import Cycle
+from workloads.generators.each import Each
+from workloads.generators.flip_flop import FlipFlop
+from workloads.generators.generator import Generator, Source
+from workloads.generators.limits import Limit, Rest, TimeLimit
+from workloads.generators.mix import Mix
+from workloads.generators.phases import Phases
+from workloads.generators.rates import Bursts, Diurnal, Ramp, Rate, Steady
+from workloads.generators.reserve import Reserve
+from workloads.generators.think import Think
+from workloads.generators.until_ok import UntilOk
+
+DEPTH_MAX = 20
+SECONDS_MAX = 7 * 24 * 3_600.0
+RATE_MAX = 1_000_000.0
+
+
+class Parts(Enum):
+    """How many generators one is made of."""
+
+    NONE = "nothing more"
+    ONE = "one generator"
+    SOME = "two generators or more"
+    WEIGHTED = "generators with a number and a colon before each"
+    COUNTED = "generators with a number and a colon before each but the last"
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """What a number is, and its bounds; `above` leaves the lower one out."""
+
+    name: str
+    least: float
+    most: float
+    above: bool = False
+    whole: bool = False
+
+    def allows(self, value: float) -> bool:
+        high = self.least < value if self.above else self.least <= value
+        return high and value <= self.most and (not self.whole or value == int(value))
+
+    @property
+    def wanted(self) -> str:
+        kind = "a whole number" if self.whole else "a number"
+        bound = "above" if self.above else "from"
+        return f"{self.name}, {kind} {bound} {self.least:g} and up to {self.most:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a generator is written, and made of its numbers and parts."""
+
+    numbers: tuple[Number, ...]
+    parts: Parts
+    make: Callable[[Sequence[float], tuple[float, ...], tuple[Generator, ...]], Generator]
+    optional: bool = False
+    """Whether the numbers may be left out, all together."""
+
+
+_SECONDS = Number("seconds", 0, SECONDS_MAX, above=True)
+_CALLS = Number("how many calls", 1, 1e9, whole=True)
+_TIMES = Number("how many times", 1, 1e6, whole=True)
+
+
+def _rate(name: str) -> Number:
+    return Number(name, 0, RATE_MAX)
+
+
+FORMS: dict[str, Form] = {
+    "mix": Form((), Parts.WEIGHTED, lambda n, weights, parts: Mix(weights, parts)),
+    "limit": Form((_CALLS,), Parts.ONE, lambda n, w, parts: Limit(parts[0], int(n[0]))),
+    "time": Form((_SECONDS,), Parts.ONE, lambda n, w, parts: TimeLimit(parts[0], n[0])),
+    "rest": Form((_SECONDS,), Parts.NONE, lambda n, w, parts: Rest(n[0])),
+    "stagger": Form((_SECONDS,), Parts.ONE, lambda n, w, parts: Rate(parts[0], Steady(1 / n[0]))),
+    "rate": Form((_rate("the rate"),), Parts.ONE, lambda n, w, parts: Rate(parts[0], Steady(n[0]))),
+    "ramp": Form(
+        (_rate("the first rate"), _rate("the last rate"), _SECONDS),
+        Parts.ONE,
+        lambda n, w, parts: Rate(parts[0], Ramp(*n)),
+    ),
+    "bursts": Form(
+        (_rate("the low rate"), _rate("the high rate"), _SECONDS, _SECONDS),
+        Parts.ONE,
+        lambda n, w, parts: Rate(parts[0], Bursts(*n)),
+    ),
+    "diurnal": Form(
+        (_rate("the rate at night"), _rate("the rate at noon"), _SECONDS),
+        Parts.ONE,
+        lambda n, w, parts: Rate(parts[0], Diurnal(*n)),
+    ),
+    "think": Form(
+        (_SECONDS, Number("the deviation", 0, 5)),
+        Parts.ONE,
+        lambda n, w, parts: Think(parts[0], n[0], n[1]),
+    ),
+    "phases": Form((), Parts.SOME, lambda n, w, parts: Phases(parts)),
+    "reserve": Form(
+        (), Parts.COUNTED, lambda n, counts, parts: Reserve(tuple(map(int, counts)), parts)
+    ),
+    "until-ok": Form((), Parts.ONE, lambda n, w, parts: UntilOk(parts[0])),
+    "flip-flop": Form((), Parts.SOME, lambda n, w, parts: FlipFlop(parts)),
+    "each": Form((), Parts.ONE, lambda n, w, parts: Each(parts[0])),
+    "cycle": Form(
+        (_TIMES,), Parts.ONE, lambda n, w, parts: Cycle(parts[0], int(n[0]) if n else 0), True
+    ),
+}
+"""All generators that a text may name."""
+
+_WEIGHT = Number("a weight", 0, 1_000_000)
+_COUNT = Number("how many clients", 1, 1_000, whole=True)
+
+
+def read(text: str) -> Generator:
+    """The generator that a text stands for; `ValueError` says what is wrong with it, and where."""
+    found = _Reader(text).whole()
+    found.check()
+    return found
+
+
+_TOKEN = re.compile(r"\s*(?:(-?\d+(?:\.\d+)?)|([A-Za-z_][\w.+-]*)|(.))")
+
+
+class _Reader:
+    """Reads one text from its first token to its last."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens = list(_TOKEN.finditer(text.strip()))
+        self._at = self._depth = 0
+
+    def whole(self) -> Generator:
+        found = self._generator()
+        if self._at < len(self._tokens):
+            raise self._wrong("its end")
+        return found
+
+    def _generator(self) -> Generator:
+        name = self._peek(2)
+        if name is None:
+            raise self._wrong("the name of a generator, or of what is called")
+        self._at += 1
+        if not self._take("("):
+            if name in FORMS:
+                raise self._wrong(f"the brackets of {name}")
+            return Source(name)
+        if name not in FORMS:
+            raise self._wrong(f"one of the generators {', '.join(FORMS)}", back=2)
+        self._depth += 1
+        if self._depth > DEPTH_MAX:
+            raise self._wrong(f"no more than {DEPTH_MAX} brackets one inside the other")
+        form = FORMS[name]
+        numbers = self._numbers(form)
+        weights, parts = self._parts(form.parts)
+        self._need(")")
+        self._depth -= 1
+        return form.make(numbers, weights, parts)
+
+    def _numbers(self, form: Form) -> list[float]:
+        if form.optional and self._peek(1) is None:
+            return []
+        found = []
+        for place, number in enumerate(form.numbers):
+            found.append(self._number(number))
+            if form.parts is not Parts.NONE or place + 1 < len(form.numbers):
+                self._need(",")
+        return found
+
+    def _parts(self, parts: Parts) -> tuple[tuple[float, ...], tuple[Generator, ...]]:
+        numbers: list[float] = []
+        found: list[Generator] = []
+        while parts is not Parts.NONE and (not found or self._take(",")):
+            counted = parts is Parts.COUNTED
+            if parts is Parts.WEIGHTED or (counted and self._peek(1) is not None):
+                numbers.append(self._number(_COUNT if counted else _WEIGHT))
+                self._need(":")
+            found.append(self._generator())
+            if parts is Parts.ONE or (counted and len(numbers) < len(found)):
+                break
+        if parts is Parts.COUNTED and (len(numbers) == len(found) or not numbers):
+            raise self._wrong(parts.value)
+        if parts is Parts.SOME and len(found) < 2:
+            raise self._wrong(parts.value)
+        return tuple(numbers), tuple(found)
+
+    def _number(self, wanted: Number) -> float:
+        text = self._peek(1)
+        if text is None or not wanted.allows(float(text)):
+            raise self._wrong(wanted.wanted)
+        self._at += 1
+        return float(text)
+
+    def _peek(self, group: int) -> str | None:
+        """The next token, if it is of that group: 1 a number, 2 a name, 3 a sign."""
+        found = self._tokens[self._at] if self._at < len(self._tokens) else None
+        return found[group] if found is not None else None
+
+    def _take(self, sign: str) -> bool:
+        taken = self._peek(3) == sign
+        self._at += taken
+        return taken
+
+    def _need(self, sign: str) -> None:
+        if not self._take(sign):
+            raise self._wrong(sign)
+
+    def _wrong(self, wanted: str, back: int = 0) -> ValueError:
+        text = self._text.strip()
+        at = self._at - back
+        rest = text[self._tokens[at].start() :].strip() if at < len(self._tokens) else ""
+        where = f"before {rest[:30]!r}" if rest else "at its end"
+        return ValueError(f"{where} it needs {wanted}")
