@@ -8,11 +8,16 @@ import json
 import os
 from typing import Any
 
-from harness.database import Argv, Connection, Database, Place
+from harness.database import Argv, Connection, Database, Place, Refused
 from harness.databases.http import HttpConnection, ask_once
+
+APPENDS = 50
+"""How often an append is tried whose list others change meanwhile."""
 
 
 class Etcd(Database):
+    functions = ("read", "write", "cas", "append", "acquire", "release")
+    largest_value = 1_500_000
     ports = (2379, 2380)
     packages = ("etcd-server",)
     failover_s = 1.0
@@ -64,6 +69,14 @@ class Gateway(HttpConnection):
         if function == "write":
             self.post("/v3/kv/put", {**mine, "value": encoded(json.dumps(argument))})
             return argument
+        if function == "append":
+            return self.append(mine, argument)
+        if function == "acquire":
+            put = {"requestPut": {**mine, "value": encoded(json.dumps(argument))}}
+            return self.change({**mine, "target": "VERSION", "version": 0}, put, "it is held")
+        if function == "release":
+            held = {**mine, "target": "VERSION", "result": "GREATER", "version": 0}
+            return self.change(held, {"requestDeleteRange": mine}, "it is free")
         old, new = argument
         same = {"target": "VERSION", "version": 0} if old is None else {"target": "VALUE"}
         same |= mine if old is None else {**mine, "value": encoded(json.dumps(old))}
@@ -71,6 +84,24 @@ class Gateway(HttpConnection):
         body = {"compare": [same], "success": [put], "failure": [{"requestRange": mine}]}
         said = self.post("/v3/kv/txn", body)
         return old if said.get("succeeded") else value(said["responses"][0]["response_range"])
+
+    def append(self, mine: dict[str, str], element: Any) -> None:
+        """etcd knows no lists: the whole one is written where nobody has written meanwhile."""
+        for _ in range(APPENDS):
+            said = self.post("/v3/kv/range", mine)
+            revision = said["kvs"][0]["mod_revision"] if said.get("kvs") else 0
+            new = [*(value(said) or []), element]
+            put = {"requestPut": {**mine, "value": encoded(json.dumps(new))}}
+            same = {**mine, "target": "MOD", "mod_revision": revision}
+            if self.post("/v3/kv/txn", {"compare": [same], "success": [put]}).get("succeeded"):
+                return
+        raise Refused(f"others wrote {APPENDS} times meanwhile")
+
+    def change(self, compare: dict[str, Any], change: dict[str, Any], why: str) -> None:
+        """Make a change where the comparison holds; else it is refused for that reason."""
+        said = self.post("/v3/kv/txn", {"compare": [compare], "success": [change]})
+        if not said.get("succeeded"):
+            raise Refused(why)
 
 
 def encoded(text: str) -> str:

@@ -28,6 +28,7 @@ VALUES: dict[str, Any] = {
     "seed": 4, "values": "repeated:3", "keys": 2, "operations_per_key": 50, "reads": 10,
     "operation_timeout": 1.0, "recovery_limit": 9.0, "check_time_limit": 9.0,
     "check_memory_limit": 512, "check_online": True, "clients_stay": True,
+    "popularity": "hot:60", "load": "ramp(5, 50, 4, all)",
     "program": "cat", "latency": 0.5, "loss": 1.0, "duplicates": 2.0,
 }  # fmt: skip
 """A value of each option."""
@@ -47,7 +48,9 @@ BESIDE: dict[str, list[dict[str, Any]]] = {
     "faults": [{"schedule": SCHEDULE}],
     "fault_interval": [{"schedule": SCHEDULE}, {"faults": []}],
     "values": [{"workload": name} for name in SERVED if name != "register"],
+    "rate": [{"load": "limit(5, all)"}],
     "keys": [{"workload": "leader"}],
+    "popularity": [{"workload": "leader"}],
     "operations_per_key": [{"workload": "leader"}],
     "reads": [{"workload": name} for name in ("queue", "unique-ids", "lock", "leader")],
     **{name: [{"environment": "local", **RAFT}] for name in ("latency", "loss", "duplicates")},

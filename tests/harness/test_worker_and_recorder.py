@@ -40,7 +40,7 @@ def test_an_invocation_is_on_disk_before_its_request_is_sent(tmp_path: Path) -> 
     recorder = Recorder(path, cluster.clock)
     worker = Worker(0, 1, cluster, recorder, SECOND_NS, Random(1))
     calls = RegisterCalls(Random(1), Shape())
-    cluster.clock.run(worker.make_all([Call("write", "x", n) for n in range(3)], calls))
+    cluster.clock.run(worker.make_all([(Call("write", "x", n), None) for n in range(3)], calls))
     assert seen == [1, 2, 3]
 
 
@@ -57,7 +57,7 @@ def test_after_info_the_worker_goes_on_as_a_new_process_with_a_new_client(tmp_pa
     # A deadline as long as one attempt, so that the silent one is not tried again.
     worker = Worker(2, 10, cluster, recorder, SECOND_NS, Random(1))
     calls = RegisterCalls(Random(1), Shape())
-    cluster.clock.run(worker.make_all([Call("write", "x", n) for n in range(3)], calls))
+    cluster.clock.run(worker.make_all([(Call("write", "x", n), None) for n in range(3)], calls))
     operations = History.read(tmp_path / "history.jsonl").operations
     assert [(op.process, op.outcome) for op in operations] == [
         (2, Outcome.OK),
