@@ -1,20 +1,28 @@
-"""What each workload makes of each system: `python benchmarks/workloads.py [--seeds 20] [--local]`.
+"""What each workload makes of each system in each environment, as it stands in docs/workloads.md.
 
-It prints a row a workload and system: the worst exit status of a number of simulated seeds (0
-valid, 1 invalid, 2 unknown, 254 where the checker contradicts itself; `not served` where the system
-has no such function), and the seed and the seconds after which the first was convicted. With
-`--local` the status of one run of real processes of ten seconds stands beside it.
+    python benchmarks/workloads.py simulated namespaces [--jobs 4] [--results FILE] [--write]
+
+A cell is the worst exit status (0 valid, 1 invalid, 2 unknown, 255 the run failed), and how long it
+took until the system was convicted: seeds and seconds in the simulator, where up to `--seeds` are
+tried; seconds of calls in a run of `--seconds` elsewhere, under partitions, kills and pauses, which
+ends with the first violation. `not served` means that the system lacks one of the functions, which
+status 254 says before anything starts. What is in the file of results is not tried again.
 """
 
 import argparse
+import json
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from typing import TypeAlias
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.tables import table
+from benchmarks.tables import put, table
 from checker.errors import InternalError
 from harness import names
 from harness.catalogue import WORKLOADS
@@ -23,52 +31,113 @@ from harness.simulation.scenario import swarm
 from harness.simulation.simulate import simulate
 
 SYSTEMS = (
-    "raft", "paxos", "ring", "single", "raft-commits-alone", "raft-forgets-vote",
-    "paxos-learns-from-one", "ring-small-quorums",
+    "raft", "paxos", "ring", "raft-commits-alone", "paxos-learns-from-one", "ring-small-quorums",
 )  # fmt: skip
-STATUS = {"": 0, "unknown": 2}
+MAELSTROM = ("echo", "broadcast", "g-set", "g-counter", "pn-counter")
+"""What programs in the environment maelstrom serve, and no bundled system does."""
+
+Cell: TypeAlias = tuple[str, str, str]
+"""A workload, a system, and an environment."""
 
 
-def simulated(system: str, workload: str, seeds: int) -> tuple[str, str]:
+def simulated(workload: str, system: str, seeds: int) -> str:
     """The worst status of these seeds, which end with the first conviction, and when it came."""
     base = RunConfig(system=system, workload=workload, environment="simulated")
     began, worst = time.monotonic(), 0
-    for seed in range(seeds):
+    for seed in range(1, seeds + 1):
         try:
             kind = simulate(swarm(base, frozenset(), seed)).kind
         except InternalError as error:
-            return "254", f"seed {seed}: {error}"
-        if kind not in STATUS:
-            return "1", f"seed {seed}, {time.monotonic() - began:.1f} s: {kind}"
-        worst = max(worst, STATUS[kind])
-    return str(worst), ""
+            return f"254: seed {seed}: {error}"
+        if kind not in ("", "unknown"):
+            return f"1 after {seed} seeds, {time.monotonic() - began:.1f} s"
+        worst = max(worst, 2 if kind else 0)
+    return str(worst)
 
 
-def local(system: str, workload: str) -> str:
-    """The exit status of one run."""
-    line = [sys.executable, "-m", "harness", "run", system, "--workload", workload,
-            "--environment", "local", "--time-limit", "10", "--seed", "7"]  # fmt: skip
-    return str(subprocess.run(line, capture_output=True, check=False).returncode)
+def really(cell: Cell, seconds: float) -> str:
+    """The status of one run of real processes, and when its calls ended where it was convicted."""
+    workload, system, environment = cell
+    with tempfile.TemporaryDirectory() as store:
+        line = [sys.executable, "-m", "harness", "run", system, "--workload", workload]
+        line += ["--environment", environment, "--nodes", "3", "--time-limit", str(seconds)]
+        line += ["--faults", "partition,kill,pause", "--check-online", "--store", store]
+        status = subprocess.run([*line, "--seed", "7"], capture_output=True, check=False).returncode
+        if status != 1:
+            return str(status)
+        (observed,) = Path(store).glob("*/*/observations.json")
+        took = json.loads(observed.read_text())
+        return f"1 after {took['seconds']['calls']:.1f} s" if took["stopped"] else "1 in the end"
 
 
-def row(workload: str, system: str, seeds: int, *, really: bool) -> tuple[str, ...]:
+def one(cell: Cell, options: argparse.Namespace) -> str:
+    """What stands in a cell."""
+    workload, system, environment = cell
     if not {*WORKLOADS[workload].functions} <= {*names.node_class(system).functions}:
-        return (workload, system, "not served", "", "not served" if really else "")
-    status, when = simulated(system, workload, seeds)
-    return (workload, system, status, when, local(system, workload) if really else "")
+        return "not served"
+    if environment != "simulated":
+        return really(cell, options.seconds)
+    # A process of its own, as simulating holds the lock of the interpreter.
+    line = [sys.executable, __file__, "--one", workload, system, "--seeds", str(options.seeds)]
+    return subprocess.run(line, capture_output=True, check=True, text=True).stdout.strip()
+
+
+def cells(environments: list[str]) -> Iterator[Cell]:
+    for environment in environments:
+        for workload in WORKLOADS:
+            if workload not in MAELSTROM:
+                yield from ((workload, system, environment) for system in SYSTEMS)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("environments", nargs="*", default=["simulated"])
+    parser.add_argument("--one", nargs=2)
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--local", action="store_true")
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--budget", type=float, default=float("inf"))
+    parser.add_argument("--results", type=Path, default=Path("workloads.json"))
+    parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    rows = [
-        row(workload, system, options.seeds, really=options.local)
-        for workload in WORKLOADS
-        for system in SYSTEMS
-    ]
-    print("\n".join(table(("workload", "system", "simulated", "convicted", "local"), rows)))
+    if options.one:
+        print(simulated(*options.one, options.seeds))
+        return
+    found = json.loads(options.results.read_text()) if options.results.exists() else {}
+    began = time.monotonic()
+    left = [cell for cell in cells(options.environments) if " ".join(cell) not in found]
+    with ThreadPoolExecutor(options.jobs) as pool:
+        waiting = iter(left)
+        running = {
+            pool.submit(one, cell, options): cell
+            for cell, _ in zip(waiting, range(options.jobs), strict=False)
+        }
+        while running:
+            done = next(as_completed(running))
+            cell = running.pop(done)
+            found[" ".join(cell)] = done.result()
+            print(*cell, found[" ".join(cell)], flush=True)
+            options.results.write_text(json.dumps(found, indent=1))
+            if time.monotonic() - began < options.budget:
+                for following in waiting:
+                    running[pool.submit(one, following, options)] = following
+                    break
+    if options.write:
+        put("workloads.md", "workloads.py", page(options.environments, found))
+
+
+def page(environments: list[str], found: dict[str, str]) -> list[str]:
+    """A table for each environment: a row a workload, a column a system."""
+    lines = []
+    for environment in environments:
+        rows = [
+            [f"`{workload}`", *(found[f"{workload} {system} {environment}"] for system in SYSTEMS)]
+            for workload in WORKLOADS
+            if workload not in MAELSTROM
+        ]
+        head = [environment, *(f"`{system}`" for system in SYSTEMS)]
+        lines += ["", *table(head, rows, words=len(head)), ""]
+    return lines
 
 
 if __name__ == "__main__":

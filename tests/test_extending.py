@@ -33,6 +33,11 @@ def test_a_page_followed_to_the_letter(page: str, tmp_path: Path) -> None:
     assert any(":" in command for command in ran), "the extension is named on the command line"
 
 
+@pytest.mark.slow
+def test_the_page_of_generators_works_as_printed(tmp_path: Path) -> None:
+    assert len(follow("generators.md", tmp_path)) > 2
+
+
 @pytest.mark.parametrize("page", LINES_MAX)
 def test_an_extension_is_one_short_file(page: str) -> None:
     name, most = LINES_MAX[page]

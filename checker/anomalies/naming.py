@@ -53,7 +53,7 @@ def _named(known: Evidence) -> Anomaly | None:
         return collections.of_queue(known)
     if functions == {"generate"}:
         return services.of_ids(known)
-    if functions == {"inspect"}:
+    if functions <= {"inspect", "campaign", "resign", "observe"}:
         return services.of_leader(known)
     if functions <= {"acquire", "release"}:
         return services.of_lock(known)
