@@ -11,6 +11,7 @@ from typing import Any
 import tomli_w
 
 from harness import names
+from harness.calling import check_largest, check_load, check_popularity, check_values
 from harness.catalogue import ENVIRONMENTS, WORKLOADS
 from harness.clock import SECOND_NS
 from harness.database import Database
@@ -20,11 +21,6 @@ from harness.nemesis import composition
 from harness.nemesis.fault import Fault
 from harness.nemesis.schedule import PlannedFault, choose_faults, draw
 from systems_under_test.node import Node
-from workloads.documents import SMALLEST
-from workloads.generators.generator import Generator
-from workloads.generators.reading import read as read_load
-from workloads.generators.sources import known
-from workloads.popularity import weights
 from workloads.workload import Shape, Workload
 
 MOST_NODES = 25
@@ -105,20 +101,17 @@ class RunConfig:
         _within("latency", self.latency, 0, 60)
         _within("loss", self.loss, 0, 100)
         _within("duplicates", self.duplicates, 0, 100)
-        _check_values(self.values)
-        try:
-            weights(self.popularity, self.keys)
-        except ValueError as error:
-            raise OptionError("popularity", f"cannot be {self.popularity!r}; {error}") from error
+        check_values(self.values)
+        check_popularity(self.popularity, self.keys)
         self._check_maelstrom()
         if self.environment == "existing":
             self._check_existing()
         if self.schedule:
             self._check_schedule()
         if self.load:
-            self._check_load()
+            check_load(self.load, self.named_workload, self.clients, self.time_limit_ns)
         database, families = self.database, self.families
-        _check_largest(self.system, self.values, database.largest_value)
+        check_largest(self.system, self.values, database.largest_value)
         _check_served(self.system, database.functions, self.workload, self.named_workload)
         if self.environment == "simulated":
             _ = self.node_class
@@ -173,40 +166,6 @@ class RunConfig:
                 f"takes up to {takes_ns / SECOND_NS:g} s, and the calls last "
                 f"{self.time_limit:g} s; give a longer time limit, or a shorter schedule",
             )
-
-    def _check_load(self) -> None:
-        """A load is read, calls what the workload knows, and has clients and time enough."""
-        try:
-            generator = self.generator
-        except ValueError as error:
-            raise OptionError("load", f"cannot be {self.load!r}: {error}") from error
-        callable_ = known(self.named_workload)
-        for source in generator.sources:
-            if source not in callable_:
-                raise OptionError(
-                    "load",
-                    f"cannot call {source!r}: the workload {self.workload!r} knows "
-                    f"{', '.join(callable_)}",
-                )
-        if not generator.sources:
-            raise OptionError("load", "calls nothing; name what is called, such as all")
-        if generator.reserved > self.clients:
-            raise OptionError(
-                "load",
-                f"reserves clients for itself and needs {generator.reserved} at least, and there "
-                f"are {self.clients}; give more clients",
-            )
-        if generator.least_ns > self.time_limit_ns:
-            raise OptionError(
-                "load",
-                f"takes {generator.least_ns / SECOND_NS:g} s at least, and the calls last "
-                f"{self.time_limit:g} s; give a longer time limit, or a shorter load",
-            )
-
-    @property
-    def generator(self) -> Generator:
-        """What the load says; `ValueError` where it makes no sense."""
-        return read_load(self.load)
 
     @property
     def without_effect(self) -> dict[str, str]:
@@ -389,31 +348,4 @@ def _check_served(system: str, served: Sequence[str], name: str, workload: Workl
             "workload",
             f"cannot be {name!r}, which calls {', '.join(missing)}: the system {system!r} serves "
             f"{', '.join(served)}; workloads that fit: {', '.join(fitting) or 'none of ours'}",
-        )
-
-
-def _check_values(values: str) -> None:
-    kind, colon, count = values.partition(":")
-    number = int(count) if count.isascii() and count.isdigit() and len(count) < 12 else 0
-    if kind in ("counters", "documents") and not colon:
-        return
-    if kind == "repeated" and 2 <= number <= 1_000_000:
-        return
-    if kind == "documents" and number >= SMALLEST:
-        return
-    raise OptionError(
-        "values",
-        f"cannot be {values!r}; give counters, documents, documents:N with N bytes from "
-        f"{SMALLEST}, or repeated:N with N from 2",
-    )
-
-
-def _check_largest(system: str, values: str, largest: int) -> None:
-    """An `OptionError` where documents would be larger than the system takes."""
-    kind, _, size = values.partition(":")
-    if kind == "documents" and size and int(size) > largest:
-        raise OptionError(
-            "values",
-            f"cannot be {values!r}: the system {system!r} takes values of up to {largest:,} bytes; "
-            "give smaller ones",
         )

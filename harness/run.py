@@ -32,6 +32,7 @@ from harness.worker import Pace, Worker
 from systems_under_test.node import NodeId
 from systems_under_test.requests import Reply, Request
 from workloads.generators.dice import Dice
+from workloads.generators.reading import read
 from workloads.generators.sources import Sources
 from workloads.workload import Call, Calls, Workload
 
@@ -239,7 +240,7 @@ class Run:
         """What says when to call what, where the workload is not just drawn from."""
         sources = Sources(self._plan.workload, calls)
         dice = Dice(f"{self._config.seed}:load")
-        return Load(self._config.generator, sources, self._clock, dice, self._config.clients)
+        return Load(read(self._config.load), sources, self._clock, dice, self._config.clients)
 
     async def _stop_at_violation(self, end_ns: int) -> None:
         """Raise `_Violated`, which ends all that goes on, as soon as the calls show a violation."""

@@ -88,7 +88,7 @@ class TogetherModel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Together(Workload):
+class SideBySide(Workload):
     """Some workloads as one."""
 
     parts: tuple[Workload, ...]
@@ -130,15 +130,15 @@ class Together(Workload):
         )
 
 
-def together(name: str, parts: Sequence[Workload]) -> Together:
+def together(name: str, parts: Sequence[Workload]) -> SideBySide:
     """The workloads as one of that name. Raises `ValueError` where they do not go together."""
     names = [part.name for part in parts]
     if len(set(names)) < len(names):
         raise ValueError("names a workload twice; name each once")
     for part in parts:
-        if part.eventual or isinstance(part, Together):
+        if part.eventual or isinstance(part, SideBySide):
             raise ValueError(f"has {part.name}, which cannot be judged beside others; leave it out")
-    return Together(
+    return SideBySide(
         name=name,
         about="; ".join(f"{part.name}: {part.about}" for part in parts),
         calls=partial(TogetherCalls, parts),

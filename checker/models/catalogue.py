@@ -10,7 +10,7 @@ from checker.models.accounts import SetFull, TotalQueue
 from checker.models.bank import Bank
 from checker.models.collections import AppendList, Set
 from checker.models.counters import Counter
-from checker.models.election import Election
+from checker.models.election import Elections
 from checker.models.ids import UniqueIds
 from checker.models.kv_map import KVMap
 from checker.models.leader import Leader
@@ -50,7 +50,7 @@ MODELS: dict[str, Callable[[], Model]] = {
     "bank": Bank,
     "kv-map": KVMap,
     "leader": Leader,
-    "election": Election,
+    "election": Elections,
     "unique-ids": UniqueIds,
 }
 

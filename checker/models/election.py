@@ -10,7 +10,7 @@ from checker.operation import Operation, Outcome
 
 
 @dataclass
-class Election:
+class Elections:
     """`campaign` of a client answers `[leader, term]`: itself, in a new term, where nobody led.
 
     `resign` of the leader, `{"client": c}` as well, ends its term; `observe` answers

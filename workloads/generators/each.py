@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from workloads.generators.dice import Dice
-from workloads.generators.generator import Asker, Generator, Step, Wait
+from workloads.generators.generator import Asker, Generator, NotYet, Step
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Each(Generator):
         if step is not None:
             return replace(step, then=self._with(asker.client, step.then))
         ended = self.ended | {asker.client}
-        return None if len(ended) == asker.clients else Wait(None, replace(self, ended=ended))
+        return None if len(ended) == asker.clients else NotYet(None, replace(self, ended=ended))
 
     def done(self, client: int, ok: bool) -> Generator:
         return self._with(client, self.own.get(client, self.inner).done(0, ok))

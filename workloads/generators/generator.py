@@ -39,14 +39,14 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class NotYet:
     """Nothing yet for this client: ask again at `until_ns`, or, where that is None, soon."""
 
     until_ns: int | None
     then: "Generator"
 
 
-Step: TypeAlias = Due | Wait | None
+Step: TypeAlias = Due | NotYet | None
 """None where there is nothing more, for any client, now and for ever."""
 
 
@@ -96,7 +96,7 @@ class Generator(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class Source(Generator):
+class Calling(Generator):
     """Calls of one kind, as fast as clients ask: `append`, `read`, or `append.read`."""
 
     name: str
@@ -110,7 +110,7 @@ class Source(Generator):
 
 
 @dataclass(frozen=True)
-class Around(Generator):
+class Wrapping(Generator):
     """A generator around another one, of which it is a part of the answers."""
 
     inner: Generator
@@ -130,6 +130,6 @@ class Around(Generator):
     def done(self, client: int, ok: bool) -> Generator:
         return replace(self, inner=self.inner.done(client, ok))
 
-    def becomes(self, step: Due | Wait, **more: object) -> Due | Wait:
+    def becomes(self, step: Due | NotYet, **more: object) -> Due | NotYet:
         """The step, after which this is around what the inner one has become."""
         return replace(step, then=replace(self, inner=step.then, **more))

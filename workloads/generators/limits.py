@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from workloads.generators.dice import Dice
-from workloads.generators.generator import SECOND_NS, Around, Asker, Due, Generator, Step, Wait
+from workloads.generators.generator import SECOND_NS, Asker, Due, Generator, NotYet, Step, Wrapping
 
 
 @dataclass(frozen=True)
-class Limit(Around):
+class Limit(Wrapping):
     """So many calls, and no more."""
 
     count: int
@@ -21,7 +21,7 @@ class Limit(Around):
 
 
 @dataclass(frozen=True)
-class TimeLimit(Around):
+class TimeLimit(Wrapping):
     """What is due within so many seconds from the first time that it was asked."""
 
     seconds: float
@@ -38,10 +38,10 @@ class TimeLimit(Around):
         if step is None:
             return None
         if isinstance(step, Due) and step.at_ns >= until_ns:
-            return Wait(until_ns, TimeLimit(self.inner, self.seconds, until_ns))
-        if isinstance(step, Wait):
+            return NotYet(until_ns, TimeLimit(self.inner, self.seconds, until_ns))
+        if isinstance(step, NotYet):
             later_ns = until_ns if step.until_ns is None else min(step.until_ns, until_ns)
-            step = Wait(None if step.until_ns is None else later_ns, step.then)
+            step = NotYet(None if step.until_ns is None else later_ns, step.then)
         return self.becomes(step, until_ns=until_ns)
 
     @property
@@ -61,7 +61,7 @@ class Rest(Generator):
         until_ns = self.until_ns
         if until_ns is None:
             until_ns = asker.now_ns + int(self.seconds * SECOND_NS)
-        return None if asker.now_ns >= until_ns else Wait(until_ns, Rest(self.seconds, until_ns))
+        return None if asker.now_ns >= until_ns else NotYet(until_ns, Rest(self.seconds, until_ns))
 
     @property
     def least_ns(self) -> int:

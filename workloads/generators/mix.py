@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from workloads.generators.dice import Dice
-from workloads.generators.generator import Asker, Due, Generator, Step, Wait
+from workloads.generators.generator import Asker, Due, Generator, NotYet, Step
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Mix(Generator):
             number += 1
             step = parts[place].ask(asker, dice.of(place))
             weights[place] = 0.0  # Of those that have nothing now, another one is drawn.
-            if isinstance(step, Wait):
+            if isinstance(step, NotYet):
                 waits.append(step.until_ns)
             if step is not None:
                 parts[place] = step.then
@@ -32,7 +32,7 @@ class Mix(Generator):
             return None
         known = [until_ns for until_ns in waits if until_ns is not None]
         until_ns = min(known) if len(known) == len(waits) else None
-        return Wait(until_ns, Mix(self.weights, tuple(parts), number))
+        return NotYet(until_ns, Mix(self.weights, tuple(parts), number))
 
     def done(self, client: int, ok: bool) -> Generator:
         return replace(self, parts=tuple(part.done(client, ok) for part in self.parts))

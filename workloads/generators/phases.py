@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from workloads.generators.dice import Dice
-from workloads.generators.generator import Asker, Due, Generator, Step, Wait
+from workloads.generators.generator import Asker, Due, Generator, NotYet, Step
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Phases(Generator):
         if self.at + 1 >= len(self.parts):
             return None
         if self.calling:
-            return Wait(None, self)
+            return NotYet(None, self)
         return replace(self, at=self.at + 1).ask(asker, dice)
 
     def done(self, client: int, ok: bool) -> Generator:

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from workloads.generators.dice import Dice
-from workloads.generators.generator import SECOND_NS, Around, Asker, Due, Step
+from workloads.generators.generator import SECOND_NS, Asker, Due, Step, Wrapping
 
 SLICE_S = 0.02
 """Profiles are added up in steps of so long, at most."""
@@ -92,7 +92,7 @@ class Diurnal(Profile):
 
 
 @dataclass(frozen=True)
-class Rate(Around):
+class Paced(Wrapping):
     """Calls of the inner generator at the rate of a profile."""
 
     profile: Profile

@@ -15,11 +15,11 @@ from enum import Enum
 from workloads.generators.cycle import Cycle
 from workloads.generators.each import Each
 from workloads.generators.flip_flop import FlipFlop
-from workloads.generators.generator import Generator, Source
+from workloads.generators.generator import Calling, Generator
 from workloads.generators.limits import Limit, Rest, TimeLimit
 from workloads.generators.mix import Mix
 from workloads.generators.phases import Phases
-from workloads.generators.rates import Bursts, Diurnal, Ramp, Rate, Steady
+from workloads.generators.rates import Bursts, Diurnal, Paced, Ramp, Steady
 from workloads.generators.reserve import Reserve
 from workloads.generators.think import Think
 from workloads.generators.until_ok import UntilOk
@@ -29,7 +29,7 @@ SECONDS_MAX = 7 * 24 * 3_600.0
 RATE_MAX = 1_000_000.0
 
 
-class Parts(Enum):
+class MadeOf(Enum):
     """How many generators one is made of."""
 
     NONE = "nothing more"
@@ -65,7 +65,7 @@ class Form:
     """How a generator is written, and made of its numbers and parts."""
 
     numbers: tuple[Number, ...]
-    parts: Parts
+    parts: MadeOf
     make: Callable[[Sequence[float], tuple[float, ...], tuple[Generator, ...]], Generator]
     optional: bool = False
     """Whether the numbers may be left out, all together."""
@@ -81,41 +81,43 @@ def _rate(name: str) -> Number:
 
 
 FORMS: dict[str, Form] = {
-    "mix": Form((), Parts.WEIGHTED, lambda n, weights, parts: Mix(weights, parts)),
-    "limit": Form((_CALLS,), Parts.ONE, lambda n, w, parts: Limit(parts[0], int(n[0]))),
-    "time": Form((_SECONDS,), Parts.ONE, lambda n, w, parts: TimeLimit(parts[0], n[0])),
-    "rest": Form((_SECONDS,), Parts.NONE, lambda n, w, parts: Rest(n[0])),
-    "stagger": Form((_SECONDS,), Parts.ONE, lambda n, w, parts: Rate(parts[0], Steady(1 / n[0]))),
-    "rate": Form((_rate("the rate"),), Parts.ONE, lambda n, w, parts: Rate(parts[0], Steady(n[0]))),
+    "mix": Form((), MadeOf.WEIGHTED, lambda n, weights, parts: Mix(weights, parts)),
+    "limit": Form((_CALLS,), MadeOf.ONE, lambda n, w, parts: Limit(parts[0], int(n[0]))),
+    "time": Form((_SECONDS,), MadeOf.ONE, lambda n, w, parts: TimeLimit(parts[0], n[0])),
+    "rest": Form((_SECONDS,), MadeOf.NONE, lambda n, w, parts: Rest(n[0])),
+    "stagger": Form((_SECONDS,), MadeOf.ONE, lambda n, w, parts: Paced(parts[0], Steady(1 / n[0]))),
+    "rate": Form(
+        (_rate("the rate"),), MadeOf.ONE, lambda n, w, parts: Paced(parts[0], Steady(n[0]))
+    ),
     "ramp": Form(
         (_rate("the first rate"), _rate("the last rate"), _SECONDS),
-        Parts.ONE,
-        lambda n, w, parts: Rate(parts[0], Ramp(*n)),
+        MadeOf.ONE,
+        lambda n, w, parts: Paced(parts[0], Ramp(*n)),
     ),
     "bursts": Form(
         (_rate("the low rate"), _rate("the high rate"), _SECONDS, _SECONDS),
-        Parts.ONE,
-        lambda n, w, parts: Rate(parts[0], Bursts(*n)),
+        MadeOf.ONE,
+        lambda n, w, parts: Paced(parts[0], Bursts(*n)),
     ),
     "diurnal": Form(
         (_rate("the rate at night"), _rate("the rate at noon"), _SECONDS),
-        Parts.ONE,
-        lambda n, w, parts: Rate(parts[0], Diurnal(*n)),
+        MadeOf.ONE,
+        lambda n, w, parts: Paced(parts[0], Diurnal(*n)),
     ),
     "think": Form(
         (_SECONDS, Number("the deviation", 0, 5)),
-        Parts.ONE,
+        MadeOf.ONE,
         lambda n, w, parts: Think(parts[0], n[0], n[1]),
     ),
-    "phases": Form((), Parts.SOME, lambda n, w, parts: Phases(parts)),
+    "phases": Form((), MadeOf.SOME, lambda n, w, parts: Phases(parts)),
     "reserve": Form(
-        (), Parts.COUNTED, lambda n, counts, parts: Reserve(tuple(map(int, counts)), parts)
+        (), MadeOf.COUNTED, lambda n, counts, parts: Reserve(tuple(map(int, counts)), parts)
     ),
-    "until-ok": Form((), Parts.ONE, lambda n, w, parts: UntilOk(parts[0])),
-    "flip-flop": Form((), Parts.SOME, lambda n, w, parts: FlipFlop(parts)),
-    "each": Form((), Parts.ONE, lambda n, w, parts: Each(parts[0])),
+    "until-ok": Form((), MadeOf.ONE, lambda n, w, parts: UntilOk(parts[0])),
+    "flip-flop": Form((), MadeOf.SOME, lambda n, w, parts: FlipFlop(parts)),
+    "each": Form((), MadeOf.ONE, lambda n, w, parts: Each(parts[0])),
     "cycle": Form(
-        (_TIMES,), Parts.ONE, lambda n, w, parts: Cycle(parts[0], int(n[0]) if n else 0), True
+        (_TIMES,), MadeOf.ONE, lambda n, w, parts: Cycle(parts[0], int(n[0]) if n else 0), True
     ),
 }
 """All generators that a text may name."""
@@ -156,7 +158,7 @@ class _Reader:
         if not self._take("("):
             if name in FORMS:
                 raise self._wrong(f"the brackets of {name}")
-            return Source(name)
+            return Calling(name)
         if name not in FORMS:
             raise self._wrong(f"one of the generators {', '.join(FORMS)}", back=2)
         self._depth += 1
@@ -175,24 +177,24 @@ class _Reader:
         found = []
         for place, number in enumerate(form.numbers):
             found.append(self._number(number))
-            if form.parts is not Parts.NONE or place + 1 < len(form.numbers):
+            if form.parts is not MadeOf.NONE or place + 1 < len(form.numbers):
                 self._need(",")
         return found
 
-    def _parts(self, parts: Parts) -> tuple[tuple[float, ...], tuple[Generator, ...]]:
+    def _parts(self, parts: MadeOf) -> tuple[tuple[float, ...], tuple[Generator, ...]]:
         numbers: list[float] = []
         found: list[Generator] = []
-        while parts is not Parts.NONE and (not found or self._take(",")):
-            counted = parts is Parts.COUNTED
-            if parts is Parts.WEIGHTED or (counted and self._peek(1) is not None):
+        while parts is not MadeOf.NONE and (not found or self._take(",")):
+            counted = parts is MadeOf.COUNTED
+            if parts is MadeOf.WEIGHTED or (counted and self._peek(1) is not None):
                 numbers.append(self._number(_COUNT if counted else _WEIGHT))
                 self._need(":")
             found.append(self._generator())
-            if parts is Parts.ONE or (counted and len(numbers) < len(found)):
+            if parts is MadeOf.ONE or (counted and len(numbers) < len(found)):
                 break
-        if parts is Parts.COUNTED and (len(numbers) == len(found) or not numbers):
+        if parts is MadeOf.COUNTED and (len(numbers) == len(found) or not numbers):
             raise self._wrong(parts.value)
-        if parts is Parts.SOME and len(found) < 2:
+        if parts is MadeOf.SOME and len(found) < 2:
             raise self._wrong(parts.value)
         return tuple(numbers), tuple(found)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from workloads.generators.dice import Dice
-from workloads.generators.generator import Asker, Generator, Step, Wait
+from workloads.generators.generator import Asker, Generator, NotYet, Step
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Reserve(Generator):
         ended = self.ended | {place}
         if len(ended) == len(self.parts):
             return None
-        return Wait(None, replace(self, ended=ended))
+        return NotYet(None, replace(self, ended=ended))
 
     def done(self, client: int, ok: bool) -> Generator:
         place, first = self._place(client)

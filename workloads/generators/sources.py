@@ -6,7 +6,7 @@ somebody wants it, so that nothing is lost of what the workload meant to do.
 
 from collections import deque
 
-from workloads.together import Together, TogetherCalls
+from workloads.together import SideBySide, TogetherCalls
 from workloads.workload import Call, Calls, Workload
 
 ALL = "all"
@@ -24,7 +24,7 @@ def known(workload: Workload) -> dict[str, tuple[str, str]]:
 
     The names of parts come before those of functions, which `part.function` names for certain.
     """
-    parts = workload.parts if isinstance(workload, Together) else (workload,)
+    parts = workload.parts if isinstance(workload, SideBySide) else (workload,)
     found = {ALL: ("", "")}
     found |= {part.name: (part.name, "") for part in parts}
     for part in parts:

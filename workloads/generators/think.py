@@ -4,11 +4,11 @@ import math
 from dataclasses import dataclass, field
 
 from workloads.generators.dice import Dice
-from workloads.generators.generator import SECOND_NS, Around, Asker, Due, Step
+from workloads.generators.generator import SECOND_NS, Asker, Due, Step, Wrapping
 
 
 @dataclass(frozen=True)
-class Think(Around):
+class Think(Wrapping):
     """Each client waits for a log-normal time, of that median in seconds and that deviation of its
     logarithm: mostly short and now and then long, as people think (and as web sessions show)."""
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 
 from workloads.generators.dice import Dice
-from workloads.generators.generator import Around, Asker, Due, Generator, Step
+from workloads.generators.generator import Asker, Due, Generator, Step, Wrapping
 
 
 @dataclass(frozen=True)
-class UntilOk(Around):
+class UntilOk(Wrapping):
     """Calls of the inner generator until one of them is ok; calls already made go on."""
 
     calling: frozenset[int] = frozenset()
