@@ -13,7 +13,8 @@ from checker.certificates import uncertified
 from checker.columns import FAIL, INFO, OK, Columns, Ints
 from checker.errors import InternalError
 
-FUNCTIONS = {"write": 1, "read": 2, "cas": 3, "cas-mismatch": 4}
+NONE, WRITE, READ, CAS, MISMATCH = range(5)
+FUNCTIONS = {"write": WRITE, "read": READ, "cas": CAS, "cas-mismatch": MISMATCH}
 """Those of registers."""
 
 MOST = 2**62
@@ -25,38 +26,44 @@ def verify_registers(columns: Columns, keys: Sequence[int], order: Ints, initial
 
     Only `FUNCTIONS` may stand there.
     """
-    chosen = np.zeros(len(columns.keys), np.bool_)
-    chosen[list(keys)] = True
-    count = np.bincount(order, minlength=len(columns))
-    missing = (count == 0) & (columns.outcome == OK) & chosen[columns.key]
-    bad = [np.flatnonzero(missing | (count > (columns.outcome != FAIL)))]
-    key = columns.key[order]
-    fresh = np.append(True, key[1:] != key[:-1])[: len(key)]
-    block = np.cumsum(fresh)
-    if len(key) and block[-1] != np.count_nonzero(np.bincount(key)):
-        raise InternalError("the witness mixes the operations of several keys")
-    begin, end, low = columns.invoked[order], columns.completed[order], columns.invoked.min()
-    if (int(columns.invoked.max()) - int(low) + 2) * (len(keys) + 2) > MOST:
+    count = len(order)
+    stands, chosen = np.zeros(len(columns), np.bool_), np.zeros(len(columns.keys), np.bool_)
+    stands[order], chosen[list(keys)] = True, True
+    missing = (columns.outcome == OK) & chosen[columns.key] & ~stands
+    outcome, key = columns.outcome.take(order), columns.key.take(order)
+    fresh = np.append(True, key[1:] != key[:-1])[:count]
+    starts = np.flatnonzero(fresh)
+    if np.count_nonzero(stands) < count or len(np.unique(key[starts])) < len(starts):
+        raise InternalError("the witness names an operation twice, or mixes those of several keys")
+    begin, end = columns.invoked.take(order), columns.completed.take(order)
+    low, high = int(begin.min(initial=MOST)), int(begin.max(initial=-MOST)) + 1
+    if (high - low + 1) * (len(starts) + 1) + abs(low) > MOST:
         # Which invocation it is, or which came last before an end, serves as well as the moment.
-        moments, low = np.sort(columns.invoked), 0
+        moments, low, high = np.sort(begin), 0, count
         begin, end = moments.searchsorted(begin), moments.searchsorted(end, "right") - 1
-    high = begin.max(initial=low) + 1
-    block *= high - low + 1
-    bad.append(order[np.minimum(end, high) + block < np.maximum.accumulate(begin + block)])
+    # The moments of each key come behind all those of the keys before it.
+    behind = np.repeat(np.arange(len(starts)) * (high - low + 1), np.diff(starts, append=count))
+    wrong = np.minimum(end, high) + behind < np.maximum.accumulate(begin + behind)
     names = [columns.functions[number] for number in range(len(columns.functions))]
-    kinds = np.array([FUNCTIONS.get(name, 0) for name in names])[columns.function[order]]
-    write, read, cas = (kinds == number for number in (1, 2, 3))
-    argument, result = columns.argument[order], columns.result[order]
+    kinds = np.array([FUNCTIONS.get(name, 0) for name in names], np.int8)
+    kind = kinds[columns.function.take(order)]
+    seen, crashed = columns.result.take(order), outcome == INFO
     # What was never answered stands in a witness since its value was seen, so it took effect.
-    crashed, expected = columns.outcome[order] == INFO, columns.expected[order]
-    updates = write | (cas & (crashed | (result == expected)))
-    place = np.arange(len(order))
-    before = np.append(-1, np.maximum.accumulate(np.where(updates, place, -1))[:-1])[: len(order)]
-    first = before < np.maximum.accumulate(np.where(fresh, place, 0))
-    held = np.where(first, columns.values.find(initial), argument[before])
-    differs = held != np.where(crashed, expected, result)
-    wrong = ((cas | (read & ~crashed)) & differs) | (kinds == 0)
-    wrong |= (kinds == 4) & ~crashed & (held == argument)
-    bad.append(order[wrong])
-    for row in np.concatenate(bad)[:1].tolist():
+    swaps = np.flatnonzero(kind == CAS)
+    expected = columns.expected[order[swaps]]
+    seen[swaps] = np.where(crashed[swaps], expected, seen[swaps])
+    updates = kind == WRITE
+    updates[swaps] = seen[swaps] == expected
+    # Behind each update its value stands, up to the next one or another key.
+    changes = fresh.copy()
+    changes[1:] |= updates[:-1]
+    since = np.flatnonzero(changes)
+    values = columns.argument[order[since - 1]]
+    values[fresh[since]] = columns.values.find(initial)
+    held = np.repeat(values, np.diff(since, append=count))
+    wrong |= ((kind == CAS) | ((kind == READ) & ~crashed)) & (held != seen)
+    others = np.flatnonzero((kind == MISMATCH) & ~crashed)
+    wrong[others] |= held[others] == columns.argument[order[others]]
+    wrong |= (kind == NONE) | (outcome == FAIL)
+    for row in np.append(np.flatnonzero(missing), order[wrong])[:1].tolist():
         raise uncertified("does not stand in the witness as it must", columns.operation(row))

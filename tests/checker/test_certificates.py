@@ -114,9 +114,11 @@ def complete(columns: Columns, keys: list[int], uses: Any) -> None:
 def test_orders_of_the_search_are_completed(monkeypatch: pytest.MonkeyPatch) -> None:
     random = Random("completed")
     model = SUBJECTS["etcd"].make()
-    for number in range(60):
+    for number in range(160):
         monkeypatch.setattr(searching, "QUICK_FROM", number % 2 * 1_000)
-        shape = replace(Shape.large(random), operations=random.randint(20, 200), versions=False)
+        # What finds no place beside anything else is rare, and most often so in short histories.
+        most = 200 if number < 60 else 9
+        shape = replace(Shape.large(random), operations=random.randint(4, most), versions=False)
         operations = drawn(
             random, SUBJECTS["etcd"], replace(shape, way=CORRECT, keys=1 + number % 3)
         )
@@ -134,6 +136,8 @@ def test_orders_of_the_search_are_completed(monkeypatch: pytest.MonkeyPatch) -> 
             own = [whole[row] for row in rows.tolist() if row in whole]
             verify_witness(list(whole.values()), own, model)
         order, ends = max(uses, key=lambda one: len(one[0]))
+        if len(order) < 9:
+            continue
         with pytest.raises(InternalError):
             complete(columns, keys, [(order[::-1], ends)] * len(keys))
 

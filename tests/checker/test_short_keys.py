@@ -91,7 +91,7 @@ def swept(columns: Columns, model: Model) -> list[int]:
     """What is found of each key."""
     found = codes.by_key(columns)
     found.mark(np.arange(len(columns.keys)), codes.AMBIGUOUS)
-    settle(columns, model, known_object(model), found, time.monotonic() + 60, 2 << 30)
+    settle(columns, model, known_object(model), found, time.monotonic() + 600, 2 << 30)
     numbers: list[int] = found.finding.tolist()
     return [numbers[columns.keys.find(key)] for key in range(len(columns.keys))]
 

@@ -68,6 +68,20 @@ def code(part: Ints, position: Ints) -> Ints:
     return (part << 32) | position
 
 
+def ranked(numbers: Ints) -> Ints:
+    """Where numbers from 0 stand when they ascend, equal ones as they are: a stable argsort.
+
+    numpy sorts numbers some times faster than it argsorts them.
+    """
+    bits = len(numbers).bit_length()
+    if int(numbers.max(initial=0)) >= 1 << (62 - bits):
+        return np.argsort(numbers, kind="stable")
+    both = (numbers << bits) | np.arange(len(numbers))
+    both.sort()
+    ranks: Ints = both & ((1 << bits) - 1)
+    return ranks
+
+
 def by_key(columns: Columns) -> PartFindings:
     """Every key is a part, and nothing found yet."""
     return PartFindings(columns.key, np.full(len(columns.keys), CLEAN, np.int64))

@@ -14,6 +14,10 @@ import numpy as np
 
 from checker.columns import NEVER, OK, Columns, Ints
 from checker.errors import InternalError
+from checker.linearizability.objects.codes import ranked
+
+CLOSE = 4
+"""How many places are looked at one after the other, before all are put in order."""
 
 BESIDE, BEFORE = 1, 1
 """Behind a step stands what leaves the value as it is, and right before one what it overwrites."""
@@ -41,18 +45,15 @@ def placed(
     left = (columns.outcome == OK) & (owner >= 0)
     left[steps[steps >= 0]] = False
     rows = np.flatnonzero(left)
-    # What stands together is quickly found, and for numbers of 16 bits numpy sorts by counting.
-    narrow = np.int16 if len(keys) < 2**15 else np.int64
-    rows = rows[np.argsort(owner[rows].astype(narrow), kind="stable")]
+    rows = rows[ranked(owner[rows])]
     kind_, base = kind[rows], owner[rows] * span
     # The first step behind which each may stand, and until when.
-    first = np.searchsorted(since, base + call[rows]) - 1
+    first = _before(since, base + call[rows])
     latest = base + ret[rows]
     wanted = np.where(kind_ == write, columns.argument[rows], columns.result[rows])
-    place = _next(value, np.arange(len(steps)), wanted, first)
+    place = _soon(value, wanted, first)
     other = kind_ == mismatch
     place[other] = _other(value, columns.argument[rows[other]], first[other])
-    place = np.minimum(place, len(steps))
     until = np.append(since, NEVER)
     unseen = np.flatnonzero((until[place] > latest) & (kind_ == write))
     writes = np.flatnonzero((steps >= 0) & (kind[steps] == write))
@@ -73,7 +74,7 @@ def placed(
     beside[before] = False
     where = (3 * np.arange(len(steps)), 3 * place[beside] + BESIDE, 3 * place[before] - BEFORE)
     ordered: Ints = np.concatenate([steps, rows[beside], rows[before]])[
-        np.argsort(np.concatenate(where), kind="stable")
+        ranked(np.concatenate(where))
     ]
     return ordered[ordered >= 0]
 
@@ -111,11 +112,32 @@ def _steps(
     return steps, since
 
 
+def _before(codes: Ints, limits: Ints) -> Ints:
+    """For each limit the last place at which something less stands; both ascend."""
+    upto = np.bincount(limits.searchsorted(codes), minlength=len(limits) + 1)
+    places: Ints = np.cumsum(upto)[: len(limits)] - 1
+    return places
+
+
+def _soon(values: Ints, wanted: Ints, first: Ints) -> Ints:
+    """As `_next` for values at the places from 0; most of what is wanted stands close by."""
+    place, rest = first.copy(), np.arange(len(first))
+    for _ in range(CLOSE):
+        rest = rest[values[place[rest]] != wanted[rest]]
+        place[rest] = np.minimum(place[rest] + 1, len(values) - 1)
+    far = np.zeros(int(max(values.max(), wanted.max(initial=0))) + 1, np.bool_)
+    far[wanted[rest]] = True
+    at = np.flatnonzero(far[values])
+    found = _next(values[at], at, wanted[rest], first[rest])
+    place[rest] = np.minimum(found, len(values))
+    return place
+
+
 def _next(values: Ints, at: Ints, wanted: Ints, first: Ints, number: bool = False) -> Ints:
     """For each value that is wanted the first place from `first` on where it stands.
 
-    The values stand `at` these places. With `number` which of them it is. What is nowhere gets a
-    number that is too large.
+    The values stand `at` these places. What is nowhere is at `NEVER`. With `number` which of them
+    it is, or how many there are.
     """
     most = int(max(at.max(initial=0), first.max(initial=0))) + 2
     code = values * most + at
@@ -125,7 +147,7 @@ def _next(values: Ints, at: Ints, wanted: Ints, first: Ints, number: bool = Fals
     found = np.append(order, len(order))[there]
     if number:
         return np.where(same, found, len(values))
-    return np.where(same, np.append(at, most)[found], most + len(values))
+    return np.where(same, np.append(at, NEVER)[found], NEVER)
 
 
 def _other(values: Ints, unwanted: Ints, first: Ints) -> Ints:

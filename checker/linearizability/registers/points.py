@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from checker.columns import Columns, Ints
-from checker.linearizability.objects.codes import LOW, Mask, code
+from checker.linearizability.objects.codes import LOW, Mask, code, ranked
 from checker.linearizability.registers import chains
 from checker.linearizability.registers.chains import NONE
 from checker.linearizability.registers.zones import Findings, findings, supported
@@ -75,47 +75,56 @@ def _order(columns: Columns, found: Findings, placed: Mask) -> Ints:
     ready, count = found.prepared, len(columns)
     nodes = count + len(columns.keys)
     rows = np.flatnonzero(placed)
+    seen = ready.seen[rows]
     reads = ready.wrote[rows] == NONE
-    cluster = np.where(reads, found.writer[ready.seen[rows]], rows)
-    ties = rows[~reads & (ready.seen[rows] != NONE)]
-    parent = np.arange(nodes)
-    parent[ties] = found.writer[ready.seen[ties]]
-    root, depth = _roots(parent)
+    tied = np.flatnonzero(~reads & (seen != NONE))
+    cluster = np.where(reads, found.writer[seen], rows)
+    root, depth = _roots(nodes, rows[tied], found.writer[seen[tied]].astype(np.int64))
     chain = root[cluster]
-    owner = np.concatenate([columns.key, np.arange(len(columns.keys))])
-    stands = np.zeros(nodes, np.bool_)
-    stands[chain] = True
-    roots = np.flatnonzero(stands)
-    place = _places(roots, owner, found.first.astype(np.int64), found.last.astype(np.int64))
-    rank = np.zeros(nodes, np.int64)
-    rank[roots[np.argsort(code(owner[roots], place[roots]), kind="stable")]] = np.arange(len(roots))
-    deep = 2 * depth[cluster] + reads
-    # Rows ascend by invocation, so that a stable sort leaves the reads of a value in that order.
-    order = np.argsort(rank[chain] * (int(deep.max(initial=0)) + 1) + deep, kind="stable")
-    ordered: Ints = rows[order]
+    # One place for each value of a chain, the first of which may be the initial value.
+    sizes = np.bincount(chain[~reads], minlength=nodes)
+    sizes[chain] += 1
+    roots = np.flatnonzero(sizes)
+    owner = np.concatenate([columns.key, np.arange(len(columns.keys))])[roots]
+    first, last = found.first[roots].astype(np.int64), found.last[roots].astype(np.int64)
+    roots = roots[_in_order(owner, first, last, ready.positions)]
+    sizes = sizes[roots]
+    begins = np.zeros(nodes, np.int64)
+    begins[roots] = np.cumsum(sizes) - sizes
+    # Rows ascend by invocation, so the reads of a value stay in that order.
+    places = 2 * (begins[chain] + depth[cluster]) + reads
+    ordered: Ints = rows[ranked(places)]
     return ordered
 
 
-def _roots(parent: Ints) -> tuple[Ints, Ints]:
-    """For every node the first of its chain, and how many steps it is from there."""
-    depth = (parent != np.arange(len(parent))).astype(np.int64)
-    # Each round doubles how far a node looks back.
-    while np.any((further := parent[parent]) != parent):
-        depth, parent = depth + depth[parent], further
+def _roots(nodes: int, tied: Ints, before: Ints) -> tuple[Ints, Ints]:
+    """For every node the first of its chain, and how many steps it is from there.
+
+    A node that is `tied` comes right behind that `before` it.
+    """
+    parent, depth = np.arange(nodes), np.zeros(nodes, np.int64)
+    parent[tied] = before
+    depth[tied] = 1
+    # Each round doubles how far a node looks back, as long as there is something farther.
+    while len(tied):
+        nearer = parent[tied]
+        further = parent[nearer]
+        depth[tied] += depth[nearer]
+        parent[tied] = further
+        tied = tied[further != nearer]
     return parent, depth
 
 
-def _places(roots: Ints, owner: Ints, first: Ints, last: Ints) -> Ints:
-    """For the root of every chain the position at which the chain stands among those of its key."""
-    forward = roots[first[roots] < last[roots]]
-    backward = np.setdiff1d(roots, forward, assume_unique=True)
-    place = first.copy()
-    place[backward] = last[backward]
-    begins = code(owner[forward], first[forward])
-    sorting = np.argsort(begins)
-    before = np.searchsorted(begins[sorting], code(owner[backward], last[backward])) - 1
-    if len(forward):
-        zone = forward[sorting][np.maximum(before, 0)]
-        covered = (before >= 0) & (owner[zone] == owner[backward]) & (last[zone] > last[backward])
-        place[backward[covered]] = last[zone[covered]]
-    return place
+def _in_order(owner: Ints, first: Ints, last: Ints, positions: int) -> Ints:
+    """The numbers of chains in the order in which they stand, key after key."""
+    forward = first < last
+    place = np.where(forward, first, last)
+    base = owner * (positions + 1)
+    order = ranked(base + place)
+    # Of the forward zones the one that began last, as one goes through all of them.
+    zone = np.maximum.accumulate(np.where(forward[order], np.arange(len(order)), -1))
+    zone = order[np.maximum(zone, 0)]
+    covered = ~forward[order] & forward[zone] & (owner[zone] == owner[order])
+    covered &= last[zone] > last[order]
+    place[order[covered]] = last[zone[covered]]
+    return ranked(base + place)

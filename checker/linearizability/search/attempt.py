@@ -133,5 +133,5 @@ class Attempt:
         if not len(self._memory.log):
             return None
         start, stop = 2 * self._memory.told[number], 2 * self._memory.told[number + 1]
-        order = self._memory.order[start:stop]
-        return order[::2], order[1::2]
+        uses = self._memory.order[start:stop][::-1]
+        return uses[1::2], uses[::2]

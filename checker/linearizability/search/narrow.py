@@ -365,13 +365,13 @@ def invoke(memory: Narrow, op: int) -> None:
 
 def run(memory: Narrow, last: int, budget: int) -> int:
     """Take events up to `last`, for about `budget` steps; go on by calling again."""
-    now, events, counts = memory.now, memory.events, memory.counts
+    now, events, counts, logs = memory.now, memory.events, memory.counts, len(memory.log)
     while now[EVENT] < last:
-        if len(memory.log) and 3 * (now[LOGGED] + USES * now[WIDTH]) > len(memory.log):
+        event = events[now[EVENT]]
+        if logs and event & 1 and 3 * (now[LOGGED] + USES * now[WIDTH]) > logs:
             return LOG_FULL
         if now[EVENT] % EVERY == 0:
             save(memory)
-        event = events[now[EVENT]]
         if event & 1:
             finish(memory, event >> 1)
         else:

@@ -43,21 +43,17 @@ def clean(memory: Narrow) -> None:
 
 
 def tell(memory: Narrow, part: int) -> None:
-    """Copy from the log what led to the first configuration at the end of a part."""
+    """Copy from the log, the last one first, what was used up to the end of a part."""
     log, order, told = memory.log, memory.order, memory.told
     if not len(log):
         return
-    entry = memory.front[3]
+    entry, place = memory.front[3], told[part]
     while entry != NO_TRAIL:
-        told[part + 1] += 1
-        entry = log[3 * entry]
-    entry = memory.front[3]
-    place = told[part + 1]
-    while entry != NO_TRAIL:
-        place -= 1
         order[2 * place] = log[3 * entry + 1]
         order[2 * place + 1] = log[3 * entry + 2]
         entry = log[3 * entry]
+        place += 1
+    told[part + 1] = place
 
 
 def several(
