@@ -10,6 +10,7 @@ from typing import Any
 
 import tomli_w
 
+from checker.least import Least
 from harness import names
 from harness.calling import check_largest, check_load, check_popularity, check_values
 from harness.catalogue import ENVIRONMENTS, WORKLOADS
@@ -25,6 +26,7 @@ from workloads.workload import Shape, Workload
 
 MOST_NODES = 25
 MOST_CLIENTS = 1_000
+MOST_MUTATIONS = 1_000
 LONGEST_S = 7 * 24 * 3600
 LONGEST_KEY = 100_000_000
 _ADDRESS = re.compile(r"[^\s:]+:\d{1,5}|\[[0-9a-f:]+\]:\d{1,5}")
@@ -47,6 +49,10 @@ class RunConfig:
     operation, `recovery_limit` until every node must serve again once all is healed,
     `check_time_limit` of the checker, whose `check_memory_limit` is in MiB; `check_online` stops
     the calls at the first violation. Where `clients_stay`, each of them calls one node alone.
+
+    A valid history is unknown if it was too weak: it must be as strong as `strength` says, where
+    the usual (checker/strength.py) will not do, and of so many `mutations`, copies with an error
+    planted, the checker must convict most.
 
     A `program` is a command line that speaks Maelstrom's protocol, and stands for the system. In
     the environment maelstrom, messages between nodes take `latency` seconds on average, and of 100
@@ -78,6 +84,8 @@ class RunConfig:
     check_memory_limit: int = 4096
     check_online: bool = False
     clients_stay: bool = False
+    mutations: int = 20
+    strength: str = ""
     latency: float = 0.001
     loss: float = 0.0
     duplicates: float = 0.0
@@ -98,11 +106,13 @@ class RunConfig:
         _within("recovery_limit", self.recovery_limit, 0.1, 3600)
         _within("check_time_limit", self.check_time_limit, 0.1, LONGEST_S)
         _within("check_memory_limit", self.check_memory_limit, 64, 1 << 20)
+        _within("mutations", self.mutations, 0, MOST_MUTATIONS)
         _within("latency", self.latency, 0, 60)
         _within("loss", self.loss, 0, 100)
         _within("duplicates", self.duplicates, 0, 100)
         check_values(self.values)
         check_popularity(self.popularity, self.keys)
+        self._check_strength()
         self._check_maelstrom()
         if self.environment == "existing":
             self._check_existing()
@@ -120,6 +130,12 @@ class RunConfig:
                 f"the members of the system {self.system!r} never change; "
                 "leave spares and the fault membership out"
             )
+
+    def _check_strength(self) -> None:
+        try:
+            Least.read(self.strength)
+        except ValueError as error:
+            raise OptionError("strength", f"cannot be {self.strength!r}: {error}") from error
 
     def _check_maelstrom(self) -> None:
         """The environment maelstrom runs programs that speak its protocol, and no other does."""

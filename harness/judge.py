@@ -8,7 +8,6 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,15 @@ from checker.files import regular
 from checker.history import History
 from checker.memory import MIB
 from checker.statistics import summarize
-from checker.strength import Gate, gates
+from checker.strength import Gate
 from checker.verdict import Result, Verdict
 from harness import names
-from harness.config import RunConfig
+from harness.config import MOST_MUTATIONS, RunConfig
 from harness.errors import UsageError
 from harness.store import FORMAT_VERSION, RunDirectory
+from harness.strength import judge_strength, trial_of
 from harness.trust import trust_gates
+from workloads.workload import Workload
 
 _LIMITS = {
     "check_time_limit": RunConfig.check_time_limit,
@@ -71,7 +72,7 @@ def judged(directory: RunDirectory, *, certify: bool = True, jobs: int = 1) -> d
     instead = linearizability.weaker() if linearizability.weaker else None
     anomaly = told(linearizability, history)
     planned = [(fault["family"], fault["name"]) for fault in run["schedule"]]
-    gates = gates_of(history, planned, work.functions)
+    gates, strength = _strength(directory, history, planned, work, run, linearizability)
     covered = coverage(history, planned, _node_count(run), _leaders(observed))
     gates += in_force(covered, _asked(run))
     try:
@@ -93,6 +94,7 @@ def judged(directory: RunDirectory, *, certify: bool = True, jobs: int = 1) -> d
         "linearizability": linearizability.to_json(),
         "instead": None if instead is None else instead.to_json(),
         "gates": [gate.to_json() for gate in gates],
+        "strength": strength,
         "coverage": [one.to_json() for one in covered],
         "liveness": observed.get("liveness", {}),
         "stalls": observed.get("stalls", []),
@@ -149,7 +151,13 @@ def _described(directory: RunDirectory) -> dict[str, Any]:
         limit = run["config"].get(name, 1)
         if not isinstance(limit, (int, float)) or not 0 < limit < LIMIT_MAX:
             raise _damaged(path, name)
+    if not _is_count(run["config"].get("mutations", 0)):
+        raise _damaged(path, "mutations")
     return run
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= MOST_MUTATIONS
 
 
 def _observations(directory: RunDirectory) -> dict[str, Any]:
@@ -194,15 +202,25 @@ def _leaders(observed: dict[str, Any]) -> list[tuple[int, str]]:
     ]
 
 
-def gates_of(
-    history: History, planned: Iterable[tuple[str, str]], kinds: tuple[str, ...]
-) -> list[Gate]:
-    """The strength gates of a history, under a schedule with the `planned` faults: the family and
-    the name of each."""
-    families: dict[str, list[str]] = {}
-    for family, name in planned:
-        families.setdefault(family, []).append(name)
-    return gates(history, kinds, families)
+def _strength(
+    directory: RunDirectory,
+    history: History,
+    planned: list[tuple[str, str]],
+    work: Workload,
+    run: dict[str, Any],
+    judged: Result,
+) -> tuple[list[Gate], dict[str, Any]]:
+    """The gates and figures of the history's strength; copies are of valid histories alone."""
+    config = run["config"]
+    copies = config.get("mutations", RunConfig.mutations)
+    trial = None
+    if copies and judged.verdict is Verdict.VALID:
+        memory = config.get("check_memory_limit", RunConfig.check_memory_limit)
+        trial = trial_of(history, work, run.get("seed"), copies, int(memory))
+    try:
+        return judge_strength(history, planned, work, config, trial)
+    except ValueError as error:
+        raise _damaged(directory.path / "run.json", "strength") from error
 
 
 def _verdict(

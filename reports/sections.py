@@ -169,6 +169,9 @@ def figures(stored: StoredRun, statistics: Statistics) -> list[Tile]:
     ]  # fmt: skip
     if healing is not None:
         shown.append(Tile("Every node serving", duration(healing), "after the last healing"))
+    planted = strength(stored)
+    if planted:
+        shown.append(Tile("Could have been caught", *planted))
     cost = costs(stored, statistics)
     if "cost.messages_sent" in cost:
         rest = [f"{digits(cost['cost.fsyncs'])} fsyncs"] if "cost.fsyncs" in cost else []
@@ -176,6 +179,16 @@ def figures(stored: StoredRun, statistics: Statistics) -> list[Tile]:
         told = f"{digits(cost['cost.messages_sent'])} messages"
         shown.append(Tile("Cost of an ok operation", told, ", ".join(rest)))
     return [tile for tile in shown if tile.value != "–"]
+
+
+def strength(stored: StoredRun) -> tuple[str, str] | None:
+    """How much of what was planted in copies of the history was convicted: the share, and the
+    count; None where nothing was planted."""
+    copies = number(stored.result, "strength", "mutated", "copies")
+    convicted = number(stored.result, "strength", "mutated", "convicted")
+    if not copies or convicted is None:
+        return None
+    return percent(convicted / copies), f"{count(convicted)} of {count(copies)} planted errors"
 
 
 def gates(stored: StoredRun) -> list[dict[str, Any]]:

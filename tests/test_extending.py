@@ -38,6 +38,12 @@ def test_the_page_of_generators_works_as_printed(tmp_path: Path) -> None:
     assert len(follow("generators.md", tmp_path)) == 2
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["strength.md"])
+def test_the_commands_of_a_page_print_what_it_says(page: str, tmp_path: Path) -> None:
+    assert follow(page, tmp_path)
+
+
 @pytest.mark.parametrize("page", LINES_MAX)
 def test_an_extension_is_one_short_file(page: str) -> None:
     name, most = LINES_MAX[page]

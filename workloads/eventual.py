@@ -100,6 +100,7 @@ class Eventual(Workload):
         *,
         certify: bool = True,
         jobs: int = 1,
+        explain: bool = True,
     ) -> Result:
         return judge_set(history, self.adds) if self.adds else judge_counter(history)
 

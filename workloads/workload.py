@@ -120,8 +120,10 @@ class Workload:
         *,
         certify: bool = True,
         jobs: int = 1,
+        explain: bool = True,
     ) -> Result:
-        """Judge a history within a number of seconds and of bytes, in `jobs` processes."""
+        """Judge a history within a number of seconds and of bytes, in `jobs` processes; what a
+        violation is need not be told unless `explain` is true."""
         return check(
             history,
             self.model(),
@@ -129,4 +131,5 @@ class Workload:
             memory_limit_bytes=memory_limit_bytes,
             certify=certify,
             jobs=jobs,
+            explain=explain,
         )

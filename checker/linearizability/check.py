@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from checker.errors import InternalError
 from checker.history import History
@@ -28,6 +28,9 @@ from checker.models.model import Model
 from checker.operation import Operation
 from checker.verdict import NOTHING_KNOWN, Result, Verdict
 
+if TYPE_CHECKING:
+    from checker.linearizability.search.judge import Limits
+
 ENGINES = ("auto", "graph", "zones", "search")
 
 
@@ -41,6 +44,7 @@ class _Task:
     until: float
     memory_bytes: int
     certify: bool
+    explain: bool = True
 
 
 def check(
@@ -53,6 +57,7 @@ def check(
     executor: Executor | None = None,
     jobs: int = 1,
     certify: bool = True,
+    explain: bool = True,
 ) -> Result:
     """Judge a history, or a list of operations, against a model.
 
@@ -70,6 +75,8 @@ def check(
 
     Unless `certify` is false, what supports the verdict is verified by means that share nothing
     with the engines (`checker.certificates`); raises `InternalError` where it does not stand.
+    Unless `explain` is true, a violation that a search found comes without counterexample, which
+    takes longer to make small than the verdict takes.
     """
     if jobs < 0:
         raise ValueError(f"there cannot be {jobs} jobs; give 0 or more")
@@ -84,7 +91,8 @@ def check(
         return _unknown("trivial", refused)
     fit(model, history.columns)
     thing = known_object(model)
-    task = _Task(model, thing, engine, started + time_limit_s, memory_limit_bytes, certify)
+    until = started + time_limit_s
+    task = _Task(model, thing, engine, until, memory_limit_bytes, certify, explain)
     with _pool(executor, jobs) as pool:
         result = _certified(history, task, pool) if certify else _judged(history, task, pool)
     if result.verdict is Verdict.VALID and not _anything_known(history):
@@ -194,7 +202,7 @@ def _registers(
         return None
     search = partial(
         searched.judge_registers, initial=thing.initial, model=task.model,
-        limits=searched.Limits(task.until, task.memory_bytes, task.certify), executor=executor,
+        limits=_limits(task), executor=executor,
     )  # fmt: skip
     if task.engine == "search":
         return search(history.columns, range(len(history.columns.keys)))
@@ -257,7 +265,7 @@ def _by_appends(
     """The verdict on a string that grows by pieces; None where the search must decide."""
     # networkx takes a while to import, so only a history that needs it does.
     from checker.linearizability.registers import appends
-    from checker.linearizability.search.judge import Limits, explained
+    from checker.linearizability.search.judge import explained
 
     judged = appends.judge(operations, initial)
     if judged is None:
@@ -266,8 +274,7 @@ def _by_appends(
         order = judged.order
         return _valid(operations, "appends", lambda: order, task)
     assert judged.stuck is not None
-    limits = Limits(task.until, task.memory_bytes, task.certify)
-    return explained(key, operations, judged.stuck, task.model, limits, "appends")
+    return explained(key, operations, judged.stuck, task.model, _limits(task), "appends")
 
 
 def _by_rules(
@@ -300,10 +307,15 @@ def _valid(
 
 def _search(key: Any, operations: Sequence[Operation], task: _Task) -> Result:
     # numpy takes a while to import, so only a history that needs it does.
-    from checker.linearizability.search.judge import Limits, judge_operations
+    from checker.linearizability.search.judge import judge_operations
 
-    limits = Limits(task.until, task.memory_bytes, task.certify)
-    return judge_operations(key, operations, task.model, limits)
+    return judge_operations(key, operations, task.model, _limits(task))
+
+
+def _limits(task: _Task) -> "Limits":
+    from checker.linearizability.search.judge import Limits
+
+    return Limits(task.until, task.memory_bytes, task.certify, task.explain)
 
 
 def _unknown(algorithm: str, reason: str) -> Result:

@@ -45,6 +45,8 @@ OF_A_RUN: dict[str, tuple[type, str]] = {
     "check_memory_limit": (int, "MiB for checking."),
     "check_online": (bool, "Judge meanwhile; stop at the first violation."),
     "clients_stay": (bool, "Each client keeps to one node, and follows no leader."),
+    "mutations": (int, "Mutated copies of the history that must be convicted; 0 is none."),
+    "strength": (str, "How strong a history must be, as convicted>=90,overlapped>=5."),
     "program": (str, "A command that speaks Maelstrom's protocol, as the system."),
     "latency": (float, "Seconds a message takes on average (maelstrom)."),
     "loss": (float, "How many messages of 100 are lost (maelstrom)."),

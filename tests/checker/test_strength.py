@@ -2,9 +2,12 @@
 
 from random import Random
 
+import pytest
+
 from checker.history import FaultSpan, History
+from checker.least import Least
 from checker.operation import Operation, Outcome
-from checker.strength import gates
+from checker.strength import gates, strength
 from tests.checker.registers import draw
 
 
@@ -51,7 +54,7 @@ def test_gates_by_hand() -> None:
         overlaps = overlapping(operations)
         assert told == {
             **{
-                f"{kind} answered during faults": (n > 0, f"{n} ok")
+                f"{kind} answered during partition faults": (n > 0, f"{n} ok")
                 for kind in ("read", "cas")
                 for n in [counted(operations, faults, kind)]
             },
@@ -62,6 +65,49 @@ def test_gates_by_hand() -> None:
         }  # fmt: skip
         shut += not all(gate.passed for gate in found)
     assert 30 < shut < 270
+
+
+def test_reads_that_could_have_been_wrong_and_operations_at_once_by_hand() -> None:
+    random = Random(22)
+    for _ in range(200):
+        operations = draw(random, random.randint(1, 25), clients=3, keys=2, tie=0)
+        found = strength(History(operations), ["read", "write", "cas"], {}, ["read"])
+        reads = [o for o in operations if o.function == "read" and o.outcome is Outcome.OK]
+        changes = [o for o in operations if o.function != "read" and o.outcome is Outcome.OK]
+        assert found.reads == len(reads)
+        assert found.fallible == sum(
+            any(c.key == r.key and (c.completed or 0) < r.invoked for c in changes) for r in reads
+        )
+        open_ = [
+            1 + sum(
+                other.key == o.key and other.completed is not None
+                and other.invoked < o.invoked < other.completed
+                for other in operations
+            )
+            for o in operations
+        ]  # fmt: skip
+        assert found.per_key == pytest.approx(sum(open_) / len(open_))
+        assert found.overlapped == overlapping(operations)
+
+
+@pytest.mark.parametrize(
+    "text", ["convicted>9x", "caught>=9", "convicted>=9,convicted>=8", "fallible>=101"]
+)
+def test_a_strength_that_cannot_be_read(text: str) -> None:
+    with pytest.raises(ValueError, match=r"write it as convicted>=90|ask for less"):
+        Least.read(text)
+
+
+def test_a_strength_that_was_asked_for() -> None:
+    least = Least.read("convicted>=90, answered>=7")
+    assert least == Least(convicted=90, answered=7)
+    operations = draw(Random(3), 20, clients=3, keys=1, tie=0)
+    shut = gates(History(operations), ["read"], {}, ["read"], least)[0]
+    assert shut.name == "read answered"
+    assert not shut.passed
+    weak = gates(History(operations), [], {}, [], Least(overlapped=100))[-1]
+    assert "less than 100 %" in weak.detail
+    assert not weak.passed
 
 
 def test_a_run_without_faults_and_without_operations() -> None:

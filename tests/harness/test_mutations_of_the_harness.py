@@ -70,7 +70,7 @@ def expect(verdict: str, reason: str, tmp_path: Path, **options: Any) -> None:
     assert reason in why
 
 
-@pytest.mark.parametrize("options", [{}, {"system": "ring"}, {"operation_timeout": 0.2}])
+@pytest.mark.parametrize("options", [{}, {"system": "ring"}, {"operation_timeout": 0.2, "seed": 5}])
 def test_without_a_mutation_the_runs_are_valid(tmp_path: Path, options: dict[str, Any]) -> None:
     assert outcome(tmp_path, **options)[0] == "valid"
 

@@ -37,11 +37,13 @@ BATCHES = 16
 
 @dataclass(frozen=True)
 class Limits:
-    """Until when, in `time.monotonic`, within how much memory, and whether witnesses are due."""
+    """Until when, in `time.monotonic`, within how much memory, and whether witnesses are due, or
+    counterexamples."""
 
     until: float
     memory_bytes: int
     certify: bool = False
+    explain: bool = True
 
 
 def judge_operations(
@@ -180,6 +182,8 @@ def explained(
 
     `took_s` says how long it took to find that.
     """
+    if not limits.explain:
+        return no_order(algorithm, key, f"includes {stuck.function}", (), ())
     soon = min(limits.until, time.monotonic() + max(SHRINKING_S, took_s))
     left = shrink(violation_at(operations, stuck, model), model, soon, limits.memory_bytes)
     telling = min(limits.until, max(soon, time.monotonic() + TELLING_S))

@@ -1,0 +1,41 @@
+"""How strong a history must be for its verdict to count, as options say it."""
+
+import re
+from dataclasses import dataclass, fields, replace
+
+
+@dataclass(frozen=True)
+class Least:
+    """How strong a history must be: percentages, but for `answered`.
+
+    Of all operations so many must have `overlapped` another on their key; of all reads so many
+    must have been `fallible`, made after a change of their key was acknowledged, so that an old
+    answer would have shown; of the mutated copies so many must be `convicted`. During faults of
+    each family, so many operations of each function must have been `answered`; where that is 0,
+    one of each is enough during faults of any family.
+    """
+
+    overlapped: float = 0.1
+    fallible: float = 10.0
+    convicted: float = 75.0
+    answered: float = 1.0
+
+    @classmethod
+    def read(cls, text: str) -> "Least":
+        """What "convicted>=90, overlapped>=5" says, the usual values for all else.
+
+        Raises `ValueError`, whose message says what is wrong and what may stand there.
+        """
+        named = {field.name for field in fields(cls)}
+        found: dict[str, float] = {}
+        for part in filter(None, (part.strip() for part in text.split(","))):
+            said = re.fullmatch(r"(\w+)\s*>=\s*(\d+(?:\.\d+)?)", part)
+            if said is None or said[1] not in named or said[1] in found:
+                raise ValueError(
+                    f"{part!r} says nothing of the strength of a run; write it as convicted>=90, "
+                    f"with each of {', '.join(sorted(named))} once at most, and commas between"
+                )
+            found[said[1]] = float(said[2])
+            if said[1] != "answered" and found[said[1]] > 100:
+                raise ValueError(f"{part!r} asks for more than 100 percent; ask for less")
+        return replace(cls(), **found)
