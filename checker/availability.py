@@ -111,7 +111,7 @@ def availability(history: History) -> Availability:
     timed = _Answers(columns)
     spans = []
     for fault in history.faults:
-        first, last = _rows_inside(columns, fault)
+        first, last = rows_inside(columns, fault)
         inside[first:last] = True
         spans.append(
             SpanAvailability(
@@ -130,7 +130,7 @@ def availability(history: History) -> Availability:
     return Availability(overall, within, outside, tuple(spans))
 
 
-def _rows_inside(columns: Columns, fault: FaultSpan) -> tuple[int, int]:
+def rows_inside(columns: Columns, fault: FaultSpan) -> tuple[int, int]:
     """The rows invoked inside a span, as a half-open range: rows are in order of invocation."""
     first = int(np.searchsorted(columns.invoked, fault.injected))
     if fault.healed is None:

@@ -11,6 +11,7 @@ from typing import Any
 import tomli_w
 
 from checker.least import Least
+from checker.needs import Requirement
 from harness import names
 from harness.calling import check_largest, check_load, check_popularity, check_values
 from harness.catalogue import ENVIRONMENTS, WORKLOADS
@@ -52,7 +53,8 @@ class RunConfig:
 
     A valid history is unknown if it was too weak: it must be as strong as `strength` says, where
     the usual (checker/strength.py) will not do, and of so many `mutations`, copies with an error
-    planted, the checker must convict most.
+    planted, the checker must convict most. A run that misses what is in `require`
+    (checker/needs.py) is invalid.
 
     A `program` is a command line that speaks Maelstrom's protocol, and stands for the system. In
     the environment maelstrom, messages between nodes take `latency` seconds on average, and of 100
@@ -86,6 +88,7 @@ class RunConfig:
     clients_stay: bool = False
     mutations: int = 20
     strength: str = ""
+    require: tuple[str, ...] = ()
     latency: float = 0.001
     loss: float = 0.0
     duplicates: float = 0.0
@@ -113,6 +116,7 @@ class RunConfig:
         check_values(self.values)
         check_popularity(self.popularity, self.keys)
         self._check_strength()
+        _ = self.requirements
         self._check_maelstrom()
         if self.environment == "existing":
             self._check_existing()
@@ -136,6 +140,11 @@ class RunConfig:
             Least.read(self.strength)
         except ValueError as error:
             raise OptionError("strength", f"cannot be {self.strength!r}: {error}") from error
+
+    @property
+    def requirements(self) -> tuple[Requirement, ...]:
+        """What is required of the run beside linearizability."""
+        return tuple(map(_requirement, self.require))
 
     def _check_maelstrom(self) -> None:
         """The environment maelstrom runs programs that speak its protocol, and no other does."""
@@ -289,11 +298,15 @@ class RunConfig:
             elif isinstance(value, float):
                 value = f"{value:g}"
             name = f"--{option.name.replace('_', '-')}"
+            if option.name == "require":
+                words += [word for one in value for word in (name, one)]
+                continue
             words += [name] if value is True else [name, str(value)]
         return shlex.join([*words, "--seed", str(self.seed)])
 
     def to_toml(self) -> str:
-        values = {**asdict(self), "faults": list(self.faults)}
+        lists = {"faults": list(self.faults), "require": list(self.require)}
+        values = {**asdict(self), **lists}
         return tomli_w.dumps({n: v for n, v in values.items() if n not in self.without_effect})
 
     @staticmethod
@@ -340,7 +353,7 @@ class RunConfig:
 def _converted(name: str, kind: Any, value: Any) -> Any:
     if kind is float and type(value) is int:
         return float(value)
-    if kind == tuple[str, ...] and isinstance(value, list):
+    if kind == tuple[str, ...] and isinstance(value, list | tuple):
         if all(isinstance(word, str) for word in value):
             return tuple(value)
     elif type(value) is kind:
@@ -353,6 +366,13 @@ def _within(option: str, value: float, least: float, most: float) -> None:
     """An `OptionError` unless the value is in the range, which also keeps infinity and NaN out."""
     if not least <= value <= most:
         raise OptionError(option, f"cannot be {value:g}; give a number from {least:g} to {most:g}")
+
+
+def _requirement(text: str) -> Requirement:
+    try:
+        return Requirement.read(text)
+    except ValueError as error:
+        raise OptionError("require", f"cannot be {text!r}: it {error}") from error
 
 
 def _check_served(system: str, served: Sequence[str], name: str, workload: Workload) -> None:

@@ -17,6 +17,8 @@ from checker.coverage import coverage, in_force
 from checker.files import regular
 from checker.history import History
 from checker.memory import MIB
+from checker.needs import Requirement
+from checker.requirements import Met, judge_requirements, missed_requirement
 from checker.statistics import summarize
 from checker.strength import Gate
 from checker.verdict import Result, Verdict
@@ -24,7 +26,7 @@ from harness import names
 from harness.config import MOST_MUTATIONS, RunConfig
 from harness.errors import UsageError
 from harness.store import FORMAT_VERSION, RunDirectory
-from harness.strength import judge_strength, trial_of
+from harness.strength import families_of, judge_strength, trial_of
 from harness.trust import trust_gates
 from workloads.workload import Workload
 
@@ -79,7 +81,8 @@ def judged(directory: RunDirectory, *, certify: bool = True, jobs: int = 1) -> d
         gates += trust_gates(history, observed, linearizability, work.functions)
     except ValueError as error:
         raise _damaged(directory.path / "observations.json", "recorded or liveness") from error
-    verdict, reason = _verdict(linearizability, gates, observed)
+    required = judge_requirements(history, _required(directory, run), families_of(planned))
+    verdict, reason = _verdict(linearizability, gates, observed, required)
     if anomaly is not None:
         reason = anomaly["headline"]
     elif refused := only_error(history):
@@ -95,6 +98,7 @@ def judged(directory: RunDirectory, *, certify: bool = True, jobs: int = 1) -> d
         "instead": None if instead is None else instead.to_json(),
         "gates": [gate.to_json() for gate in gates],
         "strength": strength,
+        "requirements": [one.to_json() for one in required],
         "coverage": [one.to_json() for one in covered],
         "liveness": observed.get("liveness", {}),
         "stalls": observed.get("stalls", []),
@@ -223,8 +227,16 @@ def _strength(
         raise _damaged(directory.path / "run.json", "strength") from error
 
 
+def _required(directory: RunDirectory, run: dict[str, Any]) -> list[Requirement]:
+    texts = run["config"].get("require", [])
+    try:
+        return [Requirement.read(text) for text in texts]
+    except (TypeError, AttributeError, ValueError) as error:
+        raise _damaged(directory.path / "run.json", "require") from error
+
+
 def _verdict(
-    linearizability: Result, gates: list[Gate], observed: dict[str, Any]
+    linearizability: Result, gates: list[Gate], observed: dict[str, Any], required: list[Met]
 ) -> tuple[Verdict, str]:
     """The worst of all that was found, and the sentence that says why."""
     if linearizability.verdict is Verdict.INVALID:
@@ -234,12 +246,18 @@ def _verdict(
     liveness = observed.get("liveness", {})
     if liveness and not liveness["passed"]:
         return _not_live(liveness)
+    missed = missed_requirement(linearizability, required)
+    if missed:
+        return Verdict.INVALID, missed
     if linearizability.verdict is Verdict.UNKNOWN:
         return Verdict.UNKNOWN, linearizability.reason
     shut = [gate for gate in gates if not gate.passed]
     if shut:
         names = "; ".join(f"{gate.name}: {gate.detail}" for gate in shut)
         return Verdict.UNKNOWN, f"the run could not have shown a violation ({names})"
+    open_ = [f"{one.requirement}: {one.detail}" for one in required if one.met is None]
+    if open_:
+        return Verdict.UNKNOWN, f"what was required could not be measured ({'; '.join(open_)})"
     if not liveness:
         return Verdict.UNKNOWN, "the run ended before every node could be asked to serve again"
     return Verdict.VALID, linearizability.reason

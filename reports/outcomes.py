@@ -29,6 +29,7 @@ class Look:
 _LOOKS = {
     "violation": Look("✘", BAD, 0),
     "liveness failure": Look("✘", BAD, 1),
+    "requirement missed": Look("✘", BAD, 1),
     "canary missed": Look("✘", BAD, 2),
     "environment failed": Look("!", DOUBT, 3),
     "killed": Look("!", DOUBT, 4),

@@ -67,6 +67,7 @@ def _context(stored: StoredRun) -> dict[str, Any]:
         "figures": sections.figures(stored, statistics),
         "instead": sections.instead(stored),
         "gates": sections.gates(stored),
+        "requirements": sections.requirements(stored),
         "findings": findings,
         "faults": sections.faults(stored, statistics),
         "coverage": sections.coverage(stored),

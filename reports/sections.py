@@ -8,6 +8,7 @@ from typing import Any
 from checker.availability import Served
 from checker.eventual import ALGORITHM
 from checker.history import FaultSpan
+from checker.requirements import MISSED
 from checker.statistics import PER_THOUSAND, Rate, Statistics
 from checker.wording import plural
 from reports.measures import costs
@@ -110,6 +111,8 @@ def verdict(stored: StoredRun, statistics: Statistics) -> Headline:
         else "Valid: this history is linearizable",
         "invalid": "Invalid: no order explains what the clients saw"
         if violated and not eventual
+        else "Invalid, though linearizable: a requirement was missed"
+        if reason.startswith(MISSED) and find(judged, str, "verdict") == "valid"
         else "Invalid",
         "unknown": "Unknown: neither a violation nor its absence was shown",
         "": "No verdict",
@@ -189,6 +192,19 @@ def strength(stored: StoredRun) -> tuple[str, str] | None:
     if not copies or convicted is None:
         return None
     return percent(convicted / copies), f"{count(convicted)} of {count(copies)} planted errors"
+
+
+def requirements(stored: StoredRun) -> list[dict[str, Any]]:
+    """What was required of the run, and whether it was met: "met", "missed" or "not measured"."""
+    words: dict[bool | None, str] = {True: "met", False: "missed"}
+    return [
+        {
+            "text": plain(one.get("requirement", "?"), 200),
+            "outcome": words.get(find(one, bool, "met"), "not measured"),
+            "detail": plain(one.get("detail", ""), 400),
+        }
+        for one in islice(objects(stored.result, "requirements"), ROWS_MAX)
+    ]
 
 
 def gates(stored: StoredRun) -> list[dict[str, Any]]:

@@ -32,6 +32,7 @@ def summarize_run(run_directory: Path, result: dict[str, Any] | None = None) -> 
     lines += _verdict(stored, statistics)
     lines += [_line("", "problem", problem) for problem in stored.problems if stored.result]
     lines += _checks(stored)
+    lines += [_required(one) for one in sections.requirements(stored)]
     strength = sections.strength(stored)
     lines += [_line("", "strength", f"{strength[1]} convicted")] if strength else []
     faults = _faults(stored, statistics)
@@ -113,6 +114,12 @@ def _block(shown: Counterexample) -> Iterator[str]:
 
 def _when(step: Step) -> str:
     return f"{step.when}, {step.outcome}"
+
+
+def _required(one: dict[str, Any]) -> str:
+    """A requirement, and what was measured."""
+    glyph = {"met": "✔", "missed": "✘"}.get(one["outcome"], "?")
+    return _line(glyph, "required", f"{one['text']}: {one['outcome']}, {one['detail']}")
 
 
 def _checks(stored: StoredRun) -> Iterator[str]:

@@ -96,6 +96,7 @@ def _outcome(path: Path, result: dict[str, Any]) -> dict[str, Any]:
         "algorithm": result["linearizability"]["algorithm"],
         "statistics": result["statistics"],
         "gates": result["gates"],
+        "requirements": result["requirements"],
         "liveness": result["liveness"],
         "findings": result["findings"],
         "faults": sorted({fault["name"] for fault in described["schedule"]}),

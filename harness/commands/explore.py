@@ -43,7 +43,7 @@ class Effort:
     executor: str | None = None
 
 
-@options.of_a_run("workload", "values", "popularity", "load", *DRAWN, drawn=DRAWN)
+@options.of_a_run("workload", "values", "popularity", "load", "require", *DRAWN, drawn=DRAWN)
 def explore(
     system: options.System,
     given: options.Given,

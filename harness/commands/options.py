@@ -18,7 +18,7 @@ from harness.errors import OptionError, UsageError
 Given: TypeAlias = dict[str, Any]
 """The options of a run that stand on the command line, by the names that `RunConfig` has."""
 
-OF_A_RUN: dict[str, tuple[type, str]] = {
+OF_A_RUN: dict[str, tuple[Any, str]] = {
     "workload": (str, "What clients call: a name, or package.module:Name."),
     "environment": (
         str,
@@ -47,6 +47,10 @@ OF_A_RUN: dict[str, tuple[type, str]] = {
     "clients_stay": (bool, "Each client keeps to one node, and follows no leader."),
     "mutations": (int, "Mutated copies of the history that must be convicted; 0 is none."),
     "strength": (str, "How strong a history must be, as convicted>=90,overlapped>=5."),
+    "require": (
+        list[str],
+        'What it must keep up, as "ok>=99 during partition"; again for more.',
+    ),
     "program": (str, "A command that speaks Maelstrom's protocol, as the system."),
     "latency": (float, "Seconds a message takes on average (maelstrom)."),
     "loss": (float, "How many messages of 100 are lost (maelstrom)."),
@@ -139,7 +143,7 @@ def _parameter(name: str, drawn: bool) -> inspect.Parameter:
 
 def _plain(taken: Mapping[str, Any]) -> Given:
     """Those that were given, faults as a list."""
-    given = {name: value for name, value in taken.items() if value is not None}
+    given = {name: value for name, value in taken.items() if value not in (None, [], ())}
     if "faults" in given:
         words = (word.strip() for word in given["faults"].split(","))
         given["faults"] = [word for word in words if word not in ("", "none")]

@@ -6,15 +6,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from checker.requirements import MISSED
 from harness.errors import FAILED
 from harness.executors import WORKERS_DIED
 from harness.names import replay_line
 from harness.nightly.job import SCENARIO, Ended, again
-from harness.nightly.outcome import Ending
+from harness.nightly.outcome import FAILURES, Ending
 from harness.nightly.schedule import Job
+from harness.simulation.simulate import REQUIREMENT
 
 STRONG_SHARE = 0.1
 """A campaign in which fewer seeds than this could have shown a violation is none."""
+
+
+_KINDS = {"not live": Ending.LIVENESS, REQUIREMENT: Ending.REQUIREMENT}
+"""The outcomes of kinds of failing seeds; all others are violations."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,8 @@ def _single(job: Job, answer: dict[str, Any]) -> Finding:
     outcome = {"valid": Ending.PASS, "unknown": Ending.UNKNOWN}.get(answer["verdict"])
     if outcome is None:
         stuck = liveness and not liveness["passed"] and reason.endswith(liveness["detail"])
-        outcome = Ending.LIVENESS if stuck else Ending.VIOLATION
+        missed = Ending.REQUIREMENT if reason.startswith(MISSED) else Ending.VIOLATION
+        outcome = Ending.LIVENESS if stuck else missed
     facts = {
         "runs": 1,
         "unknown": int(outcome is Ending.UNKNOWN),
@@ -106,7 +113,7 @@ def _campaign(job: Job, answer: dict[str, Any]) -> Finding:
     }
     if answer["failed"]:
         first = answer["failed"][0]
-        outcome = Ending.LIVENESS if first["kind"] == "not live" else Ending.VIOLATION
+        outcome = _KINDS.get(first["kind"], Ending.VIOLATION)
         run = _kept(answer["kept"], first["seed"])
         line = again(job.cell, first["seed"])
         shown = _canary(job, outcome)
@@ -130,8 +137,7 @@ def _campaign(job: Job, answer: dict[str, Any]) -> Finding:
 
 def _canary(job: Job, outcome: Ending) -> Ending:
     """What a failure means: of a canary, that it was caught."""
-    failed = outcome in (Ending.VIOLATION, Ending.LIVENESS)
-    return Ending.CAUGHT if job.cell.canary and failed else outcome
+    return Ending.CAUGHT if job.cell.canary and outcome in FAILURES else outcome
 
 
 def _kept(kept: list[dict[str, Any]], seed: int) -> Path | None:

@@ -77,6 +77,9 @@ def _explore(cell: Cell, first_seed: int, seeds: int) -> list[str]:
     if cell.workload != RunConfig.workload:
         words += ["--workload", cell.workload]
     for name, value in sorted(cell.pinned.items()):
+        if name == "require":
+            words += [word for one in value for word in ("--require", one)]
+            continue
         text = ",".join(value) or "none" if name == "faults" else f"{value}"
         words += [f"--{name.replace('_', '-')}", text]
     return [*words, "--first-seed", str(first_seed), "--seeds", str(seeds)]

@@ -15,7 +15,7 @@ from harness.clock import RealClock
 from harness.nightly.corpus import add_to_corpus, append
 from harness.nightly.finding import Finding, finding
 from harness.nightly.job import SCENARIO, arguments, carry_out, limit_s
-from harness.nightly.outcome import STATUS, Ending, of_cell, of_night
+from harness.nightly.outcome import FAILURES, STATUS, Ending, of_cell, of_night
 from harness.nightly.plan import Cell, Plan
 from harness.nightly.schedule import Job, Schedule
 from harness.nightly.telling import again_of, sentence
@@ -98,7 +98,7 @@ class Night:
             self.cells[job.cell].append(found.outcome)
         self.records.append(record)
         append(self.setting.results, record)
-        if found.outcome in (Ending.VIOLATION, Ending.LIVENESS):
+        if found.outcome in FAILURES:
             beside = {"outcome": found.outcome.value, "failed": began, "commit": record["commit"]}
             add_to_corpus(self.setting.corpus, job.cell, found.seed, beside, job.scenario)
         self.watch(self, record)

@@ -1,8 +1,8 @@
 """What came of a run, of a cell and of a night: outcomes that mean different things stay apart.
 
-Only `VIOLATION`, `LIVENESS` and `MISSED` say that something is wrong with a system, or with the
-harness's power to see it. A run whose environment failed, or that was killed, says nothing of the
-system; nor does one that is `UNKNOWN`. None of these is a pass.
+Only `VIOLATION`, `LIVENESS`, `REQUIREMENT` and `MISSED` say that something is wrong with a system,
+or with the harness's power to see it. A run whose environment failed, or that was killed, says
+nothing of the system; nor does one that is `UNKNOWN`. None of these is a pass.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,12 +19,16 @@ class Ending(StrEnum):
     CAUGHT = "caught"
     VIOLATION = "violation"
     LIVENESS = "liveness failure"
+    REQUIREMENT = "requirement missed"
     MISSED = "canary missed"
     ENVIRONMENT = "environment failed"
     KILLED = "killed"
     UNKNOWN = "unknown"
     NOT_RUN = "not run"
 
+
+FAILURES = (Ending.VIOLATION, Ending.LIVENESS, Ending.REQUIREMENT)
+"""Outcomes that say that something is wrong with the system."""
 
 GREEN, RED, UNKNOWN = VERDICT["valid"], VERDICT["invalid"], VERDICT["unknown"]
 """Exit statuses of a night, as those of a run; `FAILED` is the fourth."""
@@ -34,6 +38,7 @@ STATUS = {
     Ending.CAUGHT: GREEN,
     Ending.VIOLATION: RED,
     Ending.LIVENESS: RED,
+    Ending.REQUIREMENT: RED,
     Ending.MISSED: RED,
     Ending.ENVIRONMENT: FAILED,
     Ending.KILLED: FAILED,
@@ -54,7 +59,7 @@ def of_cell(outcomes: Sequence[Ending], *, canary: bool) -> Ending:
     if canary and Ending.CAUGHT in outcomes:
         return Ending.CAUGHT
     for outcome in (
-        Ending.VIOLATION, Ending.LIVENESS, Ending.ENVIRONMENT, Ending.KILLED,
+        *FAILURES, Ending.ENVIRONMENT, Ending.KILLED,
     ):  # fmt: skip
         if outcome in outcomes:
             return outcome

@@ -27,7 +27,7 @@ SCHEDULED = "scheduled"
 
 PINNABLE = (
     "nodes", "clients", "time_limit", "fault_interval", "rate", "load", "values", "keys",
-    "popularity",
+    "popularity", "require",
 )  # fmt: skip
 """The options that a simulated cell may fix; all else is drawn from each seed."""
 
@@ -56,7 +56,7 @@ class Cell:
     def name(self) -> str:
         """What tells the cell from all others of its plan."""
         parts = [self.system, self.workload, self.faults, self.environment]
-        parts += [f"{name}={' '.join(str(value).split())}" for name, value in self.options]
+        parts += [f"{name}={_told(value)}" for name, value in self.options]
         return " · ".join(parts)
 
     @property
@@ -146,9 +146,18 @@ def _cells(table: str, entry: Mapping[str, Any]) -> Iterable[Cell]:
         environment, system, workload, chosen = combination
         cell = Cell(
             system, workload, ",".join(part.strip() for part in chosen.split(",")), environment,
-            float(weight), table == "canaries", tuple(sorted(options.items())),
+            float(weight), table == "canaries", tuple(sorted(_hashable(options))),
         )  # fmt: skip
         yield replace(cell, environment=settle(cell.config(seed=0)).environment)
+
+
+def _hashable(options: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    return ((n, tuple(v) if isinstance(v, list) else v) for n, v in options.items())
+
+
+def _told(value: Any) -> str:
+    told = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return " ".join(told.split())
 
 
 def _names(entry: Mapping[str, Any], name: str, default: list[str] | None) -> list[str]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 _DID = {
     Ending.VIOLATION: "{system} failed in {where}",
     Ending.LIVENESS: "{system} did not serve again after healing in {where}",
+    Ending.REQUIREMENT: "{system} missed what is required of it in {where}",
     Ending.MISSED: "the canary {system} was not caught in {where}",
     Ending.ENVIRONMENT: "{system} could not be run in {where}",
     Ending.KILLED: "a run of {system} ended without a verdict in {where}",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from checker.anomalies.naming import headline, name_anomaly
 from checker.history import History
 from checker.models.model import only_observes
+from checker.requirements import judge_requirements, missed_requirement
 from checker.verdict import Result, Verdict
 from harness.clock import SECOND_NS, Clock
 from harness.recorder import Recorder
@@ -16,9 +17,13 @@ from harness.simulation.run import SimulatedRun
 from harness.simulation.scenario import Scenario, Scripted
 from harness.simulation.tape import Tape
 from harness.simulation.trace import Step
+from harness.strength import families_of
 from workloads.workload import Call
 
 MEMORY_BYTES = 1 << 29
+
+REQUIREMENT = "requirement missed"
+"""The kind of a run that misses what is required of it."""
 
 MOST_EVENTS = 100_000
 """A run of a campaign normally takes a few thousand events; far more means a message storm, which
@@ -77,6 +82,9 @@ def simulate(
     config = scenario.config
     result = config.named_workload.check(history, config.check_time_limit, MEMORY_BYTES)
     kind, reason = _kind(result, observed, history)
+    missed = _missed(scenario, history, result)
+    if missed and kind in ("", "unknown"):
+        kind, reason = REQUIREMENT, missed
     return Simulated(
         scenario=scenario,
         kind=kind,
@@ -153,6 +161,14 @@ def _kind(result: Result, observed: Observations, history: History) -> tuple[str
     if result.verdict is Verdict.UNKNOWN:
         return "unknown", result.reason
     return "", ""
+
+
+def _missed(scenario: Scenario, history: History, result: Result) -> str:
+    """Which requirements were missed, if any."""
+    planned = ((one.fault.family, one.fault.name) for one in scenario.schedule)
+    required = scenario.config.requirements
+    met = judge_requirements(history, required, families_of(planned))
+    return missed_requirement(result, met)
 
 
 _NAMED = ("invariant of the cluster", "broken invariant")
