@@ -169,6 +169,7 @@ class Recorder:
         return {
             "operations": self.invoked,
             "completions": self.outcomes.total(),
+            "outcomes": dict(self.outcomes),
             "late": self.late,
             "asked": {phase: dict(asked) for phase, asked in self.asked.items()},
         }

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from checker.columns import NEVER, OK
+from checker.columns import FAIL, NEVER, OK
 from checker.history import History
 from checker.strength import Gate
 from checker.verdict import Result
@@ -32,6 +32,7 @@ class Counts(msgspec.Struct):
     asked: dict[str, dict[str, int]]
     nodes: list[str]
     serving: list[str]
+    outcomes: dict[str, int] | None = None
 
 
 def trust_gates(
@@ -46,6 +47,8 @@ def trust_gates(
     if "recorded" in observed:
         recorded = msgspec.convert(observed["recorded"], Counts)
         found += [_all_recorded(history, recorded), _on_time(recorded), _all_asked(recorded)]
+        if recorded.outcomes is not None:
+            found.append(_all_completed(history, recorded.outcomes))
         if observed.get("liveness"):
             found.append(_recovered(history, len(recorded.serving), kinds))
     return found
@@ -74,6 +77,15 @@ def _all_judged(history: History, judged: Result) -> Iterable[Gate]:
 def _all_recorded(history: History, recorded: Counts) -> Gate:
     count = f"{len(history)} of {recorded.operations}"
     return Gate("all operations kept", len(history) == recorded.operations, count)
+
+
+def _all_completed(history: History, outcomes: dict[str, int]) -> Gate:
+    """What never ended cannot be told from what did and was not written, but by counting."""
+    told = {"ok": OK, "fail": FAIL}
+    counted = sum(outcomes.get(word, 0) for word in told)
+    known = np.isin(history.columns.outcome, list(told.values()))
+    kept = int(np.count_nonzero(known))
+    return Gate("all completions kept", kept == counted, f"{kept} of {counted}")
 
 
 def _on_time(recorded: Counts) -> Gate:

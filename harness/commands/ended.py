@@ -71,6 +71,11 @@ def judge_and_tell(
     try:
         result = judged(directory, certify=certify, jobs=jobs)
     except MalformedHistory as error:
+        if fresh:
+            raise HarnessError(
+                f"the harness recorded what is no history, {path / 'history.jsonl'}: {error}; "
+                "report this error of the harness"
+            ) from error
         raise UsageError(f"{path / 'history.jsonl'}: {error}") from error
     try:
         _keep(directory, result, fresh)

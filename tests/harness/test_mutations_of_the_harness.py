@@ -1,4 +1,4 @@
-"""A harness that errs must never call a system valid: nine ways to err, each found by name.
+"""A harness that errs, or asks too little, never calls a system valid: each way is found by name.
 
 Each test breaks one thing in the harness and carries out a run of a sound system, which ends as
 `valid` while nothing is broken. What a mutation breaks in the real environments is broken there.
@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from checker.history import History
-from checker.verdict import Result
+from checker.history import History, MalformedHistory
+from checker.operation import Outcome
+from checker.verdict import Result, Verdict
 from harness.client import Client
 from harness.clock import MILLISECOND_NS, SECOND_NS, Clock
 from harness.cluster import Link, NodeState
@@ -34,7 +35,7 @@ from harness.store import RunDirectory
 from harness.worker import Worker
 from systems_under_test.node import NodeId
 from tests.harness.deployments import deployment
-from workloads.workload import Workload
+from workloads.workload import Call, Workload
 
 NODES = ("n1", "n2", "n3")
 
@@ -57,9 +58,9 @@ def outcome(tmp_path: Path, **options: Any) -> tuple[str, str]:
     )  # fmt: skip
     try:
         directory = conduct(config, tmp_path, unseen)
-    except HarnessError as error:
+        result = judge(RunDirectory(directory.path))
+    except (HarnessError, MalformedHistory) as error:
         return "failed", str(error)
-    result = judge(RunDirectory(directory.path))
     return result["verdict"], result["reason"]
 
 
@@ -147,6 +148,94 @@ def test_a_clock_that_goes_backwards(tmp_path: Path, monkeypatch: Patch) -> None
 
     monkeypatch.setattr(Recorder, "_begin", lambda self, clock: begin(self, Earlier(clock)))  # type: ignore[arg-type]
     expect("failed", "clock went back", tmp_path)
+
+
+@pytest.mark.parametrize("every", [500, 50])
+def test_completions_that_are_lost_now_and_then(
+    tmp_path: Path, monkeypatch: Patch, every: int
+) -> None:
+    """Whatever comes next shows it: another call of that process, or the count in the end."""
+    write, written = Recorder._write, 0
+
+    def write_most(self: Recorder, event: dict[str, Any]) -> None:
+        nonlocal written
+        written += event["type"] in ("ok", "fail", "info") if "type" in event else 0
+        if written >= every and event["type"] == "ok":
+            written = 0
+            return
+        write(self, event)
+
+    monkeypatch.setattr(Recorder, "_write", write_most)
+    ended, why = outcome(tmp_path, seed=5, rate=0.0)
+    assert ended != "valid"
+    assert "calls again before line" in why or "all completions kept" in why
+
+
+def test_a_completion_that_is_lost_at_the_end(tmp_path: Path, monkeypatch: Patch) -> None:
+    """Nothing comes after it that could show it, but for the count."""
+    complete = Recorder.complete
+
+    def complete_unwritten(self: Recorder, process: int, completion: Completion) -> None:
+        if self.phase_name == "final reads":
+            monkeypatch.setattr(Recorder, "_write", lambda self, event: None)
+        complete(self, process, completion)
+        monkeypatch.setattr(Recorder, "_write", write)
+
+    write = Recorder._write
+    monkeypatch.setattr(Recorder, "complete", complete_unwritten)
+    expect("unknown", "all completions kept", tmp_path, clients=9, keys=1)
+
+
+def test_events_that_are_swapped(tmp_path: Path, monkeypatch: Patch) -> None:
+    """Every hundredth is written after the one that follows it."""
+    write, kept, count = Recorder._write, [], 0
+
+    def write_later(self: Recorder, event: dict[str, Any]) -> None:
+        nonlocal count
+        count += 1
+        if count % 100 == 0:
+            kept.append(event)
+            return
+        write(self, event)
+        while kept:
+            write(self, kept.pop())
+
+    monkeypatch.setattr(Recorder, "_write", write_later)
+    ended, why = outcome(tmp_path)
+    assert ended != "valid"
+    assert "events in order of time" in why or "line" in why
+
+
+def test_clients_that_only_read(tmp_path: Path) -> None:
+    expect("unknown", "write answered during partition faults: 0 ok", tmp_path, reads=100)
+
+
+def test_writes_that_all_fail(tmp_path: Path, monkeypatch: Patch) -> None:
+    invoke = Client.invoke
+
+    async def invoke_reads(self: Client, call: Call, *arguments: Any, **more: Any) -> Completion:
+        if call.pure or (self._sequence > 20 and call.function == "cas"):
+            return await invoke(self, call, *arguments, **more)
+        return Completion(Outcome.FAIL, error="refused")
+
+    monkeypatch.setattr(Client, "invoke", invoke_reads)
+    ended, why = outcome(tmp_path)
+    assert ended != "valid"
+    assert "write" in why
+
+
+def test_one_client_alone(tmp_path: Path) -> None:
+    expect("unknown", "operations overlap: 0 operations", tmp_path, clients=1)
+
+
+def test_a_checker_that_believes_everything(tmp_path: Path, monkeypatch: Patch) -> None:
+    def check_nothing(self: Workload, history: History, *limits: Any, **more: Any) -> Result:
+        counts = {"operations": len(history), "keys": len(history.columns.keys)}
+        return Result(verdict=Verdict.VALID, algorithm="faith", statistics=counts)
+
+    monkeypatch.setattr(Workload, "check", check_nothing)
+    reason = "errors could have been caught: 0 of 20 mutated copies of the history were convicted"
+    expect("unknown", reason, tmp_path)
 
 
 def half_of(history: History) -> History:
