@@ -1,8 +1,8 @@
-"""How many planted errors are convicted in valid runs: `python benchmarks/strength.py [--runs 100]`.
+"""How many planted errors are convicted: `python benchmarks/strength.py [--runs 100]`.
 
-Simulated runs of Raft with ten clients and five keys, partitions and kills, each workload in turn. Of
-each run that is valid, mutated copies are judged as `labrys run` does. The figure is the share of all
-copies that was convicted; below 95 % the exit status is 1.
+Simulated runs of Raft with ten clients and five keys, partitions and kills, each workload in turn.
+Of each run that is valid, mutated copies are judged as `labrys run` does. The figure is the share
+of all copies that was convicted; below 95 % the exit status is 1.
 """
 
 import argparse

@@ -115,6 +115,8 @@ def caught(trial: Trial, least: Least) -> Gate:
     told = f"{trial.convicted} of {trial.copies} mutated copies of the history were convicted"
     if trial.missed:
         told += f"; not this one: {trial.missed[0]}"
+    if trial.undecided:
+        told += f"; {trial.undecided} more could not be decided in time"
     if trial.cut:
         told += "; there was no time for more"
     passed = trial.share is not None and 100 * trial.share >= least.convicted

@@ -33,7 +33,7 @@ KEYS_TRIED = 10
 LIMIT_S = 10.0
 """The longest that the copies of one history are tried."""
 
-EACH_S = 1.0
+EACH_S = 2.0
 """The longest that one of them is judged."""
 
 Judge = Callable[[History, float], Result]
@@ -54,13 +54,16 @@ class Trial:
     """How many of the mutated copies were convicted.
 
     `kinds` has for each kind of error how many were convicted, and of how many. `missed` says of
-    some that were not, why. `cut` is whether the time ended before all that were asked for.
+    some that were not, why. Those on which the checker could not decide in time are `undecided`
+    and not among the `copies`, so that a slow machine makes no history weak; `cut` is whether the
+    time ended before all that were asked for.
     """
 
     copies: int
     convicted: int
     kinds: dict[str, tuple[int, int]]
     missed: tuple[str, ...]
+    undecided: int
     cut: bool
 
     @property
@@ -75,6 +78,7 @@ class Trial:
             "share": self.share,
             "kinds": {name: list(counts) for name, counts in self.kinds.items()},
             "missed": list(self.missed),
+            "undecided": self.undecided,
             "cut": self.cut,
         }
 
@@ -123,13 +127,15 @@ def try_copies(
             planted = forgotten(history, random)
         else:
             planted = _planted(history, model, planter, random)
-        convicted, why = False, "there was no place for it"
+        verdict, why = Verdict.VALID, "there was no place for it"
         if planted is not None:
             phases = history.phases if eventual else ()
             copy = History(planted.operations, phases=phases)
-            convicted = judge(copy, min(left_s, EACH_S)).verdict is Verdict.INVALID
-            why = planted.said
+            verdict, why = judge(copy, min(left_s, EACH_S)).verdict, planted.said
         tried += 1
+        if verdict is Verdict.UNKNOWN:
+            continue
+        convicted = verdict is Verdict.INVALID
         counts = kinds.setdefault(name, [0, 0])
         counts[0] += convicted
         counts[1] += 1
@@ -138,7 +144,8 @@ def try_copies(
     convicted_in_all = sum(counts[0] for counts in kinds.values())
     told = {name: (counts[0], counts[1]) for name, counts in kinds.items()}
     few = tuple(dict.fromkeys(missed))[:5]
-    return Trial(tried, convicted_in_all, told, few, tried < copies)
+    decided = sum(counts[1] for counts in kinds.values())
+    return Trial(decided, convicted_in_all, told, few, tried - decided, tried < copies)
 
 
 def _planted(history: History, model: Model, planter: Planter, random: Random) -> Planted | None:

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from checker.history import History
+from checker.least import Least
 from checker.linearizability.check import check
 from checker.models.catalogue import MODELS
 from checker.models.model import Model
 from checker.mutation.trial import Trial, planters, try_copies
 from checker.operation import Operation, Outcome
+from checker.strength import caught
 from checker.verdict import Result, Verdict
 from harness.config import RunConfig
 from harness.simulation.scenario import scenario_of
@@ -29,7 +31,7 @@ def run(workload: str, seed: int, **options: Any) -> tuple[RunConfig, History]:
     config = RunConfig(
         **{
             "system": "single", "environment": "simulated", "nodes": 1, "clients": 6,
-            "faults": (), "time_limit": 4.0, "rate": 150.0, "workload": workload, "seed": seed,
+            "faults": (), "time_limit": 2.5, "rate": 150.0, "workload": workload, "seed": seed,
             **options,
         }
     )  # fmt: skip
@@ -46,18 +48,37 @@ def trial(config: RunConfig, history: History, copies: int = 20) -> Trial:
 def test_planted_errors_are_convicted(workload: str) -> None:
     config, history = run(workload, 3)
     found = trial(config, history)
-    assert (found.copies, found.cut) == (20, False)
-    assert found.convicted >= 18, found
-    assert trial(config, history) == found, "the seed says what is planted"
+    assert found.copies + found.undecided == 20
+    assert found.convicted >= 0.9 * found.copies, found
 
 
-@pytest.mark.slow
+def test_the_seed_says_what_is_planted() -> None:
+    _, history = run("register", 3)
+    believes = Result(verdict=Verdict.VALID)
+    told = [
+        try_copies(history, MODELS["register"](), lambda *_: believes, Random(seed), 4).missed
+        for seed in (1, 1, 2)
+    ]
+    assert told[0] == told[1] != told[2]
+    assert len(told[0]) == 4
+
+
+def test_what_cannot_be_decided_counts_for_nothing() -> None:
+    rows = [("write", 1, 1, 1, 2), ("write", 2, 2, 3, 4), ("read", None, 2, 5, 6)]
+    gave_up = Result(verdict=Verdict.UNKNOWN, reason="time limit")
+    history = History(history_of(*rows))
+    found = try_copies(history, MODELS["register"](), lambda *_: gave_up, Random(1), 4)
+    assert (found.copies, found.undecided, found.share) == (0, 4, None)
+    assert not caught(found, Least()).passed
+
+
+@pytest.mark.deep
 @pytest.mark.parametrize("workload", KEYED)
 def test_planted_errors_are_convicted_whatever_the_object(workload: str) -> None:
     """On Raft, in worlds with partitions and kills."""
     found = []
     for seed in range(1, 4):
-        options = {"system": "raft", "nodes": 3, "faults": ("partition", "kill")}
+        options = {"system": "raft", "nodes": 3, "faults": ("partition",), "time_limit": 6.0}
         config, history = run(workload, seed, **options)
         found.append(trial(config, history))
     assert sum(one.convicted for one in found) >= 0.95 * sum(one.copies for one in found), found
