@@ -14,7 +14,7 @@ from checker.eventual import ALGORITHM
 from checker.files import write_whole
 from checker.linearizability.registers.points import Points, points
 from checker.statistics import summarize
-from reports import sections, setting, wording
+from reports import convincing, sections, setting, wording
 from reports.assets import environment, policy, source, vega
 from reports.charts import charts
 from reports.diagram import Counterexample, counterexample
@@ -67,7 +67,7 @@ def _context(stored: StoredRun) -> dict[str, Any]:
         "figures": sections.figures(stored, statistics),
         "instead": sections.instead(stored),
         "gates": sections.gates(stored),
-        "requirements": sections.requirements(stored),
+        "requirements": convincing.requirements(stored),
         "findings": findings,
         "faults": sections.faults(stored, statistics),
         "coverage": sections.coverage(stored),

@@ -11,6 +11,7 @@ from checker.history import FaultSpan
 from checker.requirements import MISSED
 from checker.statistics import PER_THOUSAND, Rate, Statistics
 from checker.wording import plural
+from reports.convincing import strength
 from reports.measures import costs
 from reports.stored import StoredRun, find, number, objects
 from reports.wording import (
@@ -182,29 +183,6 @@ def figures(stored: StoredRun, statistics: Statistics) -> list[Tile]:
         told = f"{digits(cost['cost.messages_sent'])} messages"
         shown.append(Tile("Cost of an ok operation", told, ", ".join(rest)))
     return [tile for tile in shown if tile.value != "–"]
-
-
-def strength(stored: StoredRun) -> tuple[str, str] | None:
-    """How much of what was planted in copies of the history was convicted: the share, and the
-    count; None where nothing was planted."""
-    copies = number(stored.result, "strength", "mutated", "copies")
-    convicted = number(stored.result, "strength", "mutated", "convicted")
-    if not copies or convicted is None:
-        return None
-    return percent(convicted / copies), f"{count(convicted)} of {count(copies)} planted errors"
-
-
-def requirements(stored: StoredRun) -> list[dict[str, Any]]:
-    """What was required of the run, and whether it was met: "met", "missed" or "not measured"."""
-    words: dict[bool | None, str] = {True: "met", False: "missed"}
-    return [
-        {
-            "text": plain(one.get("requirement", "?"), 200),
-            "outcome": words.get(find(one, bool, "met"), "not measured"),
-            "detail": plain(one.get("detail", ""), 400),
-        }
-        for one in islice(objects(stored.result, "requirements"), ROWS_MAX)
-    ]
 
 
 def gates(stored: StoredRun) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 from checker.files import is_regular
 from checker.statistics import summarize
 from checker.wording import plural
-from reports import sections
+from reports import convincing, sections
 from reports.diagram import Counterexample, Step, counterexample
 from reports.stored import StoredRun, find, number, objects, read_run
 from reports.wording import count, duration, percent, plain
@@ -32,8 +32,8 @@ def summarize_run(run_directory: Path, result: dict[str, Any] | None = None) -> 
     lines += _verdict(stored, statistics)
     lines += [_line("", "problem", problem) for problem in stored.problems if stored.result]
     lines += _checks(stored)
-    lines += [_required(one) for one in sections.requirements(stored)]
-    strength = sections.strength(stored)
+    lines += [_required(one) for one in convincing.requirements(stored)]
+    strength = convincing.strength(stored)
     lines += [_line("", "strength", f"{strength[1]} convicted")] if strength else []
     faults = _faults(stored, statistics)
     lines += [_line("", "faults", faults)] if faults else []

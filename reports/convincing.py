@@ -1,0 +1,32 @@
+"""How convincing a run is, and whether it met what was required of it, as texts for its page."""
+
+from itertools import islice
+from typing import Any
+
+from reports.stored import StoredRun, find, number, objects
+from reports.wording import count, percent, plain
+
+REQUIREMENTS_MAX = 100
+
+
+def strength(stored: StoredRun) -> tuple[str, str] | None:
+    """How much of what was planted in copies of the history was convicted: the share, and the
+    count; None where nothing was planted."""
+    copies = number(stored.result, "strength", "mutated", "copies")
+    convicted = number(stored.result, "strength", "mutated", "convicted")
+    if not copies or convicted is None:
+        return None
+    return percent(convicted / copies), f"{count(convicted)} of {count(copies)} planted errors"
+
+
+def requirements(stored: StoredRun) -> list[dict[str, Any]]:
+    """What was required of the run, and whether it was met: "met", "missed" or "not measured"."""
+    words: dict[bool | None, str] = {True: "met", False: "missed"}
+    return [
+        {
+            "text": plain(one.get("requirement", "?"), 200),
+            "outcome": words.get(find(one, bool, "met"), "not measured"),
+            "detail": plain(one.get("detail", ""), 400),
+        }
+        for one in islice(objects(stored.result, "requirements"), REQUIREMENTS_MAX)
+    ]
