@@ -56,7 +56,7 @@ def trial_of(history: History, work: Workload, seed: Any, copies: int, memory_mi
     return try_copies(
         history,
         work.model(),
-        lambda copy, seconds: work.check(
+        lambda copy, seconds: work.of_key(copy.operations[0].key).check(
             copy, seconds, memory_mib * MIB, certify=False, explain=False
         ),
         Random(f"{seed}:mutations"),

@@ -82,6 +82,10 @@ class TogetherModel:
         after = model.step(model.initial() if state is None else state[0], operation)  # type: ignore[index]
         return after if isinstance(after, Inconsistent) else (after,)
 
+    def of_key(self, key: Any) -> Model:
+        """The model of the key's part."""
+        return self._models[part_of(key)]
+
     def only_observes(self, operation: Operation) -> bool:
         """Whether the part's model says that the operation changes nothing."""
         return only_observes(self._models[part_of(operation.key)], operation)
@@ -97,6 +101,9 @@ class SideBySide(Workload):
     def options(self) -> frozenset[str]:
         return frozenset().union(*(part.options for part in self.parts))
 
+    def of_key(self, key: Any) -> Workload:
+        return next(part for part in self.parts if part.name == part_of(key))
+
     def check(
         self,
         history: History,
@@ -105,6 +112,7 @@ class SideBySide(Workload):
         *,
         certify: bool = True,
         jobs: int = 1,
+        explain: bool = True,
     ) -> Result:
         """The worst verdict of the parts; the others' statistics stand beside it."""
         left_s = time_limit_s
@@ -112,8 +120,9 @@ class SideBySide(Workload):
         for part in self.parts:
             own = [o for o in history.operations if part_of(o.key) == part.name]
             result = part.check(
-                History(own), left_s, memory_limit_bytes, certify=certify, jobs=jobs
-            )
+                History(own), left_s, memory_limit_bytes, certify=certify, jobs=jobs,
+                explain=explain,
+            )  # fmt: skip
             results[part.name] = result
             left_s = max(0.1, left_s - result.statistics.get("seconds", 0.0))
         worst = max(results.values(), key=lambda result: result.verdict)

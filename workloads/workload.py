@@ -112,6 +112,10 @@ class Workload:
         found: frozenset[str] = getattr(made, "options", Calls.options)
         return found
 
+    def of_key(self, key: Any) -> "Workload":
+        """The workload that calls this key, where there are several side by side."""
+        return self
+
     def check(
         self,
         history: History,

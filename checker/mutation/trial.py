@@ -156,7 +156,9 @@ def _planted(history: History, model: Model, planter: Planter, random: Random) -
         key = int(columns.key[rows[random.randrange(len(rows))]])
         operations = _beginning(list(columns.operations(columns.rows_of(key)[: LONGEST + 1])))
         try:
-            planted = planter(operations, random, model)
+            of_key = getattr(model, "of_key", None)
+            of_one = model if of_key is None else of_key(columns.keys[key])
+            planted = planter(operations, random, of_one)
         except (TypeError, ValueError, KeyError, IndexError, AttributeError):
             # A user's model may have functions of these names, and other arguments and answers.
             planted = None

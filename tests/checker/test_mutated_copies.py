@@ -22,7 +22,8 @@ from harness.strength import trial_of
 
 KEYED = (
     "register", "append", "set", "growing-set", "counter", "queue", "bag", "unique-ids", "lock",
-    "owned-lock", "fenced-lock", "semaphore", "bank", "kv", "leader", "g-set",
+    "owned-lock", "fenced-lock", "lease", "semaphore", "bank", "kv", "election", "leader", "g-set",
+    "append+lock",
 )  # fmt: skip
 
 
