@@ -7,7 +7,7 @@ from harness.nemesis.membership import Change, MemberChange
 from harness.nemesis.nodes import DiskFull, Kill, Pause, PowerLoss
 from harness.nemesis.packets import Disturbance, Trouble
 from harness.nemesis.partition import Partition, PartitionShape
-from harness.nemesis.squeeze import RestartLoop
+from harness.nemesis.squeeze import RestartLoop, RestartOne
 from harness.nemesis.unsteady import Pattern, Unsteady
 
 _ALL: tuple[Fault, ...] = (
@@ -21,6 +21,7 @@ _ALL: tuple[Fault, ...] = (
     *(DiskFull(target) for target in Target),
     *(DamagedJournal(harm) for harm in Harm),
     RestartLoop(),
+    RestartOne(),
     *(WrongClock(wrongness) for wrongness in Wrongness),
 )
 

@@ -10,6 +10,23 @@ from harness.nemesis.fault import Fault, Target, choose, listed
 
 
 @dataclass(frozen=True, slots=True)
+class RestartOne(Fault):
+    """One node killed and started again at once, before the others miss it."""
+
+    family: ClassVar[str] = "squeeze"
+    needs: ClassVar[frozenset[Capability]] = frozenset({Capability.KILL})
+
+    async def inject(self, cluster: Cluster, random: Random) -> str:
+        (node,) = await choose(Target.ONE, cluster, random)
+        await cluster.kill([node])
+        await cluster.start([node])
+        return f"{node} killed, and started again at once"
+
+    async def heal(self, cluster: Cluster) -> None:
+        await cluster.start(cluster.nodes)
+
+
+@dataclass(frozen=True, slots=True)
 class RestartLoop(Fault):
     """Nodes killed as soon as they have started, again and again, as under a supervisor."""
 

@@ -4,6 +4,7 @@
     pause-one@acknowledgement   a call that may have changed something was answered
     kill-one@members            a node tells another value of that fact than before
     isolate-one@role=candidate  a node tells that value of the fact, and did not before
+    kill-one@follower.ballot    a node tells another value while it has that role
     kill-one@"became leader"    a node logs another line with that text
 
 What is awaited happens at a node, and "one node" then means that one. A trigger looks again and
@@ -27,7 +28,7 @@ from systems_under_test.node import NodeId
 LOOK_NS = 5 * MILLISECOND_NS
 """The pause between two looks."""
 
-_FACT = re.compile(r"([A-Za-z_]\w*)(?:=([\w.-]+))?")
+_FACT = re.compile(r"(?:([A-Za-z_]\w*)\.)?([A-Za-z_]\w*)(?:=([\w.-]+))?")
 _LINE = re.compile(r'"([^"]+)"')
 
 
@@ -87,27 +88,32 @@ class Acknowledgement(Trigger):
 
 @dataclass(frozen=True, slots=True)
 class FactTold(Trigger):
-    """A node tells another value of a fact than before: any, or a certain one."""
+    """A node, or one that has a role, tells another value of a fact than before: any, or a certain
+    one."""
 
     fact: str
     value: str | None = None
+    role: str | None = None
 
     @property
     def text(self) -> str:
-        return self.fact if self.value is None else f"{self.fact}={self.value}"
+        of = "" if self.role is None else f"{self.role}."
+        return f"{of}{self.fact}" + ("" if self.value is None else f"={self.value}")
 
     async def look(self, cluster: Cluster) -> dict[NodeId, Any]:
-        told: dict[NodeId, str] = {}
+        told: dict[NodeId, tuple[str, Any]] = {}
         for node in cluster.nodes:
             status = await _status(cluster, node)
             if status is not None and self.fact in status.facts:
                 value = status.facts[self.fact]
-                told[node] = value if isinstance(value, str) else json.dumps(value)
+                text = value if isinstance(value, str) else json.dumps(value)
+                told[node] = text, status.facts.get("role")
         return told
 
     def fired(self, before: Mapping[NodeId, Any], now: Mapping[NodeId, Any]) -> NodeId | None:
-        for node, value in now.items():
-            if node in before and value != before[node] and self.value in (None, value):
+        for node, (value, role) in now.items():
+            changed = node in before and value != before[node][0]
+            if changed and self.value in (None, value) and self.role in (None, role):
                 return node
         return None
 
@@ -146,7 +152,7 @@ def read_trigger(text: str) -> Trigger:
     if line := _LINE.fullmatch(text):
         return LineLogged(line[1])
     if fact := _FACT.fullmatch(text):
-        return FactTold(fact[1], fact[2])
+        return FactTold(fact[2], fact[3], fact[1])
     raise UsageError(
         f"there is no trigger {text!r}; write election, acknowledgement, a fact that nodes tell "
         '(term, role=candidate) or a part of a line that they log ("became leader")'
