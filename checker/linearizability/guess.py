@@ -4,35 +4,48 @@ A model that says nothing of what it behaves as may be a stack or a queue all th
 its two functions takes a value and the other answers with one, the rules of these objects find an
 order that fits them at once. If the model accepts it step by step it is an order, whatever the
 model is; if not, nothing was learnt, and the model is searched.
+
+That no such order exists proves nothing of another model. But where the search cannot decide, the
+user is told what would follow if the model is what it looks like.
 """
 
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
+from math import inf
+from random import Random
 
+from checker.columns import canonical
 from checker.errors import InternalError
 from checker.linearizability import certified
-from checker.linearizability.objects.rules import RULES
+from checker.linearizability.objects.rules import RULES, Rule
 from checker.linearizability.registers.facts import Ambiguous
+from checker.linearizability.violation import Violation
 from checker.models.known import ObjectKind
-from checker.models.model import Model
-from checker.operation import Operation
+from checker.models.model import Inconsistent, Model
+from checker.models.queues import Queue
+from checker.models.stack import Stack
+from checker.operation import Operation, Outcome
 from checker.verdict import Result, Verdict
 
-LIKE = {ObjectKind.STACK: ("push", "pop"), ObjectKind.QUEUE: ("enqueue", "dequeue")}
-"""The functions of the objects that a model is tried as."""
+LIKE = {ObjectKind.STACK: Stack(), ObjectKind.QUEUE: Queue()}
+"""The objects that a model is tried as."""
 
 MOST_OPERATIONS = 20_000
 
+ALIKE_STEPS = 400
+"""Steps in which a model that looks like an object must do what that does."""
 
-def guessed(operations: Sequence[Operation], model: Model) -> Result | None:
-    """That the operations of one key have an order, if one is guessed."""
-    names = _put_and_take(operations)
-    if names is None or len(operations) > MOST_OPERATIONS:
-        return None
-    for kind, functions in LIKE.items():
+SUSPECTING_S = 0.1
+"""Seconds that may be spent on what would follow."""
+
+
+def guessed(operations: Sequence[Operation], model: Model, until: float = inf) -> Result | None:
+    """That the operations of one key have an order, if one is guessed until then."""
+    for kind, called in _renamed(operations).items():
         began = time.monotonic()
-        order = _order(operations, dict(zip(names, functions, strict=True)), kind)
+        order = _order(operations, called, kind, (began + until) / 2)
         if order is None:
             continue
         try:
@@ -50,27 +63,78 @@ def guessed(operations: Sequence[Operation], model: Model) -> Result | None:
     return None
 
 
-def _put_and_take(operations: Sequence[Operation]) -> tuple[str, str] | None:
-    """The function that takes values and the one that answers with some, if there are no more."""
+def suspected(operations: Sequence[Operation], model: Model) -> str:
+    """That one key would be invalid if the model is the object that it looks like; else ""."""
+    until = time.monotonic() + SUSPECTING_S
+    for kind, called in _renamed(operations).items():
+        violation = _tried(called, kind, until)
+        if isinstance(violation, Violation) and _alike(operations, called, model, kind):
+            return (
+                f"; in {ALIKE_STEPS} trials the model behaved like a {kind}, and for a {kind} it "
+                f'is invalid: if it is one, let it say behaves_as = KnownObject("{kind}")'
+            )
+    return ""
+
+
+def _renamed(operations: Sequence[Operation]) -> dict[ObjectKind, list[Operation]]:
+    """The operations as those of each object that they may be of."""
     puts = {o.function for o in operations if o.argument is not None}
     takes = {o.function for o in operations if o.argument is None}
-    if len(puts) != 1 or len(takes) != 1 or puts == takes:
-        return None
+    if len(operations) > MOST_OPERATIONS or (len(puts), len(takes)) != (1, 1) or puts == takes:
+        return {}
     (put,), (take,) = puts, takes
-    answered = any(o.function == put and o.result is not None for o in operations)
-    return None if answered else (put, take)
+    if any(o.function == put and o.result is not None for o in operations):
+        return {}
+    return {
+        kind: [
+            replace(o, function=dict(zip((put, take), like.functions, strict=True))[o.function])
+            for o in operations
+        ]
+        for kind, like in LIKE.items()
+    }
+
+
+def _tried(called: list[Operation], kind: ObjectKind, until: float) -> Violation | Rule | None:
+    """What a rule of an object finds wrong; the rule itself where it finds nothing; None where no
+    rule can decide."""
+    for rule in RULES[kind]:
+        judge = partial(rule.judge, until=until) if rule.searches else rule.judge
+        try:
+            return judge(called) or rule
+        except Ambiguous:
+            continue
+    return None
 
 
 def _order(
-    operations: Sequence[Operation], names: dict[str, str], kind: ObjectKind
+    operations: Sequence[Operation], called: list[Operation], kind: ObjectKind, until: float
 ) -> list[Operation] | None:
-    called = [replace(o, function=names[o.function]) for o in operations]
-    own = {id(renamed): o for renamed, o in zip(called, operations, strict=True)}
-    for rule in RULES[kind]:
-        try:
-            if rule.judge(called) is None:
-                return [own[id(o)] for o in rule.order(called)]
-        except Ambiguous:
-            continue
+    rule = _tried(called, kind, until)
+    if not isinstance(rule, Rule):
         return None
-    return None
+    own = {id(renamed): o for renamed, o in zip(called, operations, strict=True)}
+    return [own[id(o)] for o in rule.order(called)]
+
+
+def _alike(
+    operations: Sequence[Operation], called: list[Operation], model: Model, kind: ObjectKind
+) -> bool:
+    """Whether the model does in a walk through some of its states what the object does."""
+    random, like = Random(f"alike {kind}"), LIKE[kind]
+    pairs = list(zip(operations, called, strict=True))
+    answers = {
+        canonical(o.result): (o, c)
+        for o, c in pairs
+        if o.argument is None and o.outcome is Outcome.OK
+    }
+    state, other = model.initial(), like.initial()
+    for _ in range(ALIKE_STEPS):
+        one, two = random.choice(pairs)
+        if one.argument is None and isinstance(other, tuple) and other:
+            one, two = answers.get(other[-1 if kind is ObjectKind.STACK else 0], (one, two))
+        after, then = model.step(state, one), like.step(other, two)
+        if isinstance(after, Inconsistent) is not isinstance(then, Inconsistent):
+            return False
+        if not isinstance(after, Inconsistent):
+            state, other = after, then
+    return True

@@ -107,3 +107,16 @@ def test_a_model_that_fails_says_so_itself() -> None:
     give = Operation(1, "give", "k", 1, None, Outcome.OK, 0, 1, 0, 0)
     take = Operation(1, "take", "k", None, 1, Outcome.OK, 2, 3, 0, 0)
     assert guessed([give, take], Failing(lambda n: 0)) is None
+
+
+def test_what_would_follow_from_a_likeness_is_told_where_nothing_is_decided() -> None:
+    model = Items(lambda n: n - 1)
+    operations = crowd(Random("suspected"), model, 400, 20)
+    taken = [o.result for o in operations if o.function == "take" and o.result is not None]
+    last = max(o.completed or 0 for o in operations)
+    again = Operation(99, "take", "k", None, taken[0], Outcome.OK, last + 1, last + 2, 0, 0)
+    result = check([*operations, again], model, time_limit_s=0.5)
+    assert result.verdict is Verdict.UNKNOWN
+    assert "behaved like a stack, and for a stack it is invalid" in result.reason
+    other = check([*operations, again], Items(lambda n: n // 2), time_limit_s=0.2)
+    assert "behaved like" not in other.reason

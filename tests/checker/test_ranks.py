@@ -1,5 +1,6 @@
 """Queues whose values repeat, rank by rank: exact, with an order for what is right."""
 
+import time
 from random import Random
 
 import pytest
@@ -46,6 +47,8 @@ def test_crowded_queues_of_few_values_are_decided(clients: int, crashed: int, wr
 
 def test_too_many_choices_are_left_to_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
     operations = hard("queue", "many", 60, 5, 0, wrong=False)
+    with pytest.raises(Ambiguous):
+        check_ranks(operations, until=time.monotonic())
     monkeypatch.setattr(ranks, "MOST_CHOICES", 3)
     with pytest.raises(Ambiguous):
         check_ranks(operations)

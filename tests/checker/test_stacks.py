@@ -1,5 +1,6 @@
 """The rule of stacks: exact, with an order for what is right and few values for what is wrong."""
 
+import math
 import time
 from random import Random
 
@@ -89,7 +90,9 @@ def pile(count: int, clients: int) -> list[Operation]:
 
 
 def test_a_stack_of_many_levels_is_left_to_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stack._Nesting.__init__, "__defaults__", ((), 1_000))
+    with pytest.raises(Ambiguous):
+        check_stack(pile(200, 4), until=time.monotonic())
+    monkeypatch.setattr(stack._Nesting.__init__, "__defaults__", ((), 1_000, math.inf))
     with pytest.raises(Ambiguous):
         check_stack(pile(200, 4))
     assert check(pile(200, 4), Stack()).verdict is Verdict.VALID

@@ -14,11 +14,13 @@ there is none is shown as early as it can be: by what began until some operation
 values that do not matter. To leave out all that moved a value leaves the order of the others.
 """
 
+import time
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from math import inf
 from typing import Any, NamedTuple
 
 from checker.columns import NEVER, canonical
@@ -33,24 +35,25 @@ SHRINKING_CHOICES = 2_000
 """Choices that are tried each time a counterexample is made smaller."""
 
 
-def check_ranks(operations: Sequence[Operation]) -> Violation | None:
+def check_ranks(operations: Sequence[Operation], until: float = inf) -> Violation | None:
     """Judge `enqueue` and `dequeue` of one queue; a dequeue of an empty one returns null.
 
-    Raises `Ambiguous` where null is enqueued, or there are too many choices.
+    Raises `Ambiguous` where null is enqueued, there are too many choices, or the moment `until` of
+    `time.monotonic` comes first. What is wrong is made no smaller after that moment.
     """
     ranks = _Ranks(operations)
     if violation := ranks.too_often():
         return violation
-    if ranks.moves() is not None:
+    if ranks.moves(until=until) is not None:
         return None
     ends = sorted(o.completed for o in operations if o.completed is not None)
-    first = bisect_left(ends, True, key=lambda end: _wrong(_as_of(end, operations)))
+    first = bisect_left(ends, True, key=lambda end: _wrong(_as_of(end, operations), until))
     end = ends[min(first, len(ends) - 1)]
     left = [o for o in operations if o.invoked <= end and o.outcome is not Outcome.FAIL]
     # An unanswered dequeue may have taken anything, so all of them stay.
     for value in {_moved(o): None for o in left if _moved(o)}:
         rest = [o for o in left if _moved(o) != value]
-        if _wrong(_as_of(end, rest)):
+        if _wrong(_as_of(end, rest), until):
             left = rest
     last = max((o.completed, place) for place, o in enumerate(left) if ended(o) <= end)[1]
     return Violation(
@@ -66,10 +69,10 @@ def order_ranks(operations: Sequence[Operation]) -> list[Operation]:
     return [operation for _, operation in sorted(moves, key=lambda move: move[0])]
 
 
-def _wrong(operations: Sequence[Operation]) -> bool:
+def _wrong(operations: Sequence[Operation], until: float) -> bool:
     """Whether there certainly is no order."""
     try:
-        return _Ranks(operations).moves(SHRINKING_CHOICES) is None
+        return _Ranks(operations).moves(SHRINKING_CHOICES, until) is None
     except Ambiguous:
         return False
 
@@ -168,10 +171,12 @@ class _Ranks:
                 )
         return None
 
-    def moves(self, most: int | None = None) -> list[tuple[int, Operation]] | None:
+    def moves(
+        self, most: int | None = None, until: float = inf
+    ) -> list[tuple[int, Operation]] | None:
         """Operations with the moments at which they take effect; of the same moment in order.
 
-        None where there is no order; raises `Ambiguous` after `most` choices.
+        None where there is no order; raises `Ambiguous` after `most` choices, and then.
         """
         most = MOST_CHOICES if most is None else most
         start = _Choice()
@@ -186,7 +191,7 @@ class _Ranks:
                 todo.pop()
                 way.pop()
             elif choice not in seen:
-                if len(seen) > most:
+                if len(seen) > most or time.monotonic() > until:
                     raise Ambiguous
                 seen.add(choice)
                 way.append(choice)

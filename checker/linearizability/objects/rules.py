@@ -4,9 +4,11 @@ A rule is written twice: for the operations of one key, readably, to say what is
 columns of a long history, to find which keys are. Where a rule cannot decide, the search does.
 """
 
+import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 from typing import Any, TypeAlias
 
 from checker.columns import Columns, Ints, canonical
@@ -48,21 +50,23 @@ class Rule:
     `judge` raises `Ambiguous` where it cannot decide; of what it found to be valid `order` gives a
     witness. `on_columns` names the function of `checker.linearizability.objects.columnar`, if there
     is one, that finds the same. Both know an object that is empty at first: a beginning is added as
-    operations before all others.
+    operations before all others. A rule that `searches` takes a moment of `time.monotonic`, too, at
+    which it gives up.
     """
 
     functions: frozenset[str]
-    judge: Callable[[Sequence[Operation]], Violation | None]
+    judge: Callable[..., Violation | None]
     order: Callable[[Sequence[Operation]], list[Operation]]
     on_columns: str = ""
     algorithm: str = "rules"
     refutes_only: bool = False
+    searches: bool = False
 
 
 RULES: dict[ObjectKind, tuple[Rule, ...]] = {
     ObjectKind.QUEUE: (
         Rule(frozenset({"enqueue", "dequeue"}), check_queue, order_queue, "find_queue"),
-        Rule(frozenset({"enqueue", "dequeue"}), check_ranks, order_ranks),
+        Rule(frozenset({"enqueue", "dequeue"}), check_ranks, order_ranks, searches=True),
     ),
     ObjectKind.UNORDERED_QUEUE: (
         Rule(
@@ -74,7 +78,9 @@ RULES: dict[ObjectKind, tuple[Rule, ...]] = {
     ObjectKind.PRIORITY_QUEUE: (
         Rule(frozenset({"enqueue", "dequeue"}), check_priority_queue, order_priority_queue),
     ),
-    ObjectKind.STACK: (Rule(frozenset({"push", "pop"}), check_stack, order_stack),),
+    ObjectKind.STACK: (
+        Rule(frozenset({"push", "pop"}), check_stack, order_stack, searches=True),
+    ),
     ObjectKind.LIST: (Rule(frozenset({"append", "read"}), check_list, order_list, "find_list"),),
     ObjectKind.SET: (
         Rule(
@@ -132,10 +138,16 @@ def _for_permits(rule: Rule, permits: int) -> Rule:
     return replace(rule, judge=judge, order=partial(order_lock, permits=permits), on_columns="")
 
 
-def judge_by(rule: Rule, thing: KnownObject, operations: Sequence[Operation]) -> Violation | None:
-    """What the rule finds wrong with one key of the object; raises `Ambiguous` as it does."""
+def judge_by(
+    rule: Rule, thing: KnownObject, operations: Sequence[Operation], until: float = inf
+) -> Violation | None:
+    """What the rule finds wrong with one key of the object; raises `Ambiguous` as it does.
+
+    A rule that searches has half of the time that is left until then: its order takes as long.
+    """
     before = _beginning(thing, operations)
-    violation = rule.judge((*before, *operations))
+    limit = ((time.monotonic() + until) / 2,) if rule.searches else ()
+    violation = rule.judge((*before, *operations), *limit)
     return violation.without(before) if violation and before else violation
 
 

@@ -14,9 +14,11 @@ are. A push that was never answered and whose value nobody popped is left out. A
 answered may have taken any value: what is wrong without it is left to the search.
 """
 
+import time
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 from checker.columns import NEVER
 from checker.linearizability.objects.queue import never_empty
@@ -35,20 +37,20 @@ Moves = list[tuple[int, Operation]]
 """Operations with the moments at which they take effect, which never decrease."""
 
 
-def check_stack(operations: Sequence[Operation]) -> Violation | None:
+def check_stack(operations: Sequence[Operation], until: float = inf) -> Violation | None:
     """Judge `push` and `pop` of one stack; a pop of an empty one returns null.
 
     Raises `Ambiguous` where a value is pushed twice or is null, which is also what an empty stack
-    answers, where what is wrong might be due to an unanswered pop, or where values lie on each
-    other at very many levels.
+    answers, where what is wrong might be due to an unanswered pop, where values lie on each other
+    at very many levels, or where the moment `until` of `time.monotonic` comes first.
     """
     stack = _Stack.of(operations)
     if isinstance(stack, Violation):
         return stack
     violation = never_empty(stack.values, stack.empty, "stack")
     if violation is None:
-        stuck = _Nesting(stack.values).stuck
-        violation = None if stuck is None else _no_bottom(stuck)
+        stuck = _Nesting(stack.values, until=until).stuck
+        violation = None if stuck is None else _no_bottom(stuck, until)
     if violation is not None and stack.crashed:
         raise Ambiguous
     return violation
@@ -104,11 +106,15 @@ class _Nesting:
     """How values lie on each other: `moves`, or `stuck`, a stretch in which none can be lowest."""
 
     def __init__(
-        self, values: Sequence[Stay], empty: Sequence[Operation] = (), most: int = MOST_VISITS
+        self,
+        values: Sequence[Stay],
+        empty: Sequence[Operation] = (),
+        most: int = MOST_VISITS,
+        until: float = inf,
     ) -> None:
         self.moves: Moves = []
         self.stuck: list[Stay] | None = None
-        self._visits = most
+        self._visits, self._until = most, until
         stretches = [_Stretch(own) for own in _divided(values)]
         gaps = [*_in_gaps(sorted(empty, key=began), stretches)]
         todo: list[tuple[Moves, list[Stay]]] = [(gaps[-1], [])]
@@ -124,7 +130,7 @@ class _Nesting:
         """What happens in a stretch, the last first: moves, and values that then lie above."""
         lowest = [value for value in stretch.values if stretch.encloses(value)]
         self._visits -= len(stretch.values)
-        if self._visits < 0:
+        if self._visits < 0 or time.monotonic() > self._until:
             raise Ambiguous
         if not lowest:
             self.stuck = stretch.values
@@ -175,10 +181,10 @@ def _in_gaps(empty: Sequence[Operation], stretches: Sequence[_Stretch]) -> Itera
         yield sorted(gap, key=lambda move: move[0])
 
 
-def _no_bottom(stuck: list[Stay]) -> Violation:
+def _no_bottom(stuck: list[Stay], until: float) -> Violation:
     """That none of these values can be the lowest, of as few of them as a few trials find."""
     left, visits, size = stuck, SHRINKING_VISITS, len(stuck) // 2
-    while size and visits > 0:
+    while size and visits > 0 and time.monotonic() < until:
         start = 0
         while start < len(left) and visits > 0:
             rest = left[:start] + left[start + size :]
