@@ -29,7 +29,7 @@ from checker.models.stack import Stack
 from checker.operation import Operation, Outcome
 from checker.verdict import Result, Verdict
 
-LIKE = {ObjectKind.STACK: Stack(), ObjectKind.QUEUE: Queue()}
+LIKE: dict[ObjectKind, Stack | Queue] = {ObjectKind.STACK: Stack(), ObjectKind.QUEUE: Queue()}
 """The objects that a model is tried as."""
 
 MOST_OPERATIONS = 20_000

@@ -195,10 +195,10 @@ def _no_bottom(stuck: list[Stay], until: float) -> Violation:
     shown = tuple(o for value in left for o in value.operations())
     first = shown.index(left[0].enqueue)
     last = max(left, key=lambda value: value.leaves)
-    until = "on" if last.dequeue is None else f"until {{{shown.index(last.dequeue)}}} began"
+    span = "on" if last.dequeue is None else f"until {{{shown.index(last.dequeue)}}} began"
     return Violation(
         shown,
-        f"from the end of {{{first}}} {until} the stack was never empty, so one of these values "
+        f"from the end of {{{first}}} {span} the stack was never empty, so one of these values "
         "lay below all the others; but none was both pushed so early and popped so late",
     )
 
