@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from checker.errors import InternalError
 from checker.history import History
 from checker.linearizability import certified
-from checker.linearizability.guess import guessed, suspected
+from checker.linearizability.guess import guessed
 from checker.linearizability.objects.rules import Group, judge_by, order_by, rules_for, split
 from checker.linearizability.registers.facts import Ambiguous
 from checker.linearizability.registers.versions import lie, order_by_versions, verified
@@ -252,15 +252,15 @@ def _one(group: Group, task: _Task) -> Result:
         grown = _by_appends(key, operations, thing.initial, task)
         if grown is not None:
             return grown
-    unnamed = task.thing is None and task.engine == "auto"
-    if unnamed:
-        decided = guessed(operations, task.model, task.until)
-    else:
-        decided = None if thing is None else _by_rules(key, operations, thing, task)
-    result = _search(key, operations, task) if decided is None else decided
-    if unnamed and result.verdict is Verdict.UNKNOWN:
-        result = replace(result, reason=result.reason + suspected(operations, task.model))
-    return result
+    if task.thing is None and task.engine == "auto":
+        guess = guessed(operations, task.model, task.until)
+        if isinstance(guess, Result):
+            return guess
+        result = _search(key, operations, task)
+        undecided = result.verdict is Verdict.UNKNOWN
+        return replace(result, reason=result.reason + guess) if undecided else result
+    decided = None if thing is None else _by_rules(key, operations, thing, task)
+    return _search(key, operations, task) if decided is None else decided
 
 
 def _by_appends(

@@ -17,11 +17,12 @@ from math import inf
 from random import Random
 
 from checker.columns import canonical
-from checker.errors import InternalError
+from checker.errors import InternalError, ModelError
 from checker.linearizability import certified
 from checker.linearizability.objects.rules import RULES, Rule
 from checker.linearizability.registers.facts import Ambiguous
 from checker.linearizability.violation import Violation
+from checker.models.asking import quick_enough
 from checker.models.known import ObjectKind
 from checker.models.model import Inconsistent, Model
 from checker.models.queues import Queue
@@ -37,21 +38,40 @@ MOST_OPERATIONS = 20_000
 ALIKE_STEPS = 400
 """Steps in which a model that looks like an object must do what that does."""
 
-SUSPECTING_S = 0.1
-"""Seconds that may be spent on what would follow."""
+ALIKE_S = 0.1
+"""Seconds that these may take."""
+
+REFUSALS = (
+    InternalError, ModelError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError,
+)  # fmt: skip
+"""What shows that a model is another object."""
 
 
-def guessed(operations: Sequence[Operation], model: Model, until: float = inf) -> Result | None:
-    """That the operations of one key have an order, if one is guessed until then."""
+def guessed(operations: Sequence[Operation], model: Model, until: float = inf) -> Result | str:
+    """That the operations of one key have an order, if one is guessed until then.
+
+    Else what is to be said where nothing else decides: that they have none if the model is the
+    object that it looks like; or "".
+    """
+    suspicion = ""
     for kind, called in _renamed(operations).items():
         began = time.monotonic()
-        order = _order(operations, called, kind, (began + until) / 2)
-        if order is None:
+        found = _tried(called, kind, (began + until) / 2)
+        if isinstance(found, Violation) and _alike(operations, called, model, kind):
+            suspicion = (
+                f"; in {ALIKE_STEPS} trials the model behaved like a {kind}, and for a {kind} it "
+                f'is invalid: if it is one, let it say behaves_as = KnownObject("{kind}")'
+            )
+        if not isinstance(found, Rule):
             continue
+        own = {id(renamed): o for renamed, o in zip(called, operations, strict=True)}
+        order = [own[id(o)] for o in found.order(called)]
         try:
+            if not quick_enough(model, order, until):
+                break
             witness = certified.certify(operations, order, model)
-        except (InternalError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-            continue  # The model refuses it. What it raised, it raises again when it is searched.
+        except REFUSALS:
+            continue  # What the model raised, it raises again when it is searched.
         seconds = round(time.monotonic() - began, 3)
         ran = {"engine": f"as a {kind}", "seconds": seconds, "ended": "found an order"}
         return Result(
@@ -60,20 +80,7 @@ def guessed(operations: Sequence[Operation], model: Model, until: float = inf) -
             witness=witness,
             statistics={"engines": [ran]},
         )
-    return None
-
-
-def suspected(operations: Sequence[Operation], model: Model) -> str:
-    """That one key would be invalid if the model is the object that it looks like; else ""."""
-    until = time.monotonic() + SUSPECTING_S
-    for kind, called in _renamed(operations).items():
-        violation = _tried(called, kind, until)
-        if isinstance(violation, Violation) and _alike(operations, called, model, kind):
-            return (
-                f"; in {ALIKE_STEPS} trials the model behaved like a {kind}, and for a {kind} it "
-                f'is invalid: if it is one, let it say behaves_as = KnownObject("{kind}")'
-            )
-    return ""
+    return suspicion
 
 
 def _renamed(operations: Sequence[Operation]) -> dict[ObjectKind, list[Operation]]:
@@ -106,35 +113,30 @@ def _tried(called: list[Operation], kind: ObjectKind, until: float) -> Violation
     return None
 
 
-def _order(
-    operations: Sequence[Operation], called: list[Operation], kind: ObjectKind, until: float
-) -> list[Operation] | None:
-    rule = _tried(called, kind, until)
-    if not isinstance(rule, Rule):
-        return None
-    own = {id(renamed): o for renamed, o in zip(called, operations, strict=True)}
-    return [own[id(o)] for o in rule.order(called)]
-
-
 def _alike(
     operations: Sequence[Operation], called: list[Operation], model: Model, kind: ObjectKind
 ) -> bool:
     """Whether the model does in a walk through some of its states what the object does."""
     random, like = Random(f"alike {kind}"), LIKE[kind]
+    until = time.monotonic() + ALIKE_S
     pairs = list(zip(operations, called, strict=True))
     answers = {
         canonical(o.result): (o, c)
         for o, c in pairs
         if o.argument is None and o.outcome is Outcome.OK
     }
-    state, other = model.initial(), like.initial()
-    for _ in range(ALIKE_STEPS):
-        one, two = random.choice(pairs)
-        if one.argument is None and isinstance(other, tuple) and other:
-            one, two = answers.get(other[-1 if kind is ObjectKind.STACK else 0], (one, two))
-        after, then = model.step(state, one), like.step(other, two)
-        if isinstance(after, Inconsistent) is not isinstance(then, Inconsistent):
-            return False
-        if not isinstance(after, Inconsistent):
-            state, other = after, then
+    try:
+        state, other = model.initial(), like.initial()
+        for _ in range(ALIKE_STEPS):
+            one, two = random.choice(pairs)
+            if one.argument is None and isinstance(other, tuple) and other:
+                one, two = answers.get(other[-1 if kind is ObjectKind.STACK else 0], (one, two))
+            after, then = model.step(state, one), like.step(other, two)
+            refused = isinstance(after, Inconsistent)
+            if refused is not isinstance(then, Inconsistent) or time.monotonic() > until:
+                return False
+            if not refused:
+                state, other = after, then
+    except REFUSALS:
+        return False
     return True

@@ -1,10 +1,14 @@
 """Asks a model, and says which model failed at which operation where it answers with no state."""
 
-from collections.abc import Hashable
+import time
+from collections.abc import Hashable, Sequence
 
 from checker.errors import ModelError
 from checker.models.model import Inconsistent, Model, State
 from checker.operation import Operation
+
+STEPPING_S = 0.1
+"""Seconds that all steps may take in any case."""
 
 
 def initial_state(model: Model) -> State:
@@ -29,6 +33,17 @@ def step(model: Model, state: State, operation: Operation) -> State | Inconsiste
     except Exception as error:
         raise failed_at(model, operation, error) from error
     return after
+
+
+def quick_enough(model: Model, operations: Sequence[Operation], until: float) -> bool:
+    """Whether the model can take a step for each of the operations until that moment of
+    `time.monotonic`, if each is as slow as the first."""
+    if not operations:
+        return True
+    began = time.monotonic()
+    step(model, initial_state(model), operations[0])
+    now = time.monotonic()
+    return (now - began) * len(operations) <= max(until - now, STEPPING_S)
 
 
 def part(model: Model, operation: Operation) -> Hashable | None:

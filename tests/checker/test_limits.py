@@ -69,6 +69,10 @@ def test_a_slow_step_ends_with_the_time_limit(count: int) -> None:
     assert time.monotonic() - started < 1.1 + 0.5 + 0.3
     assert result.verdict is Verdict.UNKNOWN
     assert "time limit" in result.reason
+    started = time.monotonic()
+    result = check(overlapping(count), Log(pause_s=0.01 * count), time_limit_s=1)
+    assert time.monotonic() - started < 1.1 + 0.5
+    assert (result.verdict is Verdict.VALID) == (count == 3)
 
 
 def test_states_that_grow_for_ever_end_with_a_limit() -> None:
@@ -167,13 +171,18 @@ def test_making_a_large_violation_small_ends_with_the_time(name: str) -> None:
     assert not left.smallest
 
 
-@pytest.mark.parametrize(("left_s", "load", "compiles"), [(15, 0, 0), (30, 0, 1), (30, 2, 0)])
+@pytest.mark.parametrize(
+    ("left_s", "load", "share", "compiles"),
+    [(15, 0, 1.0, 0), (30, 0, 0.1, 1), (30, 2, 0.5, 0), (30, 2, 0.9, 1)],
+)
 def test_nothing_is_compiled_where_the_limit_is_too_near(
-    left_s: float, load: float, compiles: bool, monkeypatch: pytest.MonkeyPatch
+    left_s: float, load: float, share: float, compiles: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`load`: for each processor. What was compiled before is not on disk here."""
+    """`load`: for each processor; `share`: of it, as measured. Nothing is on disk here."""
+    assert 0 < compiling._share(-1) <= 1
     processors = len(os.sched_getaffinity(0))
     monkeypatch.setattr(os, "getloadavg", lambda: (load * processors, 0, 0))
+    monkeypatch.setattr(compiling, "_share", lambda _: share)
     monkeypatch.setattr(compiling, "indices", lambda module: [])
     assert may_compile(time.monotonic() + left_s) == bool(compiles)
 

@@ -82,6 +82,9 @@ def _with_read(violation: Violation | None, read: Operation | None) -> Violation
     """The same with the read that tells of two updates which comes first."""
     if violation is None or read is None or "read" in {o.function for o in violation.operations}:
         return violation
+    later = violation.operations[1]
+    if ended(read) < began(later):
+        return Violation((read, later), "{0} read what {1} put there, which began later")
     reason = "{0} ended before {1} began, but what {2} read says that {1} comes first"
     return Violation((*violation.operations, read), reason)
 

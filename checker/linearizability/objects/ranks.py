@@ -16,7 +16,6 @@ values that do not matter. To leave out all that moved a value leaves the order 
 
 import time
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -151,23 +150,24 @@ class _Ranks:
         self._done = (1 << len(self._results)) - 1, (1 << len(self._empty.operations)) - 1
 
     def too_often(self) -> Violation | None:
-        """That a value was dequeued more often than it can have been enqueued."""
-        left = Counter(self._values)
-        left.subtract(self._results)
-        for value, result in zip(self._results, self._dequeues.operations, strict=True):
-            if left[value] < 0:
-                there = [
-                    o for o, v in zip(self._enqueues.operations, self._values, strict=True)
-                    if v == value
-                ]  # fmt: skip
-                gone = [
-                    o for o, v in zip(self._dequeues.operations, self._results, strict=True)
-                    if v == value
-                ]  # fmt: skip
+        """That a value was dequeued more often than it can have been enqueued by then."""
+        there: dict[Any, list[Operation]] = {}
+        for enqueue, value in zip(self._enqueues.operations, self._values, strict=True):
+            there.setdefault(value, []).append(enqueue)
+        gone: dict[Any, list[Operation]] = {}
+        for dequeue, value in zip(self._dequeues.operations, self._results, strict=True):
+            came = there.get(value, [])
+            name = f"{dequeue.result!r}".replace("{", "{{").replace("}", "}}")
+            if came and all(began(enqueue) > ended(dequeue) for enqueue in came):
                 return Violation(
-                    (*there, *gone),
-                    f"{result.result!r} was dequeued {len(gone)} times and enqueued at most "
-                    f"{len(there)} times".replace("{", "{{").replace("}", "}}"),
+                    (dequeue, *came), f"{{0}} returned {name}, which was enqueued only later"
+                )
+            gone.setdefault(value, []).append(dequeue)
+            if len(gone[value]) > len(came):
+                return Violation(
+                    (*came, *gone[value]),
+                    f"{name} was dequeued {len(gone[value])} times and enqueued at most "
+                    f"{len(came)} times",
                 )
         return None
 

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -11,6 +12,10 @@ from checker.linearizability.machine_code import indices, machine_code
 
 LOADING_S = 2.0
 """Seconds of a processor that loading what was compiled before may take, numba included."""
+
+MEASURED_S, MEASURED_FOR_S = 0.02, 10.0
+"""Seconds of a processor that it takes to measure which share of one there is, and for how long
+that is taken to be so."""
 
 
 def compiled(
@@ -43,16 +48,28 @@ def in_time(until: float, seconds: float, *modules: ModuleType) -> bool:
     `until` is one of `time.monotonic`; compiling them for the first time takes that many `seconds`
     of a processor, of which there is but a share where much else runs on the machine.
     """
-    left = (until - time.monotonic()) * _share()
-    return left > seconds or (left > LOADING_S and compiled_before(*modules))
+    left = until - time.monotonic()
+    need = LOADING_S if compiled_before(*modules) else seconds
+    # The load tells nothing of who has precedence, but looking at it costs nothing.
+    period = int(time.monotonic() / MEASURED_FOR_S)
+    return left > need and (left * _share_by_load() > need or left * _share(period) > need)
 
 
-def _share() -> float:
-    """Which share of a processor a thread has had in the last minute, about."""
+def _share_by_load() -> float:
+    """Which share of a processor a thread has had in the last minute, if all had the same."""
     load = os.getloadavg()[0]
     here = hasattr(os, "sched_getaffinity")  # Not everywhere does a process know its processors.
     processors = len(os.sched_getaffinity(0)) if here else os.cpu_count() or 1
     return min(1.0, processors / load) if load else 1.0
+
+
+@lru_cache(1)
+def _share(_period: int) -> float:
+    """Which share of a processor this thread has now; measured once in each period."""
+    started, worked = time.monotonic(), time.thread_time()
+    while time.thread_time() - worked < MEASURED_S:
+        pass
+    return min(1.0, MEASURED_S / (time.monotonic() - started))
 
 
 def compiled_before(*modules: ModuleType) -> bool:

@@ -24,7 +24,8 @@ def explain(violation: Unexplained, model: Model, until: float) -> tuple[tuple[s
         ends = dead_ends(operations, model, violation.places, until)
     except TooLarge:
         number = 1 + next(place for place, o in enumerate(operations) if o is violation.stuck)
-        return (f"No order of these operations includes {number}.", *size), number
+        told = _supposed(violation) if violation.smallest else ()
+        return (*told, f"No order of these operations includes {number}.", *size), number
     if not ends:
         raise InternalError(
             f"the search found no order for the model {model.name}, the trial of all orders did; "
@@ -32,19 +33,22 @@ def explain(violation: Unexplained, model: Model, until: float) -> tuple[tuple[s
         )
     number = ends[0].stuck + 1
     sentences = [f"{n}: {clause(o)}." for n, o in enumerate(operations, 1)]
-    if violation.supposed:
-        numbers = [str(place + 1) for place in sorted(violation.places)]
-        sentences.append(
-            f"Of {joined(numbers)} it does not matter here whether they happened at all."
-            if len(numbers) > 1
-            else f"Of {numbers[0]} it does not matter here whether it happened at all."
-        )
+    sentences += _supposed(violation)
     sentences += [_sentence(end) for end in ends[:ENDS_TOLD]]
     if len(ends) > ENDS_TOLD:
         more = len(ends) - ENDS_TOLD
         sentences.append(f"So it is with {more} more states that orders can lead to.")
     sentences.append(f"No order is left that includes {number}: a contradiction.")
     return (*sentences, *size), number
+
+
+def _supposed(violation: Unexplained) -> tuple[str, ...]:
+    """Of which operations it does not matter whether they happened."""
+    numbers = [str(place + 1) for place in sorted(violation.places)]
+    if not numbers:
+        return ()
+    who = "they" if len(numbers) > 1 else "it"
+    return (f"Of {joined(numbers)} it does not matter here whether {who} happened at all.",)
 
 
 def _sentence(end: DeadEnd) -> str:

@@ -199,6 +199,7 @@ def expand(memory: Memory, slot: int) -> bool:
                 sets[FREE * words + w] = free & ~used
             note(memory, seen[record + 2 + 2 * words], slots[mine])
             before = reg[SEEN] + reg[FOUND]
+            reg[STEPS] += 1
             arrive(memory, after, slot, i)
             if len(memory.log) and reg[SEEN] + reg[FOUND] == before:
                 reg[LOGGED] -= 1  # another configuration covers it

@@ -20,6 +20,7 @@ from checker.linearizability.search.problem import Problem, of_operations
 from checker.linearizability.search.search import Found, Search
 from checker.linearizability.search.shrink import shrink, violation_at
 from checker.linearizability.violation import no_order
+from checker.models.asking import quick_enough
 from checker.models.model import Model
 from checker.operation import Operation
 from checker.verdict import Result, Verdict
@@ -150,8 +151,10 @@ def _result(
         statistics["engines"] = [tried.to_json() for tried in found.tried]
     if found.verdict:
         witness = None
-        if found.order is not None:
-            witness = certify(operations, [operations[place] for place in found.order], model)
+        order = [operations[place] for place in found.order or ()]
+        # What took almost all of the time is not done once more.
+        if found.order is not None and quick_enough(model, order, limits.until):
+            witness = certify(operations, order, model)
         return Result(
             verdict=Verdict.VALID, algorithm="search", witness=witness, statistics=statistics
         )

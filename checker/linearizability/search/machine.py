@@ -38,7 +38,7 @@ LOG_FIRST = 4_096
 LOG_SHARE = 8
 """Numbers that the log holds at first, and which part of the memory it may take."""
 
-PACE = {True: 200, False: 3}
+PACE = {True: 200, False: 0.75}
 """How many steps are worth one of the search depth first in plain Python, compiled and plain."""
 
 BYTES = {True: 8, False: 40}
@@ -300,15 +300,22 @@ class Machine:
                 raise Slow
 
     def _fill_in(self) -> None:
+        """Fill in the step that is asked for, and what all pending operations do to that state,
+        which is looked at next."""
         steps = self.problem.steps
         assert steps is not None
-        reg = self.memory.reg
-        state, label = int(reg[window.ASKED_STATE]), int(reg[window.ASKED_LABEL])
-        after = steps.step(state, label)
-        self._asked += 1
-        while len(steps.states) > self._states:
-            self._more_states()
-        self.memory.table[state * len(steps.labels) + label] = after
+        state = int(self.memory.reg[window.ASKED_STATE])
+        asked = {int(self.memory.reg[window.ASKED_LABEL]): None}
+        asked |= {self.problem.labels[op]: None for _, op in self._held()}
+        for label in asked:
+            place = state * len(steps.labels) + label
+            if self.memory.table[place] != window.UNKNOWN_STEP:
+                continue
+            after = steps.step(state, label)
+            self._asked += 1
+            while len(steps.states) > self._states:
+                self._more_states()
+            self.memory.table[place] = after
 
     # --- going back -------------------------------------------------------------------------------
 
