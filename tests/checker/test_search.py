@@ -310,6 +310,7 @@ def tracemalloc_peak(action: Callable[[], None]) -> int:
 
 def test_a_short_history_that_is_hard_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "SLOW_S", 0.0)
+    monkeypatch.setattr(machine, "may_compile", lambda _: True)
     monkeypatch.setattr(machine, "BUDGET", {**machine.BUDGET, False: 100})
     decide, compiled = Search._decide, []
 

@@ -50,7 +50,12 @@ def check_list(operations: Sequence[Operation]) -> Violation | None:
     contents = {id(read): canonical_items(read.result) for read in reads}
     longest = max(reads, key=lambda read: len(contents[id(read)]), default=None)
     order = () if longest is None else contents[id(longest)]
+    appends = _happened(operations, "append")
+    there = {canonical(append.argument) for append in appends}
     ranked = []
+    for read in reads:
+        if not there.issuperset(contents[id(read)]):
+            return Violation((read,), "{0} read an element that nothing appended")
     for read in reads:
         length = len(contents[id(read)])
         if contents[id(read)] != order[:length]:
@@ -62,7 +67,7 @@ def check_list(operations: Sequence[Operation]) -> Violation | None:
     if len(place) < len(order):
         raise Ambiguous
     appended: dict[Hashable, Operation] = {}
-    for append in _happened(operations, "append"):
+    for append in appends:
         item = canonical(append.argument)
         if item in appended:
             raise Ambiguous
@@ -71,10 +76,6 @@ def check_list(operations: Sequence[Operation]) -> Violation | None:
             ranked.append((2 * place[item] + 1, append))
         elif append.outcome is Outcome.OK:
             ranked.append((2 * len(order) + 1, append))
-    for item in order:
-        if item not in appended:
-            assert longest is not None
-            return Violation((longest,), "{0} read an element that nothing appended")
     return _with_read(out_of_order(ranked), longest)
 
 
@@ -108,13 +109,14 @@ def check_grow_only_set(operations: Sequence[Operation]) -> Violation | None:
     added = {canonical(add.argument) for add in adds}
     previous: Operation | None = None
     for read in reads:
+        if not contents[id(read)] <= added:
+            return Violation((read,), "{0} read an element that nothing added")
+    for read in reads:
         here = contents[id(read)]
         before = contents[id(previous)] if previous else set()
         if previous is not None and not before <= here:
             reason = "{0} and {1} each read an element that the other did not"
             return Violation((previous, read), reason)
-        if not here <= added:
-            return Violation((read,), "{0} read an element that nothing added")
         ranked.append((2 * len(here), read))
         # The order of these decides nothing: all of them get the same rank.
         place.update(dict.fromkeys(here - before, 2 * len(here) - 1))

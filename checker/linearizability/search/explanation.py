@@ -25,7 +25,7 @@ def explain(violation: Unexplained, model: Model, until: float) -> tuple[tuple[s
     except TooLarge:
         number = 1 + next(place for place, o in enumerate(operations) if o is violation.stuck)
         told = _supposed(violation) if violation.smallest else ()
-        return (*told, f"No order of these operations includes {number}.", *size), number
+        return (f"No order of these operations includes {number}.", *told, *size), number
     if not ends:
         raise InternalError(
             f"the search found no order for the model {model.name}, the trial of all orders did; "

@@ -101,7 +101,7 @@ def superfluous(result: Result, whole: Sequence[Operation], model: Model) -> int
     The bounds of a counter need all that was added.
     """
     shown = result.counterexample
-    searched = result.explanation[-1].startswith("No order")
+    searched = any(line.startswith("No order") for line in result.explanation)
     told = next((line for line in result.explanation if "does not matter here" in line), "")
     supposed = {int(number) - 1 for number in re.findall(r"\d+", told)}
     for place, operation in enumerate(shown):
