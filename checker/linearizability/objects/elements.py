@@ -71,18 +71,25 @@ def check_element(operations: Sequence[Operation]) -> Violation | None:
         cause = [o for o in adds if o is not proof] if proof in found else []
         reason = "{1} did not find the element, which was there since {0}"
         return Violation((proof, late[0], *cause), reason)
-    if _explained(adds[0], removes[0], missed, (comes, still)):
+    add, remove = adds[0], removes[0]
+    if _explained(add, remove, reads):
         return None
     ends = {id(o): o for o in (min(found, key=ended), max(found, key=began))} if found else {}
-    shown = (*adds, *removes, *ends.values(), *late)
-    return Violation(shown, "no order of these explains when the element was there")
+    between = [o for o in late if ended(o) < max(began(remove), still)]
+    shown = [*ends.values(), *(between or late)[:1]]
+    for read in tuple(shown):
+        rest = [o for o in shown if o is not read]
+        if not _explained(add, remove, rest):
+            shown = rest
+    return Violation((add, remove, *shown), "no order of these explains when the element was there")
 
 
-def _explained(
-    add: Operation, remove: Operation, missed: Sequence[Operation], limits: tuple[int, int]
-) -> bool:
+def _explained(add: Operation, remove: Operation, reads: Sequence[Operation]) -> bool:
     """Whether one addition and one removal explain what was seen."""
-    comes, still = limits
+    found = [o for o in reads if o.result]
+    missed = [o for o in reads if not o.result]
+    comes = min(map(ended, (add, *found)))
+    still = max(map(began, found), default=-NEVER)
     # The removal came first, or never: the element stays.
     idle = remove.outcome is Outcome.INFO or began(remove) <= comes
     if idle and all(began(o) <= comes for o in missed):

@@ -54,6 +54,11 @@ def check_ranks(operations: Sequence[Operation], until: float = inf) -> Violatio
         rest = [o for o in left if _moved(o) != value]
         if _wrong(_as_of(end, rest), until):
             left = rest
+    taken = {_moved(o) for o in left if o.function == "dequeue"}
+    for enqueue in [o for o in left if o.function == "enqueue" and _moved(o) not in taken]:
+        rest = [o for o in left if o is not enqueue]
+        if _wrong(_as_of(end, rest), until):
+            left = rest
     last = max((o.completed, place) for place, o in enumerate(left) if ended(o) <= end)[1]
     return Violation(
         tuple(left),
