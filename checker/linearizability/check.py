@@ -271,7 +271,7 @@ def _by_appends(
     from checker.linearizability.registers import appends
     from checker.linearizability.search.judge import explained
 
-    judged = appends.judge(operations, initial)
+    judged = appends.judge(operations, initial, task.until)
     if judged is None:
         return None
     if judged.order is not None:

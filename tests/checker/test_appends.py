@@ -44,6 +44,8 @@ def test_appends_agree_with_every_linearization() -> None:
         if count % 20 == 0:
             result = check(operations, MODELS["kv"]())
             assert (result.verdict is Verdict.VALID) is (truth and known(operations)), operations
+            hasty = appends.judge(operations, "", until=0)
+            assert answer is None or (hasty and (hasty.stuck is None) is answer), operations
     assert min(seen[True, True], seen[False, False]) > 0.1 * seen.total(), seen
 
 

@@ -10,8 +10,10 @@ one piece fits. An order that was found with a guess stands; without an order, o
 which nothing was guessed is a violation.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any
 
 from checker.linearizability.registers.facts import Ambiguous, Unsupported, ended
@@ -32,8 +34,12 @@ class Grown:
     stuck: Operation | None = None
 
 
-def judge(operations: Sequence[Operation], initial: Any) -> Grown | None:
-    """Judge the operations of one key; None where these rules cannot."""
+def judge(operations: Sequence[Operation], initial: Any, until: float = inf) -> Grown | None:
+    """Judge the operations of one key; None where these rules cannot.
+
+    After the moment `until` of `time.monotonic` the first operation that cannot end is not looked
+    for any more, and a later one is told.
+    """
     if len(operations) > GRAPH_UP_TO or not _suits(operations, initial):
         return None
     found = _try(operations, initial)
@@ -44,13 +50,13 @@ def judge(operations: Sequence[Operation], initial: Any) -> Grown | None:
     moments = sorted(ended(o) for o in operations if o.outcome is Outcome.OK)
     low, high = 0, len(moments) - 1
     # The violation shows when the first of them ends up to which there is no order.
-    while low < high:
+    while low < high and time.monotonic() < until:
         middle = (low + high) // 2
         past = _try(_until(operations, moments[middle]), initial)
         if past is None or (past.order is None and not past.certain):
             return None
         low, high = (low, middle) if past.order is None else (middle + 1, high)
-    stuck = next(o for o in operations if o.outcome is Outcome.OK and ended(o) == moments[low])
+    stuck = next(o for o in operations if o.outcome is Outcome.OK and ended(o) == moments[high])
     return Grown(None, stuck)
 
 

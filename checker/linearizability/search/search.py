@@ -195,6 +195,8 @@ class Search(Machine):
             return False
         states = range(self.problem.states)
         for reach in WINDOWS:
+            if time.monotonic() > self.until:
+                raise LimitReached("time limit")
             start = max(first, event - reach)
             self._clean()
             pending = self._pending_at(first, start)
@@ -214,11 +216,6 @@ class Search(Machine):
         return False
 
     def _pending_at(self, first: int, event: int) -> list[int]:
-        open_: dict[int, None] = {}
-        for place in range(first, event):
-            code = int(self.memory.events[place])
-            if code & 1:
-                open_.pop(code >> 1)
-            else:
-                open_[code >> 1] = None
-        return list(open_)
+        codes = np.asarray(self.memory.events[first:event], np.int64)
+        begun, ended = codes[codes & 1 == 0] >> 1, codes[codes & 1 == 1] >> 1
+        return [int(op) for op in begun[~np.isin(begun, ended)]]
