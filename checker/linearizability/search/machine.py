@@ -276,7 +276,8 @@ class Machine:
 
         After that many budgets of steps it ends as `PAUSED`.
         """
-        budget = int(min(BUDGET[self.fast], PACE[self.fast] * min(self.effort_most, BUDGET[True])))
+        effort = min(self.effort_most, BUDGET[True])
+        budget = max(1, int(min(BUDGET[self.fast], PACE[self.fast] * effort)))
         while True:
             answer = self._functions["run"](self.memory, until, self._room, budget)
             if answer == window.FULL:
