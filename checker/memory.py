@@ -15,7 +15,11 @@ EVERY_S = 0.01
 """Seconds between two looks, each of which takes some microseconds."""
 
 ROW_BYTES = 200
-"""About what judging an operation takes on columns."""
+"""About what judging an operation takes on columns, which are part of it.
+
+Measured: 157 bytes of distinct values on 1,000 keys and 205 on one, of four million operations. The
+search of repeated values takes 277, but it watches the memory itself while it goes on.
+"""
 
 OPERATION_BYTES = 1_700
 """About what judging an operation takes as an object."""

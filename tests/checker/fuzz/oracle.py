@@ -4,6 +4,7 @@ Nothing here is shared with the checker but `Operation` and the model, which is 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from checker.models.known import ObjectKind, known_object
@@ -78,20 +79,44 @@ def linearizable(
 def convicts(shown: Sequence[Operation], whole: Sequence[Operation], model: Model) -> bool:
     """Whether no order explains what is shown of one key, even with the help of any other update.
 
-    What had not ended when the last of what is shown did, is an update for all that is known. Of a
-    lock acquires and releases are left out together, so those that were answered all happened.
+    What had not ended when the last of what is shown did, is an update for all that is known.
     """
     rest = list(whole)
     for operation in shown:
         rest.remove(operation)
+    known = known_object(model)
+    if known is not None and known.kind is ObjectKind.LOCK:
+        return _convicts_of_lock(shown, rest, model)
     observers: frozenset[str] = getattr(model, "observers", frozenset())
     updates = [o for o in rest if o.function not in observers]
-    known = known_object(model)
-    locks = known is not None and known.kind is ObjectKind.LOCK
-    both = [o for o in updates if locks and o.outcome is Outcome.OK]
-    return not linearizable(shown, model) and not linearizable(
-        [*shown, *both], model, [o for o in updates if o not in both]
-    )
+    return not linearizable(shown, model) and not linearizable(shown, model, updates)
+
+
+def _convicts_of_lock(shown: Sequence[Operation], rest: Sequence[Operation], model: Model) -> bool:
+    """The same of a lock, as of the end of some operation that is shown.
+
+    A release alone may explain any two acquires, so of what was answered as many acquires as
+    releases must be left out, and they did happen.
+    """
+    for end in sorted({o.completed for o in shown if o.completed is not None}):
+        mine, others = _as_of(end, shown), _as_of(end, rest)
+        answered = [o for o in others if o.outcome is Outcome.OK]
+        acquires = sum(o.function == "acquire" for o in answered)
+        optional = [o for o in others if o.outcome is Outcome.INFO]
+        if 2 * acquires == len(answered) and not linearizable(mine, model, optional):
+            return True
+    return False
+
+
+def _as_of(end: int, operations: Sequence[Operation]) -> list[Operation]:
+    """What had begun then, and not been answered if that came later."""
+    return [
+        o
+        if o.outcome is Outcome.FAIL or (o.completed is not None and o.completed <= end)
+        else replace(o, outcome=Outcome.INFO, completed=None)
+        for o in operations
+        if o.invoked <= end
+    ]
 
 
 def versions_lie(operations: Sequence[Operation]) -> bool:

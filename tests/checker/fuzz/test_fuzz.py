@@ -15,6 +15,13 @@ SMALL = 10_000
 LARGE = 40
 BUSY = 60
 
+LEAST = 0.03
+"""Which share of the histories must be valid, and which invalid; of 400 each had 4.8 % or more."""
+
+LEAST_OF_LOCKS = 0.005
+"""The same of what is acquired and released. Most orders of a few such calls can be explained, and
+one in a hundred of a semaphore cannot; of 400 each had 0.7 to 3.5 %."""
+
 
 def test_every_model_is_fuzzed() -> None:
     fuzzed = {subject.make().name for subject in SUBJECTS.values()}
@@ -26,8 +33,8 @@ def test_every_model_is_fuzzed() -> None:
 def test_small_histories_are_judged_as_they_are(name: str) -> None:
     count = DEEP * SMALL // len(SUBJECTS) + 1
     seen = campaign(count, f"small {name}", names=[name])
-    # Clients that call a lock are seldom wrong.
-    assert min(seen["valid"], seen["invalid"]) > 0.005 * count, seen
+    least = LEAST_OF_LOCKS if name.endswith("mutex") or "semaphore" in name else LEAST
+    assert min(seen["valid"], seen["invalid"]) > least * count, seen
 
 
 @pytest.mark.deep
