@@ -7,8 +7,6 @@ that cannot do something leaves the capability out of `capabilities`, and the sc
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
@@ -17,41 +15,27 @@ from harness.clock import MILLISECOND_NS, SECOND_NS, Clock
 from harness.conditions import Conditions, Corruption
 from harness.covering import cover
 from harness.errors import EnvironmentFailed
+from harness.machines import Capability, Effect, Machines, NodeState
 from systems_under_test.node import NodeId
-from systems_under_test.requests import Refusal, Reply, Request, Status
+from systems_under_test.requests import Refusal, Reply, Request
+
+__all__ = [
+    "Capability",
+    "Channel",
+    "Cluster",
+    "Effect",
+    "Link",
+    "NoAnswer",
+    "NodeState",
+    "Unreachable",
+    "cover",
+]
 
 Link: TypeAlias = tuple[NodeId, NodeId]
 """One direction between two nodes: what the first sends to the second."""
 
 WARM_UP, OPERATOR = -1, -2
 """Processes that are no client's: who asks before the calls, and the nemesis as an operator."""
-
-
-class Capability(StrEnum):
-    """What a fault may need of a cluster."""
-
-    KILL = "kill"
-    PAUSE = "pause"
-    CUT = "cut"
-    POWER = "cut power"
-    DISK = "fill disks"
-    DAMAGE = "damage journals"
-    LOG = "read logs"
-    CLOCK = "set clocks"
-    PACKET = "disturb packets"
-    DUPLICATE = "duplicate messages"
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """What the environment showed of something that the harness asked it to do.
-
-    `nodes` are those that it struck; `seen` says how it was seen.
-    """
-
-    capability: Capability
-    nodes: tuple[NodeId, ...]
-    seen: str
 
 
 STOPS_WITHIN_NS = 5 * SECOND_NS
@@ -81,15 +65,7 @@ class Channel(ABC):
         """Give up the connections; harmless when there are none."""
 
 
-@dataclass(frozen=True, slots=True)
-class NodeState:
-    """What the harness itself did to a node: the reason not to expect an answer of it."""
-
-    running: bool = True
-    paused: bool = False
-
-
-class Cluster(ABC):
+class Cluster(Machines):
     """The nodes of one run: started by `async with cluster`, and nothing left behind after it.
 
     What the harness asked for is not what happened. `kill`, `pause` and `cut` therefore look, by
@@ -113,7 +89,7 @@ class Cluster(ABC):
     """What the cluster itself found wrong with the system, in sentences."""
 
     def __init__(self) -> None:
-        self.effects: list[Effect] = []
+        super().__init__()
         self.doubts: Counter[str] = Counter()
         """Why calls were left in doubt, in the words of the one that said so."""
 
@@ -167,6 +143,18 @@ class Cluster(ABC):
         for node in await self._ended_of(lives):
             seen = f"{lives[node]} ended, its disk without what was not synced"
             self._show(Capability.POWER, [node], seen)
+
+    async def terminate(self, nodes: Iterable[NodeId], grace_ns: int) -> None:
+        """Ask nodes to end as SIGTERM does, and kill those that have not after a while."""
+        lives = {node: await self.life(node) for node in nodes}
+        forced = await self._terminate(tuple(lives), grace_ns)
+        for node in await self._ended_of(lives):
+            how = "had to be killed" if node in forced else "ended"
+            self._show(Capability.TERMINATE, [node], f"{lives[node]} {how} when asked to end")
+
+    async def _terminate(self, nodes: Sequence[NodeId], grace_ns: int) -> Sequence[NodeId]:
+        """Do it, and return those that had to be killed."""
+        raise NotImplementedError
 
     async def _ended_of(self, lives: Mapping[NodeId, str]) -> list[NodeId]:
         """The nodes whose lives have ended, or `EnvironmentFailed` where one goes on."""
@@ -226,27 +214,10 @@ class Cluster(ABC):
                 f"nothing passes {len(links)} link{'s' * (len(links) > 1)}",
             )
 
-    def _show(self, capability: Capability, nodes: Iterable[NodeId], seen: str) -> None:
-        """Keep that the environment showed an effect."""
-        self.effects.append(Effect(capability, tuple(nodes), seen))
-
     async def mend(self, but: Iterable[Link] = ()) -> None:
         """Let everything through every link again, but for some, which are then the ones cut."""
         self._mendings += 1
         await self._mend(sorted(but))
-
-    async def fill(self, nodes: Iterable[NodeId]) -> None:
-        """Leave no space on the disks of these nodes."""
-        for node in nodes:
-            if await self._fill(node):
-                self._show(Capability.DISK, [node], f"the disk of {node} without space")
-
-    async def free(self) -> None:  # noqa: B027
-        """Give every disk its space back, and start the nodes that ended for want of it."""
-
-    async def _fill(self, node: NodeId) -> bool:
-        """Do it; whether the disk was seen full."""
-        raise NotImplementedError
 
     async def damage(self, damages: Mapping[NodeId, Corruption]) -> list[str]:
         """Kill these nodes, damage their journals, and start them on what is left; what was done
@@ -259,32 +230,12 @@ class Cluster(ABC):
                 told.append(seen)
         return told
 
-    async def repair(self) -> None:  # noqa: B027
+    async def repair(self) -> None:
         """Put back what was in the journals of nodes that refused theirs, and start these."""
 
     async def _harm(self, node: NodeId, damage: Corruption) -> str:
         """Do it to a dead node; what was done and seen, or "" where it has no journal yet."""
         raise NotImplementedError
-
-    async def skew(self, offsets_ns: Mapping[NodeId, int]) -> None:
-        """Set the wall clocks of these nodes ahead by so much, and all others right."""
-        await self._skew(offsets_ns)
-        for node, offset_ns in offsets_ns.items():
-            if offset_ns and await self.offset_ns(node) == offset_ns:
-                told = f"the clock of {node} {offset_ns / SECOND_NS:+g} s off, by its own word"
-                self._show(Capability.CLOCK, [node], told)
-
-    async def _skew(self, offsets_ns: Mapping[NodeId, int]) -> None:
-        """Do it; in force at the return."""
-        if offsets_ns:
-            raise NotImplementedError
-
-    async def offset_ns(self, node: NodeId) -> int | None:
-        """How far ahead the node's wall clock is, asked of the node; None where it says nothing."""
-        state = self.state(node)
-        status = await self.status(node) if state.running and not state.paused else None
-        offset_ns = None if status is None else status.facts.get("clock_offset_ns")
-        return offset_ns if isinstance(offset_ns, int) else None
 
     async def disturb(self, links: Mapping[Link, Conditions]) -> None:
         """Put these links under conditions, and all others under none."""
@@ -321,13 +272,6 @@ class Cluster(ABC):
         """Mend; in force at the return."""
 
     @abstractmethod
-    async def life(self, node: NodeId) -> str:
-        """The node's present process, told apart from all before it; "" where none lives.
-
-        The kernel or the engine is asked, not what this object remembers.
-        """
-
-    @abstractmethod
     async def stopped(self, node: NodeId) -> bool:
         """Whether the kernel or the engine holds the node's process stopped."""
 
@@ -357,16 +301,8 @@ class Cluster(ABC):
             *([f"the clock of {', '.join(wrong)} wrong"] if wrong else []),
         ]
 
-    async def calm(self) -> None:  # noqa: B027
+    async def calm(self) -> None:
         """Let trouble end that is the world's own and no fault's, where the environment has any."""
-
-    @abstractmethod
-    async def status(self, node: NodeId) -> Status | None:
-        """The node's facts and counters, or None if it does not answer within half a second."""
-
-    @abstractmethod
-    def state(self, node: NodeId) -> NodeState:
-        """What the harness did to the node."""
 
     async def logged(self, node: NodeId) -> str:
         """The end of what the node has logged."""

@@ -1,4 +1,4 @@
-"""What becomes of what a link carries, and of a journal: values that faults hand to clusters."""
+"""What becomes of what a link carries, of a disk, of a journal: values that faults hand over."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,8 @@ class Conditions:
     """What becomes of what a link carries: packets, or messages where there are no packets.
 
     Each is held up for `delay_ns`, more or less by up to `jitter_ns`, and keeps its order unless
-    `reorders`. Chances are from 0 to 1; `rate` is in bytes a second, 0 for any.
+    `reorders`. What is corrupt its receiver throws away, by the checksum. Chances are from 0 to 1;
+    `rate` is in bytes a second, 0 for any.
     """
 
     delay_ns: int = 0
@@ -16,7 +17,17 @@ class Conditions:
     reorders: bool = False
     loss: float = 0.0
     duplication: float = 0.0
+    corruption: float = 0.0
     rate: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Weakness:
+    """What is wrong with a disk: each sync takes `slow_ns` longer; `failing` is "write" or "sync"
+    where these fail."""
+
+    slow_ns: int = 0
+    failing: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,7 @@ def conduct(config: RunConfig, store: Path, watch: Watch) -> RunDirectory:
         with watch(config, recorder), _errors_kept(directory), threads_noted(cluster.doubts):
             run = make_run(recorder, directory.logs)
             observed = cluster.clock.run(run.perform())
+            description |= _scheduled(run.plan)
     finally:
         recorder.close()
     directory.write_json("run.json", {**description, "cluster": observed.cluster})
@@ -137,6 +138,13 @@ def described(planned: RunPlan, passed_ns: int = 0) -> dict[str, Any]:
         "machine": machine(),
         "config": asdict(config),
         "cluster": {},
+        **_scheduled(planned),
+    }
+
+
+def _scheduled(planned: RunPlan) -> dict[str, Any]:
+    """Which faults are to come when, and which cannot be; an open cluster may know of more."""
+    return {
         "schedule": [fault.to_json() for fault in planned.schedule],
         "refused": list(planned.refused),
     }

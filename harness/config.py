@@ -16,6 +16,7 @@ from harness import names
 from harness.calling import check_largest, check_load, check_popularity, check_values
 from harness.catalogue import ENVIRONMENTS, WORKLOADS
 from harness.clock import SECOND_NS
+from harness.cluster import Capability
 from harness.database import Database
 from harness.databases.maelstrom import KEYLESS, CommandLine, Maelstrom, Rpc, protocol
 from harness.errors import OptionError, UsageError
@@ -129,7 +130,8 @@ class RunConfig:
         _check_served(self.system, database.functions, self.workload, self.named_workload)
         if self.environment == "simulated":
             _ = self.node_class
-        if (self.spares or "membership" in families) and not database.changes_members:
+        asked = "membership" in families and names.ALL_FAULTS not in self.faults
+        if (self.spares or asked) and not database.changes_members:
             raise UsageError(
                 f"the members of the system {self.system!r} never change; "
                 "leave spares and the fault membership out"
@@ -174,7 +176,10 @@ class RunConfig:
         if self.nodes != len(addresses) or self.spares:
             raise OptionError("nodes", f"cannot differ from the {len(addresses)} addresses given")
         can_do = database.faults.capabilities
-        for family, faults in self.families.items():
+        if database.changes_members:
+            can_do |= {Capability.MEMBERS}
+        asked = {} if names.ALL_FAULTS in self.faults else self.families
+        for family, faults in asked.items():
             missing = {need for fault in faults for need in fault.needs - can_do}
             if missing:
                 raise OptionError(

@@ -63,6 +63,9 @@ class Place:
     clock: Path | None = None
     """A file with how far our own node's wall clock is to be ahead, where faults set clocks."""
 
+    disk: Path | None = None
+    """A file with how weak our own node's disk is to be, where faults weaken disks."""
+
     watched: bool = False
     """Whether the program may end when its standard input does, which means that we have ended."""
 
@@ -137,6 +140,9 @@ class Database:
 
     failover_s: ClassVar[float] = 0.0
     """How long it takes to replace a leader. Faults last longer than that, or nothing happens."""
+
+    clock_can_be_faked: ClassVar[bool] = False
+    """Whether libfaketime moves its wall clock, as it does where the C library is asked for it."""
 
     changes_members: bool = False
     python: str | None = None
@@ -241,6 +247,8 @@ class Deployment:
         data: Path,
         addresses: Mapping[NodeId, Address],
         peers: Mapping[NodeId, Address] | None = None,
+        *,
+        told: Mapping[str, Path] | None = None,
         **more: Any,
     ) -> Place:
         """Where a node lives, for an environment that knows its folder and everyone's addresses."""
@@ -253,5 +261,7 @@ class Deployment:
             addresses=addresses,
             peers={peer: address for peer, address in others.items() if peer != node},
             data=data,
+            clock=(told or {}).get("clock"),
+            disk=(told or {}).get("disk"),
             **more,
         )

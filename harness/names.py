@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from workloads.workload import Workload
 
 _MODEL_PARTS = ("name", "initial", "step")
+ALL_FAULTS = "all"
+"""Stands for every family, as far as the system and the environment can do it."""
 
 
 def is_foreign(name: str) -> bool:
@@ -121,8 +123,8 @@ def fault(name: str) -> "Fault":
 
 
 def faults(name: str) -> "tuple[Fault, ...]":
-    """The single fault of that name, or the usual ones of a family, or all where none is usual;
-    behind an @ stands what they wait for."""
+    """The single fault of that name, or the usual ones of a family, or all where none is usual.
+    `all` are those of every family; behind an @ stands what they wait for."""
 
     from harness.nemesis.catalogue import FAMILIES, FAULTS
     from harness.nemesis.triggers import Aimed, read_trigger
@@ -133,7 +135,9 @@ def faults(name: str) -> "tuple[Fault, ...]":
 
     if is_foreign(name):
         return (fault(name),)
-    known("fault", name, (*FAMILIES, *FAULTS))
+    known("fault", name, (ALL_FAULTS, *FAMILIES, *FAULTS))
+    if name == ALL_FAULTS:
+        return tuple(fault for family in FAMILIES for fault in faults(family))
     if name not in FAMILIES:
         return (FAULTS[name],)
     return tuple(fault for fault in FAMILIES[name] if fault.usual) or FAMILIES[name]
@@ -255,6 +259,7 @@ def _faults() -> list[tuple[str, str]]:
     from harness.nemesis.catalogue import FAMILIES, FAULTS
 
     return [
+        (ALL_FAULTS, "every family that the system in its environment can do"),
         *((name, f"any of: {', '.join(f.name for f in own)}") for name, own in FAMILIES.items()),
         *((name, f"{fault.family}: {fault.about}") for name, fault in FAULTS.items()),
     ]

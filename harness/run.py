@@ -13,7 +13,8 @@ What comes of it is judged afterwards, from the files (harness/judge.py).
 
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -23,7 +24,8 @@ from checker.operation import Outcome
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import WARM_UP, Capability, Cluster, NoAnswer, Unreachable
 from harness.config import RunConfig
-from harness.errors import EnvironmentFailed, HarnessError, OptionError, require_assertions
+from harness.errors import EnvironmentFailed, HarnessError, require_assertions
+from harness.feasible import feasible, may_be_left_out
 from harness.load import Load
 from harness.nemesis.nemesis import Nemesis
 from harness.nemesis.schedule import PlannedFault
@@ -82,24 +84,9 @@ class RunPlan:
 
 def plan(config: RunConfig, cluster: Cluster) -> RunPlan:
     """Draw the schedule from the seed, without the faults that this environment cannot do."""
-    refused: list[str] = []
-    families = {}
-    for family, faults in config.families.items():
-        possible = tuple(fault for fault in faults if fault.needs <= cluster.capabilities)
-        if possible:
-            families[family] = possible
-        if len(possible) < len(faults):
-            missed = [fault for fault in faults if fault not in possible]
-            lacking = {need for fault in missed for need in fault.needs - cluster.capabilities}
-            cannot = f"the {cluster.environment} environment cannot {', '.join(sorted(lacking))}"
-            if not possible and not any(fault.usual for fault in faults):
-                raise OptionError(
-                    "faults",
-                    f"cannot hold {family} here: {cannot}{_way(cluster, lacking)}; "
-                    "choose another environment, or other faults",
-                )
-            which = ", ".join(fault.name for fault in missed) if possible else f"{family} faults"
-            refused.append(f"{cannot}: no {which}")
+    families, refused = feasible(
+        config, cluster.capabilities, cluster.environment, partial(_way, cluster)
+    )
     return RunPlan(config, config.named_workload, config.draw_schedule(families), refused)
 
 
@@ -131,7 +118,7 @@ class Run:
     ) -> None:
         """`logs` is the folder for the nodes' logs, if they are wanted."""
         require_assertions()
-        self._plan = plan
+        self.plan = plan
         self._config = plan.config
         self._cluster = cluster
         self._clock = cluster.clock
@@ -146,7 +133,7 @@ class Run:
 
     async def perform(self) -> Observations:
         """Perform every step; whatever happens, the cluster is closed and its logs are kept."""
-        calls = self._plan.workload.calls(self._random("calls"), self._config.shape)
+        calls = self.plan.workload.calls(self._random("calls"), self._config.shape)
         try:
             await self._step("start", self._cluster.open)
             self._require_capabilities()
@@ -178,15 +165,23 @@ class Run:
 
     def _require_capabilities(self) -> None:
         """Only a cluster that is open knows its rights; better no run than one without faults."""
-        for planned in self._plan.schedule:
-            if not planned.fault.needs <= self._cluster.capabilities:
-                needs = planned.fault.needs - self._cluster.capabilities
-                lacking, way = ", ".join(sorted(needs)), _way(self._cluster, needs)
-                raise EnvironmentFailed(
-                    f"this {self._cluster.environment} environment cannot {lacking}, which the "
-                    f"fault {planned.fault.name} needs{way}; leave {planned.fault.family} out "
-                    "of the faults, or give the harness the rights"
-                )
+        left_out: dict[str, str] = {}
+        for fault in (planned.fault for planned in self.plan.schedule):
+            if not fault.needs <= self._cluster.capabilities:
+                needs = fault.needs - self._cluster.capabilities
+                lacking = f"{', '.join(sorted(needs))}, which the fault {fault.name} needs"
+                lacking += _way(self._cluster, needs)
+                cannot = f"this {self._cluster.environment} environment cannot {lacking}"
+                if not may_be_left_out(self._config, fault.family):
+                    raise EnvironmentFailed(
+                        f"{cannot}; leave {fault.family} out of the faults, or give the harness "
+                        "the rights"
+                    )
+                left_out[fault.name] = cannot
+        if left_out:
+            kept = [one for one in self.plan.schedule if one.fault.name not in left_out]
+            refused = [*self.plan.refused, *left_out.values()]
+            self.plan = replace(self.plan, schedule=kept, refused=refused)
 
     async def _step(self, name: str, action: Callable[[], Any]) -> None:
         self._recorder.phase(name)
@@ -196,7 +191,7 @@ class Run:
 
     async def _warm_up(self) -> None:
         channel = self._cluster.channel(WARM_UP)
-        call = self._plan.workload.warm_up
+        call = self.plan.workload.warm_up
         until_ns = self._clock.now_ns() + WARM_UP_NS
         attempt = 0
         while self._clock.now_ns() < until_ns:
@@ -217,7 +212,7 @@ class Run:
         end_ns = begin_ns + self._config.time_limit_ns
         try:
             await self._clock.together(
-                self._nemesis.perform(self._plan.schedule, begin_ns),
+                self._nemesis.perform(self.plan.schedule, begin_ns, end_ns),
                 self._observer.watch(end_ns),
                 self._stop_at_violation(end_ns),
                 *self._clients_at_work(calls, begin_ns, end_ns),
@@ -243,7 +238,7 @@ class Run:
 
     def _load(self, calls: Calls) -> Load:
         """What says when to call what, where the workload is not just drawn from."""
-        sources = Sources(self._plan.workload, calls)
+        sources = Sources(self.plan.workload, calls)
         dice = Dice(f"{self._config.seed}:load")
         return Load(read(self._config.load), sources, self._clock, dice, self._config.clients)
 
@@ -256,7 +251,10 @@ class Run:
             await self._clock.sleep_until_ns(self._clock.now_ns() + 20 * MILLISECOND_NS)
 
     async def _heal(self) -> None:
-        await self._nemesis.heal_everything()
+        try:
+            await self._nemesis.heal_everything()
+        except EnvironmentFailed as failed:
+            raise EnvironmentFailed(f"{failed}{await self._left_in_force()}") from failed
         until_ns = self._clock.now_ns() + HEALED_WITHIN_NS
         while left := await self._cluster.in_force():
             if self._clock.now_ns() > until_ns:
@@ -268,12 +266,16 @@ class Run:
 
     async def _left_in_force(self) -> str:
         """Heal everything after a fault has failed; what is still in force then, in words."""
+        told = ""
         try:
             await self._nemesis.heal_everything()
+        except HarnessError as error:
+            told = f"; healing failed as well: {error}"
+        try:
             left = await self._cluster.in_force()
         except HarnessError as error:
-            return f"; healing failed as well: {error}"
-        return f"; still in force: {'; '.join(left)}" if left else ""
+            return f"{told}; what is still in force is not known: {error}"
+        return f"{told}; still in force: {'; '.join(left)}" if left else told
 
     async def _recover(self, calls: Calls) -> None:
         """Liveness: every node must serve every kind of call, within one bound for all of them."""
@@ -282,7 +284,7 @@ class Run:
         missing: list[str] = []
         worker = self._workers[0]
         for node in self.must_serve:
-            wanted = dict.fromkeys(self._plan.workload.functions)
+            wanted = dict.fromkeys(self.plan.workload.functions)
             asked: Counter[str] = Counter()
             while wanted and self._awake_ns(began_ns) < limit_ns:
                 if asked.total() >= NEVER_DRAWN and not wanted.keys() & asked.keys():
@@ -315,7 +317,7 @@ class Run:
         if not self._seen.liveness["passed"]:
             return
         reads = list(calls.final())
-        if self._plan.workload.eventual:
+        if self.plan.workload.eventual:
             await self._read_until_settled(reads, calls)
             return
         asked = [*self._of_every_node(reads), *((call, None) for call in reads if not call.pure)]

@@ -156,6 +156,8 @@ class Server:
         facts = self.node.facts()
         if self._clock is not None:
             facts = {**facts, "clock_offset_ns": self._clock.offset_ns}
+        if self.journal.disk is not None:
+            facts = {**facts, "disk_met": self.journal.disk.met}
         return Status(self.node.node_id, facts, dict(self.counters))
 
     def client_name(self) -> NodeId:

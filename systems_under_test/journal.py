@@ -33,6 +33,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from systems_under_test.weak_disk import WeakDisk
 from systems_under_test.wire import Codec, Malformed
 
 _VERSION = b"labrys journal 2\n"
@@ -141,15 +142,23 @@ class Journal:
     """An open journal. `records` are those that it held when opened, oldest first."""
 
     def __init__(
-        self, path: Path, codec: Codec, *, syncs: bool = True, refuses_damage: bool = True
+        self,
+        path: Path,
+        codec: Codec,
+        *,
+        syncs: bool = True,
+        refuses_damage: bool = True,
+        disk: WeakDisk | None = None,
     ) -> None:
         """Open or create the file, cut off a torn tail, and lock it against other processes.
 
         Raises `JournalDamaged` and `JournalFailed`. `torn` is the number of bytes cut off. Without
         `syncs` groups are left to the kernel, and without `refuses_damage` whatever is bad counts
-        as torn, as flawed systems have it (`Node.syncs`, `Node.refuses_damage`).
+        as torn, as flawed systems have it (`Node.syncs`, `Node.refuses_damage`). What the `disk`
+        says is wrong with it happens to all that is written later.
         """
         self.path = path
+        self.disk = disk
         self._syncs = syncs
         self._refuses_damage = refuses_damage
         try:
@@ -205,8 +214,12 @@ class Journal:
     def append(self, lines: Sequence[bytes]) -> None:
         """Write the records as one group and return when they are durable, else `JournalFailed`."""
         try:
+            if self.disk is not None:
+                self.disk.before_write()
             self._end += _write(self._file, frame(lines))
             if self._syncs:
+                if self.disk is not None:
+                    self.disk.before_sync()
                 _sync(self._file)
                 _seal(self._file, self._end)
         except OSError as error:
@@ -228,6 +241,8 @@ class Journal:
                 for group in _grouped(lines):
                     end += _write(file, frame(group))
                 _seal(file, end)  # Whoever finds it under its name finds it synced.
+                if self.disk is not None:
+                    self.disk.before_sync()
                 os.fsync(file)
                 os.rename(fresh, self.path)
                 _sync_folder(self.path)

@@ -25,6 +25,7 @@ from systems_under_test.driver import Exit, Server
 from systems_under_test.journal import Journal, JournalDamaged, JournalFailed
 from systems_under_test.node import Node, NodeId
 from systems_under_test.wall_clock import WallClock
+from systems_under_test.weak_disk import WeakDisk
 from systems_under_test.wire import Codec
 
 
@@ -85,9 +86,14 @@ async def _serve(options: argparse.Namespace, system: type[Node]) -> Exit:
     else:
         node = system(options.node, peers, random, options.members)
     log(f"{options.node} starts as {options.system}, process {os.getpid()}, seed {options.seed}")
+    disk = None if options.disk is None else WeakDisk(options.disk)
     try:
         journal = Journal(
-            options.journal, codec, syncs=system.syncs, refuses_damage=system.refuses_damage
+            options.journal,
+            codec,
+            syncs=system.syncs,
+            refuses_damage=system.refuses_damage,
+            disk=disk,
         )
     except JournalDamaged as error:
         log(f"refusing to start: {error}")
@@ -114,6 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--journal", required=True, type=Path, metavar="FILE")
     parser.add_argument("--seed", default="0", help="root of the node's random choices")
     parser.add_argument("--clock", type=Path, metavar="FILE", help="how far to be ahead, in ns")
+    parser.add_argument("--disk", type=Path, metavar="FILE", help="how weak its disk is")
     parser.add_argument("--exit-with-parent", action="store_true", help="end when stdin ends, too")
     options = parser.parse_args(arguments)
     if not __debug__:

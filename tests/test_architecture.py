@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "systems_under_test": {"systems_under_test"},
 }
 
-DRIVERS = {"serve.py", "driver.py", "connections.py", "journal.py", "wall_clock.py"}
+DRIVERS = {"serve.py", "driver.py", "connections.py", "journal.py", "wall_clock.py", "weak_disk.py"}
 """The only files of the systems that may touch sockets, clocks, files and threads."""
 
 WORLD = {

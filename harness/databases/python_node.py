@@ -33,6 +33,8 @@ class PythonNode(Database):
         command += ["--journal", str(at.data / "journal")]
         if at.clock is not None:
             command += ["--clock", str(at.clock)]
+        if at.disk is not None:
+            command += ["--disk", str(at.disk)]
         if at.watched:
             command += ["--exit-with-parent"]
         if at.members != at.nodes:

@@ -7,6 +7,7 @@ that is made carries the owner's mark, so that it is found again however the run
 import contextlib
 import io
 import tarfile
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,12 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import requests
 from docker.errors import APIError, DockerException, NotFound
 from docker.types import LogConfig
 
+from harness.clock import SECOND_NS
 from harness.environments.engine import reason_of
 from harness.environments.leftovers import OWNER_LABEL, remove_from_engine
 from harness.environments.owner import Owner
+from harness.environments.processors import PERIOD_US, ControlGroup, group_of
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 
@@ -31,6 +35,7 @@ MEMORY_MAX = "2g"
 LOGS_MAX = LogConfig(type="json-file", config={"max-size": "16m", "max-file": "2"})
 """What the engine keeps of what a container writes."""
 
+FROZEN_WITHIN_S = 5.0
 _FIRST_HOST = 11
 """The last part of the first node's address; the network's gateway has a low one."""
 
@@ -71,6 +76,8 @@ class Containers:
         """The containers of each node, in the order in which they start."""
 
         self._volumes: list[str] = []
+        self._short: set[NodeId] = set()
+        self._limited: dict[NodeId, ControlGroup] = {}
 
     def make_network(self, nodes: Sequence[NodeId]) -> dict[NodeId, str]:
         """Make the network, on a subnet that the engine holds for free; the nodes' addresses.
@@ -118,6 +125,10 @@ class Containers:
             list(pool.map(self.start_node, self.of))
 
     def start_node(self, node: NodeId) -> None:
+        """Start, with as much of a processor as it likes: with little it would not be ready in
+        time, and a limit is of the life that it struck."""
+        if node in self._short:
+            self.limit_node(node, None)
         for container in self.of[node]:
             self._api.start(container)
 
@@ -129,9 +140,49 @@ class Containers:
         for container in killed:
             self._api.wait(container, timeout=10)
 
-    def pause_node(self, node: NodeId) -> None:
+    def stop_node(self, node: NodeId, grace_ns: int) -> bool:
+        """Ask the node to end, and kill it if it has not after a while; whether it ended itself."""
+        itself = True
         for container in self._running(node):
-            self._api.pause(container)
+            self._api.kill(container, "SIGTERM")
+            try:
+                self._api.wait(container, timeout=max(1, round(grace_ns / SECOND_NS)))
+            except (requests.exceptions.RequestException, DockerException):
+                itself = False
+                self._api.kill(container, "SIGKILL")
+                self._api.wait(container, timeout=10)
+        return itself
+
+    def limit_node(self, node: NodeId, share: float | None) -> None:
+        """Leave the node's containers that share of a processor, or as much as they like."""
+        (self._short.discard if share is None else self._short.add)(node)
+        quota_us = -1 if share is None else int(share * PERIOD_US)
+        for container in self.of[node]:
+            self._api.update_container(container, cpu_period=PERIOD_US, cpu_quota=quota_us)
+        self._limited.pop(node, None)
+        (state, *_) = self.states(node)
+        group = group_of(state["Pid"]) if share is not None and state["Running"] else None
+        if group is not None:
+            self._limited[node] = group
+
+    def held_back(self, node: NodeId) -> int | None:
+        """How often a node that is limited had to wait, where its control group is seen."""
+        try:
+            return self._limited[node].held_back()
+        except (KeyError, OSError):  # Not limited; or ended, and its group with it.
+            return None
+
+    def pause_node(self, node: NodeId) -> None:
+        """Pause; a container with a process that waits for its disk is not frozen at once."""
+        until = time.monotonic() + FROZEN_WITHIN_S
+        for container in self._running(node):
+            while True:
+                try:
+                    self._api.pause(container)
+                    break
+                except APIError as error:
+                    if "freeze" not in str(error) or time.monotonic() > until:
+                        raise
 
     def resume_node(self, node: NodeId) -> None:
         for container in self._running(node):

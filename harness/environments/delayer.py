@@ -30,9 +30,13 @@ _NETLINK_NETFILTER = 12
 _SOL_NETLINK, _NO_ENOBUFS = 270, 5
 _PACKET, _VERDICT, _CONFIG = (3 << 8 | kind for kind in range(3))
 _REQUEST, _ACKNOWLEDGE = 1, 4
-_COPIED = 20
-"""An IPv4 header: all that is looked at."""
+_ERROR = 2
+_COPIED = 65_535
+"""So much of a packet is copied where some are to be corrupted, and else its IPv4 header alone."""
 
+_HEADER = 20
+
+_PAYLOAD = 10
 _WAITING_MAX = 65_536
 _HELD_BACK_NS = 1_000_000_000
 """On a link of a limited rate, packets that would wait longer are lost, as in a router."""
@@ -43,20 +47,31 @@ class PacketQueue:
 
     def __init__(self, number: int) -> None:
         self._number = number
+        self._early: list[bytes] = []
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER)
         self.socket.setsockopt(_SOL_NETLINK, _NO_ENOBUFS, 1)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
         self.socket.bind((0, 0))
         self._configure(_attribute(1, struct.pack(">BBH", 1, 0, 0)))  # Bind.
-        self._configure(_attribute(2, struct.pack(">IB", _COPIED, 2)))  # Copy that much.
+        self.copy(_HEADER)
         self._configure(_attribute(3, struct.pack(">I", _WAITING_MAX)))
         fail_open = struct.pack(">I", 1)
         self._configure(_attribute(4, fail_open) + _attribute(5, fail_open))
         self.socket.setblocking(False)
 
+    def copy(self, size: int) -> None:
+        """Have so much copied of each packet that comes from now on."""
+        self._configure(_attribute(2, struct.pack(">IB", size, 2)))
+
     def _configure(self, attributes: bytes) -> None:
         self.socket.send(_message(_CONFIG, self._number, attributes, _REQUEST | _ACKNOWLEDGE))
-        answer = self.socket.recv(65_536)
+        while True:
+            select.select([self.socket], [], [])
+            answer = self.socket.recv(1 << 17)
+            _, kind = struct.unpack_from("=IH", answer)
+            if kind == _ERROR:
+                break
+            self._early.append(answer)  # A packet that came before the answer.
         (error,) = struct.unpack_from("=i", answer, 16)
         if error:
             raise OSError(-error, f"packet queue: {os.strerror(-error)}")
@@ -66,7 +81,7 @@ class PacketQueue:
         found: list[tuple[int, bytes]] = []
         while True:
             try:
-                data = self.socket.recv(65_536)
+                data = self._early.pop(0) if self._early else self.socket.recv(1 << 17)
             except BlockingIOError:
                 return found
             at = 0
@@ -76,9 +91,11 @@ class PacketQueue:
                     found.append(_packet(data[at + 20 : at + length]))
                 at += max(16, length + 3 & ~3)
 
-    def let_go(self, packet: int, *, lost: bool = False) -> None:
-        verdict = struct.pack(">II", 0 if lost else 1, packet)
-        self.socket.send(_message(_VERDICT, self._number, _attribute(2, verdict), _REQUEST))
+    def let_go(self, packet: int, *, lost: bool = False, changed: bytes = b"") -> None:
+        """Let a packet go on, perhaps with other contents, or be lost."""
+        told = _attribute(2, struct.pack(">II", 0 if lost else 1, packet))
+        told += _attribute(_PAYLOAD, changed) if changed else b""
+        self.socket.send(_message(_VERDICT, self._number, told, _REQUEST))
 
 
 def _message(kind: int, queue: int, attributes: bytes, flags: int) -> bytes:
@@ -96,7 +113,7 @@ def _packet(attributes: bytes) -> tuple[int, bytes]:
         length, kind = struct.unpack_from("=HH", attributes, at)
         if kind & 0x7FFF == 1:
             (number,) = struct.unpack_from(">I", attributes, at + 4)
-        elif kind & 0x7FFF == 10:
+        elif kind & 0x7FFF == _PAYLOAD:
             header = attributes[at + 4 : at + length]
         at += max(4, length + 3 & ~3)
     return number, header
@@ -109,6 +126,16 @@ class Way:
         self._conditions = conditions
         self._random = random
         self._free_ns = self._latest_ns = 0
+
+    def corrupt(self, packet: bytes) -> bytes:
+        """The packet with a bit of its contents flipped, if it is to be; else nothing."""
+        bits = 8 * (len(packet) - _HEADER)
+        if bits <= 0 or self._random.random() >= self._conditions["corruption"]:
+            return b""
+        at = 8 * _HEADER + self._random.randrange(bits)
+        changed = bytearray(packet)
+        changed[at // 8] ^= 1 << at % 8
+        return bytes(changed)
 
     def due_ns(self, size: int, now_ns: int) -> int | None:
         """When a packet of that size may go on; None if it is lost."""
@@ -135,7 +162,8 @@ class Delayer:
         self._queues = queues
         self._seed = seed
         self._ways: dict[tuple[bytes, bytes], Way] = {}
-        self._waiting: list[tuple[int, int, PacketQueue, int]] = []
+        self._corrupts = False
+        self._waiting: list[tuple[int, int, PacketQueue, int, bytes]] = []
         self._met = 0
 
     def obey(self, command: dict[str, Any]) -> dict[str, int]:
@@ -146,6 +174,11 @@ class Delayer:
                 )
                 for source, target, conditions in command["links"]
             }
+            corrupts = any(conditions["corruption"] for *_, conditions in command["links"])
+            if corrupts != self._corrupts:
+                self._corrupts = corrupts
+                for queue in self._queues:
+                    queue.copy(_COPIED if corrupts else _HEADER)
         return {"met": self._met}
 
     def run(self) -> None:
@@ -174,7 +207,8 @@ class Delayer:
 
     def _take(self, queue: PacketQueue) -> None:
         now_ns = time.monotonic_ns()
-        for number, header in queue.packets():
+        for number, packet in queue.packets():
+            header = packet[:_HEADER]
             way = self._ways.get((header[12:16], header[16:20]))
             if way is None:
                 queue.let_go(number)
@@ -184,13 +218,14 @@ class Delayer:
             if due_ns is None:
                 queue.let_go(number, lost=True)
             else:
-                heapq.heappush(self._waiting, (due_ns, self._met, queue, number))
+                changed = way.corrupt(packet) if self._corrupts else b""
+                heapq.heappush(self._waiting, (due_ns, self._met, queue, number, changed))
 
     def _let_go(self) -> None:
         now_ns = time.monotonic_ns()
         while self._waiting and self._waiting[0][0] <= now_ns:
-            _, _, queue, number = heapq.heappop(self._waiting)
-            queue.let_go(number)
+            _, _, queue, number, changed = heapq.heappop(self._waiting)
+            queue.let_go(number, changed=changed)
 
 
 def _queue_in(file: int, number: int) -> PacketQueue:

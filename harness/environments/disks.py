@@ -28,6 +28,7 @@ WAY = "ext4 on a loop device, shut down without a flush (FS_IOC_SHUTDOWN)"
 _SHUTDOWN, _WITHOUT_FLUSH = 0x8004587D, struct.pack("I", 2)
 _SIZE = 256 << 20
 _BUSY_S = 5.0
+BALLAST = ".ballast"
 
 
 def disks_work() -> bool:
@@ -94,29 +95,11 @@ class Disks:
 
     def fill(self, node: NodeId) -> bool:
         """Leave no space on a node's disk; whether it is seen to be full."""
-        file = os.open(self._ballast(node), os.O_WRONLY | os.O_CREAT)
-        try:
-            at, size = 0, _SIZE
-            while size >= 1 << 10:
-                try:
-                    os.posix_fallocate(file, at, size)
-                    at += size
-                except OSError:
-                    size //= 2
-        finally:
-            os.close(file)
-        return os.statvfs(self.seen(node)).f_bavail == 0
+        return fill(self.seen(node))
 
     def free(self, node: NodeId) -> bool:
         """Give a node's disk its space back; whether it was full."""
-        try:
-            self._ballast(node).unlink()
-        except FileNotFoundError:
-            return False
-        return True
-
-    def _ballast(self, node: NodeId) -> Path:
-        return self.seen(node) / ".ballast"
+        return free(self.seen(node))
 
     def restore(self, node: NodeId) -> None:
         """Mount a node's disk again, as it was when its power went."""
@@ -161,6 +144,31 @@ def make_image(image: Path, what: str, folder: Path | None = None) -> None:
         file.truncate(_SIZE)
     filled = [] if folder is None else ["-d", str(folder)]
     run(["mkfs.ext4", "-q", "-F", "-m", "0", *filled, str(image)], what)
+
+
+def fill(seen: Path) -> bool:
+    """Leave no space on the file system that is seen there; whether it is seen to be full."""
+    file = os.open(seen / BALLAST, os.O_WRONLY | os.O_CREAT)
+    try:
+        at, size = 0, _SIZE
+        while size >= 1 << 10:
+            try:
+                os.posix_fallocate(file, at, size)
+                at += size
+            except OSError:
+                size //= 2
+    finally:
+        os.close(file)
+    return os.statvfs(seen).f_bavail == 0
+
+
+def free(seen: Path) -> bool:
+    """Give the file system that is seen there its space back; whether it was full."""
+    try:
+        (seen / BALLAST).unlink()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def shut_down(seen: Path, node: NodeId) -> None:

@@ -10,36 +10,45 @@ reached by address. Not tried with engines in a virtual machine (macOS, Windows)
 import asyncio
 import contextlib
 import shutil
-import signal
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import docker
-from docker.errors import APIError
 
 from harness.clock import MILLISECOND_NS
 from harness.cluster import Capability, Link, NodeState
 from harness.conditions import Conditions
 from harness.database import Database, Deployment
-from harness.environments.clocks import WAY as CLOCKS
 from harness.environments.compose import read_services
+from harness.environments.container_disks import ContainerDisks
+from harness.environments.container_faults import ContainerFaults
 from harness.environments.containers import Containers, Program
 from harness.environments.disks import WAY as DISKS
-from harness.environments.disks import disks_work, shut_down
+from harness.environments.disks import disks_work
 from harness.environments.engine import connect, engine_errors
+from harness.environments.faked_clocks import (
+    LIBRARY,
+    FakedClocks,
+    faketime_library,
+    faking,
+)
 from harness.environments.image import Image, node_image, present_image
 from harness.environments.lab import connects_from
 from harness.environments.leftovers import remove_leftovers
 from harness.environments.links import ContainerLinks
-from harness.environments.loops import OPTIONS, LoopDisks
+from harness.environments.loops import LoopDisks
 from harness.environments.owner import this_process
 from harness.environments.packages import can_assemble
 from harness.environments.packets import WAY, Packets, host_packets
+from harness.environments.processors import WAY as PROCESSORS
 from harness.environments.programs import base_program
-from harness.environments.tcp_cluster import PROCESSES_CAN, TcpCluster, crash, in_thread, last_words
+from harness.environments.tcp_cluster import (
+    PROCESSES_CAN,
+    in_thread,
+)
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 
@@ -61,10 +70,11 @@ def engine_answers() -> bool:
     return client is not None
 
 
-CLOCK_IN_CONTAINER = Path("/labrys-clock")
+TOLD_IN_CONTAINER = Path("/labrys")
+"""Where a container sees the files by which its node is told of trouble."""
 
 
-class DockerCluster(TcpCluster):
+class DockerCluster(ContainerFaults):
     """Node containers on one network."""
 
     environment = "docker"
@@ -74,29 +84,23 @@ class DockerCluster(TcpCluster):
         super().__init__(deployment)
         self._owner = this_process(uuid.uuid4().hex[:8])
         self._data = (self.folder / "data").resolve()
-        self._made: Containers | None = None
         self._image: Image | None = None
         self._run: dict[NodeId, list[Program]] = {}
         self._links_between: ContainerLinks | None = None
-        if self.database.python is None:
-            self.capabilities -= {Capability.CLOCK}
-        elif disks_work():
-            self.capabilities |= {Capability.POWER}
-        self._loops: LoopDisks | None = None
-        if Capability.POWER in deployment.needs & self.capabilities:
-            self._loops = LoopDisks(self.folder.resolve(), self._owner)
+        if self.database.python is not None and disks_work():
+            self.capabilities |= {Capability.POWER, Capability.DISK}
+        self.capabilities |= {Capability.CORRUPT, Capability.CPU}
+        if {Capability.POWER, Capability.DISK} & deployment.needs & self.capabilities:
+            loops = LoopDisks(self.folder.resolve(), self._owner)
+            self._disks = ContainerDisks(loops, self._data, self._process)
         self._packets: Packets | None = None
         self._packets_way = "none"
         self._engine: dict[str, Any] = {}
-        # Faults of several families happen side by side, and the engine takes its time. Without
-        # this a pause could find a node that is just being killed, and be noted after the kill.
-        self._changing = asyncio.Lock()
 
     async def open(self) -> None:
         await in_thread(remove_leftovers)
         try:
-            if self._clocks is not None:
-                self._clocks.open()
+            self._open_told()
             with engine_errors("start nodes", "see to the system's command and image"):
                 await in_thread(self._make)
             await self._all_serve()
@@ -108,65 +112,12 @@ class DockerCluster(TcpCluster):
     async def close(self) -> None:
         await in_thread(self._remove)
 
-    async def start(self, nodes: Iterable[NodeId]) -> None:
-        async with self._changing:
-            started = [node for node in nodes if not self._states[node].running]
-            await self._each(started, "start", self._containers.start_node)
-            for node in started:
-                self._states[node] = NodeState()
-        for node in started:
-            await self._serves(node)
-
-    async def _kill(self, nodes: Sequence[NodeId]) -> None:
-        async with self._changing:
-            killed = [n for n in nodes if self._states[n].running and not self._ended(n)]
-            await self._each(killed, "kill", self._containers.kill_node)
-            for node in killed:
-                self._states[node] = NodeState(running=False)
-
-    async def _lose_power(self, nodes: Sequence[NodeId]) -> None:
-        """A dead node's disk is unmounted, and so has nothing that is not synced."""
-        async with self._changing:
-            lost = [n for n in nodes if self._states[n].running and not self._ended(n)]
-            for node in lost:
-                (state, *_) = await in_thread(self._inspect, node)
-                seen = Path(f"/proc/{state['Pid']}/root{self._data / node}")
-                await in_thread(shut_down, seen, node)
-            await self._each(lost, "kill", self._containers.kill_node)
-            for node in lost:
-                self._states[node] = NodeState(running=False)
-
-    async def _pause(self, nodes: Sequence[NodeId]) -> None:
-        async with self._changing:
-            paused = [node for node in nodes if self._states[node] == NodeState()]
-            await self._each(paused, "pause", self._containers.pause_node)
-            for node in paused:
-                self._states[node] = NodeState(paused=True)
-
-    async def resume(self, nodes: Iterable[NodeId]) -> None:
-        async with self._changing:
-            resumed = [node for node in nodes if self._states[node].paused]
-            await self._each(resumed, "resume", self._containers.resume_node)
-            for node in resumed:
-                self._states[node] = NodeState()
-
     async def _cut(self, links: Sequence[Link]) -> None:
         await in_thread(self._opened_links().cut, links)
 
     async def _mend(self, but: Sequence[Link]) -> None:
         if self._links_between is not None:
             await in_thread(self._links_between.mend, but)
-
-    async def life(self, node: NodeId) -> str:
-        if self._made is None or node not in self._made.of:
-            return ""
-        found = [state for state in await in_thread(self._inspect, node) if state["Running"]]
-        lives = (f"{state['Pid']} of {state['StartedAt']}" for state in found)
-        return f"process {', '.join(lives)}" if found else ""
-
-    async def stopped(self, node: NodeId) -> bool:
-        states = await in_thread(self._inspect, node)
-        return all(state["Paused"] for state in states if state["Running"])
 
     async def is_cut(self, links: Sequence[Link]) -> bool | None:
         """Whether the rule has dropped something since it was asked to: what the nodes send to each
@@ -206,27 +157,6 @@ class DockerCluster(TcpCluster):
         disturbed = self._packets is not None and self._packets.disturbed
         return left + (["links disturbed"] if disturbed else [])
 
-    async def collect_logs(self, folder: Path) -> Sequence[Path]:
-        folder.mkdir(parents=True, exist_ok=True)
-        written = []
-        for node in self.nodes:
-            if self._made is not None and node in self._made.of:
-                target = folder / f"{node}.log"
-                text = await in_thread(self._log, node)
-                target.write_text(text, encoding="utf-8")
-                written.append(target)
-        return written
-
-    def crashes(self) -> Mapping[NodeId, str]:
-        found = {}
-        for node in self._containers.of:
-            states = self._inspect(node) if self._states[node].running else []
-            for state in (one for one in states if not one["Running"]):
-                status, killed = int(state.get("ExitCode", 0)), bool(state.get("OOMKilled"))
-                words = last_words(self._log(node))
-                found[node] = crash(node, -signal.SIGKILL if killed else status, words)
-        return found
-
     def describe(self) -> dict[str, Any]:
         return {
             "engine": self._engine.get("ServerVersion"),
@@ -239,8 +169,9 @@ class DockerCluster(TcpCluster):
             "doubts": dict(self.doubts),
             "leaders": dict(+self.leaders_by),
             "partitions": self._links_between.way if self._links_between else "none",
-            "clocks": CLOCKS if self.database.python is not None else "none (for programs)",
+            **self._ways(),
             "packets": self._packets_way,
+            "processors": f"{PROCESSORS}, by the engine",
             "power": DISKS if Capability.POWER in self.capabilities else "none (it takes root)",
             "addresses": {node: f"{host}:{port}" for node, (host, port) in self.addresses.items()},
         }
@@ -258,9 +189,9 @@ class DockerCluster(TcpCluster):
         for node in self.nodes:
             data = self._data / node
             data.mkdir(parents=True, exist_ok=True)
-            clock = None if self._clocks is None else CLOCK_IN_CONTAINER
+            told = {kind: TOLD_IN_CONTAINER / kind for kind in self._told}
             self.places[node] = self.deployment.place(
-                node, data, self.addresses, ports=ports, clock=clock
+                node, data, self.addresses, ports=ports, told=told
             )
         self._run = self._programs(client)
         for node, programs in self._run.items():
@@ -291,14 +222,25 @@ class DockerCluster(TcpCluster):
 
     def _programs_of(self, node: NodeId, base: Program) -> Iterator[Program]:
         for command in self._commands(node):
-            file = self._clock_file(node)
-            clock = [] if file is None else [f"{file}:{CLOCK_IN_CONTAINER}:ro"]
-            binds = [*base.binds, *clock]
+            told = self._told_files(node).items()
+            binds = [*base.binds, *(f"{file}:{TOLD_IN_CONTAINER / kind}:ro" for kind, file in told)]
             volumes = {"data": str(self._data / node)}
             disks = {}
-            if self._loops is not None:
-                disks["data"] = {**OPTIONS, "device": self._loops.make(node)}
-            yield replace(base, command=command, volumes=volumes, binds=binds, disks=disks)
+            if self._disks is not None:
+                disks["data"] = self._disks.make(node)
+            made = replace(base, command=command, volumes=volumes, binds=binds, disks=disks)
+            yield self._with_faked_clock(made)
+
+    def _with_faked_clock(self, program: Program) -> Program:
+        """The program with the library that sets its clock, where faults do."""
+        library = faketime_library()
+        if library is None or not isinstance(self._clocks, FakedClocks):
+            return program
+        inside = TOLD_IN_CONTAINER / LIBRARY
+        environment = {**program.environment, **faking(inside, TOLD_IN_CONTAINER / "clock")}
+        return replace(
+            program, binds=[*program.binds, f"{library}:{inside}:ro"], environment=environment
+        )
 
     def _helper_image(self) -> Image:
         """An image with this host's programs, for a container that may change its rules."""
@@ -332,11 +274,10 @@ class DockerCluster(TcpCluster):
             if self._links_between.helper is not None:
                 helpers.append(self._links_between.helper)
         failures = made.remove(helpers)
-        if self._loops is not None:
-            self._loops.close()
+        if self._disks is not None:
+            self._disks.close()
         shutil.rmtree(self._data, ignore_errors=True)
-        if self._clocks is not None:
-            self._clocks.close()
+        self._close_told()
         self._links_between = None
         self._states = {node: NodeState(running=False) for node in self.nodes}
         if failures:
@@ -345,51 +286,22 @@ class DockerCluster(TcpCluster):
                 "see to the engine, then run labrys clean"
             )
 
-    async def _each(
-        self, nodes: Sequence[NodeId], what: str, action: Callable[[NodeId], None]
-    ) -> None:
-        """Do something to the containers of these nodes side by side; see `_changing`."""
-
-        def act(node: NodeId) -> None:
-            try:
-                action(node)
-            except APIError:
-                # A node that has ended by itself is a crash, which `crashes` tells. One that was
-                # down before, and that the engine could not start, is none.
-                if not self._states[node].running or not self._ended(node):
-                    raise
-
-        with engine_errors(f"{what} {', '.join(nodes)}"):
-            await asyncio.gather(*(in_thread(act, node) for node in nodes))
-
     def _connects(self, source: NodeId, target: NodeId) -> bool | None:
         """Whether the source can connect to the target, tried from within its network; None where
         that cannot be tried."""
-        made = self._containers
-        if self.database.python is not None:
-            return self._opened_links().connects(made.of[source][0], target)
-        pid = self._inspect(source)[0]["Pid"]
-        return connects_from(Path(f"/proc/{pid}/ns/net"), self.addresses[target])
+        process = self._process(source)
+        network = Path(f"/proc/{process}/ns/net")
+        found = connects_from(network, self.addresses[target]) if process else None
+        if found is not None or not process or self.database.python is None:
+            return found
+        try:
+            return self._opened_links().connects(self._containers.of[source][0], target)
+        except EnvironmentFailed:
+            if self._process(source) == process:
+                raise
+            return None  # It has ended meanwhile.
 
     def _opened_links(self) -> ContainerLinks:
         if self._links_between is None:
             raise EnvironmentFailed("the cluster is not open: open it before cutting its links")
         return self._links_between
-
-    @property
-    def _containers(self) -> Containers:
-        if self._made is None:
-            raise EnvironmentFailed("the cluster is not open: open it before using its nodes")
-        return self._made
-
-    def _inspect(self, node: NodeId) -> list[dict[str, Any]]:
-        with engine_errors(f"tell the state of {node}"):
-            return self._containers.states(node)
-
-    def _ended(self, node: NodeId) -> bool:
-        """Whether the node's first program, which stands for it, has ended."""
-        return not self._inspect(node)[0]["Running"]
-
-    def _log(self, node: NodeId) -> str:
-        with engine_errors(f"give the log of {node}"):
-            return self._containers.log(node)

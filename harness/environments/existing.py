@@ -29,10 +29,11 @@ class ExistingCluster(TcpCluster):
     """Nodes that somebody else has started."""
 
     environment = "existing"
+    capabilities = frozenset()
 
     def __init__(self, deployment: Deployment) -> None:
         super().__init__(deployment)
-        self.capabilities = self.database.faults.capabilities
+        self.capabilities |= self.database.faults.capabilities
         self._cut_links: set[Link] = set()
         self._run = uuid.uuid4().hex[:8]
 

@@ -109,7 +109,7 @@ class Lab:
     def as_if_in(self, node: NodeId, action: Callable[[], T]) -> T:
         """Do something in the node's network, in a thread of its own."""
 
-        return _in_network(self._files[node], action)
+        return in_network(self._files[node], action)
 
 
 def connects_from(network: Path, address: Address) -> bool | None:
@@ -117,7 +117,7 @@ def connects_from(network: Path, address: Address) -> bool | None:
     the kernel's; None where we may not enter it. Being refused by the node is an answer as well."""
     try:
         with network.open() as file:
-            return _in_network(file.fileno(), lambda: answers(address))
+            return in_network(file.fileno(), lambda: answers(address))
     except (OSError, EnvironmentFailed):
         return None
 
@@ -133,7 +133,7 @@ def answers(address: Address) -> bool:
     return True
 
 
-def _in_network(file: int, action: Callable[[], T]) -> T:
+def in_network(file: int, action: Callable[[], T]) -> T:
     """Do something in that network, in a thread of its own."""
 
     def act() -> T:

@@ -26,6 +26,7 @@ from harness.environments.firewall import (
 from harness.environments.loops import loops_of_dead_runs, remove_loop
 from harness.environments.owner import Owner
 from harness.environments.packets import remove_rule, rules_of_dead_runs
+from harness.environments.processors import groups_of_dead_runs
 from harness.errors import EnvironmentFailed
 
 OWNER_VARIABLE = "LABRYS_OWNER"
@@ -35,7 +36,8 @@ _LABELLED = {"label": OWNER_LABEL}
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """One thing of a dead run: a process, container, network, volume, rule or nftables table."""
+    """One thing of a dead run: a process, container, network, volume, control group, rule, disk or
+    nftables table."""
 
     kind: str
     name: str
@@ -49,7 +51,7 @@ def find_leftovers(nft: Nft = host_nft) -> list[Leftover]:
     if client is not None:
         with contextlib.closing(client):
             found += _of_engine(client)
-    return found + _rules() + _loops() + _tables(nft)
+    return found + _groups() + _rules() + _loops() + _tables(nft)
 
 
 def remove_leftovers(nft: Nft = host_nft) -> list[Leftover]:
@@ -67,6 +69,10 @@ def remove_leftovers(nft: Nft = host_nft) -> list[Leftover]:
                 with contextlib.suppress(DockerException, OSError):
                     remove_from_engine(client, leftover.kind, leftover.name)
             found += things
+    groups = _groups()
+    for leftover in groups:
+        with contextlib.suppress(OSError):
+            Path(leftover.name).rmdir()
     rules = _rules()
     for leftover in rules:
         with contextlib.suppress(EnvironmentFailed):
@@ -80,7 +86,7 @@ def remove_leftovers(nft: Nft = host_nft) -> list[Leftover]:
     for leftover in tables:
         with contextlib.suppress(NftFailed):
             remove_table(nft, leftover.name)
-    return found + rules + loops + tables
+    return found + groups + rules + loops + tables
 
 
 def remove_from_engine(client: docker.DockerClient, kind: str, name: str) -> None:
@@ -134,6 +140,10 @@ def _loops() -> list[Leftover]:
         Leftover("disk", f"{device} {image}", owner)
         for device, image, owner in loops_of_dead_runs()
     ]
+
+
+def _groups() -> list[Leftover]:
+    return [Leftover("group", str(folder), owner) for folder, owner in groups_of_dead_runs()]
 
 
 def _rules() -> list[Leftover]:

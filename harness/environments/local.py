@@ -20,7 +20,6 @@ from typing import Any
 from harness.cluster import Capability, Link, NodeState
 from harness.conditions import Conditions
 from harness.database import Deployment, Place
-from harness.environments.clocks import WAY as CLOCKS
 from harness.environments.leftovers import remove_leftovers
 from harness.environments.processes import ProcessCluster
 from harness.environments.tcp_cluster import PROCESSES_CAN, in_thread
@@ -42,6 +41,7 @@ class LocalCluster(ProcessCluster):
     def __init__(self, deployment: Deployment) -> None:
         super().__init__(deployment)
         if self.database.python is None:  # Programs that find each other by address need no proxy.
+            # libfaketime would leave shared memory of killed programs in the host's /dev/shm.
             self.capabilities -= {Capability.CUT, Capability.PACKET, Capability.CLOCK}
         self._ports: dict[NodeId, tuple[int, ...]] = {}
         self._reserved: list[socket.socket] = []
@@ -51,8 +51,7 @@ class LocalCluster(ProcessCluster):
 
     async def _prepare(self) -> None:
         await in_thread(remove_leftovers)
-        if self._clocks is not None:
-            self._clocks.open()
+        self._open_told()
         for node in self.nodes:
             self._ports[node] = tuple(self._reserve_port() for _ in self._listed_ports())
             self.addresses[node] = (HOST, self._ports[node][0])
@@ -77,8 +76,7 @@ class LocalCluster(ProcessCluster):
                 await proxy.communicate()
         finally:  # Another Ctrl-C may end the closing.
             shutil.rmtree(self._data, ignore_errors=True)
-            if self._clocks is not None:
-                self._clocks.close()
+            self._close_told()
 
     async def _cut(self, links: Sequence[Link]) -> None:
         await self._tell_proxy({"cut": links})
@@ -131,7 +129,7 @@ class LocalCluster(ProcessCluster):
         return {
             **super().describe(),
             "partitions": way,
-            "clocks": CLOCKS if self.database.python is not None else "none (for programs)",
+            **self._ways(),
             "packets": held,
         }
 
@@ -164,7 +162,7 @@ class LocalCluster(ProcessCluster):
             ports=self._ports[node],
             python=sys.executable,
             watched=True,
-            clock=self._clock_file(node),
+            told=self._told_files(node),
         )
 
     def _spawn(self, node: NodeId) -> None:

@@ -6,7 +6,7 @@ The engine mounts in the host's own namespace, so that these do not go with the 
 
 from pathlib import Path
 
-from harness.environments.disks import make_image, run
+from harness.environments.disks import BALLAST, make_image, run
 from harness.environments.owner import Owner
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
@@ -32,6 +32,19 @@ class LoopDisks:
         device = run(words, f"make a device for {node}").strip()
         self._made[device] = image
         return device
+
+    def free(self, node: NodeId) -> bool:
+        """Give a disk its space back that nothing has mounted; whether it was full."""
+        found = (device for device, image in self._made.items() if image.suffixes[-2] == f".{node}")
+        for device in found:
+            script = 'mount "$1" "$2" && { test -e "$3" || exit 0; rm "$3" && echo freed; }'
+            words = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", script]
+            folder = self._folder / f"{node}.seen"
+            folder.mkdir(exist_ok=True)
+            freed = run([*words, "sh", device, str(folder), str(folder / BALLAST)], f"free {node}")
+            folder.rmdir()
+            return "freed" in freed
+        return False
 
     def close(self) -> None:
         """Give the devices up, once nothing has them mounted."""

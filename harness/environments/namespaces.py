@@ -19,10 +19,10 @@ from typing import Any
 
 from harness.cluster import Capability, Link, NodeState
 from harness.conditions import Conditions
-from harness.database import Deployment
-from harness.environments.clocks import WAY as CLOCKS
+from harness.database import Argv, Deployment
 from harness.environments.disks import WAY as DISKS
 from harness.environments.disks import Disks, disks_work
+from harness.environments.faked_clocks import FakedClocks, faketime_library, faking
 from harness.environments.firewall import Firewall, NftFailed, host_nft
 from harness.environments.lab import Lab, answers
 from harness.environments.leftovers import remove_leftovers
@@ -30,6 +30,8 @@ from harness.environments.marks import send
 from harness.environments.owner import process_began, process_stopped
 from harness.environments.packets import WAY, Packets, input_rules
 from harness.environments.processes import ProcessCluster, reap
+from harness.environments.processors import WAY as PROCESSORS
+from harness.environments.processors import Processors, processors_work
 from harness.environments.tcp_cluster import PROCESSES_CAN, in_thread
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
@@ -51,10 +53,12 @@ class NamespaceCluster(ProcessCluster):
         self._firewall: Firewall | None = None
         self._packets = Packets(self._lab.hosts, deployment.seed, self._hand_over)
         self._programs: dict[NodeId, list[subprocess.Popen[bytes]]] = {}
+        self._processors = Processors(self._owner)
         self._restoring = asyncio.Lock()
         self._disks: Disks | None = None
-        if self.database.python is None:
-            self.capabilities -= {Capability.CLOCK}
+        self.capabilities |= {Capability.CORRUPT}
+        if processors_work():
+            self.capabilities |= {Capability.CPU}
         if disks_work():
             self.capabilities |= {Capability.POWER, Capability.DISK}
             if deployment.needs & {Capability.POWER, Capability.DISK}:
@@ -65,8 +69,7 @@ class NamespaceCluster(ProcessCluster):
         # Threads from before are still in the host's network; new ones begin in ours.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         await in_thread(remove_leftovers)
-        if self._clocks is not None:
-            self._clocks.open()
+        self._open_told()
         self._make_places()
         if self._disks is not None:
             await in_thread(self._disks.open)
@@ -75,6 +78,7 @@ class NamespaceCluster(ProcessCluster):
 
     async def close(self) -> None:
         self._end(self.nodes)
+        self._processors.free()
         self._logs.end()
         self._states = {node: NodeState(running=False) for node in self.nodes}
         self._packets.close()
@@ -82,13 +86,17 @@ class NamespaceCluster(ProcessCluster):
             self._disks.close()
         self._lab.close()
         shutil.rmtree(self._data, ignore_errors=True)
-        if self._clocks is not None:
-            self._clocks.close()
+        self._close_told()
 
     async def _kill(self, nodes: Sequence[NodeId]) -> None:
         async with self._restoring:
             pass  # A node that is losing its power counts as down, and is not yet.
         await super()._kill(nodes)
+
+    async def _terminate(self, nodes: Sequence[NodeId], grace_ns: int) -> Sequence[NodeId]:
+        async with self._restoring:
+            pass
+        return await super()._terminate(nodes, grace_ns)
 
     async def start(self, nodes: Iterable[NodeId]) -> None:
         async with self._restoring:
@@ -122,17 +130,24 @@ class NamespaceCluster(ProcessCluster):
         async with self._restoring:
             return await in_thread(self._disks.fill, node)
 
-    async def free(self) -> None:
-        """A node that ended while its disk was full is started again, and is no crash."""
+    async def _emptied(self) -> Iterable[NodeId]:
         disks = self._disks
         if disks is None:
-            return
+            return ()
         async with self._restoring:
-            full = [node for node in self.nodes if disks.free(node)]
-        ended = [node for node in full if self._states[node].running and self._ended(node)]
-        for node in ended:
-            self._states[node] = NodeState(running=False)
-        await self.start(ended)
+            return [node for node in self.nodes if disks.free(node)]
+
+    async def _limit_processors(self, nodes: Sequence[NodeId], share: float | None) -> None:
+        if share is None:
+            self._processors.free()
+        else:
+            self._processors.limit({node: [*self._tree(node)] for node in nodes}, share)
+
+    async def _pids(self, node: NodeId) -> Iterable[int]:
+        return [*self._tree(node)]
+
+    async def held_back(self, node: NodeId) -> int | None:
+        return self._processors.held_back(node)
 
     async def _cut(self, links: Sequence[Link]) -> None:
         self._change(lambda firewall: firewall.cut(links))
@@ -195,8 +210,9 @@ class NamespaceCluster(ProcessCluster):
         return {
             **super().describe(),
             "partitions": way,
-            "clocks": CLOCKS if self.database.python is not None else "none (for programs)",
+            **self._ways(),
             "packets": WAY,
+            "processors": PROCESSORS if Capability.CPU in self.capabilities else "none (no rights)",
             "power": DISKS if disks_work() else "none (it takes root, and mkfs.ext4)",
         }
 
@@ -212,7 +228,7 @@ class NamespaceCluster(ProcessCluster):
                 self.addresses,
                 ports=ports,
                 python=sys.executable,
-                clock=self._clock_file(node),
+                told=self._told_files(node),
             )
         by_port = self.database.python is not None
         self._firewall = Firewall(host_nft, self._owner, self.addresses, by_port=by_port)
@@ -228,7 +244,7 @@ class NamespaceCluster(ProcessCluster):
         with self._open_log(node) as log:
             self._programs[node] = [
                 subprocess.Popen(
-                    [*self._lab.inside(node), *alone, "--", *command],
+                    [*self._lab.inside(node), *alone, "--", *self._with_faked_clock(node, command)],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -240,6 +256,19 @@ class NamespaceCluster(ProcessCluster):
                 for command in commands
             ]
         self._processes[node] = self._programs[node][0]
+
+    def _with_faked_clock(self, node: NodeId, command: Argv) -> Argv:
+        """The command with the library that sets its clock, where faults do. The library's shared
+        memory is in a folder of the node's own, and goes with it."""
+        library, clocks = faketime_library(), self._clocks
+        if library is None or not isinstance(clocks, FakedClocks):
+            return command
+        variables = [
+            f"{name}={value}" for name, value in faking(library, clocks.files[node]).items()
+        ]
+        apart = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-c"]
+        script = 'mount -t tmpfs none /dev/shm && exec env "$@"'
+        return [*apart, script, "sh", *variables, *command]
 
     def _end(self, nodes: Sequence[NodeId]) -> None:
         """Kill the first process of each PID namespace, and with it all others."""

@@ -4,6 +4,7 @@ A node may be a tree of processes. `_end` and `_signal` reach all of it by the m
 processes carry; and where the kernel does not end them with the harness, a guardian does.
 """
 
+import asyncio
 import os
 import platform
 import shutil
@@ -95,6 +96,24 @@ class ProcessCluster(TcpCluster):
             self._states[node] = NodeState(running=False)
             self._changed(node, "down")
 
+    async def _terminate(self, nodes: Sequence[NodeId], grace_ns: int) -> Sequence[NodeId]:
+        asked = [n for n in nodes if self._states[n].running and not self._ended(n)]
+        own = {node: self._processes[node] for node in asked}
+        for node in asked:
+            self._signal(node, signal.SIGTERM)
+        until_ns = self.clock.now_ns() + grace_ns
+        left = asked
+        while left and self.clock.now_ns() < until_ns:
+            await asyncio.sleep(0.01)
+            left = [node for node in left if own[node].poll() is None]
+        # Meanwhile another fault may have ended a node, and its healing have started it again.
+        same = [node for node in asked if self._processes[node] is own[node]]
+        self._end(same)  # What a node has forked goes with it.
+        for node in same:
+            self._states[node] = NodeState(running=False)
+            self._changed(node, "down")
+        return [node for node in left if node in same]
+
     async def _pause(self, nodes: Sequence[NodeId]) -> None:
         for node in nodes:
             if self._states[node].running:
@@ -113,6 +132,7 @@ class ProcessCluster(TcpCluster):
         held = self._journals.damaged  # They refuse what they have.
         started = [node for node in nodes if not self._states[node].running and node not in held]
         for node in started:
+            reap(self._processes[node])  # One that ended of itself nobody has seen to yet.
             self._spawn(node)
             self._states[node] = NodeState()
         for node in started:

@@ -4,15 +4,25 @@ import asyncio
 import signal
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.clock import MILLISECOND_NS
 from harness.cluster import Capability, Channel, Cluster, Link, NodeState
-from harness.conditions import Conditions
+from harness.conditions import Conditions, Weakness
 from harness.database import Address, Argv, Deployment, Place
+from harness.environments.clocks import WAY as CLOCKS
 from harness.environments.clocks import Clocks
+from harness.environments.faked_clocks import WAY as FAKED
+from harness.environments.faked_clocks import (
+    FakedClocks,
+    faketime_library,
+    has_loaded,
+)
+from harness.environments.node_files import NodeFiles
+from harness.environments.weak_disks import WAY as WEAK_DISKS
+from harness.environments.weak_disks import WeakDisks
 from harness.errors import EnvironmentFailed, HarnessError
 from harness.shortage import shortage
 from systems_under_test.driver import Exit
@@ -30,9 +40,15 @@ PROCESSES_CAN = frozenset(
         Capability.PACKET,
         Capability.CLOCK,
         Capability.LOG,
+        Capability.WEAK_DISK,
+        Capability.TERMINATE,
     }
 )
 """What can be done to our own nodes, wherever they are processes."""
+
+
+ENDS_WITHIN_S = 0.3
+"""How long a node takes to end once its disk has failed."""
 
 
 SILENT_NS = 500 * MILLISECOND_NS
@@ -50,9 +66,25 @@ class TcpCluster(Cluster):
         self.members = deployment.members or self.nodes
         self.folder = deployment.folder
         self.clock = deployment.clock
-        self._clocks: Clocks | None = None
-        if Capability.CLOCK in deployment.needs and self.database.python is not None:
-            self._clocks = Clocks((self.folder / "clocks").resolve(), self.nodes)
+        if self.database.changes_members:
+            self.capabilities |= {Capability.MEMBERS}
+        folder = (self.folder / "told").resolve()
+        if self.database.python is None:
+            self.capabilities -= {Capability.WEAK_DISK}
+            if not self.database.clock_can_be_faked or faketime_library() is None:
+                self.capabilities -= {Capability.CLOCK}
+        needs = deployment.needs & self.capabilities
+        clocks = FakedClocks if self.database.python is None else Clocks
+        self._clocks = clocks(folder, self.nodes) if Capability.CLOCK in needs else None
+        weakens = Capability.WEAK_DISK in needs
+        self._weak_disks = WeakDisks(folder, self.nodes) if weakens else None
+        told = {"clock": self._clocks, "disk": self._weak_disks}
+        self._told: dict[str, NodeFiles] = {kind: own for kind, own in told.items() if own}
+        """What our own nodes are told of trouble, by the kind of it."""
+
+        self._spoilt: set[NodeId] = set()
+        """Nodes whose disk was ever full or failing: they may have ended of that."""
+
         self.addresses: dict[NodeId, Address] = {}
         self.places: dict[NodeId, Place] = {}
         self.leaders_by: Counter[str] = Counter()
@@ -61,12 +93,68 @@ class TcpCluster(Cluster):
         self._prepared: set[NodeId] = set()
         self._states = {node: NodeState(running=False) for node in self.nodes}
 
-    def _clock_file(self, node: NodeId) -> Path | None:
-        return None if self._clocks is None else self._clocks.files[node]
+    def _told_files(self, node: NodeId) -> dict[str, Path]:
+        """The files by which a node is told of trouble, by kind."""
+        return {kind: own.files[node] for kind, own in self._told.items()}
+
+    def _open_told(self) -> None:
+        for own in self._told.values():
+            own.open()
+
+    def _close_told(self) -> None:
+        for own in self._told.values():
+            own.close()
 
     async def _skew(self, offsets_ns: Mapping[NodeId, int]) -> None:
         if self._clocks is not None:
-            self._clocks.set(offsets_ns)
+            self._clocks.skew(offsets_ns)
+
+    async def offset_ns(self, node: NodeId) -> int | None:
+        """By the node's own word; of a program, by the library that its processes have loaded."""
+        clocks = self._clocks
+        if not isinstance(clocks, FakedClocks):
+            return await super().offset_ns(node)
+        pids = await self._pids(node)
+        return clocks.offsets_ns.get(node, 0) if any(map(has_loaded, pids)) else None
+
+    async def _pids(self, node: NodeId) -> Iterable[int]:
+        """The processes of a node, where they are seen."""
+        return ()
+
+    def _ways(self) -> dict[str, str]:
+        """How clocks and disks are troubled, or why they cannot be."""
+        program = self.database.python is None
+        clocks = (FAKED if program else CLOCKS) if Capability.CLOCK in self.capabilities else None
+        why = "its class does not say that libfaketime moves its clock"
+        if self.database.clock_can_be_faked:
+            why = "it takes libfaketime, and the environment namespaces or docker"
+        return {
+            "clocks": clocks or f"none ({why})",
+            "weak disks": "none (a program has no such journal)" if program else WEAK_DISKS,
+        }
+
+    async def _weaken(self, weaknesses: Mapping[NodeId, Weakness]) -> None:
+        if self._weak_disks is None:
+            raise EnvironmentFailed("this cluster's disks are sound: say that faults weaken them")
+        self._spoilt |= {node for node, weakness in weaknesses.items() if weakness.failing}
+        self._weak_disks.weaken(weaknesses)
+
+    async def free(self) -> None:
+        """A node that ended as its disk was full or failed is started again, and is no crash."""
+        if self._weak_disks is not None:
+            self._weak_disks.weaken({})
+        self._spoilt |= set(await self._emptied())
+        if self._spoilt:
+            await asyncio.sleep(ENDS_WITHIN_S)  # One whose disk has just failed is still to end.
+        running = [node for node in sorted(self._spoilt) if self._states[node].running]
+        ended = [node for node in running if self._ended(node)]
+        for node in ended:
+            self._states[node] = NodeState(running=False)
+        await self.start(ended)
+
+    async def _emptied(self) -> Iterable[NodeId]:
+        """Give full disks their space back; the nodes that have them."""
+        return ()
 
     async def is_disturbed(self, links: Mapping[Link, Conditions]) -> bool | None:
         """Whether something that the nodes say to each other meets these conditions, soon."""

@@ -2,12 +2,13 @@
 
 from harness.nemesis.clocks import WrongClock, Wrongness
 from harness.nemesis.damage import DamagedJournal, Harm
+from harness.nemesis.disks import DiskFull, FailingDisk, SlowDisk
 from harness.nemesis.fault import Fault, Target
 from harness.nemesis.membership import Change, MemberChange
-from harness.nemesis.nodes import DiskFull, Kill, Pause, PowerLoss
+from harness.nemesis.nodes import Kill, Pause, PowerLoss
 from harness.nemesis.packets import Disturbance, Trouble
 from harness.nemesis.partition import Partition, PartitionShape
-from harness.nemesis.squeeze import RestartLoop, RestartOne
+from harness.nemesis.squeeze import RestartLoop, RestartOne, SlowProcessors, Terminate
 from harness.nemesis.unsteady import Pattern, Unsteady
 
 _ALL: tuple[Fault, ...] = (
@@ -19,9 +20,13 @@ _ALL: tuple[Fault, ...] = (
     *(Disturbance(trouble) for trouble in Trouble),
     *(PowerLoss(target) for target in Target),
     *(DiskFull(target) for target in Target),
+    *(SlowDisk(target) for target in Target),
+    *(FailingDisk(target) for target in Target),
     *(DamagedJournal(harm) for harm in Harm),
     RestartLoop(),
     RestartOne(),
+    Terminate(),
+    SlowProcessors(),
     *(WrongClock(wrongness) for wrongness in Wrongness),
 )
 

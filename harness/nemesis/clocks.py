@@ -13,12 +13,14 @@ LONGEST_NS = 2 * SECOND_NS
 """How long a clock goes to and fro or drifts; then it stays as it is until it is healed."""
 
 STEPS = 20
+LEAP_NS = 60 * SECOND_NS
 
 
 class Wrongness(Variety):
     """How a clock is wrong."""
 
     JUMP = "clock-jump", "clocks set forwards or backwards, by milliseconds up to a minute"
+    LEAP = "clock-leap", "the clock of one node set a minute forwards or back"
     STROBE = "clock-strobe", "clocks that go to and fro"
     DRIFT = "clock-drift", "clocks that run too fast or too slowly"
 
@@ -42,6 +44,10 @@ class WrongClock(VariedFault):
             case Wrongness.JUMP:
                 await cluster.skew(dict.fromkeys(nodes, by_ns))
                 return f"{listed(nodes)} set {'forwards' if by_ns > 0 else 'back'} by {amount}"
+            case Wrongness.LEAP:
+                node, leap_ns = random.choice(cluster.nodes), random.choice((LEAP_NS, -LEAP_NS))
+                await cluster.skew({node: leap_ns})
+                return f"{node} set {'forwards' if leap_ns > 0 else 'back'} by a minute"
             case Wrongness.STROBE:
                 await _follow(cluster, nodes, [by_ns * (step % 2) for step in range(STEPS)])
                 return f"{listed(nodes)} to and fro by {amount}, then {_left(by_ns)}"

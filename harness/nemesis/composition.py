@@ -98,6 +98,8 @@ def faults_of(step: Step, nodes: int) -> dict[str, tuple[Fault, ...]]:
     those of one family that would overlap.
     """
     named = {name for _, name in _names(step)}
+    if names.ALL_FAULTS in {name.partition("@")[0] for name in named}:
+        raise OptionError("schedule", "cannot strike with all faults at once; name families")
     families = choose_faults(sorted(named), nodes)
     _check_overlaps(step)
     return families

@@ -50,7 +50,8 @@ class MemberChange(VariedFault):
 
     @property
     def needs(self) -> frozenset[Capability]:
-        return frozenset({Capability.CUT} if self.variety is Change.REMOVE_UNREACHABLE else ())
+        cuts = self.variety is Change.REMOVE_UNREACHABLE
+        return frozenset({Capability.MEMBERS, *([Capability.CUT] if cuts else [])})
 
     @property
     def least_nodes(self) -> int:
@@ -168,7 +169,9 @@ class Operator:
         answer = await self._ask(function, node)
         if isinstance(answer, Reply):
             verb = "added" if function == "add-member" else "removed"
-            return Changed(True, f"{verb} {node}: the members are {listed(answer.result)}")
+            told = f"{verb} {node}: the members are {listed(answer.result)}"
+            self._cluster.members_changed(node, told)
+            return Changed(True, told)
         why = answer.reason or answer.error if answer is not None else "no answer"
         return Changed(False, f"asked to {function.removesuffix('-member')} {node}, in vain: {why}")
 

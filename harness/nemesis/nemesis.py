@@ -1,10 +1,12 @@
 """Carries out a schedule against a cluster and writes down what it did."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from random import Random
 
 from harness.clock import Clock
 from harness.cluster import Capability, Cluster
+from harness.errors import HarnessError
 from harness.nemesis.fault import Fault, NotApplied
 from harness.nemesis.schedule import PlannedFault
 from harness.recorder import Recorder, Struck
@@ -27,33 +29,56 @@ class Nemesis:
         self._struck: dict[str, Fault] = {}
         """The last fault of each family."""
 
-    async def perform(self, schedule: Sequence[PlannedFault], begin_ns: int) -> None:
-        """Perform a schedule whose times count from `begin_ns`; the families side by side."""
+    async def perform(
+        self, schedule: Sequence[PlannedFault], begin_ns: int, end_ns: int | None = None
+    ) -> None:
+        """Perform a schedule whose times count from `begin_ns`; the families side by side.
+
+        Where an environment takes so long that a fault would begin after `end_ns`, it is left out.
+        """
         families: dict[str, list[PlannedFault]] = {}
         for planned in schedule:
             families.setdefault(planned.fault.family, []).append(planned)
         await self._clock.together(
-            *(self._perform_family(own, begin_ns) for own in families.values())
+            *(self._perform_family(own, begin_ns, end_ns) for own in families.values())
         )
 
     async def heal_everything(self) -> None:
-        """Heal what is still active, and then each family once more, whatever the history says."""
-        for number, fault in list(self._active.items()):
-            await self._heal(number, fault)
-        await self._cluster.calm()
-        await self._cluster.mend()
-        await self._cluster.disturb({})
-        await self._cluster.skew({})
-        await self._cluster.free()
-        await self._cluster.repair()
-        await self._cluster.resume(self._cluster.nodes)
-        await self._cluster.start(self._cluster.nodes)
-        for fault in self._struck.values():
-            await fault.heal(self._cluster)
+        """Heal what is still active, and then each family once more, whatever the history says.
 
-    async def _perform_family(self, schedule: Iterable[PlannedFault], begin_ns: int) -> None:
+        Where one healing fails all others are tried; then the first error is raised.
+        """
+        cluster = self._cluster
+        nodes = cluster.nodes
+        healings: list[Callable[[], Awaitable[None]]] = [
+            *(partial(self._heal, *active) for active in self._active.items()),
+            cluster.calm,
+            cluster.mend,
+            partial(cluster.disturb, {}),
+            partial(cluster.skew, {}),
+            cluster.free,
+            cluster.repair,
+            partial(cluster.limit_processors, nodes, None),
+            partial(cluster.resume, nodes),
+            partial(cluster.start, nodes),
+            *(partial(fault.heal, cluster) for fault in self._struck.values()),
+        ]
+        failures: list[HarnessError] = []
+        for heal in healings:
+            try:
+                await heal()
+            except HarnessError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+
+    async def _perform_family(
+        self, schedule: Iterable[PlannedFault], begin_ns: int, end_ns: int | None
+    ) -> None:
         for planned in schedule:
             await self._clock.sleep_until_ns(begin_ns + planned.at_ns)
+            if end_ns is not None and self._clock.now_ns() > end_ns:
+                return
             self._active[planned.number] = self._struck[planned.fault.family] = planned.fault
             since_ns, struck = await self._inject(planned, begin_ns + planned.until_ns)
             self._recorder.inject(planned.number, planned.fault.name, since_ns, struck)

@@ -12,7 +12,7 @@ from systems_under_test.node import NodeId
 
 
 @dataclass(frozen=True, slots=True)
-class _AtNodes(Fault):
+class AtNodes(Fault):
     """A fault of nodes, which are drawn at each injection."""
 
     target: Target
@@ -50,7 +50,7 @@ class _AtNodes(Fault):
 
 
 @dataclass(frozen=True, slots=True)
-class Kill(_AtNodes):
+class Kill(AtNodes):
     """Kill nodes as by SIGKILL; healing starts every node that is down."""
 
     family: ClassVar[str] = "kill"
@@ -66,7 +66,7 @@ class Kill(_AtNodes):
 
 
 @dataclass(frozen=True, slots=True)
-class PowerLoss(_AtNodes):
+class PowerLoss(AtNodes):
     """Cut the power of nodes: what they did not sync is gone; healing starts every node."""
 
     usual: ClassVar[bool] = False
@@ -86,31 +86,7 @@ class PowerLoss(_AtNodes):
 
 
 @dataclass(frozen=True, slots=True)
-class DiskFull(_AtNodes):
-    """Leave no space on disks; healing gives it back, and starts the nodes that ended."""
-
-    usual: ClassVar[bool] = False
-    family: ClassVar[str] = "disk"
-    struck: ClassVar[str] = "no space left at"
-    needs: ClassVar[frozenset[Capability]] = frozenset({Capability.DISK})
-
-    @property
-    def name(self) -> str:
-        return f"disk-full-{self.target}"
-
-    @property
-    def about(self) -> str:
-        return f"no space left on the disk of {self.target.about}, and then space again"
-
-    async def strike(self, cluster: Cluster, nodes: Sequence[NodeId]) -> None:
-        await cluster.fill(nodes)
-
-    async def heal(self, cluster: Cluster) -> None:
-        await cluster.free()
-
-
-@dataclass(frozen=True, slots=True)
-class Pause(_AtNodes):
+class Pause(AtNodes):
     """Stop nodes for a while as by SIGSTOP; healing lets every stopped node go on."""
 
     family: ClassVar[str] = "pause"

@@ -20,6 +20,7 @@ class Trouble(Variety):
     DELAY = "packet-delay", "packets late by up to 100 ms, and out of order"
     LOSS = "packet-loss", "some packets lost"
     DUPLICATION = "packet-duplication", "some messages doubled"
+    CORRUPTION = "packet-corruption", "a bit of some packets flipped"
     RATE = "packet-rate", "few packets at a time"
     REGIONS = "packet-regions", "the nodes in two or three regions of the world"
 
@@ -34,9 +35,11 @@ class Disturbance(VariedFault):
 
     @property
     def needs(self) -> frozenset[Capability]:
-        if self.variety is Trouble.DUPLICATION:
-            return frozenset({Capability.PACKET, Capability.DUPLICATE})
-        return frozenset({Capability.PACKET})
+        more = {
+            Trouble.DUPLICATION: Capability.DUPLICATE,
+            Trouble.CORRUPTION: Capability.CORRUPT,
+        }.get(self.variety)
+        return frozenset({Capability.PACKET, *([] if more is None else [more])})
 
     @property
     def least_nodes(self) -> int:
@@ -73,6 +76,9 @@ def drawn(trouble: Trouble, random: Random) -> tuple[Conditions, str]:
         case Trouble.DUPLICATION:
             share = random.choice((0.05, 0.2, 0.5))
             return Conditions(duplication=share), f"{share:.0%} of messages doubled"
+        case Trouble.CORRUPTION:
+            share = random.choice((0.02, 0.1, 0.3))
+            return Conditions(corruption=share), f"a bit flipped in {share:.0%} of packets"
         case _:
             rate = random.choice((16, 64, 256)) * KIB
             return Conditions(rate=rate), f"{rate // KIB} KiB/s"

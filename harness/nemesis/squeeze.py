@@ -1,12 +1,26 @@
-"""Nodes that hardly come to serve."""
+"""Nodes that hardly come to serve: they start again and again, are asked to end, or are slow."""
 
 from dataclasses import dataclass
 from random import Random
 from typing import ClassVar
 
-from harness.clock import MILLISECOND_NS
+from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import Capability, Cluster
 from harness.nemesis.fault import Fault, Target, choose, listed
+from systems_under_test.node import NodeId
+
+GRACE_NS = SECOND_NS
+"""How long a node may take to end when it is asked to."""
+
+
+async def _some(cluster: Cluster, random: Random) -> tuple[NodeId, ...]:
+    """Nodes of any target that makes sense with so many."""
+    targets = [target for target in Target if target.least_nodes <= len(cluster.nodes)]
+    return await choose(random.choice(targets), cluster, random)
+
+
+LOOP_NS = 3 * SECOND_NS
+"""How long a loop goes on at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +48,12 @@ class RestartLoop(Fault):
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.KILL})
 
     async def inject(self, cluster: Cluster, random: Random) -> str:
-        targets = [target for target in Target if target.least_nodes <= len(cluster.nodes)]
-        nodes = await choose(random.choice(targets), cluster, random)
-        times = random.randint(3, 6)
-        for _ in range(times):
+        nodes = await _some(cluster, random)
+        times, until_ns = random.randint(3, 6), cluster.clock.now_ns() + LOOP_NS
+        for time in range(times):
+            if time and cluster.clock.now_ns() > until_ns:
+                times = time  # Where a start takes long, fewer make a loop.
+                break
             await cluster.kill(nodes)
             await cluster.start(nodes)
             pause_ns = random.randint(1, 50) * MILLISECOND_NS
@@ -47,3 +63,36 @@ class RestartLoop(Fault):
 
     async def heal(self, cluster: Cluster) -> None:
         await cluster.start(cluster.nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class Terminate(Fault):
+    """Nodes asked to end, as by SIGTERM, and killed where they have not within a second."""
+
+    family: ClassVar[str] = "squeeze"
+    needs: ClassVar[frozenset[Capability]] = frozenset({Capability.TERMINATE})
+
+    async def inject(self, cluster: Cluster, random: Random) -> str:
+        nodes = await _some(cluster, random)
+        await cluster.terminate(nodes, GRACE_NS)
+        return f"{listed(nodes)} asked to end"
+
+    async def heal(self, cluster: Cluster) -> None:
+        await cluster.start(cluster.nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class SlowProcessors(Fault):
+    """Nodes that get a fiftieth to a fifth of a processor, by their control groups."""
+
+    family: ClassVar[str] = "squeeze"
+    needs: ClassVar[frozenset[Capability]] = frozenset({Capability.CPU})
+
+    async def inject(self, cluster: Cluster, random: Random) -> str:
+        nodes = await _some(cluster, random)
+        share = random.choice((0.02, 0.05, 0.2))
+        await cluster.limit_processors(nodes, share)
+        return f"{listed(nodes)} left {share:.0%} of a processor"
+
+    async def heal(self, cluster: Cluster) -> None:
+        await cluster.limit_processors(cluster.nodes, None)

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from harness.cluster import Capability, Channel, Cluster, Link, NoAnswer, NodeState, Unreachable
-from harness.conditions import Conditions, Corruption
+from harness.conditions import Conditions, Corruption, Weakness
 from harness.simulation.clock import VirtualClock, Waiter
 from harness.simulation.disk import Disk
 from harness.simulation.network import DirectedLink, Network
@@ -29,7 +29,7 @@ class SimulatedCluster(Cluster):
     """The nodes of one simulated run."""
 
     environment = "simulated"
-    capabilities = frozenset(Capability) - {Capability.LOG}
+    capabilities = frozenset(Capability) - {Capability.LOG, Capability.CPU}
 
     def __init__(
         self,
@@ -57,12 +57,8 @@ class SimulatedCluster(Cluster):
         self._codec = Codec(system.payloads) if world.wired else None  # type: ignore[attr-defined]
         self._channels: dict[NodeId, _Connection] = {}
         self._connections = 0
-        self._skews: dict[NodeId, int] = {}
-        """By how much faults set each clock off, beside the world's own jumps."""
-
-        self._harmed: set[NodeId] = set()
-        """The nodes whose journals a fault damaged, beside the world's own damages."""
-
+        self._skews: dict[NodeId, int] = {}  # By faults, beside the world's own jumps.
+        self._harmed: set[NodeId] = set()  # By faults, beside the world's own damages.
         self._lives: dict[NodeId, int] = dict.fromkeys(self.nodes, 0)
         self._killed: set[NodeId] = set()
         watcher = getattr(system, "invariants", None)
@@ -184,19 +180,17 @@ class SimulatedCluster(Cluster):
         """Now, or in the middle of the next step, between two of its effects."""
         for name in nodes:
             place = self.places[name]
-            if not place.running:
-                self._killed.add(name)
-                continue
             self._killed.add(name)
-            late = self.world.late_kills and self._random.random() < self.world.late_kills
-            if late and not place.paused:
-                place.dies_after = self._random.randrange(4)
-            else:
-                place.kill()
+            if place.running:
+                late = self.world.late_kills and self._random.random() < self.world.late_kills
+                if late and not place.paused:
+                    place.dies_after = self._random.randrange(4)
+                else:
+                    place.kill()
 
     async def _lose_power(self, nodes: Sequence[NodeId]) -> None:
+        self._killed.update(nodes)
         for name in nodes:
-            self._killed.add(name)
             self.places[name].kill()
             self.places[name].disk.lose_power()
 
@@ -217,8 +211,7 @@ class SimulatedCluster(Cluster):
     async def life(self, node: NodeId) -> str:
         """One that is to die in the middle of its next step counts as dead."""
         place = self.places[node]
-        lives = place.running and place.dies_after is None
-        return f"life {self._lives[node]}" if lives else ""
+        return f"life {self._lives[node]}" if place.running and place.dies_after is None else ""
 
     async def stopped(self, node: NodeId) -> bool:
         return self.places[node].paused
@@ -233,8 +226,8 @@ class SimulatedCluster(Cluster):
 
     async def free(self) -> None:
         for name, place in self.places.items():
-            if place.disk_full:
-                place.disk_full = False
+            if place.disk_full or place.weakness is not None:
+                place.disk_full, place.weakness = False, None
                 self._repair(name)
 
     async def _harm(self, node: NodeId, damage: Corruption) -> str:
@@ -255,6 +248,21 @@ class SimulatedCluster(Cluster):
             if node in harmed:
                 self.places[node].disk.damaged = False
                 await self.start([node])
+
+    async def _weaken(self, weaknesses: Mapping[NodeId, Weakness]) -> None:
+        for name, place in self.places.items():
+            place.weakness = weaknesses.get(name)
+
+    async def weakness_met(self, node: NodeId) -> int:
+        return self.places[node].weakness_met
+
+    async def _terminate(self, nodes: Sequence[NodeId], grace_ns: int) -> Sequence[NodeId]:
+        """Our own nodes end at once and finish no write; paused ones hear nothing of it."""
+        forced = [name for name in nodes if self.places[name].paused]
+        self._killed.update(nodes)
+        for name in nodes:
+            self.places[name].kill()
+        return forced
 
     async def _skew(self, offsets_ns: Mapping[NodeId, int]) -> None:
         for name, place in self.places.items():

@@ -82,6 +82,8 @@ class DirectedLink:
         self.met += 1
         if self._draw() < max(conditions.loss, self._loss):
             return
+        if conditions.corruption and self._draw() < conditions.corruption:
+            return  # Its receiver's checksum tells, and throws it away.
         for _ in range(2 if self._draw() < conditions.duplication else 1):
             late_ns = conditions.delay_ns + int(conditions.jitter_ns * (2 * self._draw() - 1))
             if conditions.rate:

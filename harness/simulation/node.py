@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
+from harness.conditions import Weakness
 from harness.simulation.clock import VirtualClock
 from harness.simulation.disk import Disk
 from harness.simulation.trace import Trace
@@ -59,6 +60,10 @@ class SimulatedNode:
         self.dies_after: int | None = None
         self.disk_full = False
         """Whether a fault left no space; it outlives the node."""
+
+        self.weakness: Weakness | None = None
+        self.weakness_met = 0
+        """How many syncs were slow or failed, in all lives."""
 
         self._make = make
         self._clock = clock
@@ -257,12 +262,16 @@ class SimulatedNode:
         takes_ns = self._world.sync_ns
         if self._world.slow_syncs and self._random.random() < self._world.slow_syncs:
             takes_ns *= SLOW_SYNC
+        if self.weakness is not None:
+            self.weakness_met += 1
+            takes_ns += self.weakness.slow_ns
         self._clock.at(self._clock.moment_ns + takes_ns, self._synced, self._life)
 
     def _synced(self, life: int) -> None:
         if life != self._life:
             return
-        if self.disk_fails or self.disk_full:
+        weakness = self.weakness
+        if self.disk_fails or self.disk_full or (weakness is not None and weakness.failing):
             # As in the real driver: a node whose journal fails stops at once and sends nothing.
             self.kill()
             return

@@ -11,7 +11,7 @@ from typing import Any
 from harness.recorder import Recorder, Struck
 from harness.run import Run, RunPlan
 from harness.simulation.cluster import SimulatedCluster
-from harness.simulation.scenario import Lasting, Scenario
+from harness.simulation.scenario import Lasting, Scenario, in_simulator
 from systems_under_test.node import NodeId
 from workloads.workload import Call, Calls
 
@@ -77,11 +77,13 @@ class SimulatedRun(Run):
                 await self._cluster.cut(inwards)
             case Lasting.MUTE:
                 await self._cluster.cut(outwards)
-        number = max((planned.number for planned in self._plan.schedule), default=0) + 1
+        number = max((planned.number for planned in self.plan.schedule), default=0) + 1
         detail = f"{', '.join(others)} {'stays' if len(others) == 1 else 'stay'} {core.others}"
         self._recorder.inject(number, f"lasting-{core.others}", since_ns, Struck(detail))
 
 
 def plan_of(scenario: Scenario) -> RunPlan:
     """The run that a scenario asks for, as every run is planned."""
-    return RunPlan(scenario.config, scenario.config.named_workload, scenario.schedule)
+    config = scenario.config
+    _, refused = in_simulator(config)
+    return RunPlan(config, config.named_workload, scenario.schedule, refused)

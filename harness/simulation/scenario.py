@@ -17,8 +17,11 @@ import msgspec
 from harness.cluster import Capability
 from harness.config import RunConfig
 from harness.errors import OptionError, UsageError
+from harness.feasible import feasible
 from harness.nemesis.catalogue import FAMILIES
+from harness.nemesis.fault import Fault
 from harness.nemesis.schedule import PlannedFault
+from harness.simulation.cluster import SimulatedCluster
 from harness.simulation.world import World, draw_world
 from harness.store import FORMAT_VERSION
 from systems_under_test.node import NodeId
@@ -127,20 +130,28 @@ def scenario_of(config: RunConfig, cycles_ns: Mapping[str, int] | None = None) -
     Nothing stays broken for ever where members change: one that has just come back may not hold yet
     what its place in the system asks of it, so that fewer failures are tolerated for a while.
     """
-    families = config.families
-    for fault in (fault for own in families.values() for fault in own):
+    for fault in (fault for own in config.families.values() for fault in own):
         if Capability.LOG in fault.needs:
             raise OptionError(
                 "schedule" if config.schedule else "faults",
                 f"cannot hold {fault.name} here: simulated nodes have no logs; "
                 "wait for a fact that they tell, or choose another environment",
             )
+    families, _ = in_simulator(config)
     tolerated = config.node_class.tolerated(config.nodes)
     spare = 0 if "membership" in families else tolerated
     world = draw_world(config.node_names, config.time_limit_ns, config.seed, spare=spare)
     schedule = config.draw_schedule(families, cycles_ns)
     damaged = tuple(damage.node for damage in world.damages)
     return Scenario(config, world, tuple(schedule), _draw_core(config, spare, damaged))
+
+
+def in_simulator(config: RunConfig) -> tuple[dict[str, tuple[Fault, ...]], list[str]]:
+    """The faults of a run that the simulator can do, and sentences about the others."""
+    able = SimulatedCluster.capabilities
+    if not config.node_class.changes_members:
+        able -= {Capability.MEMBERS}
+    return feasible(config, able, SimulatedCluster.environment)
 
 
 def swarm(base: RunConfig, pinned: frozenset[str], seed: int) -> Scenario:

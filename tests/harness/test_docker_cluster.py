@@ -9,9 +9,10 @@ from random import Random
 import pytest
 
 from harness.clock import SECOND_NS
-from harness.cluster import Capability
+from harness.cluster import Capability, NoAnswer
 from harness.environments import image as image_module
 from harness.environments import links as links_module
+from harness.environments.disks import disks_work
 from harness.environments.docker import DockerCluster, engine_answers
 from harness.environments.firewall import NftFailed, host_nft
 from harness.environments.image import LABEL, code_of, node_image
@@ -19,6 +20,7 @@ from harness.environments.leftovers import connect
 from harness.errors import EnvironmentFailed
 from systems_under_test.requests import Reply, Request
 from tests.harness.deployments import deployment
+from tests.harness.marks import expect_nothing_left
 
 pytestmark = pytest.mark.docker
 
@@ -166,3 +168,42 @@ def test_code_comes_with_the_whole_top_level_package() -> None:
     assert check("system/systems_under_test/node.py")
     assert check("system/systems_under_test/raft/__init__.py")
     assert list(code_of("tiny_system")) == ["system/tiny_system.py"]
+
+
+@pytest.mark.skipif(not disks_work(), reason="it takes root and loop devices")
+def test_a_disk_is_filled_and_freed_whether_its_node_lives_or_not(tmp_path: Path) -> None:
+    if not engine_answers():
+        pytest.skip("no Docker engine answers")
+    needs = [Capability.DISK]
+    cluster = DockerCluster(deployment("single", NODES[:2], tmp_path, needs=needs))
+
+    async def write(node: str) -> bool:
+        channel = cluster.channel(0)
+        request = Request(0, 1, "write", "key", "x" * 10_000)
+        try:
+            return isinstance(
+                await channel.ask(node, request, cluster.clock.now_ns() + SECOND_NS), Reply
+            )
+        except NoAnswer:
+            return False
+        finally:
+            await channel.close()
+
+    async def scenario() -> None:
+        async with cluster:
+            await cluster.fill(["n1", "n2"])
+            assert [effect.nodes for effect in cluster.effects] == [("n1",), ("n2",)]
+            await cluster.kill(["n2"])
+            assert not await write("n1")  # Which ends for want of space.
+            await cluster.free()
+            assert await cluster.life("n1")
+            assert await write("n1")
+            await cluster.start(["n2"])
+            await cluster.fill(["n2"])  # It had space again.
+            assert cluster.effects[-1].nodes == ("n2",)
+            assert len(cluster.effects) == 4
+            await cluster.free()
+            assert not cluster.crashes()
+
+    asyncio.run(scenario())
+    expect_nothing_left(cluster._owner)

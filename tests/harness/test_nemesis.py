@@ -205,6 +205,18 @@ def test_the_nemesis_does_and_undoes_at_the_planned_moments(tmp_path: Path) -> N
     assert all(span.healed is not None for span in spans)
 
 
+def test_what_would_begin_after_the_end_is_left_out(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+    nemesis = Nemesis(cluster, Recorder(tmp_path / "h.jsonl", cluster.clock), cluster.clock)
+    late = [
+        PlannedFault(1, FAULTS["kill-all"], SECOND_NS, 2 * SECOND_NS, 1),
+        PlannedFault(2, FAULTS["kill-all"], 3 * SECOND_NS, 4 * SECOND_NS, 1),
+    ]
+    begin_ns = cluster.clock.now_ns()
+    cluster.clock.run(nemesis.perform(late, begin_ns, begin_ns + 2 * SECOND_NS))
+    assert [what for _, what, _ in cluster.done] == ["kill", "start"]
+
+
 def test_healing_everything_restores_what_any_family_breaks(tmp_path: Path) -> None:
     cluster = FakeCluster()
     nemesis = Nemesis(cluster, Recorder(tmp_path / "h.jsonl", cluster.clock), cluster.clock)
@@ -223,6 +235,14 @@ def test_what_does_not_heal_ends_the_run_with_its_name(tmp_path: Path) -> None:
         async def _kill(self, nodes: Sequence[str]) -> None:
             raise EnvironmentFailed("no way to kill: see to that")
 
+    class Unmended(Stuck):
+        async def open(self) -> None:
+            await super().open()
+            await self.pause(["n1"])
+
+        async def _mend(self, but: Sequence[Link]) -> None:
+            raise EnvironmentFailed("no way to mend: see to that")
+
     def fails(cluster: FakeCluster, *faults: str) -> str:
         config = RunConfig(system="raft", faults=faults, seed=3, clients=1, time_limit=2.0)
         recorder = Recorder(tmp_path / "-".join(faults), cluster.clock)
@@ -232,6 +252,9 @@ def test_what_does_not_heal_ends_the_run_with_its_name(tmp_path: Path) -> None:
         return str(failed.value)
 
     assert "healed and are still in force (n" in fails(Stuck(), "pause-all")
+    told = fails(Unmended(), "isolate-one")
+    assert told.startswith("no way to mend: see to that; healing failed as well: no way to mend")
+    assert told.endswith("; still in force: n1 stopped")
     told = fails(Failing(), "pause-all", "kill-one")
     assert told.startswith("no way to kill: see to that")
 

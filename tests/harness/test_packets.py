@@ -2,16 +2,14 @@
 
 import asyncio
 import itertools
-import socket
 import statistics
-import time
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from harness.clock import MILLISECOND_NS
-from harness.cluster import Capability, Link
+from harness.cluster import Capability
 from harness.conditions import Conditions
 from harness.environments.namespaces import NamespaceCluster
 from harness.environments.tcp_cluster import in_thread
@@ -19,61 +17,11 @@ from harness.nemesis.packets import links_of, spread_out
 from harness.regions import REGIONS, way_ns
 from tests.harness.deployments import deployment
 from tests.harness.marks import expect_nothing_left
+from tests.harness.probes import Probes
 
 NODES = ("n1", "n2", "n3")
 LINKS = list(itertools.permutations(NODES, 2))
 PROBES = 400
-
-
-class Probes:
-    """Datagrams over every link, each with its number and its moment."""
-
-    def __init__(self, cluster: NamespaceCluster) -> None:
-        self.cluster = cluster
-        self.hosts = {node: address[0] for node, address in cluster.addresses.items()}
-        self.sockets = {node: cluster._lab.as_if_in(node, self._socket(node)) for node in NODES}
-
-    def _socket(self, node: str):  # type: ignore[no-untyped-def]
-        def made() -> socket.socket:
-            one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
-            one.bind((self.hosts[node], 9999))
-            one.setblocking(False)
-            return one
-
-        return made
-
-    def send(
-        self, count: int = PROBES, pause_s: float = 0.002
-    ) -> dict[Link, list[tuple[int, float]]]:
-        """Send that many over each link; what arrived, as number and delay in ms, in that order."""
-        arrived: dict[Link, list[tuple[int, float]]] = {link: [] for link in LINKS}
-        names = {host: node for node, host in self.hosts.items()}
-        end = None
-        number = 0
-        while end is None or time.monotonic() < end:
-            if number < count:
-                for source, target in LINKS:
-                    text = f"{number} {time.monotonic_ns()}".encode()
-                    self.sockets[source].sendto(text, (self.hosts[target], 9999))
-                number += 1
-            elif end is None:
-                end = time.monotonic() + 0.3
-            until = time.monotonic() + pause_s
-            while time.monotonic() < until:
-                for target, one in self.sockets.items():
-                    try:
-                        data, (host, _) = one.recvfrom(100)
-                    except BlockingIOError:
-                        continue
-                    sent, moment_ns = map(int, data.split())
-                    late_ms = (time.monotonic_ns() - moment_ns) / 1e6
-                    arrived[names[host], target].append((sent, late_ms))
-        return arrived
-
-    def close(self) -> None:
-        for one in self.sockets.values():
-            one.close()
 
 
 @pytest.mark.local
@@ -86,11 +34,12 @@ def test_links_are_as_late_and_as_lossy_as_was_asked_for(tmp_path: Path) -> None
 
     async def scenario() -> None:
         async with cluster:
-            probes = Probes(cluster)
+            hosts = {node: address[0] for node, address in cluster.addresses.items()}
+            probes = Probes(hosts, cluster._lab.as_if_in)
             await cluster.disturb(disturbed)
             (effect,) = cluster.effects
             assert (effect.capability, effect.nodes) == (Capability.PACKET, ("n1", "n3"))
-            arrived = await in_thread(probes.send)
+            arrived = await in_thread(probes.send, PROBES)
             met = await cluster.met(Capability.PACKET)
             await cluster.disturb({})
             after = await in_thread(probes.send, 50)

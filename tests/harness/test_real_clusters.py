@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,12 @@ import pytest
 
 from harness.clock import SECOND_NS
 from harness.cluster import NoAnswer, NodeState, Unreachable
+from harness.environments.disks import disks_work
 from harness.environments.docker import DockerCluster, engine_answers
-from harness.environments.leftovers import find_leftovers, remove_leftovers
+from harness.environments.lab import namespaces_work
+from harness.environments.leftovers import Leftover, find_leftovers, remove_leftovers
 from harness.environments.local import LocalCluster
+from harness.environments.namespaces import NamespaceCluster
 from harness.environments.owner import Owner, process_began, this_process
 from harness.environments.tcp_cluster import TcpCluster
 from harness.errors import EnvironmentFailed
@@ -255,15 +258,24 @@ def test_an_interrupted_run_leaves_nothing(kind: type[TcpCluster], tmp_path: Pat
 HARNESS = """
 import asyncio, sys
 from pathlib import Path
+from harness.cluster import Capability
+from harness.conditions import Conditions
 from tests.harness.deployments import deployment
 from {module} import {name}
 
 async def main():
-    cluster = {name}(deployment("tiny_system:Tiny", ["n1", "n2", "n3"], Path(sys.argv[1])))
+    made = [Path(sys.argv[1]), (), [Capability.POWER, Capability.PACKET, Capability.CLOCK]]
+    cluster = {name}(deployment("tiny_system:Tiny", ["n1", "n2", "n3"], *made))
     await cluster.open()
+    able = cluster.capabilities
     await cluster.pause(["n1"])
-    await cluster.kill(["n2"])
+    await (cluster.lose_power if Capability.POWER in able else cluster.kill)(["n2"])
     await cluster.cut([("n1", "n3")])
+    if Capability.PACKET in able:
+        await cluster.disturb({{("n3", "n1"): Conditions(loss=0.5)}})
+    if Capability.CPU in able:
+        await cluster.limit_processors(["n3"], 0.05)
+    await cluster.skew({{"n3": 60_000_000_000}})
     print("ready", flush=True)
     await asyncio.sleep(60)
 
@@ -303,9 +315,20 @@ def killed_harness(folder: Path, kind: type[TcpCluster]) -> Owner:
 
 @pytest.mark.local
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills the children of the dead")
-def test_nodes_of_a_killed_harness_die_with_it(tmp_path: Path) -> None:
-    owner = killed_harness(tmp_path, LocalCluster)
+@pytest.mark.parametrize("kind", [LocalCluster, NamespaceCluster])
+def test_nodes_of_a_killed_harness_die_with_it(kind: type[TcpCluster], tmp_path: Path) -> None:
+    """Whatever faults were in force; `clean` has but folders of control groups to remove."""
+    if kind is NamespaceCluster and not namespaces_work():
+        pytest.skip("no namespaces can be made here")
+    owner = killed_harness(tmp_path, kind)
     expect_nothing_left(owner)
+    assert {one.kind for one in of_harness(owner, remove_leftovers())} <= {"group"}
+    assert not of_harness(owner, find_leftovers())
+    assert str(tmp_path) not in Path("/proc/self/mounts").read_text()
+
+
+def of_harness(owner: Owner, found: Iterable[Leftover]) -> list[Leftover]:
+    return [one for one in found if (one.owner.pid, one.owner.began) == (owner.pid, owner.began)]
 
 
 @pytest.mark.docker
@@ -315,8 +338,11 @@ def test_the_next_run_removes_the_containers_of_a_killed_harness(tmp_path: Path)
 
     async def nothing(cluster: TcpCluster, asker: Asker) -> None:
         assert things_of(owner) == []
+        assert not of_harness(owner, find_leftovers())
 
     owner = killed_harness(tmp_path / "one", DockerCluster)
+    if disks_work():
+        assert {"disk", "rule"} <= {one.kind for one in of_harness(owner, find_leftovers())}
     assert len(things_of(owner)) >= 7
     with_cluster(DockerCluster, tmp_path / "two", nothing)
 
