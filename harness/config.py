@@ -2,10 +2,8 @@
 
 import re
 import shlex
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import tomli_w
@@ -19,6 +17,7 @@ from harness.clock import SECOND_NS
 from harness.cluster import Capability
 from harness.database import Database
 from harness.databases.maelstrom import KEYLESS, CommandLine, Maelstrom, Rpc, protocol
+from harness.durations import LONGEST_S, seconds
 from harness.errors import OptionError, UsageError
 from harness.nemesis import composition
 from harness.nemesis.fault import Fault
@@ -29,7 +28,6 @@ from workloads.workload import Shape, Workload
 MOST_NODES = 25
 MOST_CLIENTS = 1_000
 MOST_MUTATIONS = 1_000
-LONGEST_S = 7 * 24 * 3600
 LONGEST_KEY = 100_000_000
 _ADDRESS = re.compile(r"[^\s:]+:\d{1,5}|\[[0-9a-f:]+\]:\d{1,5}")
 PROGRAM = "program"
@@ -314,16 +312,6 @@ class RunConfig:
         values = {**asdict(self), **lists}
         return tomli_w.dumps({n: v for n, v in values.items() if n not in self.without_effect})
 
-    @staticmethod
-    def read_toml(path: Path) -> dict[str, Any]:
-        """Read options from a TOML file; `UsageError` says what is wrong with it."""
-        try:
-            return tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise UsageError(f"cannot read {path}: {error.strerror}; check the path") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise UsageError(f"{path} is not TOML: {error}; correct the file") from error
-
     @classmethod
     def asked(cls, values: Mapping[str, Any]) -> "RunConfig":
         """As `from_values`, for what a user gave, on the command line, in TOML or in a test: an
@@ -358,6 +346,8 @@ class RunConfig:
 def _converted(name: str, kind: Any, value: Any) -> Any:
     if kind is float and type(value) is int:
         return float(value)
+    if kind is float and isinstance(value, str) and (total := seconds(value)) is not None:
+        return total
     if kind == tuple[str, ...] and isinstance(value, list | tuple):
         if all(isinstance(word, str) for word in value):
             return tuple(value)

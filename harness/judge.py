@@ -85,7 +85,7 @@ def judged(directory: RunDirectory, *, certify: bool = True, jobs: int = 1) -> d
     verdict, reason = _verdict(linearizability, gates, observed, required)
     if anomaly is not None:
         reason = anomaly["headline"]
-    elif refused := only_error(history):
+    elif not observed.get("findings") and (refused := only_error(history)):
         reason = f"{refused}; {reason}"
     return {
         "labrys": "result",

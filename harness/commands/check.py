@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Model = Annotated[
     str | None,
-    typer.Option(help="What a file is a history of: a name, or package.module:Name. [inferred]"),
+    typer.Option(help="What a file is of: a name, or package.module:Name. Else inferred."),
 ]
 Write = Annotated[
     Path | None,
@@ -37,7 +37,7 @@ Rename = Annotated[
 ]
 NilReads = Annotated[str, typer.Option(help="What a read of null says: absent or unknown.")]
 Keyed = Annotated[
-    str, typer.Option(help="Whether values of events are [key value]: auto, yes or no.")
+    str, typer.Option(help="Whether values of events are pairs of key and value: auto, yes, no.")
 ]
 
 SECONDS, MIB = 300, 4096
@@ -52,7 +52,9 @@ def check(
     rename: Rename = None,
     nil_reads: NilReads = "absent",
     keyed: Keyed = "auto",
-    time_limit: Annotated[float, typer.Option(help="Seconds for each file.")] = SECONDS,
+    time_limit: Annotated[
+        float, typer.Option(help="For each file.", **options.duration_option("--time-limit", "5m"))
+    ] = SECONDS,
     memory_limit: Annotated[int, typer.Option(help="MiB for each file.")] = MIB,
     write: Write = None,
     html: Page = None,

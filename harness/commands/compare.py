@@ -19,6 +19,7 @@ from harness.errors import FAILED, STATUS, HarnessError, UsageError, require_ass
 if TYPE_CHECKING:
     from harness.compare import PlannedRun
     from harness.config import RunConfig
+    from harness.options_file import OptionsFile, read_options
     from reports.comparison_page import Occasion
 
 INTERRUPTED = "The comparison was interrupted: it is of the runs that had ended by then."
@@ -40,7 +41,6 @@ def compare(
 ) -> None:
     """Put systems side by side: the same calls and faults on each, or runs that are stored."""
     from harness.conduct import new_seed
-    from harness.config import RunConfig
     from harness.environments.lab import enter_user_namespace
 
     require_assertions()
@@ -53,8 +53,9 @@ def compare(
         for path in paths:
             require_trust(path, trust)
         raise typer.Exit(_compare_stored(paths, store, as_json))
-    base = {"seed": new_seed(), **(RunConfig.read_toml(config) if config else {}), **given}
-    with options.named_as_written({**given, "repeat": repeat}, config):
+    found = read_options(config) if config else OptionsFile()
+    base = {"seed": new_seed(), **found.values, **given}
+    with options.named_as_written({**given, "repeat": repeat}, found):
         runs = _plan(targets, base, repeat)
     if runs[0].config.environment == "namespaces":
         enter_user_namespace()

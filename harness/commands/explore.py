@@ -26,6 +26,10 @@ SHRINK_S = 60.0
 STORED_MAX = 3
 """How many failing seeds of each kind of violation are stored; the others are only named."""
 
+Seconds = Annotated[
+    float, typer.Option(help="Stop after so long.", **options.duration_option("--seconds", "1h"))
+]
+
 DRAWN = (
     "nodes", "spares", "clients", "time_limit", "faults", "fault_interval", "rate", "keys",
 )  # fmt: skip
@@ -51,7 +55,10 @@ def explore(
     first_seed: Annotated[int, typer.Option(help="The first of them.")] = 1,
     jobs: options.Jobs = 0,
     until_found: Annotated[bool, typer.Option("--until-found", help="Stop at a failure.")] = False,
-    seconds: Annotated[float, typer.Option(help="Stop after so long.")] = 3_600,
+    seconds: Annotated[
+        float,
+        typer.Option(help="Stop after so long.", **options.duration_option("--seconds", "1h")),
+    ] = 3_600,
     shrink: Annotated[bool, typer.Option(help="Shrink what fails.")] = True,
     keep: Annotated[int, typer.Option(help="Failing seeds to store, of each kind.")] = STORED_MAX,
     executor: options.Executor = None,

@@ -42,10 +42,11 @@ def nightly(
     """Run a matrix of systems, faults and environments within a budget; write the night's pages."""
     from checker.wording import plural
     from harness.conduct import new_seed
+    from harness.durations import duration_s
     from harness.executors import known_executor
     from harness.nightly.corpus import read_corpus
     from harness.nightly.night import Night, Setting
-    from harness.nightly.plan import DEFAULT, duration_s, read_plan
+    from harness.nightly.plan import DEFAULT, read_plan
     from harness.nightly.schedule import Schedule
     from harness.store import RunDirectory
 

@@ -13,7 +13,27 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
+from harness.durations import option_s
 from harness.errors import OptionError, UsageError
+from harness.options_file import OptionsFile
+
+SECONDS = frozenset({
+    "fault_interval", "time_limit", "operation_timeout", "recovery_limit", "check_time_limit",
+    "latency",
+})  # fmt: skip
+"""The options of a run that are durations: "30s" and "2m" are taken, too."""
+
+DURATION = "<duration>"
+
+DEFAULTS = {
+    "workload": "register", "environment": "auto", "faults": "partition,kill",
+    "fault_interval": "5s", "nodes": "5", "spares": "0", "clients": "10", "time_limit": "30s",
+    "rate": "0", "seed": "a fresh one", "values": "counters", "keys": "5",
+    "operations_per_key": "200", "reads": "33", "operation_timeout": "2s", "recovery_limit": "30s",
+    "check_time_limit": "5m", "check_memory_limit": "4096", "latency": "1ms", "loss": "0",
+    "duplicates": "0",
+}  # fmt: skip
+"""What an option is where it is not given, for `--help`; `RunConfig` takes long to import."""
 
 Given: TypeAlias = dict[str, Any]
 """The options of a run that stand on the command line, by the names that `RunConfig` has."""
@@ -25,12 +45,12 @@ OF_A_RUN: dict[str, tuple[Any, str]] = {
         "auto, docker, namespaces, local, existing, maelstrom, simulated; see `labrys list`.",
     ),
     "faults": (str, "Families, single faults or package.module:Name, with commas; or none."),
-    "fault_interval": (float, "Seconds from one fault of a family to the next, about."),
+    "fault_interval": (float, "From one fault of a family to the next, about."),
     "schedule": (str, "Faults in turn and together, instead: 'wait 1; kill-one 2 & pause-all 1'."),
     "nodes": (int, "Nodes of the cluster."),
     "spares": (int, "Nodes beside them, to be added."),
     "clients": (int, "Concurrent clients."),
-    "time_limit": (float, "Seconds of calls."),
+    "time_limit": (float, "How long clients call."),
     "rate": (float, "Operations a second; 0 is as fast as they go."),
     "load": (str, "Who calls what and when, instead: 'ramp(10, 200, 20, all)'."),
     "seed": (int, "Root of all randomness."),
@@ -39,9 +59,9 @@ OF_A_RUN: dict[str, tuple[Any, str]] = {
     "operations_per_key": (int, "Calls until a key is retired."),
     "popularity": (str, "Which keys are drawn more often: even, zipf:S or hot:P."),
     "reads": (int, "How many calls of 100 are reads."),
-    "operation_timeout": (float, "Seconds for one operation."),
-    "recovery_limit": (float, "Seconds after healing until every node must serve."),
-    "check_time_limit": (float, "Seconds for checking."),
+    "operation_timeout": (float, "For one operation."),
+    "recovery_limit": (float, "After healing, until every node must serve."),
+    "check_time_limit": (float, "For checking."),
     "check_memory_limit": (int, "MiB for checking."),
     "check_online": (bool, "Judge meanwhile; stop at the first violation."),
     "clients_stay": (bool, "Each client keeps to one node, and follows no leader."),
@@ -52,13 +72,16 @@ OF_A_RUN: dict[str, tuple[Any, str]] = {
         'What it must keep up, as "ok>=99 during partition"; again for more.',
     ),
     "program": (str, "A command that speaks Maelstrom's protocol, as the system."),
-    "latency": (float, "Seconds a message takes on average (maelstrom)."),
+    "latency": (float, "What a message takes on average (maelstrom)."),
     "loss": (float, "How many messages of 100 are lost (maelstrom)."),
     "duplicates": (float, "How many messages of 100 arrive twice (maelstrom)."),
 }
 
 System: TypeAlias = Annotated[str, typer.Argument(help="A name, or package.module:Class.")]
-Config: TypeAlias = Annotated[Path | None, typer.Option(help="Options from a TOML file.")]
+Config: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help="Options from a TOML file; else labrys.toml or pyproject.toml, if there."),
+]
 Store: TypeAlias = Annotated[Path, typer.Option(help="Where runs are kept.")]
 AsJson: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print one JSON object a run or file.")
@@ -132,13 +155,23 @@ def _declare(command: Callable[..., None], parameters: list[inspect.Parameter]) 
 def _parameter(name: str, drawn: bool) -> inspect.Parameter:
     kind, help_ = OF_A_RUN[name]
     flags = (flag(name),) if kind is bool else ()
-    option = typer.Option(*flags, help=help_ + " Else drawn for each seed." * drawn)
+    default = "" if drawn else DEFAULTS.get(name, "")
+    how: dict[str, Any] = {"show_default": default or False}
+    if name in SECONDS:
+        how = duration_option(flag(name), default)
+    option = typer.Option(*flags, help=help_ + " Else drawn for each seed." * drawn, **how)
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,
         default=None,
         annotation=Annotated[kind | None, option],
     )
+
+
+def duration_option(flag: str, default: str) -> dict[str, Any]:
+    """How Typer takes a duration under this name, and tells its default."""
+    take = functools.partial(option_s, flag)
+    return {"parser": take, "metavar": DURATION, "show_default": default or False}
 
 
 def _plain(taken: Mapping[str, Any]) -> Given:
@@ -165,11 +198,14 @@ def demand_one_way(jobs: int, executor: str | None) -> None:
 
 
 @contextlib.contextmanager
-def named_as_written(given: Mapping[str, Any], config: Path | None = None) -> Iterator[None]:
-    """Call an option that cannot be what it is by the name under which the user gave it."""
+def named_as_written(given: Mapping[str, Any], file: OptionsFile | None = None) -> Iterator[None]:
+    """Call an option that cannot be what it is by the name under which the user gave it, and by
+    its line in the file that holds it."""
     try:
         yield
-    except OptionError as error:
-        if error.option in given:
+    except UsageError as error:
+        if isinstance(error, OptionError) and error.option in given:
             raise UsageError(f"{flag(error.option)} {error.problem}") from error
-        raise UsageError(f"{config}: {error}" if config else str(error)) from error
+        if file is None or file.path is None:
+            raise UsageError(str(error)) from error
+        raise UsageError(f"{file.where(error)}: {error}") from error

@@ -30,13 +30,16 @@ def run(
     from harness.conduct import conduct, new_seed, settle
     from harness.config import RunConfig
     from harness.environments.lab import enter_user_namespace
+    from harness.options_file import read_options
     from harness.progress import shown
 
     require_assertions()
-    base = RunConfig.read_toml(config) if config is not None else {}
+    found = read_options(config)
+    if found.path is not None and config is None and not as_json:
+        say(f"options come from {found.path}, too")
     named = {} if system is None else {"system": system}
-    with options.named_as_written(given, config):
-        wanted = RunConfig.asked({"seed": new_seed(), **base, **named, **given})
+    with options.named_as_written(given, found):
+        wanted = RunConfig.asked({"seed": new_seed(), **found.values, **named, **given})
     settled = settle(wanted)
     if settled.environment != wanted.environment and not as_json:
         say(_SETTLED[settled.environment])

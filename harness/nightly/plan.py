@@ -5,7 +5,6 @@ what may stand in it. Everything in a plan is validated before anything starts.
 """
 
 import itertools
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.conduct import settle
-from harness.config import LONGEST_S, RunConfig
+from harness.config import RunConfig
 from harness.errors import UsageError
 from harness.names import known
+from harness.options_file import read_options
 
 DEFAULT = Path(__file__).with_name("plan.toml")
 
@@ -101,7 +101,7 @@ def read_plan(path: Path | None, environments: Sequence[str] = ()) -> Plan:
     there or senseless, and for an environment without a canary: its silence would mean nothing.
     """
     source = path or DEFAULT
-    values = RunConfig.read_toml(source)
+    values = read_options(source).values
     for name in values:
         known("table of a plan", name, _WEIGHTS)
     cells: list[Cell] = []
@@ -183,16 +183,3 @@ def _check_all(cells: Sequence[Cell], source: Path) -> None:
                 f"{source} has no canary in the environment {cell.environment!r}; add one to "
                 "[[canaries]], since without it a green night would prove nothing there"
             )
-
-
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII)
-
-
-def duration_s(text: str) -> float:
-    """A duration as people write it ("45m", "1h30m", "90s", "90") in seconds; else `UsageError`."""
-    found = _DURATION.fullmatch(text.strip())
-    amounts = [float(amount or 0) for amount in found.groups()] if found else [0.0]
-    total = sum(amount * size for amount, size in zip(amounts, (3600, 60, 1), strict=False))
-    if not 0 < total <= LONGEST_S:
-        raise UsageError(f"a budget cannot be {text!r}; write it as 45m, 1h30m or 90s")
-    return total

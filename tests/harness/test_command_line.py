@@ -4,7 +4,8 @@ import json
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import cli
+from harness.commands import options
 from harness.config import RunConfig
+from harness.durations import seconds
 from harness.errors import UsageError
 from harness.nemesis.catalogue import FAMILIES
+from harness.options_file import OptionsFile, read_options
 
 USAGE, FAILED = 254, 255
 Answer = tuple[int, str, str]
 Labrys = Callable[[str], Answer]
+
+
+MODULES = {
+    "away_driver": "import nosuchdriver.client\n",
+    "mine": "from systems_under_test.node import Node\nclass Abstract(Node): pass\n"
+    "def function(): pass\n",
+    "exits": "raise SystemExit(1)\n",
+    "divides": "1 / 0\n",
+    "broken": "def thing(:\n",
+}
+"""Code of a user's, by the name of its module."""
 
 
 @pytest.fixture
@@ -27,7 +42,8 @@ def labrys(
 ) -> Labrys:
     """Runs a command line in this process: its exit status, output, and errors."""
     monkeypatch.chdir(tmp_path)
-    Path("away_driver.py").write_text("import nosuchdriver.client\n")
+    for name, text in MODULES.items():
+        Path(f"{name}.py").write_text(text)
 
     def run(line: str) -> Answer:
         monkeypatch.setattr(sys, "argv", ["labrys", *shlex.split(line)])
@@ -83,6 +99,23 @@ def labrys(
         ("report nowhere", "nowhere"),
         ("list sistems", "there is no list 'sistems'; the nearest are: systems"),
         ("frob", "No such command 'frob'"),
+        ("run raft --time-limit soon", "--time-limit cannot be 'soon'; write it as 30s, 2m, 1h"),
+        ("run raft --time-limit 2m30", "--time-limit cannot be '2m30'"),
+        ("run raft --operation-timeout 90m", "--operation-timeout cannot be 5400"),
+        ("explore raft --seconds later", "--seconds cannot be 'later'"),
+        ("check x --time-limit never", "--time-limit cannot be 'never'"),
+        ("nightly --budget tomorrow", "a budget cannot be 'tomorrow'"),
+        ("run mine:Abstract", "is not finished; define its on_message(), on_start(), on_timer()"),
+        ("run mine:function", "is not a subclass of systems_under_test.node.Node"),
+        ("run mine:nothing", "module 'mine' has no attribute 'nothing'"),
+        ("run :Thing", "cannot import the system ':Thing'"),
+        ("run exits:Thing", "cannot import the system 'exits:Thing': SystemExit: 1"),
+        ("run divides:Thing", "cannot import the system 'divides:Thing': ZeroDivisionError"),
+        ("run broken:Thing", "cannot import the system 'broken:Thing': SyntaxError"),
+        ("run raft --workload mine:nothing", "cannot import the workload 'mine:nothing'"),
+        ("run raft --faults divides:Thing", "cannot import the fault 'divides:Thing'"),
+        ("check x --model divides:Thing", "cannot import the model 'divides:Thing'"),
+        ("check x --html page.html x", "--html needs one history file"),
     ],
 )
 def test_wrong_arguments(labrys: Labrys, line: str, words: str) -> None:
@@ -99,15 +132,16 @@ def test_wrong_arguments(labrys: Labrys, line: str, words: str) -> None:
     ("text", "words"),
     [
         ("nodes = 3", "the option 'system' is missing"),
-        ('system = "raft"\nnods = 3', "there is no option 'nods'; the nearest are: nodes"),
+        ('system = "raft"\nnods = 3', "line 2: there is no option 'nods'; the nearest are: nodes"),
+        ('system = "raft"\ntime_limit = "soon"', "line 2: time_limit cannot be 'soon'"),
         (
             'system = "raft"\nnodes = "three"',
-            "bad.toml: nodes cannot be 'three'; give a",
+            "bad.toml, line 2: nodes cannot be 'three'; give a",
         ),
-        ('system = "raft"\nnodes = true', "bad.toml: nodes cannot be True"),
+        ('system = "raft"\nnodes = true', "bad.toml, line 2: nodes cannot be True"),
         (
             'system = "raft"\nfaults = "kill"',
-            "bad.toml: faults cannot be 'kill'; give",
+            "bad.toml, line 2: faults cannot be 'kill'; give",
         ),
         ('system = "raft"\nnodes = ', "bad.toml is not TOML"),
         ("\udcff", "bad.toml is not TOML"),
@@ -118,6 +152,57 @@ def test_wrong_files_of_options(labrys: Labrys, text: str, words: str) -> None:
     status, _, errors = labrys("run --config bad.toml")
     assert status == USAGE
     assert words in errors
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "where"),
+    [
+        ("labrys.toml", 'system = "raft"\n\nnodes = 99\n', "labrys.toml, line 3: "),
+        (
+            "pyproject.toml",
+            '[project]\nnodes = 1\n[tool.labrys]\nsystem = "raft"\nnodes = 99\n',
+            "pyproject.toml, line 5: ",
+        ),
+    ],
+)
+def test_options_are_found_in_the_working_directory(
+    labrys: Labrys, name: str, text: str, where: str
+) -> None:
+    Path(name).write_text(text)
+    status, _, errors = labrys("run")
+    assert status == USAGE
+    assert f"labrys: {where}nodes cannot be 99; give a number from 1 to 25\n" in errors
+    assert f"labrys: options come from {name}, too\n" in errors
+    # The command line goes before the file.
+    assert "--nodes cannot be 0" in labrys("run --nodes 0")[2]
+
+
+def test_a_project_without_options_has_none(labrys: Labrys) -> None:
+    Path("pyproject.toml").write_text("[project]\nname = 'x'\n")
+    assert read_options(None) == OptionsFile()
+    assert "the option 'system' is missing" in labrys("run")[2]
+    Path("pyproject.toml").write_text("[tool]\nlabrys = 3\n")
+    assert "[tool.labrys] must be a table" in labrys("run")[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("90", 90), ("0.5", 0.5), ("30s", 30), ("2m", 120), ("1h30m", 5400), ("500ms", 0.5),
+     ("1m0.5s", 60.5), ("", None), ("m", None), ("s30", None), ("2 m", None), ("1e400", inf)],
+)  # fmt: skip
+def test_durations(text: str, wanted: float | None) -> None:
+    assert seconds(text) == wanted
+    if wanted:
+        assert RunConfig.from_values({"system": "raft", "time_limit": "2m"}).time_limit == 120
+
+
+def test_help_tells_the_defaults_that_hold() -> None:
+    for option in fields(RunConfig):
+        told = options.DEFAULTS.get(option.name)
+        if option.name in options.OF_A_RUN and option.name != "seed" and option.default:
+            plain = ",".join(option.default) if isinstance(option.default, tuple) else told
+            value = seconds(told) if option.name in options.SECONDS and told else option.default
+            assert (plain, value) == (told, option.default), option.name
 
 
 HEADER = '{"labrys":"history","version":1}\n'
@@ -221,10 +306,10 @@ def test_the_line_that_reproduces_a_run_asks_for_the_same_run(
 def test_options_survive_being_stored(tmp_path: Path) -> None:
     config = RunConfig(system="raft", faults=(), seed=3, time_limit=12.5)
     (tmp_path / "config.toml").write_text(config.to_toml())
-    assert RunConfig.from_values(RunConfig.read_toml(tmp_path / "config.toml")) == config
+    assert RunConfig.from_values(read_options(tmp_path / "config.toml").values) == config
     other = replace(config, faults=("kill",), environment="local")
     (tmp_path / "config.toml").write_text(other.to_toml())
-    assert RunConfig.from_values(RunConfig.read_toml(tmp_path / "config.toml")) == other
+    assert RunConfig.from_values(read_options(tmp_path / "config.toml").values) == other
 
 
 def test_whole_numbers_are_taken_where_seconds_are_asked_for() -> None:

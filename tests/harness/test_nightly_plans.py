@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from harness import cli
+from harness.durations import duration_s
 from harness.errors import UsageError
 from harness.nightly.corpus import Corpus, add_to_corpus, read_corpus
 from harness.nightly.finding import finding
 from harness.nightly.job import Ended, again, arguments
 from harness.nightly.outcome import Ending, of_cell, of_night
-from harness.nightly.plan import DEFAULT, Cell, duration_s, read_plan
+from harness.nightly.plan import DEFAULT, Cell, read_plan
 from harness.nightly.schedule import Job, Schedule, needed_s
 from harness.simulation.scenario import Scenario, swarm
 from tests.processes import ROOT
