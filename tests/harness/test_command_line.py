@@ -198,11 +198,14 @@ def test_durations(text: str, wanted: float | None) -> None:
 
 def test_help_tells_the_defaults_that_hold() -> None:
     for option in fields(RunConfig):
-        told = options.DEFAULTS.get(option.name)
-        if option.name in options.OF_A_RUN and option.name != "seed" and option.default:
-            plain = ",".join(option.default) if isinstance(option.default, tuple) else told
-            value = seconds(told) if option.name in options.SECONDS and told else option.default
-            assert (plain, value) == (told, option.default), option.name
+        if option.name not in options.OF_A_RUN or option.name == "seed" or not option.default:
+            continue
+        told = options.DEFAULTS[option.name]
+        held = option.default
+        if option.name in options.SECONDS:
+            assert seconds(told) == held
+        else:
+            assert told == (",".join(held) if isinstance(held, tuple) else str(held))
 
 
 HEADER = '{"labrys":"history","version":1}\n'
