@@ -31,7 +31,7 @@ DEFAULTS = {
     "rate": "0", "seed": "a fresh one", "values": "counters", "keys": "5",
     "operations_per_key": "200", "reads": "33", "operation_timeout": "2s", "recovery_limit": "30s",
     "check_time_limit": "5m", "check_memory_limit": "4096", "latency": "1ms", "loss": "0",
-    "duplicates": "0", "popularity": "even",
+    "duplicates": "0", "popularity": "even", "mutations": "20",
 }  # fmt: skip
 """What an option is where it is not given, for `--help`; `RunConfig` takes long to import."""
 
