@@ -19,7 +19,6 @@ from harness.errors import FAILED, STATUS, HarnessError, UsageError, require_ass
 if TYPE_CHECKING:
     from harness.compare import PlannedRun
     from harness.config import RunConfig
-    from harness.options_file import OptionsFile, read_options
     from reports.comparison_page import Occasion
 
 INTERRUPTED = "The comparison was interrupted: it is of the runs that had ended by then."
@@ -42,6 +41,7 @@ def compare(
     """Put systems side by side: the same calls and faults on each, or runs that are stored."""
     from harness.conduct import new_seed
     from harness.environments.lab import enter_user_namespace
+    from harness.options_file import OptionsFile, read_options
 
     require_assertions()
     if are_runs(targets):

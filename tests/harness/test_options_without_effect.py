@@ -110,7 +110,7 @@ def test_workloads_know_the_options_that_they_depend_on(name: str) -> None:
             for option, value in (("faults", "kill"), ("fault_interval", "2"))
         ),
         ("run raft --faults none --fault-interval 2", "--fault-interval has no effect"),
-        ("run --config both.toml", "both.toml: faults cannot stand beside a schedule"),
+        ("run --config both.toml", "both.toml, line 2: faults cannot stand"),
         ("run raft --workload queue --reads 5", "--reads has no effect on the workload 'queue'"),
         ("explore raft --workload append --values repeated:2", "--values has no effect"),
         ("explore raft --jobs 2 --executor dask://h:1", "--jobs has no effect"),
