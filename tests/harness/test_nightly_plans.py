@@ -106,7 +106,7 @@ def test_durations(text: str, seconds: float) -> None:
     assert duration_s(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "0", "-5m", "soon", "5m5h", "nan", "1e3", "9999999h"])
+@pytest.mark.parametrize("text", ["", "0", "-5m", "soon", "5m5h", "nan", "9999999h"])
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(UsageError, match="a budget cannot be"):
         duration_s(text)
