@@ -12,13 +12,14 @@ carried out before. A client sends its next request of a session only after the 
 one, as one answer a session is kept.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from systems_under_test import objects
 from systems_under_test.node import Json
 from systems_under_test.objects import FUNCTIONS, REGISTER, UNCHANGED, Declined
 from systems_under_test.requests import ErrorCode, Refusal, Reply, Request
+from systems_under_test.sizes import BATCH_BYTES, size_of
 
 MAX_SESSIONS = 10_000
 PART_SIZE = 500
@@ -120,11 +121,26 @@ class KeyValueMachine:
 
 
 def split(state: Json, size: int = PART_SIZE) -> tuple[Json, ...]:
-    """What `snapshot` returned, in parts of at most `size` keys or sessions, always the same."""
-    values, sessions = list(state["values"].items()), state["sessions"]
-    keys = [{"values": dict(values[at : at + size])} for at in range(0, len(values), size)]
+    """What `snapshot` returned, in parts of at most `size` keys or sessions, always the same; of
+    keys with large values there are fewer in a part."""
+    sessions = state["sessions"]
+    keys = [{"values": part} for part in _parts(state["values"], size)]
     rest = [{"sessions": sessions[at : at + size]} for at in range(0, len(sessions), size)]
     return ({"opened": state["opened"]}, *keys, *rest)
+
+
+def _parts(values: dict[str, Json], size: int) -> Iterator[dict[str, Json]]:
+    part: dict[str, Json] = {}
+    room = BATCH_BYTES
+    for key, value in values.items():
+        takes = size_of(value)
+        if part and (len(part) == size or takes > room):
+            yield part
+            part, room = {}, BATCH_BYTES
+        part[key] = value
+        room -= takes
+    if part:
+        yield part
 
 
 def joined(parts: Iterable[Json]) -> Json:

@@ -9,6 +9,7 @@ from systems_under_test.node import NodeId
 from systems_under_test.paxos.messages import Ballot, Learn, Learned, Value
 from systems_under_test.paxos.state import State
 from systems_under_test.requests import OperatorRequest, Refusal, Reply
+from systems_under_test.sizes import BATCH_BYTES, fitting, weight
 
 
 class Learner(State):
@@ -54,6 +55,7 @@ class Learner(State):
         """Tell a peer what is chosen from that slot on, if we know more than it does."""
         begin = ask.first_slot - 1 - self.forgotten
         values = tuple(self.values[begin : begin + self.MAX_LEARNED])
+        values = values[: fitting(values)]
         if values:
             self.send(peer, Learned(ask.first_slot, values))
 
@@ -68,7 +70,8 @@ class Learner(State):
         self.persist(Learned(self.chosen + 1, new))
         for value in new:
             self.choose(value)
-        if len(answer.values) == self.MAX_LEARNED:
+        known = sum(map(weight, answer.values))
+        if len(answer.values) == self.MAX_LEARNED or known > BATCH_BYTES // 2:
             self.ask_for_chosen(peer)
 
     @property

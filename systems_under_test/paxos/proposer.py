@@ -25,6 +25,7 @@ from systems_under_test.paxos.reads import Reads
 from systems_under_test.paxos.single_decree import value_to_propose
 from systems_under_test.paxos.state import Batch, Role
 from systems_under_test.requests import Refusal, Reply, Request
+from systems_under_test.sizes import BATCH_BYTES, weight
 
 
 class Proposer(Reads):
@@ -134,6 +135,7 @@ class Proposer(Reads):
             return ()
         limit = min(self.last_known_slot, first + self.MAX_BATCH - 1)
         values: list[Value] = []
+        room = BATCH_BYTES
         for slot in range(first, self.membership.last_slot_like(first, limit) + 1):
             reports = self.reports.pop(slot, ())
             if reports:
@@ -145,6 +147,9 @@ class Proposer(Reads):
             elif slot <= self.last_reported or slot < self.membership.last_change:
                 values.append(None)  # A gap, or a change of members that waits for its slot.
             else:
+                break
+            room -= weight(values[-1])
+            if room < 0:
                 break
         return tuple(values)
 

@@ -21,6 +21,7 @@ from systems_under_test.raft.messages import (
 from systems_under_test.raft.snapshot import Snapshots
 from systems_under_test.raft.state import Progress, Role
 from systems_under_test.requests import Request
+from systems_under_test.sizes import fitting
 
 
 class Replication(Snapshots):
@@ -97,12 +98,15 @@ class Replication(Snapshots):
             self.send(peer, heartbeats[match_index])
 
     def entries_after(self, index: int, limit: int) -> AppendEntries:
-        """The message with at most that many entries that follow the index."""
+        """The message with at most that many entries that follow the index, or as many as fit."""
+        entries = self.log.after(index, limit) if limit else ()
+        if len(entries) > 1:
+            entries = entries[: fitting(entry.command for entry in entries)]
         return AppendEntries(
             self.term,
             index,
             self.log.term_at(index) if index else 0,
-            self.log.after(index, limit) if limit else (),
+            entries,
             self.commit_index,
             self.read_round,
         )

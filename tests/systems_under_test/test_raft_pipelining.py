@@ -47,3 +47,15 @@ def test_a_peer_that_does_not_answer_is_sent_one_batch_at_a_time() -> None:
         assert len(batches(cluster, "n3")) <= 1
         sent = [m.payload for m in cluster.in_flight if m.target == "n3"]
         assert all(p.previous_index == 1 for p in sent if isinstance(p, AppendEntries))
+
+
+def test_a_batch_of_large_values_is_no_longer_than_a_line_may_be() -> None:
+    cluster = RaftCluster()
+    cluster.elect("n1")
+    for _ in range(20):
+        cluster.request("n1", "write", "a", "x" * 1_000_000)
+        cluster.take("n1", "n3")
+        cluster.stabilize("n1", "n2")
+    sent = cluster.live["n1"].entries_after(1, 128)
+    assert 1 <= len(sent.entries) <= 2
+    assert len(cluster.live["n1"].entries_after(0, 1).entries) == 1
