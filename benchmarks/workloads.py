@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.tables import put, table
 from checker.errors import InternalError
+from checker.wording import plural
 from harness import names
 from harness.catalogue import WORKLOADS
 from harness.config import RunConfig
@@ -50,7 +51,7 @@ def simulated(workload: str, system: str, seeds: int) -> str:
         except InternalError as error:
             return f"254: seed {seed}: {error}"
         if kind not in ("", "unknown"):
-            return f"1 after {seed} seeds, {time.monotonic() - began:.1f} s"
+            return f"1 after {plural(seed, 'seed')}, {time.monotonic() - began:.1f} s"
         worst = max(worst, 2 if kind else 0)
     return str(worst)
 
