@@ -3,7 +3,7 @@
     ok>=99 during partition-minority      of 100 operations invoked meanwhile, 99 were answered
     recovery<=5s                          from every healing to the first answer after it
     failover<=2s during kill              the longest stretch of such a fault without an answer
-    p99<=200ms outside faults             of the latencies of ok operations, corrected or not
+    p99<=200ms outside faults             of the latencies of ok operations
     rate>=1000                            ok operations a second while clients call
 
 A requirement is met, missed, or could not be measured: there was no such fault, say. It says

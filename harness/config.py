@@ -44,6 +44,8 @@ class RunConfig:
     family strikes about once in `fault_interval` seconds, and at least once. A `schedule` says when
     which fault strikes (harness/nemesis/composition.py), in the place of both. `rate` is in
     operations a second over all clients, 0 for as fast as they go; of 100 calls `reads` are reads.
+    In an `open_loop` calls come at that rate whatever becomes of others (harness/arrivals.py), and
+    a client is replaced after about so many `session_calls`, if any.
     A `load` is a generator (workloads/generators), which says who calls what and when instead.
     Times are in seconds: `time_limit` of the calls under faults, `operation_timeout` of one
     operation, `recovery_limit` until every node must serve again once all is healed,
@@ -72,6 +74,8 @@ class RunConfig:
     fault_interval: float = 5.0
     schedule: str = ""
     rate: float = 0.0
+    open_loop: bool = False
+    session_calls: int = 0
     load: str = ""
     seed: int = 0
     values: str = "counters"
@@ -109,12 +113,15 @@ class RunConfig:
         _within("check_time_limit", self.check_time_limit, 0.1, LONGEST_S)
         _within("check_memory_limit", self.check_memory_limit, 64, 1 << 20)
         _within("mutations", self.mutations, 0, MOST_MUTATIONS)
+        _within("session_calls", self.session_calls, 0, 1_000_000)
         _within("latency", self.latency, 0, 60)
         _within("loss", self.loss, 0, 100)
         _within("duplicates", self.duplicates, 0, 100)
         check_values(self.values)
         check_popularity(self.popularity, self.keys)
         self._check_strength()
+        if self.open_loop and not self.rate:
+            raise OptionError("open_loop", "needs a rate, at which calls come; give one")
         _ = self.requirements
         self._check_maelstrom()
         if self.environment == "existing":
@@ -204,7 +211,10 @@ class RunConfig:
             found["faults"] = found["fault_interval"] = f"{reason}; leave one of the two out"
         elif not self.faults:
             found["fault_interval"] = "has no effect without faults; name some, or leave it out"
+        if not self.open_loop:
+            found["session_calls"] = "has no effect without an open loop; leave it out"
         if self.load:
+            found["open_loop"] = "cannot stand beside a load; leave one of them out"
             found["rate"] = "cannot stand beside a load, which says how fast; leave one of them out"
         unused = Shape.options() - self.named_workload.options
         if self.environment != "maelstrom":

@@ -40,7 +40,7 @@ LIMIT_MAX = 1e9
 
 _OBSERVED: dict[str, type] = {
     "liveness": dict, "findings": list, "counters": dict, "leaders": list, "seconds": dict,
-    "recorded": dict, "stalls": list,
+    "recorded": dict, "stalls": list, "arrivals": dict,
 }  # fmt: skip
 """What observations.json holds, where it holds it."""
 
@@ -102,6 +102,7 @@ def judged(directory: RunDirectory, *, certify: bool = True, jobs: int = 1) -> d
         "coverage": [one.to_json() for one in covered],
         "liveness": observed.get("liveness", {}),
         "stalls": observed.get("stalls", []),
+        "arrivals": observed.get("arrivals", {}),
         "findings": observed.get("findings", []),
         "counters": observed.get("counters", {}),
         "leaders": observed.get("leaders", []),

@@ -1,14 +1,22 @@
 """The load of a run: a generator says what each client calls next, and when."""
 
 from harness.clock import MILLISECOND_NS, Clock
+from harness.config import RunConfig
 from harness.errors import HarnessError
 from workloads.generators.dice import Dice
 from workloads.generators.generator import Asker, Due, Generator
+from workloads.generators.reading import read
 from workloads.generators.sources import Sources
-from workloads.workload import Call
+from workloads.workload import Call, Calls, Workload
 
 SOON_NS = 10 * MILLISECOND_NS
 """After how long a client asks again that is to wait until something has happened."""
+
+
+def load_of(config: RunConfig, workload: Workload, calls: Calls, clock: Clock) -> "Load":
+    """What says when to call what, where the workload is not just drawn from."""
+    dice = Dice(f"{config.seed}:load")
+    return Load(read(config.load), Sources(workload, calls), clock, dice, config.clients)
 
 
 class Load:

@@ -21,12 +21,13 @@ from typing import Any
 
 from checker.online import Online
 from checker.operation import Outcome
+from harness.arrivals import Arrivals
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import WARM_UP, Capability, Cluster, NoAnswer, Unreachable
 from harness.config import RunConfig
 from harness.errors import EnvironmentFailed, HarnessError, require_assertions
 from harness.feasible import feasible, may_be_left_out
-from harness.load import Load
+from harness.load import load_of
 from harness.nemesis.nemesis import Nemesis
 from harness.nemesis.schedule import PlannedFault
 from harness.observer import Observer
@@ -34,9 +35,6 @@ from harness.recorder import Recorder
 from harness.worker import Pace, Worker
 from systems_under_test.node import NodeId
 from systems_under_test.requests import Reply, Request
-from workloads.generators.dice import Dice
-from workloads.generators.reading import read
-from workloads.generators.sources import Sources
 from workloads.workload import Call, Calls, Workload
 
 WARM_UP_NS = 15 * SECOND_NS
@@ -65,6 +63,7 @@ class Observations:
     leaders: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     recorded: dict[str, Any] = field(default_factory=dict)
+    arrivals: dict[str, Any] = field(default_factory=dict)
     stalls: list[dict[str, int]] = field(default_factory=list)
     stopped: str = ""
 
@@ -227,20 +226,18 @@ class Run:
         self, calls: Calls, begin_ns: int, end_ns: int
     ) -> list[Coroutine[Any, Any, None]]:
         """What goes on while the nemesis strikes: each worker makes calls until they end."""
+        if self._config.open_loop:
+            arrivals = Arrivals(self._config, self._clock, self._random("arrivals"))
+            self._seen.arrivals = arrivals.counted
+            return [arrivals.work(worker, calls, end_ns) for worker in self._workers]
         if self._config.load:
-            load = self._load(calls)
+            load = load_of(self._config, self.plan.workload, calls, self._clock)
             return [worker.generate(load, calls, end_ns) for worker in self._workers]
         pace = Pace(self._config.rate, self._clock, self._random("pace"))
         return [
             worker.work(calls, pace, lambda: self._clock.now_ns() < end_ns)
             for worker in self._workers
         ]
-
-    def _load(self, calls: Calls) -> Load:
-        """What says when to call what, where the workload is not just drawn from."""
-        sources = Sources(self.plan.workload, calls)
-        dice = Dice(f"{self._config.seed}:load")
-        return Load(read(self._config.load), sources, self._clock, dice, self._config.clients)
 
     async def _stop_at_violation(self, end_ns: int) -> None:
         """Raise `_Violated`, which ends all that goes on, as soon as the calls show a violation."""

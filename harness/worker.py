@@ -66,7 +66,7 @@ class Worker:
         while more():
             await pace.wait()
             if more():
-                await self.make(calls.next(), calls, self._home, stays=self._home is not None)
+                await self.make_next(calls)
 
     async def generate(self, load: Load, calls: Calls, end_ns: int) -> None:
         """Make the calls that the load has for this worker, until then."""
@@ -104,10 +104,18 @@ class Worker:
         elif completion.outcome is Outcome.FAIL:
             calls.refused(call)
         else:
-            self._process += self._workers
-            await self._client.close()
-            self._client = self._new_client()
+            await self.leave()
         return completion
+
+    async def make_next(self, calls: Calls) -> Completion:
+        """Make the next call, of the node that this worker keeps to, if it does."""
+        return await self.make(calls.next(), calls, self._home, stays=self._home is not None)
+
+    async def leave(self) -> None:
+        """Go on as another process, with a client and a session of its own."""
+        self._process += self._workers
+        await self._client.close()
+        self._client = self._new_client()
 
     async def close(self) -> None:
         await self._client.close()

@@ -4,7 +4,7 @@ from itertools import islice
 from typing import Any
 
 from reports.stored import StoredRun, find, number, objects
-from reports.wording import count, percent, plain
+from reports.wording import count, duration, percent, plain
 
 REQUIREMENTS_MAX = 100
 
@@ -17,6 +17,19 @@ def strength(stored: StoredRun) -> tuple[str, str] | None:
     if not copies or convicted is None:
         return None
     return percent(convicted / copies), f"{count(convicted)} of {count(copies)} planted errors"
+
+
+def arrivals(stored: StoredRun) -> tuple[str, str] | None:
+    """Of an open loop: the median of the latencies since calls were due, and the rest in words."""
+    median = number(stored.result, "arrivals", "corrected_ns", "p50")
+    most = number(stored.result, "arrivals", "corrected_ns", "p99")
+    late, begun = (number(stored.result, "arrivals", name) for name in ("late", "due"))
+    if median is None or most is None or late is None or begun is None:
+        return None
+    told = (
+        f"99 % within {duration(most)}; {count(late)} of {count(begun)} calls began late or never"
+    )
+    return duration(median), told
 
 
 def requirements(stored: StoredRun) -> list[dict[str, Any]]:

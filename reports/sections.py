@@ -11,7 +11,7 @@ from checker.history import FaultSpan
 from checker.requirements import MISSED
 from checker.statistics import PER_THOUSAND, Rate, Statistics
 from checker.wording import plural
-from reports.convincing import strength
+from reports.convincing import arrivals, strength
 from reports.measures import costs
 from reports.stored import StoredRun, find, number, objects
 from reports.wording import (
@@ -173,6 +173,9 @@ def figures(stored: StoredRun, statistics: Statistics) -> list[Tile]:
     ]  # fmt: skip
     if healing is not None:
         shown.append(Tile("Every node serving", duration(healing), "after the last healing"))
+    corrected = arrivals(stored)
+    if corrected:
+        shown.append(Tile("Latency from when calls were due", *corrected))
     planted = strength(stored)
     if planted:
         shown.append(Tile("Could have been caught", *planted))

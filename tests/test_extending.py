@@ -39,7 +39,7 @@ def test_the_page_of_generators_works_as_printed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["strength.md", "requirements.md"])
+@pytest.mark.parametrize("page", ["strength.md", "requirements.md", "open-loop.md"])
 def test_the_commands_of_a_page_print_what_it_says(page: str, tmp_path: Path) -> None:
     assert follow(page, tmp_path)
 

@@ -52,6 +52,8 @@ OF_A_RUN: dict[str, tuple[Any, str]] = {
     "clients": (int, "Concurrent clients."),
     "time_limit": (float, "How long clients call."),
     "rate": (float, "Operations a second; 0 is as fast as they go."),
+    "open_loop": (bool, "Calls come at that rate, whether or not earlier ones were answered."),
+    "session_calls": (int, "About how many calls a client makes before another comes (open loop)."),
     "load": (str, "Who calls what and when, instead: 'ramp(10, 200, 20, all)'."),
     "seed": (int, "Root of all randomness."),
     "values": (str, "counters, repeated:N, documents, or documents:N of N bytes."),
