@@ -30,14 +30,20 @@ VALUES: dict[str, Any] = {
     "operation_timeout": 1.0, "recovery_limit": 9.0, "check_time_limit": 9.0,
     "check_memory_limit": 512, "check_online": True, "clients_stay": True,
     "popularity": "hot:60", "load": "ramp(5, 50, 4, all)",
+    "mutations": 5, "strength": "convicted>=90", "require": ["recovery<=5s", "ok>=99 during kill"],
+    "open_loop": True, "session_calls": 5,
     "program": "cat", "latency": 0.5, "loss": 1.0, "duplicates": 2.0,
 }  # fmt: skip
 """A value of each option."""
 
 RAFT = {"system": "raft"}
 PROGRAM = {"program": "cat", "environment": "maelstrom"}
-NETWORK = dict.fromkeys(("program", "latency", "loss", "duplicates"), PROGRAM)
-"""What options are for that are not for a bundled system."""
+USUAL: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(("program", "latency", "loss", "duplicates"), PROGRAM),
+    "open_loop": {**RAFT, "rate": 50.0},
+    "session_calls": {**RAFT, "rate": 50.0, "open_loop": True},
+}
+"""Beside what an option makes sense, where it does not beside a bundled system alone."""
 
 SERVED = [
     name
@@ -50,6 +56,8 @@ BESIDE: dict[str, list[dict[str, Any]]] = {
     "fault_interval": [{"schedule": SCHEDULE}, {"faults": []}],
     "values": [{"workload": name} for name in SERVED if name != "register"],
     "rate": [{"load": "limit(5, all)"}],
+    "open_loop": [{"load": "limit(5, all)"}],
+    "session_calls": [{"open_loop": False}],
     "keys": [{"workload": "leader"}],
     "popularity": [{"workload": "leader"}],
     "operations_per_key": [{"workload": "leader"}],
@@ -62,7 +70,7 @@ BESIDE: dict[str, list[dict[str, Any]]] = {
 @pytest.mark.parametrize("option", OF_A_RUN)
 def test_each_option_is_taken_or_refused_by_name(option: str) -> None:
     value = VALUES[option]
-    usual = NETWORK.get(option, RAFT)
+    usual = USUAL.get(option, RAFT)
     assert option not in RunConfig.asked({**usual, option: value}).without_effect
     for other in BESIDE.get(option, ()):
         with pytest.raises(OptionError) as refused:
@@ -73,7 +81,7 @@ def test_each_option_is_taken_or_refused_by_name(option: str) -> None:
 
 @pytest.mark.parametrize("option", OF_A_RUN)
 def test_what_is_kept_of_a_run_can_be_asked_for_again(option: str, tmp_path: Path) -> None:
-    config = RunConfig.asked({**NETWORK.get(option, RAFT), option: VALUES[option]})
+    config = RunConfig.asked({**USUAL.get(option, RAFT), option: VALUES[option]})
     path = tmp_path / "config.toml"
     path.write_text(config.to_toml())
     assert RunConfig.asked(read_options(path).values) == config
