@@ -60,6 +60,7 @@ class EchoCluster:
         self.nodes = ("n1",)
         self.clock = clock
         self.addresses = {"n1": address}
+        self.changes = 0
 
     def channel(self, process: int) -> TcpChannel:
         return TcpChannel(self.clock, self.addresses)
