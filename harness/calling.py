@@ -1,5 +1,6 @@
 """What the options of a run say of its calls, checked before anything starts."""
 
+from checker.needs import Requirement
 from harness.clock import SECOND_NS
 from harness.errors import OptionError
 from workloads.documents import SMALLEST
@@ -73,3 +74,11 @@ def check_load(load: str, workload: Workload, clients: int, time_limit_ns: int) 
             f"takes {generator.least_ns / SECOND_NS:g} s at least, and the calls last "
             f"{time_limit_ns / SECOND_NS:g} s; give a longer time limit, or a shorter load",
         )
+
+
+def requirement(text: str) -> Requirement:
+    """What a text requires; an `OptionError` where it cannot be read."""
+    try:
+        return Requirement.read(text)
+    except ValueError as error:
+        raise OptionError("require", f"cannot be {text!r}: it {error}") from error

@@ -11,7 +11,7 @@ import tomli_w
 from checker.least import Least
 from checker.needs import Requirement
 from harness import names
-from harness.calling import check_largest, check_load, check_popularity, check_values
+from harness.calling import check_largest, check_load, check_popularity, check_values, requirement
 from harness.catalogue import ENVIRONMENTS, WORKLOADS
 from harness.clock import SECOND_NS
 from harness.cluster import Capability
@@ -151,7 +151,7 @@ class RunConfig:
     @property
     def requirements(self) -> tuple[Requirement, ...]:
         """What is required of the run beside linearizability."""
-        return tuple(map(_requirement, self.require))
+        return tuple(map(requirement, self.require))
 
     def _check_maelstrom(self) -> None:
         """The environment maelstrom runs programs that speak its protocol, and no other does."""
@@ -371,13 +371,6 @@ def _within(option: str, value: float, least: float, most: float) -> None:
     """An `OptionError` unless the value is in the range, which also keeps infinity and NaN out."""
     if not least <= value <= most:
         raise OptionError(option, f"cannot be {value:g}; give a number from {least:g} to {most:g}")
-
-
-def _requirement(text: str) -> Requirement:
-    try:
-        return Requirement.read(text)
-    except ValueError as error:
-        raise OptionError("require", f"cannot be {text!r}: it {error}") from error
 
 
 def _check_served(system: str, served: Sequence[str], name: str, workload: Workload) -> None:
