@@ -52,8 +52,8 @@ class Observer:
             if status is None:
                 continue
             self._count(node, status)
-            if status.leads is not None:
-                leaders.append((status.leads, node))
+            if (term := status.leads) is not None:
+                leaders.append((term, node))
         if leaders:
             term, node = max(leaders)
             self._lead(node, term)

@@ -18,13 +18,11 @@ from systems_under_test.connections import Address, Incoming, PeerLink, log
 from systems_under_test.journal import Journal
 from systems_under_test.node import (
     CancelTimer,
-    Compact,
     Event,
     Message,
     Node,
     NodeId,
     Payload,
-    Persist,
     Received,
     Send,
     SetTimer,
@@ -134,15 +132,10 @@ class Server:
             traceback.print_exc()
             self.stop(Exit.NODE_FAILED, f"an error of the node at {_show(event)}")
             return
-        for effect in effects:
+        for effect in self._outbox.release(effects):
             match effect:
                 case Send(message):
-                    if not self._outbox.holds(message):
-                        self._send(message)
-                case Persist(record):
-                    self._outbox.persist(record)
-                case Compact(records):
-                    self._outbox.compact(records)
+                    self._send(message)
                 case SetTimer(name, after_ns):
                     self._cancel(name)
                     self._timers[name] = self._loop.call_later(after_ns / 1e9, self._fire, name)

@@ -161,7 +161,7 @@ def objection(request: Request, served: tuple[str, ...] = REGISTER) -> str:
     A node asks before it puts a request into its log. The answer depends on the request alone.
     """
     function, argument = request.function, request.argument
-    if function not in (*served, "open"):
+    if function not in served and function != "open":
         return f"there is no function {function!r}: use {', '.join(served)} or open"
     if request.session < 0 or (request.session > 0 and request.sequence < 1):
         return "sessions are numbered from 0, and the requests of a session from 1"
@@ -175,17 +175,14 @@ def objection(request: Request, served: tuple[str, ...] = REGISTER) -> str:
 
 
 def _deeper_than(limit: int, value: Json) -> bool:
-    level = [value]
-    for _ in range(limit):
-        level = [
-            child
-            for item in level
-            if isinstance(item, (list, dict))
-            for child in (item.values() if isinstance(item, dict) else item)
-        ]
-        if not level:
-            return False
-    return any(isinstance(item, (list, dict)) for item in level)
+    if not isinstance(value, (list, dict)):
+        return False
+    if limit == 0:
+        return True
+    for inner in value.values() if isinstance(value, dict) else value:
+        if _deeper_than(limit - 1, inner):
+            return True
+    return False
 
 
 def answer(request: Request, session: Session) -> Reply | Refusal:

@@ -77,11 +77,11 @@ class Led(Node):
     # --- messages ---------------------------------------------------------------------------------
 
     def on_message(self, message: Message) -> None:
-        payload = message.payload
+        source, payload = message[0], message[2]  # Quicker than by name.
         if isinstance(payload, Request):
-            self.on_request(message.source, payload)
-        elif message.source in self.peers:
-            self.on_peer_message(message.source, payload)
+            self.on_request(source, payload)
+        elif source in self.peers:
+            self.on_peer_message(source, payload)
 
     @abstractmethod
     def on_request(self, client: NodeId, request: Request) -> None:

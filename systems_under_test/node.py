@@ -207,14 +207,14 @@ class Node(ABC):
         """
         self.now_ns = now_ns
         self._effects = []
-        # Asked for its exact type, as matching its parts takes four times as long.
-        kind = type(event)
-        if kind is Received:
-            self.on_message(event.message)  # type: ignore[union-attr]
-        elif kind is TimerFired:
-            self.on_timer(event.name)  # type: ignore[union-attr]
-        else:
-            self.on_start(event.stored)  # type: ignore[union-attr]
+        # Asked for its exact type, as matching its parts takes four times as long; and what comes
+        # by the million is taken by position, which is quicker than by name.
+        if type(event) is Received:
+            self.on_message(event[0])
+        elif type(event) is TimerFired:
+            self.on_timer(event.name)
+        elif type(event) is Started:
+            self.on_start(event.stored)
         return self._effects
 
     @abstractmethod
@@ -252,7 +252,7 @@ class Node(ABC):
         self._effects.append(CancelTimer(name))
 
     def persist(self, record: Payload) -> None:
-        self._effects.append(Persist(record))
+        self._effects.append(new_tuple(Persist, (record,)))
 
     def compact(self, records: Iterable[Payload]) -> None:
         """Replace all that was persisted so far by these records."""

@@ -10,10 +10,10 @@ Timers are invisible outside the node, and no business of an outbox: a timer tha
 not fire because the disk is slow. Nothing here reads a clock, or touches a disk or a network.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from systems_under_test.node import Message, Payload
+from systems_under_test.node import Compact, Effect, Message, Payload, Persist, Send, new_tuple
 
 
 class Group(NamedTuple):
@@ -64,12 +64,26 @@ class Outbox:
             return False
         return True
 
+    def release(self, effects: Iterable[Effect]) -> Iterator[Effect]:
+        """Take what a step persists, and yield what to do now, in order: to send the messages that
+        wait for nothing, and to set and cancel timers."""
+        for effect in effects:
+            match effect:
+                case Persist(record):
+                    self.persist(record)
+                case Compact(records):
+                    self.compact(records)
+                case Send(message) if self.holds(message):
+                    pass
+                case _:
+                    yield effect
+
     def begin_sync(self) -> Group | None:
         """The records to make durable next, as one group; None while there is nothing to sync, or
         another group is under way."""
         if self._syncing or not (self._records or self._replaces):
             return None
-        group = Group(self._records, self._replaces)
+        group = new_tuple(Group, (self._records, self._replaces))
         self._records, self._replaces, self._syncing = [], False, True
         self._behind_group, self._behind_records = self._behind_records, []
         return group

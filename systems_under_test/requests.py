@@ -81,6 +81,10 @@ class OperatorRequest(Request):
     node as well. No function of a workload is mistaken for one of these: the class tells.
     """
 
+    def objection(self, served: tuple[str, ...] = OPERATOR_FUNCTIONS) -> str:
+        """Why a system that serves these cannot carry it out; empty where it might."""
+        return "" if self.function in served else f"an operator may ask for {', '.join(served)}"
+
 
 @dataclass(frozen=True, slots=True)
 class Reply(Payload):
@@ -124,5 +128,7 @@ class Status(Payload):
     @property
     def leads(self) -> int | None:
         """The term in which the node says that it leads; None where it does not."""
+        if self.facts.get("role") != "leader":
+            return None
         term = self.facts.get("term", 0)
-        return term if self.facts.get("role") == "leader" and isinstance(term, int) else None
+        return term if isinstance(term, int) else None

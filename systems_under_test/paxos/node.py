@@ -46,7 +46,7 @@ from systems_under_test.paxos.messages import (
     SnapshotPart,
 )
 from systems_under_test.paxos.state import Role
-from systems_under_test.requests import OPERATOR_FUNCTIONS, ErrorCode, OperatorRequest, Request
+from systems_under_test.requests import ErrorCode, OperatorRequest, Request
 
 
 class Paxos(Leadership):
@@ -112,8 +112,8 @@ class Paxos(Leadership):
         """Why this request cannot be carried out; empty where nothing speaks against it."""
         if not isinstance(request, OperatorRequest):
             return objection(request, self.functions)
-        if request.function not in OPERATOR_FUNCTIONS:
-            return f"an operator may ask for {', '.join(OPERATOR_FUNCTIONS)}"
+        if reason := request.objection():
+            return reason
         if request.function == "members" or request.argument in (self.node_id, *self.peers):
             return ""
         return f"there is no node {request.argument!r} that could be reached"

@@ -65,8 +65,7 @@ class Membership(Transfer):
         """Serve such a request as the leader."""
         function, node = request.function, request.argument
         current = self.members.current
-        if function not in MEMBERSHIP:
-            reason = f"an operator may ask for {', '.join(MEMBERSHIP)}"
+        if reason := request.objection(MEMBERSHIP):
             self.refuse(client, request, ErrorCode.BAD_REQUEST, reason)
         elif function == "members":
             self.on_read(client, request)

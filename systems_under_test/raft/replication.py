@@ -140,7 +140,8 @@ class Replication(Snapshots):
             self.advance_commit_index()
             if peer in self.progress and self.role is Role.LEADER:  # A commit may remove either.
                 self.replicate((peer,))
-        self.answer_confirmed_reads()
+        if self.reads_asked:
+            self.answer_confirmed_reads()
 
     def on_append_conflict(self, peer: NodeId, answer: AppendConflict) -> None:
         """The logs part before what we sent: go back, over all of a conflicting term at once.
@@ -211,12 +212,13 @@ class Replication(Snapshots):
         if not self.log.has(ask.previous_index, ask.previous_term):
             self.send(leader, self.conflict_at(ask.previous_index, ask.read_round))
             return
-        self.store(ask.previous_index, ask.entries)
+        if ask.entries:
+            self.store(ask.previous_index, ask.entries)
         # Beyond the entries of this message our log may differ from the leader's: what we hold
         # there is neither acknowledged nor committed yet.
         match_index = ask.previous_index + len(ask.entries)
-        if min(ask.commit_index, match_index) > self.commit_index:
-            self.commit(min(ask.commit_index, match_index))
+        if (index := min(ask.commit_index, match_index)) > self.commit_index:
+            self.commit(index)
         self.send(leader, AppendAnswer(self.term, match_index, ask.read_round))
 
     def conflict_at(self, index: int, read_round: int) -> AppendConflict:

@@ -19,14 +19,7 @@ from functools import partial
 from systems_under_test.node import Json, NodeId
 from systems_under_test.objects import UNCHANGED
 from systems_under_test.quorum import majority
-from systems_under_test.requests import (
-    OPERATOR_FUNCTIONS,
-    ErrorCode,
-    OperatorRequest,
-    Refusal,
-    Reply,
-    Request,
-)
+from systems_under_test.requests import ErrorCode, OperatorRequest, Refusal, Reply, Request
 from systems_under_test.ring.base import RingNode
 from systems_under_test.ring.gossip import Gossip
 from systems_under_test.ring.hashing import Members
@@ -71,8 +64,7 @@ class Reconfiguration:
             names = list(self.epochs.member_names)
             self.node.send(client, Reply(request.sequence, names))
             return
-        if request.function not in OPERATOR_FUNCTIONS:
-            reason = f"an operator may ask for {', '.join(OPERATOR_FUNCTIONS)}"
+        if reason := request.objection():
             self._refuse(client, request, ErrorCode.BAD_REQUEST, reason)
             return
         node, capacity = named(request.argument)

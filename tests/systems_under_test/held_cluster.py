@@ -152,6 +152,13 @@ class HeldCluster(Generic[N]):
             self.hand_over(message)
         return len(arriving)
 
+    def exchange(self, name: str, *others: str) -> None:
+        """Deliver what is on its way from a node to the others, and then from these to it."""
+        for other in others:
+            self.deliver(name, other)
+        for other in others:
+            self.deliver(other, name)
+
     def take(self, source: str, target: str) -> list[Message]:
         """Take what is on its way on that link off it: dropped, unless it is handed over."""
         taken = [m for m in self.in_flight if m.source == source and m.target == target]

@@ -91,8 +91,7 @@ def test_what_rested_on_a_lost_record_was_never_agreed_on(system: str) -> None:
     cluster.elect("n1")
     cluster.request("n1", "write", "k", "lost")
     cluster.in_flight = [m for m in cluster.in_flight if m.target == "n2"]
-    cluster.deliver("n1", "n2")
-    cluster.deliver("n2", "n1")
+    cluster.exchange("n1", "n2")
     assert agreed(cluster) == ["lost"]
     cluster.disks["n1"].pop()
     cluster.in_flight.clear()

@@ -50,17 +50,11 @@ class Disk:
         self.timers: list[Effect] = []
 
     def step(self, effects: list[Effect]) -> None:
-        for one in effects:
-            match one:
-                case Send(message):
-                    if not self.outbox.holds(message):
-                        self.leave(message)
-                case Persist(record):
-                    self.outbox.persist(record)
-                case Compact(records):
-                    self.outbox.compact(records)
-                case _:
-                    self.timers.append(one)
+        for one in self.outbox.release(effects):
+            if isinstance(one, Send):
+                self.leave(one.message)
+            else:
+                self.timers.append(one)
 
     def sync(self) -> None:
         group = self.outbox.begin_sync()

@@ -82,10 +82,7 @@ def test_a_change_is_answered_once_it_is_in_effect() -> None:
     cluster = PaxosCluster(4, Small)
     node = cluster.elect("n1")
     cluster.request("n1", "remove-member", argument="n4")
-    cluster.deliver("n1", "n2")
-    cluster.deliver("n1", "n3")
-    cluster.deliver("n2", "n1")
-    cluster.deliver("n3", "n1")
+    cluster.exchange("n1", "n2", "n3")
     assert (node.chosen, cluster.answers) == (1, [])
     cluster.stabilize()
     assert node.chosen == 4, "no-ops bring the change into effect"

@@ -137,8 +137,7 @@ def test_the_own_promise_is_recorded_before_anybody_hears_of_the_ballot() -> Non
     cluster = PaxosCluster()
     cluster.fire("n1", "election")
     cluster.trace.clear()
-    cluster.deliver("n1", "n2")
-    cluster.deliver("n2", "n1")
+    cluster.exchange("n1", "n2")
     mine = [line.split("(")[0] for line in cluster.trace if line.startswith("n1 ")]
     assert mine[:2] == ["n1 persists Promised", "n1 sends n2 Prepare"]
 
@@ -166,8 +165,7 @@ def test_promises_of_another_ballot_count_for_nothing() -> None:
     cluster = PaxosCluster()
     node = cluster.live["n1"]
     cluster.fire("n1", "election")
-    cluster.deliver("n1", "n2")
-    cluster.deliver("n2", "n1")
+    cluster.exchange("n1", "n2")
     assert node.role is Role.PREPARING
     for ballot in (Ballot(9, "n1"), Ballot(1, "n2"), Ballot(0, "")):
         cluster.receive("n1", "n2", Promise(ballot, 0, ()))

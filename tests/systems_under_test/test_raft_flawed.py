@@ -146,8 +146,7 @@ def never_truncates(system: type[Raft]) -> None:
     cluster.hand_over(Message("n2", "n1", AppendEntries(2, 1, 1, batch, 0, 0)))
     for _ in range(5):
         cluster.fire("n2", "heartbeat")
-        cluster.deliver("n2", "n1")
-        cluster.deliver("n1", "n2")
+        cluster.exchange("n2", "n1")
 
 
 def snapshots_without_sessions(system: type[Raft]) -> None:

@@ -151,8 +151,7 @@ def test_a_new_server_catches_up_before_it_votes() -> None:
     rounds = 0
     while cluster.live["n4"].log.last_index < 20:
         assert members_of(cluster, "n1") == Members(("n1", "n2", "n3"))
-        cluster.deliver("n1", "n4")
-        cluster.deliver("n4", "n1")
+        cluster.exchange("n1", "n4")
         rounds += 1
         assert rounds < 20
     cluster.stabilize()
@@ -194,8 +193,7 @@ def test_a_leader_that_is_removed_leads_without_counting_itself_and_steps_down()
         cluster.deliver("n1", name)
         cluster.deliver(name, "n1")
     assert members_of(cluster, "n1") == Members(("n2", "n3")), "the joint entry is committed"
-    cluster.deliver("n1", "n2")
-    cluster.deliver("n2", "n1")
+    cluster.exchange("n1", "n2")
     assert leader.commit_index == 2, "n1 and n2 hold the other one: a majority with n1 only"
     cluster.stabilize()
     assert cluster.answers == [("operator", Reply(1, ["n2", "n3"]))]
@@ -239,8 +237,7 @@ def test_one_that_is_removed_still_stands_until_that_is_committed() -> None:
     cluster = RaftCluster(2)
     cluster.elect("n1")
     cluster.request("n1", "remove-member", argument="n1")
-    cluster.deliver("n1", "n2")
-    cluster.deliver("n2", "n1")
+    cluster.exchange("n1", "n2")
     assert members_of(cluster, "n1") == Members(("n2",))
     cluster.in_flight.clear()
     cluster.crash("n1")
@@ -331,8 +328,7 @@ def test_members_that_are_not_committed_are_not_told() -> None:
     cluster = RaftCluster(3)
     cluster.elect("n1")
     cluster.request("n1", "remove-member", argument="n3", client="operator")
-    cluster.deliver("n1", "n2")
-    cluster.deliver("n2", "n1")
+    cluster.exchange("n1", "n2")
     assert members_of(cluster, "n1") == Members(("n1", "n2"))
     cluster.request("n1", "members", client="reader")
     for message in cluster.take("n1", "n2"):

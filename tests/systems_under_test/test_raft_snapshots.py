@@ -211,14 +211,12 @@ def test_a_follower_that_lacks_discarded_entries_is_sent_the_snapshot_in_parts()
 
 def test_a_part_that_was_lost_is_sent_again() -> None:
     cluster = lagging()
-    cluster.deliver("n1", "n3")
-    cluster.deliver("n3", "n1")
+    cluster.exchange("n1", "n3")
     for _ in range(6):
         cluster.take("n1", "n3")
         cluster.fire("n1", "heartbeat")
         cluster.fire("n1", "heartbeat")
-        cluster.deliver("n1", "n3")
-        cluster.deliver("n3", "n1")
+        cluster.exchange("n1", "n3")
     cluster.stabilize()
     assert cluster.live["n3"].machine.values == cluster.live["n1"].machine.values
 
@@ -226,8 +224,7 @@ def test_a_part_that_was_lost_is_sent_again() -> None:
 def test_a_follower_that_restarts_meanwhile_is_sent_all_parts_anew() -> None:
     cluster = lagging()
     for _ in range(3):
-        cluster.deliver("n1", "n3")
-        cluster.deliver("n3", "n1")
+        cluster.exchange("n1", "n3")
     assert cluster.live["n1"].progress["n3"].next_part > 0
     cluster.crash("n3")
     cluster.restart("n3")

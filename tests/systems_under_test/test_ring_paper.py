@@ -96,8 +96,7 @@ def test_a_read_writes_back_where_a_majority_does_not_agree(cluster: RingCluster
     """ABD: a reader sends the value to a majority before it returns it."""
     cluster.receive("n2", "n3", Put(1, 1, "k", WRITTEN))
     cluster.ask("n1", "read", "k")
-    cluster.deliver("n1", "n2")
-    cluster.deliver("n2", "n1")
+    cluster.exchange("n1", "n2")
     assert {put.copy for put in sent(cluster, Put)} == {WRITTEN}
     assert cluster.answers == [("c1", Reply(1, "w"))], "n1 itself and n2 are a majority"
 
@@ -201,8 +200,7 @@ def test_a_change_of_an_overtaken_value_is_taken_and_not_kept(cluster: RingClust
 def test_a_change_whose_traces_a_write_has_erased_is_undecided(cluster: RingCluster) -> None:
     """It was taken by n1 alone, and outvoted; then a write erased what n1 held."""
     cluster.ask("n1", "cas", "k", [None, "c"], client="changer")
-    cluster.deliver("n1", "n2")
-    cluster.deliver("n2", "n1")
+    cluster.exchange("n1", "n2")
     for other in ("n2", "n3"):
         cluster.receive(other, "n1", Prepare(1, 1, "k", (7, "n3.9")))
         cluster.receive(other, "n3", Put(1, 1, "k", WRITTEN))
