@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reports.drawing import Drawing
 from reports.stored import find, objects
 from reports.wording import did, moment, plain
 
@@ -82,16 +83,13 @@ class EdgePath:
     y: float
 
 
-@dataclass(frozen=True)
-class Diagram:
-    """Everything in the units of the drawing, from its top left."""
+@dataclass(frozen=True, kw_only=True)
+class Diagram(Drawing):
+    """The operations of a counterexample as bars."""
 
-    width: float
-    height: float
     rows: tuple[tuple[str, float], ...]
     bars: tuple[Bar, ...]
     arrows: tuple[EdgePath, ...]
-    ticks: tuple[tuple[float, str], ...]
     bar_height: float = BAR
 
 

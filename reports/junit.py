@@ -7,8 +7,9 @@ viewer shows it as passed or merely skipped.
 import xml.etree.ElementTree as ElementTree
 from typing import Any
 
-from reports.outcomes import BAD, DOUBT, cell_name, cells_of, look, row_name, runs_of
+from reports.outcomes import BAD, DOUBT, look
 from reports.stored import find, number
+from reports.stored_night import cell_name, cells_of, row_name, runs_of
 from reports.wording import plain
 
 

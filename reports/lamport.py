@@ -17,6 +17,7 @@ from typing import Any
 
 from checker.files import regular
 from checker.history import History
+from reports.drawing import Drawing
 from reports.stored import find, objects
 from reports.wording import did, duration, moment, plain
 
@@ -60,14 +61,11 @@ class Box:
     title: str
 
 
-@dataclass(frozen=True)
-class Lamport:
-    """Everything in the units of the drawing, from its top left."""
+@dataclass(frozen=True, kw_only=True)
+class Lamport(Drawing):
+    """Nodes as lines downwards, and their messages between them."""
 
-    width: float
-    height: float
     columns: tuple[tuple[str, float], ...]
-    ticks: tuple[tuple[float, str], ...]
     arrows: tuple[MessageArrow, ...]
     operations: tuple[Box, ...]
     stretches: tuple[Box, ...]

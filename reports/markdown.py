@@ -2,18 +2,9 @@
 
 from typing import Any
 
-from reports.outcomes import (
-    GOOD,
-    NIGHTS,
-    amount,
-    bad_first,
-    cell_name,
-    cells_of,
-    look,
-    row_name,
-    runs_of,
-)
+from reports.outcomes import GOOD, NIGHTS, bad_first, look
 from reports.stored import find
+from reports.stored_night import amount, cell_name, cells_of, row_name, runs_of
 from reports.wording import count, plain
 
 LINES_MAX = 55

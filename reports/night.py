@@ -18,20 +18,9 @@ from checker.files import regular, write_whole
 from checker.wording import plural
 from reports.assets import environment, policy, source
 from reports.diagram import counterexample
-from reports.outcomes import (
-    DOUBT,
-    GOOD,
-    NIGHTS,
-    amount,
-    bad_first,
-    cell_name,
-    cells_of,
-    look,
-    read_night,
-    row_name,
-    runs_of,
-)
+from reports.outcomes import DOUBT, GOOD, NIGHTS, bad_first, look
 from reports.stored import find, number
+from reports.stored_night import amount, cell_name, cells_of, read_night, row_name, runs_of
 from reports.wording import count, duration, plain
 
 TROUBLES_MAX = 12

@@ -1,17 +1,10 @@
-"""Outcomes of a night's runs and cells as reports show them, and the night itself as it was stored.
+"""Outcomes of a night's runs and cells as reports show them.
 
 The words are those of night.json; a word that is not known here is shown as doubtful.
 """
 
-import json
-from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-from checker.files import regular
-from reports.stored import NotARun, find, objects
-from reports.wording import plain
 
 GOOD, BAD, DOUBT = "valid", "invalid", "unknown"
 """Tones, by the names that the style sheet has for verdicts."""
@@ -55,52 +48,3 @@ def look(outcome: Any) -> Look:
 def bad_first(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Cells or runs, those that need a person first, else in their order."""
     return sorted(items, key=lambda item: look(item.get("outcome")).rank)
-
-
-def read_night(directory: Path) -> dict[str, Any]:
-    """The night.json of a directory; raises `NotARun` where there is none."""
-    try:
-        night = json.loads(regular(directory / "night.json").read_bytes())
-    except (OSError, ValueError) as error:
-        raise NotARun(f"{directory} holds no night.json that can be read: {error}") from error
-    if not isinstance(night, dict) or night.get("labrys") != "night":
-        raise NotARun(f"{directory / 'night.json'} tells of no night; name another directory")
-    return night
-
-
-def cells_of(night: dict[str, Any]) -> list[dict[str, Any]]:
-    """The cells of a night. Options are part of a cell's name only where nothing else differs."""
-    cells = list(objects(night, "cells"))
-    places = Counter(map(_place, cells))
-    return [{**cell, "options": cell.get("options") if places[_place(cell)] > 1 else {}}
-            for cell in cells]  # fmt: skip
-
-
-def _place(cell: dict[str, Any]) -> str:
-    return repr([cell.get(name) for name in ("system", "workload", "faults", "environment")])
-
-
-def runs_of(night: dict[str, Any]) -> list[dict[str, Any]]:
-    return list(objects(night, "runs"))
-
-
-def row_name(cell: dict[str, Any]) -> str:
-    """A cell's row in a matrix: its system, and what else tells it from others."""
-    parts = [plain(cell.get("system"), 80)]
-    if cell.get("workload") not in ("register", None):
-        parts.append(plain(cell.get("workload"), 40))
-    options = find(cell, dict, "options") or {}
-    parts += [f"{plain(name, 40)}={plain(value, 40)}" for name, value in sorted(options.items())]
-    return " · ".join(parts)
-
-
-def cell_name(cell: dict[str, Any]) -> str:
-    """A cell in a line: "raft · docker · partition"."""
-    rest = (plain(cell.get(name), 80) for name in ("environment", "faults"))
-    return " · ".join([row_name(cell), *rest])
-
-
-def amount(record: dict[str, Any]) -> int:
-    """How many runs a record stands for: the seeds of a campaign, or one."""
-    runs = find(record, int, "facts", "runs")
-    return 1 if runs is None else runs

@@ -15,8 +15,9 @@ import altair as alt
 from markupsafe import Markup
 
 from reports.assets import environment, policy, source, vega
-from reports.outcomes import DOUBT, GOOD, NIGHTS, amount
+from reports.outcomes import DOUBT, GOOD, NIGHTS
 from reports.stored import find, number
+from reports.stored_night import amount
 from reports.wording import count, duration, plain
 
 NIGHTS_MAX = 120

@@ -86,7 +86,7 @@ def server(scratch: Path) -> Iterator[Server]:
 
 
 @pytest.mark.slow
-@settings(max_examples=20 * DEEP, deadline=None)
+@settings(max_examples=10 * DEEP, deadline=None)
 @given(seed=st.integers(0, 2**32))
 @example(seed=1)
 @example(seed=252)
