@@ -4,7 +4,7 @@ Nothing here is shared with the checker but `Operation`: an object is described 
 operation done alone answers and leaves behind.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -40,6 +40,14 @@ def linearizable(
     What is `optional` may have happened between its invocation and its completion, or never.
     """
     return order(operations, thing, optional) is not None
+
+
+def judged(name: str, seed: str, count: int) -> Iterator[tuple[list[Operation], bool]]:
+    """So many histories of an object, each with whether it is linearizable."""
+    random, thing = Random(seed), OBJECTS[name]
+    for _ in range(count):
+        operations = draw(random, thing)
+        yield operations, linearizable(operations, thing)
 
 
 def stands_alone(

@@ -17,6 +17,7 @@ from checker.models.catalogue import MODELS
 from checker.operation import Operation, Outcome
 from checker.verdict import Verdict
 from tests.checker.registers import draw, draw_hard, known, linearizable
+from tests.deep import DEEP
 
 REGISTER = MODELS["cas-register"]()
 
@@ -33,7 +34,7 @@ def operation(
 def test_the_search_agrees_with_every_linearization() -> None:
     random = Random(1)
     seen: Counter[bool] = Counter()
-    for _ in range(10_000):
+    for _ in range(4_000 * DEEP):
         count, clients = random.randint(2, 7), random.randint(2, 4)
         repeat = random.choice([0, 0.5, 1])
         operations = draw_hard(random, count, clients=clients, repeat=repeat)
@@ -48,7 +49,7 @@ def test_the_search_agrees_with_every_linearization() -> None:
 def test_graph_zones_and_search_agree_on_medium_histories() -> None:
     random = Random(2)
     seen: Counter[str] = Counter()
-    for _ in range(2000):
+    for _ in range(600 * DEEP):
         operations = draw(
             random, random.randint(10, 200), clients=random.randint(2, 4), crash=0.01,
             lie=0.005, tie=0, cas=0.25,

@@ -15,6 +15,7 @@ from checker.linearizability.search.problem import Problem, of_operations
 from checker.models.catalogue import MODELS
 from checker.models.model import Inconsistent, Model, State
 from checker.operation import Operation, Outcome
+from tests.checker.fuzz.subjects import Pile
 from tests.checker.objects import MODEL_OF, OBJECTS, draw, linearizable
 from tests.deep import DEEP
 
@@ -96,13 +97,10 @@ def test_searches_may_share_what_they_know_of_the_steps(monkeypatch: pytest.Monk
         assert verdicts == [linearizable(operations, thing)] * 2
 
 
-class Stack:
+class Stack(Pile):
     """A stack that has no name among the models of the checker."""
 
     name = "a stack of the user's"
-
-    def initial(self) -> State:
-        return ()
 
     def step(self, state: State, operation: Operation) -> State | Inconsistent:
         assert isinstance(state, tuple)

@@ -57,30 +57,57 @@ def test_a_stale_read() -> None:
     assert numbers(result) == [(1, 2), (2, 3), (3, 2)]
 
 
-def test_a_lost_write() -> None:
-    result = violation((4, "write", 17, None, 1, 2), (7, "read", None, None, 3, 4))
-    assert result.explanation == (
-        "1 comes before 2: it ended at 0.002 s, and 2 began at 0.003 s.",
+EXPLAINED: dict[str, tuple[list[Row], str]] = {
+    "a lost write": (
+        [(4, "write", 17, None, 1, 2), (7, "read", None, None, 3, 4)],
+        "1 comes before 2: it ended at 0.002 s, and 2 began at 0.003 s. | "
         "But 2 comes before 1: 2 read null, and null, the initial value, is never written, "
-        "so this was before 1 had overwritten it with 17.",
+        "so this was before 1 had overwritten it with 17. | "
         "These cannot both be true.",
-    )
-
-
-def test_a_value_out_of_thin_air() -> None:
-    result = violation((4, "write", 17, None, 1, 2), (7, "read", None, 99, 3, 4))
-    assert result.explanation == (
+    ),
+    "a value out of thin air": (
+        [(4, "write", 17, None, 1, 2), (7, "read", None, 99, 3, 4)],
         "1 read 99, but no operation that can have taken effect wrote 99: a contradiction.",
-    )
-
-
-def test_a_read_of_a_value_before_its_write_was_called() -> None:
-    result = violation((7, "read", None, 17, 1, 2), (4, "write", 17, None, 3, 4))
-    assert result.explanation == (
-        "2 comes before 1: 1 read 17, which nothing but 2 wrote.",
-        "1 comes before 2: it ended at 0.002 s, and 2 began at 0.003 s.",
+    ),
+    "a read of a value before its write was called": (
+        [(7, "read", None, 17, 1, 2), (4, "write", 17, None, 3, 4)],
+        "2 comes before 1: 1 read 17, which nothing but 2 wrote. | "
+        "1 comes before 2: it ended at 0.002 s, and 2 began at 0.003 s. | "
         "These cannot both be true.",
-    )
+    ),
+    "a chain of compare-and-sets": (
+        [
+            (1, "write", 10, None, 1, 30),
+            (2, "cas", [10, 11], 10, 3, 20),
+            (3, "cas", [11, 12], 11, 4, 6),
+            (4, "read", None, 10, 7, 8),
+        ],
+        "4 comes before 3: 4 saw 10, which 2 replaced by 11, which 3 replaced by 12; "
+        "10 was written only once, by 1. | "
+        "3 comes before 4: it ended at 0.006 s, and 4 began at 0.007 s. | "
+        "These cannot both be true.",
+    ),
+    "a crashed write that was seen and then unseen": (
+        [
+            (1, "write", 10, None, 1, 2),
+            (2, "write", 11, None, 3, None),
+            (3, "read", None, 11, 4, 5),
+            (3, "read", None, 10, 6, 7),
+        ],
+        "2 was never answered, but took effect: 3 saw what it wrote, 11. | "
+        "1 comes before 3: it ended at 0.002 s, and 3 began at 0.004 s. | "
+        "3 comes before 4: it ended at 0.005 s, and 4 began at 0.006 s. | "
+        "But 4 comes before 3: 4 read 10, and 10 was written only once, by 1, "
+        "so this was before 2 had overwritten it with 11, which 3 saw. | "
+        "These cannot both be true.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EXPLAINED)
+def test_what_is_said(name: str) -> None:
+    rows, sentences = EXPLAINED[name]
+    assert " | ".join(violation(*rows).explanation) == sentences
 
 
 def test_two_compare_and_sets_of_one_value() -> None:
@@ -100,38 +127,6 @@ def test_a_ring_of_compare_and_sets() -> None:
     result = violation((5, "cas", [1, 2], 1, 1, 5), (6, "cas", [2, 1], 2, 2, 6))
     assert result.explanation[-1] == (
         "Nothing else wrote these values, so each of them comes before itself: a contradiction."
-    )
-
-
-def test_a_chain_of_compare_and_sets() -> None:
-    result = violation(
-        (1, "write", 10, None, 1, 30),
-        (2, "cas", [10, 11], 10, 3, 20),
-        (3, "cas", [11, 12], 11, 4, 6),
-        (4, "read", None, 10, 7, 8),
-    )
-    assert result.explanation == (
-        "4 comes before 3: 4 saw 10, which 2 replaced by 11, which 3 replaced by 12; "
-        "10 was written only once, by 1.",
-        "3 comes before 4: it ended at 0.006 s, and 4 began at 0.007 s.",
-        "These cannot both be true.",
-    )
-
-
-def test_a_crashed_write_that_was_seen_and_then_unseen() -> None:
-    result = violation(
-        (1, "write", 10, None, 1, 2),
-        (2, "write", 11, None, 3, None),
-        (3, "read", None, 11, 4, 5),
-        (3, "read", None, 10, 6, 7),
-    )
-    assert result.explanation == (
-        "2 was never answered, but took effect: 3 saw what it wrote, 11.",
-        "1 comes before 3: it ended at 0.002 s, and 3 began at 0.004 s.",
-        "3 comes before 4: it ended at 0.005 s, and 4 began at 0.006 s.",
-        "But 4 comes before 3: 4 read 10, and 10 was written only once, by 1, "
-        "so this was before 2 had overwritten it with 11, which 3 saw.",
-        "These cannot both be true.",
     )
 
 

@@ -13,18 +13,16 @@ from checker.models.model import Inconsistent, Model, State
 from checker.operation import Operation, Outcome
 from checker.verdict import Result, Verdict
 from tests.checker.fuzz import oracle
+from tests.checker.fuzz.subjects import Pile
 from tests.checker.registers import known
 
 
 @dataclass
-class Items:
+class Items(Pile):
     """Holds values; the one `at` a place of the others is taken."""
 
     at: Callable[[int], int]
     name: str = "items"
-
-    def initial(self) -> State:
-        return ()
 
     def step(self, state: State, operation: Operation) -> State | Inconsistent:
         assert isinstance(state, tuple)

@@ -23,6 +23,7 @@ from checker.models.catalogue import MODELS
 from checker.models.model import Inconsistent, State
 from checker.operation import Operation
 from checker.verdict import Result, Verdict
+from tests.checker.fuzz.subjects import Semaphore
 from tests.checker.objects import OBJECTS, draw, linearizable
 
 ROOT = Path(__file__).parents[2]
@@ -36,20 +37,15 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @dataclass
-class Slow:
+class Slow(Semaphore):
     """A lock whose every step takes a while."""
 
-    name: str = "slow"
+    permits: int = 1
     step_s: float = 0.02
-
-    def initial(self) -> State:
-        return 0
 
     def step(self, state: State, operation: Operation) -> State | Inconsistent:
         time.sleep(self.step_s)
-        assert isinstance(state, int)
-        after = state + (1 if operation.function == "acquire" else -1)
-        return after if 0 <= after <= 1 else Inconsistent("not now")
+        return super().step(state, operation)
 
 
 def of_keys(name: str, wrong: int) -> History:

@@ -22,7 +22,15 @@ from checker.models.known import known_object
 from checker.models.model import Model
 from checker.operation import Operation
 from checker.verdict import Verdict
-from tests.checker.objects import MODEL_OF, OBJECTS, Object, draw, linearizable, stands_alone
+from tests.checker.objects import (
+    MODEL_OF,
+    OBJECTS,
+    Object,
+    draw,
+    judged,
+    linearizable,
+    stands_alone,
+)
 from tests.checker.registers import known
 from tests.deep import DEEP
 
@@ -56,12 +64,10 @@ def test_every_model_is_here() -> None:
 @pytest.mark.parametrize("name", OBJECTS)
 def test_agrees_with_every_linearization(name: str) -> None:
     thing, model = OBJECTS[name], MODELS[MODEL_OF.get(name, name)]()
-    random = Random(f"models {name}")
     seen: Counter[str] = Counter()
     waiting: list[Judged] = []
-    for number in range(10_000 * DEEP):
-        operations = draw(random, thing)
-        truth = linearizable(operations, thing)
+    histories = judged(name, f"models {name}", 10_000 * DEEP)
+    for number, (operations, truth) in enumerate(histories):
         seen["valid" if truth else "invalid"] += 1
         if number % WHOLE_EVERY:
             algorithm, verdict = decide(operations, model)
@@ -106,8 +112,8 @@ def judged_whole(operations: list[Operation], model: Model, thing: Object, truth
     assert (result.verdict is Verdict.VALID) == (truth and known(operations)), operations
     searched = check(operations, model, engine="search")
     assert searched.verdict is result.verdict
-    for judged in (result, searched) if not truth else ():
-        assert stands_alone(judged.counterexample, operations, thing), judged
+    for one in (result, searched) if not truth else ():
+        assert stands_alone(one.counterexample, operations, thing), one
     return result.algorithm
 
 

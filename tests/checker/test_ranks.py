@@ -6,15 +6,14 @@ from random import Random
 import pytest
 
 from benchmarks.hard_histories import hard
-from checker.certificates import verify_witness
 from checker.linearizability.check import check
-from checker.linearizability.filling import filled
 from checker.linearizability.objects import ranks
 from checker.linearizability.objects.ranks import check_ranks, order_ranks
 from checker.linearizability.registers.facts import Ambiguous
 from checker.models.queues import Queue
 from checker.verdict import Verdict
 from tests.checker.objects import OBJECTS, draw, linearizable, stands_alone
+from tests.checker.orders import prove
 from tests.deep import DEEP
 
 
@@ -27,8 +26,7 @@ def test_queues_agree_with_every_linearization() -> None:
         violation = check_ranks(operations)
         assert (violation is None) is truth, operations
         if violation is None:
-            whole = list(filled(order_ranks(operations), operations, model))
-            verify_witness(operations, whole, model)
+            prove(order_ranks(operations), operations, model)
         else:
             assert stands_alone(violation.operations, operations, thing), violation
         seen[truth] += 1

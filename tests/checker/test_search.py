@@ -35,7 +35,7 @@ from checker.models.catalogue import MODELS
 from checker.operation import Operation, Outcome
 from checker.verdict import Verdict
 from tests.checker import registers
-from tests.checker.objects import MODEL_OF, OBJECTS, draw, linearizable, stands_alone
+from tests.checker.objects import MODEL_OF, OBJECTS, draw, judged, linearizable, stands_alone
 from tests.checker.registers import known
 from tests.deep import DEEP
 
@@ -58,12 +58,9 @@ def by_key(parts: list[list[Operation]]) -> Problem:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OBJECTS)
 def test_every_model_agrees_with_every_linearization(name: str) -> None:
-    thing, model = OBJECTS[name], MODELS[MODEL_OF.get(name, name)]()
-    random = Random(f"search {name}")
+    model = MODELS[MODEL_OF.get(name, name)]()
     seen: Counter[bool] = Counter()
-    for _ in range(3_000 * DEEP):
-        operations = draw(random, thing)
-        truth = linearizable(operations, thing)
+    for operations, truth in judged(name, f"search {name}", 3_000 * DEEP):
         assert found(of_operations(model, operations)) == [truth], operations
         seen[truth] += 1
     assert min(seen.values()) > 0.12 * seen.total(), seen

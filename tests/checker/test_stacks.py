@@ -6,9 +6,7 @@ from random import Random
 
 import pytest
 
-from checker.certificates import verify_witness
 from checker.linearizability.check import check
-from checker.linearizability.filling import filled
 from checker.linearizability.objects import stack
 from checker.linearizability.objects.stack import check_stack, order_stack
 from checker.linearizability.registers.facts import Ambiguous
@@ -17,6 +15,7 @@ from checker.operation import Operation, Outcome
 from checker.verdict import Verdict
 from tests.checker.fuzz import oracle
 from tests.checker.objects import OBJECTS, draw, linearizable
+from tests.checker.orders import prove
 from tests.deep import DEEP
 
 
@@ -51,8 +50,7 @@ def test_stacks_agree_with_every_linearization() -> None:
         violation = check_stack(operations)
         assert (violation is None) is truth, operations
         if violation is None:
-            whole = list(filled(order_stack(operations), operations, model))
-            verify_witness(operations, whole, model)
+            prove(order_stack(operations), operations, model)
         else:
             assert not oracle.linearizable(list(violation.operations), model), violation
             longest = max(longest, len(violation.operations))
@@ -74,8 +72,7 @@ def test_unanswered_operations_of_a_stack_explain_what_they_can() -> None:
         decided += any(o.outcome is Outcome.INFO for o in operations)
         assert (violation is None) is truth, operations
         if truth:
-            whole = list(filled(order_stack(operations), operations, model))
-            verify_witness(operations, whole, model)
+            prove(order_stack(operations), operations, model)
     assert decided > 100 * DEEP
 
 

@@ -31,7 +31,6 @@ from checker.linearizability.search.window import (
     ALLOWED,
     BITS,
     CAS,
-    CUT,
     EFFECTIVE,
     END,
     EVENT,
@@ -54,6 +53,7 @@ from checker.linearizability.search.window import (
     OP,
     OPEN,
     PAUSED,
+    PRUNED,
     READ,
     RESETS,
     SECOND,
@@ -244,8 +244,8 @@ def arrive(memory: Memory, state: int, slot: int, by: int) -> None:
 def settle(memory: Memory) -> None:
     """End a closure: what was found is the new front, at most `WIDTH` of it where that is not 0.
 
-    Of too many, those with the fewest obligations stay. What is lost is noted in `CUT`: a front
-    that was cut proves that an order exists, but an empty one no longer that none does.
+    Of too many, those with the fewest obligations stay. What is lost is noted in `PRUNED`: a front
+    that was pruned proves that an order exists, but an empty one no longer that none does.
     """
     reg, front, seen, found = memory.reg, memory.front, memory.seen, memory.found
     size = 3 + 2 * reg[WORDS]
@@ -254,7 +254,7 @@ def settle(memory: Memory) -> None:
         live += found[c * size] >= 0
     limit = LATE
     if reg[WIDTH] and live > reg[WIDTH]:
-        reg[CUT] = 1
+        reg[PRUNED] = 1
         limit = threshold(memory)
     kept = 0
     for c in range(reg[FOUND]):
@@ -366,7 +366,7 @@ def run(memory: Memory, until: int, room: int, budget: int) -> int:
                 enough = reg[FOUND] >= reg[WIDTH]
                 enough |= reg[FOUND] > 0 and reg[NEXT] >= PATIENCE * reg[WIDTH]
                 if enough or reg[NEXT] >= 1_000 * PATIENCE * reg[WIDTH]:
-                    reg[CUT] = 1
+                    reg[PRUNED] = 1
                     break
             if max(reg[SEEN], reg[FOUND]) + most >= room:
                 return FULL

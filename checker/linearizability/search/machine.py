@@ -59,7 +59,7 @@ class Checkpoint:
     """Where the search can go back to."""
 
     event: int
-    cut: int
+    pruned: int
     held: list[tuple[int, int]]
     front: Any
 
@@ -325,7 +325,7 @@ class Machine:
         size = 3 + 2 * int(reg[window.WORDS])
         front = self.memory.front[: int(reg[window.FRONT]) * size]
         kept = front.copy() if self.fast else front
-        return Checkpoint(int(reg[window.EVENT]), int(reg[window.CUT]), self._held(), kept)
+        return Checkpoint(int(reg[window.EVENT]), int(reg[window.PRUNED]), self._held(), kept)
 
     def _return(self, to: Checkpoint) -> None:
         """Go back to a checkpoint."""
@@ -335,7 +335,7 @@ class Machine:
         )
         self._clean()
         self._begin(to.event, ())
-        reg[window.LARGEST], reg[window.STEPS], reg[window.CUT] = largest, steps, to.cut
+        reg[window.LARGEST], reg[window.STEPS], reg[window.PRUNED] = largest, steps, to.pruned
         self._forget(to.event, max(stopped, to.event) + 1)
         for slot, op in to.held:
             self._enter(op, slot)

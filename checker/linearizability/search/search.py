@@ -136,7 +136,7 @@ class Search(Machine):
                     widest = int(self.memory.reg[window.LARGEST])
                     return self._found(last - first, widest, self._order())
                 places.append(self._checkpoint())
-                if not self.memory.reg[window.CUT]:
+                if not self.memory.reg[window.PRUNED]:
                     # Nothing was lost so far, so there is no need to go back any farther.
                     places = places[-1:]
                 if len(places) > PLACES_MAX:
@@ -145,7 +145,7 @@ class Search(Machine):
                     farthest, tries, refuted = event, 0, False
                     self.memory.reg[window.WIDTH] = (*WIDTHS, 0)[0]
                 continue
-            if not self.memory.reg[window.CUT]:
+            if not self.memory.reg[window.PRUNED]:
                 return self._stuck(first, last, event)
             largest = max(largest, int(self.memory.reg[window.LARGEST]))
             tries += 1
@@ -158,7 +158,7 @@ class Search(Machine):
                 back = max(0, len(places) - tries)
                 del places[back + 1 :]
             else:
-                while places[-1].cut:
+                while places[-1].pruned:
                     places.pop()
             self._return(places[-1])
             self.memory.reg[window.WIDTH] = (*WIDTHS, 0)[min(tries, len(WIDTHS))]

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,69 +75,10 @@ class Mutant:
         path.write_text(text.replace(self.right, self.wrong), encoding="utf-8")
 
 
-MUTANTS = (
-    Mutant(
-        "registers/chains.py", "late[w] = max(late[w], call[i])", "late[w] = min(late[w], call[i])"
-    ),
-    Mutant("registers/chains.py", "if ret[node] < begun or early", "if ret[node] > begun or early"),
-    Mutant(
-        "registers/chains.py",
-        "ends = max(ends, call[node], late[node])",
-        "ends = max(ends, call[node])",
-    ),
-    Mutant(
-        "registers/chains.py", "if last[rival] > first[root]:", "if last[rival] > first[root] + 2:"
-    ),
-    Mutant("registers/zones.py", "hit = cas & happened & (", "hit = cas & ("),
-    Mutant(
-        "registers/zones.py",
-        "np.arange(2 * count) >= count, both",
-        "np.arange(2 * count) < count, both",
-    ),
-    Mutant("registers/graph.py", "ended(early) < began(latest)", "ended(early) <= began(latest)"),
-    Mutant(
-        "registers/graph.py",
-        "sorted(cluster.reads, key=began)",
-        "sorted(cluster.reads, key=began, reverse=True)",
-    ),
-    Mutant(
-        "objects/queue.py",
-        "if ended(later.dequeue) < first.leaves:",
-        "if ended(later.dequeue) < first.inside:",
-    ),
-    Mutant(
-        "objects/ordered.py",
-        "ended(operation) < began(latest)",
-        "ended(operation) <= began(latest)",
-    ),
-    Mutant("objects/elements.py", "if began(o) > comes]", "if ended(o) > comes]"),
-    Mutant("objects/columnar.py", "gots > 1) | (left < begun)", "gots > 2) | (left < begun)"),
-    Mutant(
-        "search/of_columns.py",
-        "np.maximum.reduceat(open_[1:], bounds[some])",
-        "np.maximum.reduceat(open_[:-1], bounds[some])",
-    ),
-    Mutant(
-        "search/of_columns.py",
-        "(kind == window.CAS) & (result != expected)",
-        "(kind == window.CAS) & (result == expected)",
-    ),
-    Mutant("search/frontier.py", "if (g | differ) & ~f:", "if g & ~f:"),
-    Mutant("search/frontier.py", "if front[c * size] == only:", "if front[c * size] >= only:"),
-    Mutant("search/frontier.py", "if ops[op + RESETS]:", "if not ops[op + RESETS]:"),
-    Mutant("search/narrow.py", "if resets:", "if not resets:"),
-    Mutant(
-        "search/depth.py",
-        "if not (free | (used ^ other_used)) & ~other_free:",
-        "if not free & ~other_free:",
-    ),
-    Mutant(
-        "search/shrink.py",
-        "gone = {id(o) for o in taken if o.function in observers}",
-        "gone = {id(o) for o in taken}",
-    ),
-)
-"""Twenty: comparisons, indices and signs in zones, graph, rules, columns and searches."""
+MUTANTS = [
+    Mutant(**planted)
+    for planted in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))["mutants"]
+]
 
 
 def run(mutant: Mutant, histories: int, seed: str) -> str:

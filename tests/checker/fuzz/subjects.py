@@ -216,14 +216,18 @@ def generated(random: Random, state: Any, function: str, argument: Any) -> Any:
     return random.choice(fresh)
 
 
-@dataclass
-class Stack:
-    """A user's stack, which happens to be called as a queue is."""
-
-    name: str = "queue"
+class Pile:
+    """A user's object that holds values in an order, and none at first."""
 
     def initial(self) -> State:
         return ()
+
+
+@dataclass
+class Stack(Pile):
+    """A user's stack, which happens to be called as a queue is."""
+
+    name: str = "queue"
 
     def step(self, state: State, operation: Operation) -> State | Inconsistent:
         assert isinstance(state, tuple)
@@ -236,14 +240,11 @@ class Stack:
 
 
 @dataclass
-class Recorder:
+class Recorder(Pile):
     """A user's object with the functions of a register: a read tells how often each was written."""
 
     name: str = "recorder"
     observers: ClassVar[frozenset[str]] = frozenset({"read"})
-
-    def initial(self) -> State:
-        return ()
 
     def step(self, state: State, operation: Operation) -> State | Inconsistent:
         assert isinstance(state, tuple)
@@ -282,15 +283,12 @@ def permitted(random: Random, state: Any, function: str, argument: Any) -> Any:
 
 
 @dataclass
-class Cache:
+class Cache(Pile):
     """A user's cache of the two keys used last; a `get` is not an observer, since it uses the
     key."""
 
     name: str = "cache"
     observers: ClassVar[frozenset[str]] = frozenset()
-
-    def initial(self) -> State:
-        return ()
 
     def step(self, state: State, operation: Operation) -> State | Inconsistent:
         assert isinstance(state, tuple)
