@@ -18,7 +18,7 @@ class Least:
     overlapped: float = 0.1
     fallible: float = 10.0
     convicted: float = 75.0
-    answered: float = 1.0
+    answered: float = 0.0
 
     @classmethod
     def read(cls, text: str) -> "Least":

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from itertools import islice, zip_longest
 from typing import TypeAlias
 
-from checker.least import Least
 from harness.simulation.scenario import Scenario
 from harness.simulation.simulate import Simulated, simulate
 from harness.simulation.trace import in_words
@@ -24,9 +23,6 @@ CHUNK = 4
 """Seeds that a worker takes at a time: a fraction of a second, so that Ctrl-C need not wait."""
 
 TWICE_EVERY = 20
-
-SHORT = Least(answered=0)
-"""How strong a run of a campaign must be to count: it is short, and one of many."""
 
 Draw: TypeAlias = Callable[[int], Scenario]
 """The scenario of a seed. It is sent to other processes, so it is a function of a module, perhaps
@@ -102,7 +98,7 @@ def try_seed(draw: Draw, seed: int) -> Seed:
     differs = _difference(first, simulate(scenario, keep_trace=True)) if twice else ""
     faults = Counter(fault.name for fault in first.history.faults)
     planned = ((one.fault.family, one.fault.name) for one in scenario.schedule)
-    gates = gates_of(first.history, planned, scenario.config.named_workload, SHORT)
+    gates = gates_of(first.history, planned, scenario.config.named_workload)
     strong = all(gate.passed for gate in gates)
     return Seed(seed, first.kind, first.reason, first.virtual_ns, faults, differs, strong)
 

@@ -92,7 +92,7 @@ def test_a_kind_of_call_that_never_succeeded_leaves_the_verdict_open(stored: Run
     stored.history.write_text("".join(json.dumps(event) + "\n" for event in fresh))
     verdict, reason = judged(stored)
     assert verdict == "unknown"
-    assert "cas answered during partition faults: 0 ok" in reason
+    assert "cas answered during faults: 0 ok" in reason
 
 
 def _fresh_processes(events: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -207,7 +207,7 @@ def test_events_that_are_swapped(tmp_path: Path, monkeypatch: Patch) -> None:
 
 
 def test_clients_that_only_read(tmp_path: Path) -> None:
-    expect("unknown", "write answered during partition faults: 0 ok", tmp_path, reads=100)
+    expect("unknown", "write answered during faults: 0 ok", tmp_path, reads=100)
 
 
 def test_writes_that_all_fail(tmp_path: Path, monkeypatch: Patch) -> None:
