@@ -21,7 +21,7 @@ from benchmarks.hard_histories import KINDS, hard
 from checker import MODELS, check
 
 MIB = 1 << 20
-SLACK_S, SLACK = 0.5, 0.1
+SLACK_S, SLACK = 0.3, 0.1
 SLACK_MIB = 150
 
 

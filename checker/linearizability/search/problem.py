@@ -197,6 +197,8 @@ def of_operations(
     labels: list[Operation] = []
     label = []
     for o in todo:
+        if time.monotonic() > until:
+            raise LimitReached("time limit")
         result = o.result if o.outcome is Outcome.OK else None
         who = o.process if by_process else None
         name = canonical([o.function, o.key, o.argument, result, str(o.outcome), who])
