@@ -181,6 +181,8 @@ class Containers:
                     self._api.pause(container)
                     break
                 except APIError as error:
+                    if "stopped container" in str(error):
+                        break  # It has ended, which the engine has not noticed yet.
                     if "freeze" not in str(error) or time.monotonic() > until:
                         raise
 

@@ -144,10 +144,11 @@ class ProcessCluster(TcpCluster):
         if not done:
             return ""
         self._spawn(node)
+        self._states[node] = NodeState()  # It lives: another fault may strike it.
         if await self._serves(node):
             self._journals.keep(node)
-            self._states[node] = NodeState()
             return f"{done}; and it serves on that"
+        self._states[node] = NodeState(running=False)
         status = self._processes[node].returncode
         if self.database.python is not None and status not in (
             Exit.JOURNAL_DAMAGED,
