@@ -197,4 +197,5 @@ def test_the_recorder_counts_what_came_late_and_who_was_asked(tmp_path: Path) ->
         recorder.complete(process, completion)
     assert recorder.counted() == {
         "operations": 3, "completions": 3, "late": 1, "asked": {"calls": {"n1": 3, "n2": 3}},
+        "outcomes": {"ok": 3},
     }  # fmt: skip

@@ -73,7 +73,7 @@ def answered(*words: str) -> tuple[int, str]:
 
 def problems(page: Path) -> str:
     """The sentences at the top of a page, or nothing."""
-    _, found, rest = page.read_text("utf-8").partition('aria-label="What is missing"')
+    _, found, rest = page.read_text("utf-8").partition('aria-label="What to know of the files"')
     return rest.partition("</section>")[0] if found else ""
 
 

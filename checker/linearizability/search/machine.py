@@ -290,15 +290,19 @@ class Machine:
                 return int(answer)
             elif (budgets := budgets - 1) <= 0:
                 return window.PAUSED
-            if self._asked + self.memory.reg[window.STEPS] / PACE[self.fast] > self.effort_most:
-                raise TurnOver
-            now = time.monotonic()
-            if now > self.until:
-                raise LimitReached("time limit")
-            if self._watch.exceeded(now):
-                raise LimitReached("memory limit")
-            if now > self._patience and not self.fast and may_compile(self.until):
-                raise Slow
+            self._heed_limits()
+
+    def _heed_limits(self) -> None:
+        """Raise `TurnOver`, `LimitReached` or `Slow` where it is time for that."""
+        if self._asked + self.memory.reg[window.STEPS] / PACE[self.fast] > self.effort_most:
+            raise TurnOver
+        now = time.monotonic()
+        if now > self.until:
+            raise LimitReached("time limit")
+        if self._watch.exceeded(now):
+            raise LimitReached("memory limit")
+        if now > self._patience and not self.fast and may_compile(self.until):
+            raise Slow
 
     def _fill_in(self) -> None:
         """Fill in the step that is asked for, and what all pending operations do to that state,

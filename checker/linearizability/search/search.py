@@ -135,6 +135,7 @@ class Search(Machine):
                 if event == last:
                     widest = int(self.memory.reg[window.LARGEST])
                     return self._found(last - first, widest, self._order())
+                self._heed_limits()
                 places.append(self._checkpoint())
                 if not self.memory.reg[window.PRUNED]:
                     # Nothing was lost so far, so there is no need to go back any farther.
@@ -147,6 +148,7 @@ class Search(Machine):
                 continue
             if not self.memory.reg[window.PRUNED]:
                 return self._stuck(first, last, event)
+            self._heed_limits()
             largest = max(largest, int(self.memory.reg[window.LARGEST]))
             tries += 1
             farthest = max(farthest, event)
