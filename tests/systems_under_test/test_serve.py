@@ -15,6 +15,7 @@ import pytest
 
 from systems_under_test.connections import MAX_LINE
 from systems_under_test.driver import Exit
+from systems_under_test.journal import HEADER_SIZE, frame
 from systems_under_test.requests import Request
 from systems_under_test.wire import Codec
 
@@ -209,16 +210,18 @@ def test_a_torn_tail_is_logged_and_damage_ends_the_process(tmp_path: Path) -> No
     process.end()
     journal = tmp_path / "journal"
     whole = journal.read_bytes()
-    journal.write_bytes(whole[:-3])
+    journal.write_bytes(whole + frame([b"never synced"])[:-3])
     process = Process(tmp_path).ready()
     process.logged("a torn tail of ")
-    assert process.ask("read", "a")["result"] == 1
+    assert process.ask("read", "a")["result"] == 2
     process.end()
-    journal.write_bytes(whole[:20] + b"?" + whole[21:])
-    process = Process(tmp_path)
-    assert process.popen.wait(10) == Exit.JOURNAL_DAMAGED
-    process.logged("journal is damaged at byte 17: valid records follow")
-    process.end()
+    place = HEADER_SIZE + 20
+    for damaged in (whole[:place] + b"?" + whole[place + 1 :], whole[:place]):
+        journal.write_bytes(damaged)
+        process = Process(tmp_path)
+        assert process.popen.wait(10) == Exit.JOURNAL_DAMAGED
+        process.logged(f"journal is damaged at byte {HEADER_SIZE}: it was synced up to byte")
+        process.end()
 
 
 def test_a_broken_invariant_is_a_finding(node: Process) -> None:
