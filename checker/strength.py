@@ -104,7 +104,7 @@ def gates(
     least = least or Least()
     found = strength(history, kinds, families, observers)
     return [
-        *_kinds_answered(history.columns, kinds, found, least),
+        *_kinds_answered(history, kinds, found, least),
         *(_applied(history.faults, family, names) for family, names in families.items()),
         *_in_doubt(found, least),
     ]
@@ -124,14 +124,14 @@ def caught(trial: Trial, least: Least) -> Gate:
 
 
 def _kinds_answered(
-    columns: Columns, kinds: Sequence[str], found: Strength, least: Least
+    history: History, kinds: Sequence[str], found: Strength, least: Least
 ) -> Iterable[Gate]:
+    columns = history.columns
     when = {f" during {family} faults": counts for family, counts in found.answered.items()}
     if not when:
         when = {"": _counts(columns, kinds, columns.outcome == OK)}
     elif not least.answered:
-        some = {kind: sum(counts[kind] for counts in when.values()) for kind in kinds}
-        when = {" during faults": some}
+        when = {" during faults": _answered(columns, kinds, history.faults)}
     for during, counts in when.items():
         for kind, count in counts.items():
             passed = count >= max(least.answered, 1)
