@@ -101,10 +101,11 @@ class Jobs(Executor):
 
         before = {*multiprocessing.active_children()}
         try:
-            if self._pool is None:
-                context = multiprocessing.get_context("spawn")
-                self._pool = ProcessPoolExecutor(self._count, context, _begin)
-            return self._pool.submit(fn, item)
+            with _uninterrupted():
+                if self._pool is None:
+                    context = multiprocessing.get_context("spawn")
+                    self._pool = ProcessPoolExecutor(self._count, context, _begin)
+                return self._pool.submit(fn, item)
         except (BrokenExecutor, OSError, ImportError, NotImplementedError) as error:
             # Not every machine lets a process start others.
             future: Future[Any] = Future()
@@ -150,6 +151,25 @@ def _wants_memory(answer: Any) -> bool:
     if isinstance(answer, list):
         return any(found.verdict is None and found.limit == MEMORY for found in answer)
     return answer.verdict is Verdict.UNKNOWN and MEMORY in answer.reason
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits until a worker that is being started has what it needs, and the worker itself,
+    which has inherited this, never hears it: neither has a traceback to show."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+        signal.signal(signal.SIGINT, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def _begin() -> None:
