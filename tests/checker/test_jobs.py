@@ -48,6 +48,13 @@ class Slow(Semaphore):
         return super().step(state, operation)
 
 
+@dataclass
+class VerySlow(Slow):
+    """So slow that the ten keys take far longer than any test waits."""
+
+    step_s: float = 0.5
+
+
 def of_keys(name: str, wrong: int) -> History:
     """Ten keys of an object, some of which are wrong."""
     random = Random(f"jobs {name}")
@@ -165,7 +172,7 @@ def begun(folder: Path) -> tuple["subprocess.Popen[bytes]", list[int]]:
     write(of_keys("mutex", 0), path)
     program.write_text(HARD)
     command = [sys.executable, program, "check", "--jobs", "2", path]
-    command += ["--model", "tests.checker.test_jobs:Slow"]
+    command += ["--model", "tests.checker.test_jobs:VerySlow"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     running = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 30
