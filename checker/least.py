@@ -8,11 +8,11 @@ from dataclasses import dataclass, fields, replace
 class Least:
     """How strong a history must be: percentages, but for `answered`.
 
-    Of all operations so many must have `overlapped` another on their key; of all reads so many
-    must have been `fallible`, made after a change of their key was acknowledged, so that an old
-    answer would have shown; of the mutated copies so many must be `convicted`. During faults of
-    each family, so many operations of each function must have been `answered`; where that is 0,
-    one of each is enough during faults of any family.
+    `overlapped`: the least share of operations that overlapped another on their key. `fallible`:
+    the least share of reads made after a change of their key was acknowledged, so that an old
+    answer would have shown. `convicted`: the least share of mutated copies that the checker
+    convicts. `answered`: the least number of operations of each function answered during faults of
+    each family; with 0, one of each during any fault is enough.
     """
 
     overlapped: float = 0.1

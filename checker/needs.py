@@ -42,7 +42,7 @@ class Requirement:
         times = (*PERCENTILES, "recovery", "failover")
         if measure not in (*times, "ok", "rate"):
             raise ValueError(
-                f"measures {measure!r}, which nobody knows; choose one of ok, rate, "
+                f"measures {measure!r}, which is unknown; choose one of ok, rate, "
                 f"{', '.join(times)}"
             )
         at_least = found["sign"] == ">="

@@ -111,7 +111,7 @@ def gates(
 
 
 def caught(trial: Trial, least: Least) -> Gate:
-    """The gate of the mutated copies: so many of 100 must have been convicted."""
+    """The gate of the mutated copies: whether enough of them were convicted."""
     told = f"{trial.convicted} of {trial.copies} mutated copies of the history were convicted"
     if trial.missed:
         told += f"; not this one: {trial.missed[0]}"

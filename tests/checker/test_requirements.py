@@ -37,7 +37,7 @@ def test_what_is_written(text: str, wanted: tuple[Any, ...]) -> None:
         ("fast", "is no requirement; write it as"),
         ("ok>=99 in partition", "is no requirement; write it as"),
         ("ok=99", "is no requirement; write it as"),
-        ("speed>=9", "measures 'speed', which nobody knows; choose one of ok, rate, p50"),
+        ("speed>=9", "measures 'speed', which is unknown; choose one of ok, rate, p50"),
         ("ok<=99", "asks for it to be bad; write ok>=99"),
         ("p99>=9ms", "asks for it to be bad; write p99<=9ms"),
         ("p99<=200", "has the unit '', and p99 is given in 'us' or 'ms' or 's'"),
