@@ -45,7 +45,7 @@ class RunConfig:
     which fault strikes (harness/nemesis/composition.py), in the place of both. `rate` is in
     operations a second over all clients, 0 for as fast as they go; of 100 calls `reads` are reads.
     In an `open_loop` calls come at that rate whatever becomes of others (harness/arrivals.py), and
-    a client is replaced after about so many `session_calls`, if any.
+    a client is replaced after about `session_calls` calls, if above 0.
     A `load` is a generator (workloads/generators), which says who calls what and when instead.
     Times are in seconds: `time_limit` of the calls under faults, `operation_timeout` of one
     operation, `recovery_limit` until every node must serve again once all is healed,

@@ -42,14 +42,14 @@ WARM_UP_NS = 15 * SECOND_NS
 
 
 FINAL_READS = 1_000
-"""At most so many final reads are made of every node in turn."""
+"""The most final reads that are made of every node in turn."""
 
 HEALED_WITHIN_NS = 2 * SECOND_NS
 """The longest that what was healed may still be seen in force."""
 
 
 NEVER_DRAWN = 500
-"""After so many calls a function that was not among them is one that the workload never calls."""
+"""A function that is not among this many calls is one that the workload never calls."""
 
 
 @dataclass

@@ -14,7 +14,7 @@ GRACE_NS = SECOND_NS
 
 
 async def _some(cluster: Cluster, random: Random) -> tuple[NodeId, ...]:
-    """Nodes of any target that makes sense with so many."""
+    """Nodes of a target that is drawn from those that the cluster is large enough for."""
     targets = [target for target in Target if target.least_nodes <= len(cluster.nodes)]
     return await choose(random.choice(targets), cluster, random)
 

@@ -1,4 +1,4 @@
-"""An end to what has none: after so many calls, or after so long."""
+"""An end to what has none: after a number of calls, or of seconds."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from workloads.generators.generator import SECOND_NS, Asker, Due, Generator, Not
 
 @dataclass(frozen=True)
 class Limit(Wrapping):
-    """So many calls, and no more."""
+    """At most `count` calls."""
 
     count: int
     ends = True
@@ -22,7 +22,7 @@ class Limit(Wrapping):
 
 @dataclass(frozen=True)
 class TimeLimit(Wrapping):
-    """What is due within so many seconds from the first time that it was asked."""
+    """What is due within `seconds` of the first time that it was asked."""
 
     seconds: float
     until_ns: int | None = None
@@ -51,7 +51,7 @@ class TimeLimit(Wrapping):
 
 @dataclass(frozen=True)
 class Rest(Generator):
-    """No call for so many seconds from the first time that it was asked."""
+    """No call within `seconds` of the first time that it was asked."""
 
     seconds: float
     until_ns: int | None = None

@@ -43,7 +43,7 @@ class Steady(Profile):
 
 @dataclass(frozen=True, slots=True)
 class Ramp(Profile):
-    """From one rate to another, evenly, in so many seconds; it stays there."""
+    """From one rate to another, evenly, within `seconds`; then it stays there."""
 
     begin: float
     end: float
