@@ -80,6 +80,18 @@ def database(name: str) -> "Database":
     return PythonNode(path, node_class(name))
 
 
+def shown_by(name: str) -> tuple[str, ...]:
+    """What a flawed system is declared to show: its `shows`, () where its class has none.
+
+    Raises `UsageError` where that is not a tuple of texts.
+    """
+    path = system(name).path
+    shows = getattr(_imported("system", path), "shows", ())
+    if not (isinstance(shows, tuple) and all(isinstance(one, str) for one in shows)):
+        raise UsageError(f"the 'shows' of {name!r} cannot be {shows!r}; give it a tuple of texts")
+    return shows
+
+
 def workload(name: str) -> "Workload":
     """The workload of that name; `UsageError` where there is none, or it is not whole."""
 

@@ -14,7 +14,6 @@ import errno
 import json
 import os
 import platform
-import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -26,6 +25,7 @@ from faker import Faker
 
 from checker.files import write_whole
 from harness.errors import HarnessError
+from harness.provenance import commit_of
 
 FORMAT_VERSION = 1
 
@@ -116,12 +116,7 @@ def _commit() -> str:
     folder = Path(__file__).resolve().parent
     if not (folder.parent / ".git").exists():
         return "none"
-    command = ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--abbrev=12"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return "unknown"
-    return answer.stdout.strip() or "unknown"
+    return commit_of(folder) or "unknown"
 
 
 def unwritten(path: Path, error: OSError) -> HarnessError:

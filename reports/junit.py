@@ -5,16 +5,20 @@ viewer shows it as passed or merely skipped.
 """
 
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 from typing import Any
 
+from reports.argument import argument
+from reports.failures import failure_of, memory, page_of, state
 from reports.outcomes import BAD, DOUBT, look
 from reports.stored import find, number
 from reports.stored_night import cell_name, cells_of, row_name, runs_of
 from reports.wording import plain
 
 
-def junit(night: dict[str, Any]) -> str:
-    """The XML document of a night, from the values of its night.json."""
+def junit(night: dict[str, Any], directory: Path | None = None) -> str:
+    """The XML document of a night, from the values of its night.json; operations and sentences of
+    counterexamples come from the runs in its directory."""
     runs = {run.get("number"): run for run in runs_of(night)}
     cases: dict[str, list[tuple[dict[str, Any], list[dict[str, Any]]]]] = {}
     for cell in cells_of(night):
@@ -29,14 +33,18 @@ def junit(night: dict[str, Any]) -> str:
         suite.set("timestamp", _clean(str(night.get("began", ""))[:19]))
         suite.set("hostname", "localhost")
         for cell, own in entries:
-            _case(suite, cell, own)
+            _case(suite, cell, own, (night, directory))
         _sum(suite, suite)
     _sum(root, root)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, "unicode") + "\n"
 
 
-def _case(suite: ElementTree.Element, cell: dict[str, Any], runs: list[dict[str, Any]]) -> None:
+def _case(
+    suite: ElementTree.Element, cell: dict[str, Any], runs: list[dict[str, Any]],
+    within: tuple[dict[str, Any], Path | None],
+) -> None:  # fmt: skip
+    """A test case; `within` is the night and its directory."""
     seconds = sum(number(run, "seconds") or 0.0 for run in runs)
     name = f"{row_name(cell)} · {plain(cell.get('faults'), 80)}"
     if cell.get("corpus"):
@@ -48,15 +56,33 @@ def _case(suite: ElementTree.Element, cell: dict[str, Any], runs: list[dict[str,
     outcome = str(cell.get("outcome"))
     kind = {BAD: "failure", DOUBT: "error"}.get(look(outcome).tone)
     shown = next((run for run in runs if run.get("outcome") == outcome), runs[0] if runs else {})
-    lines = [plain(shown.get("reason") or "", 1000)]
-    lines.append(f"again: {plain(shown.get('again') or '', 2000)}" if shown.get("again") else "")
-    text = "\n".join(line for line in lines if line)
+    failure = failure_of(within[0], cell) if kind is not None else None
+    text = "\n".join(_lines(shown, failure, within))
     if kind is not None:
-        told = ElementTree.SubElement(case, kind, type=_clean(outcome))
-        told.set("message", _clean(plain(shown.get("reason") or outcome, 300)))
+        anomaly = plain(shown.get("anomaly") or "", 60)
+        told = ElementTree.SubElement(case, kind, type=_clean(anomaly or outcome))
+        reason = plain(shown.get("reason") or outcome, 300)
+        told.set("message", _clean(f"{state(failure)}: {reason}" if state(failure) else reason))
         told.text = _clean(text)
     elif text:
         ElementTree.SubElement(case, "system-out").text = _clean(text)
+
+
+def _lines(
+    run: dict[str, Any], failure: dict[str, Any] | None, within: tuple[dict[str, Any], Path | None]
+) -> list[str]:
+    """What is told of a case: why, since when, the operations, where its page is, how to repeat
+    it."""
+    night, directory = within
+    left = find(run, str, "run")
+    page = page_of(night, left)
+    shown = argument(directory, left if page else None)
+    lines = [plain(run.get("reason") or "", 1000), memory(failure)]
+    lines += [f"{place}. {step}" for place, step in enumerate(shown["steps"], 1)]
+    lines += [f"- {sentence}" for sentence in shown["sentences"]]
+    lines.append(f"page: {page}" if page else "")
+    lines.append(f"again: {plain(run.get('again') or '', 2000)}" if run.get("again") else "")
+    return [line for line in lines if line]
 
 
 def _sum(element: ElementTree.Element, within: ElementTree.Element) -> None:

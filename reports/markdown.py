@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from reports.failures import failure_of, memory, page_of, rank, state
 from reports.outcomes import GOOD, NIGHTS, bad_first, look
 from reports.stored import find
 from reports.stored_night import amount, cell_name, cells_of, row_name, runs_of
@@ -21,17 +22,12 @@ def markdown(night: dict[str, Any]) -> str:
     runs = {run.get("number"): run for run in runs_of(night)}
     lines = [f"## {glyph} {escaped(night.get('sentence'), 600)}", ""]
     if night.get("again"):
-        lines += ["```", plain(night["again"], 1000).replace("```", "'''"), "```", ""]
+        lines += [*fenced(night["again"]), ""]
     before = [run for run in runs.values() if run.get("corpus")]
-    troubles = [item for item in bad_first([*cells_of(night), *before])
+    troubles = [item for item in [*cells_of(night), *before]
                 if look(item.get("outcome")).tone != GOOD]  # fmt: skip
-    for item in troubles[:TROUBLES_MAX]:
-        reason = _reason(item, runs)
-        outcome = look(item.get("outcome"))
-        lines.append(
-            f"- {outcome.glyph} **{escaped(item.get('outcome'), 40)}** {escaped(cell_name(item))}"
-            + (f": {escaped(reason, 300)}" if reason else "")
-        )
+    troubles.sort(key=lambda item: rank(item.get("outcome"), state(failure_of(night, item))))
+    lines += [_trouble(night, item, runs) for item in troubles[:TROUBLES_MAX]]
     if len(troubles) > TROUBLES_MAX:
         lines.append(f"- and {len(troubles) - TROUBLES_MAX} more that are not green")
     lines += ["", *_matrix(cells_of(night), runs)]
@@ -40,6 +36,23 @@ def markdown(night: dict[str, Any]) -> str:
         lines += ["", f"Seeds that failed before: {passed} of {len(before)} pass now."]
     assert len(lines) <= LINES_MAX
     return "\n".join(lines) + "\n"
+
+
+def _trouble(night: dict[str, Any], item: dict[str, Any], runs: dict[Any, dict[str, Any]]) -> str:
+    """A cell or a seed that is not green, with what earlier nights knew of its failure."""
+    failure = failure_of(night, item)
+    reason = _reason(item, runs)
+    said = f"- {look(item.get('outcome')).glyph} **{escaped(item.get('outcome'), 40)}** "
+    said += escaped(cell_name(item)) + (f": {escaped(reason, 300)}" if reason else "")
+    page = page_of(night, find(failure, str, "run"))
+    if page.startswith("http"):
+        said += f" ([page]({page}))"
+    return said + (f" **{escaped(memory(failure), 300)}**" if memory(failure) else "")
+
+
+def fenced(text: Any) -> list[str]:
+    """A command as a block of code, which nothing in it can end."""
+    return ["```", " ".join(plain(text, 1000).replace("```", "'''").split()), "```"]
 
 
 def escaped(data: Any, limit: int = 200) -> str:

@@ -4,8 +4,6 @@ Written to be read on a phone in a minute. Names, reasons and seeds come from pl
 are texts to this page, whatever they hold.
 """
 
-import contextlib
-import json
 import shlex
 from collections import Counter
 from pathlib import Path
@@ -14,17 +12,17 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from checker.files import regular, write_whole
+from checker.files import write_whole
 from checker.wording import plural
+from reports.argument import argument
 from reports.assets import environment, policy, source
-from reports.diagram import counterexample
+from reports.failures import failure_of, failures_of, inside, memory, rank, state
 from reports.outcomes import DOUBT, GOOD, NIGHTS, bad_first, look
 from reports.stored import find, number
 from reports.stored_night import amount, cell_name, cells_of, read_night, row_name, runs_of
 from reports.wording import count, duration, plain
 
 TROUBLES_MAX = 12
-STEPS_MAX = 8
 
 RUNS_MAX = 12
 """This many runs of a cell are listed; all are in night.json."""
@@ -49,8 +47,11 @@ def render_night(directory: Path) -> bytes:
     if night.get("ended") != "whole" and tone == GOOD:
         glyph, tone = "…", DOUBT
     cells = [_cell(cell, runs, position) for position, cell in enumerate(cells_of(night), 1)]
-    before = [_run(run) for run in runs.values() if run.get("corpus")]
-    troubles = [item for item in bad_first([*before, *cells]) if item["tone"] != GOOD]
+    for cell in cells:
+        cell |= _memory(night, cell["stored"])
+    before = [_run(run) | _memory(night, run) for run in runs.values() if run.get("corpus")]
+    red = [item for item in [*before, *cells] if item["tone"] != GOOD]
+    troubles = sorted(red, key=lambda item: rank(item["outcome"], item["state"]))
     sentence = plain(night.get("sentence") or "", 1000)
     script = source("shared.js") + source("night.js")
     page = environment().get_template("night.html.j2").render(
@@ -61,7 +62,7 @@ def render_night(directory: Path) -> bytes:
         again=plain(night.get("again") or "", 2000),
         exact=night.get("exact") is not False,
         facts=_facts(night, cells),
-        troubles=[item | _argument(directory, item["run"]) for item in troubles[:TROUBLES_MAX]],
+        troubles=[item | argument(directory, item["run"]) for item in troubles[:TROUBLES_MAX]],
         more=len(troubles) - TROUBLES_MAX if len(troubles) > TROUBLES_MAX else 0,
         tables=[*_tables([cell for cell in cells if not cell["canary"]]), *_canaries(cells)],
         before=before,
@@ -80,8 +81,8 @@ def _cell(cell: dict[str, Any], runs: dict[Any, dict[str, Any]], anchor: int) ->
     """A cell with all that is shown of it; its reason is that of the run that decided it."""
     own = [runs[n] for n in find(cell, list, "runs") or () if n in runs]
     outcome = cell.get("outcome")
-    wanted = "pass" if outcome == "canary missed" else outcome
-    shown = next((_run(run) for run in own if run.get("outcome") == wanted), None)
+    wanted = ("failed otherwise", "pass") if outcome == "canary missed" else (outcome,)
+    shown = next((_run(run) for one in wanted for run in own if run.get("outcome") == one), None)
     total = sum(map(amount, own))
     found_s = [s for run in own if (s := number(run, "found_s")) is not None]
     listed = [_run(run) for run in bad_first(own)[:RUNS_MAX]]
@@ -94,7 +95,8 @@ def _cell(cell: dict[str, Any], runs: dict[Any, dict[str, Any]], anchor: int) ->
         "canary": bool(cell.get("canary")),
         "anchor": anchor,
         "text": f"in {duration(found_s[0] * 1e9)}" if found_s else count(total) if own else "",
-        "reason": (shown["reason"] if shown else "") or _why(outcome),
+        "stored": cell,
+        "reason": _reason(shown, outcome),
         "run": shown["run"] if shown else None,
         "recorded": shown["recorded"] if shown and cell.get("environment") != "simulated" else "",
         "again": shown["again"] if shown else "",
@@ -102,6 +104,19 @@ def _cell(cell: dict[str, Any], runs: dict[Any, dict[str, Any]], anchor: int) ->
         "runs": listed,
         "cut": max(len(own) - RUNS_MAX, 0),
     }
+
+
+def _memory(night: dict[str, Any], stored: dict[str, Any]) -> dict[str, str]:
+    """What earlier nights knew of a cell's failure, or a run's."""
+    failure = failure_of(night, stored) if look(stored.get("outcome")).tone != GOOD else None
+    return {"state": state(failure), "memory": memory(failure)}
+
+
+def _reason(shown: dict[str, Any] | None, outcome: Any) -> str:
+    reason = str(shown["reason"]) if shown else ""
+    if outcome == "canary missed" and reason:
+        return f"It failed, but by none of what its flaw is declared to show: {reason}"
+    return reason or _why(outcome)
 
 
 def _why(outcome: Any) -> str:
@@ -120,8 +135,8 @@ def _run(run: dict[str, Any]) -> dict[str, Any]:
         **_look(outcome),
         "name": name,
         "reason": plain(run.get("reason") or "", 600),
-        "run": find(run, str, "run") if _inside(run) else None,
-        "recorded": f"labrys check {shlex.quote(run['run'])}" if _inside(run) else "",
+        "run": run["run"] if inside(run.get("run")) else None,
+        "recorded": f"labrys check {shlex.quote(run['run'])}" if inside(run.get("run")) else "",
         "again": plain(run.get("again") or "", 2000),
         "seed": plain(run.get("seed"), 40),
         "amount": plural(amount(run), "seed") if amount(run) != 1 else "",
@@ -137,38 +152,12 @@ def _look(outcome: Any) -> dict[str, str]:
 
 def _links(run: dict[str, Any]) -> list[tuple[str, str]]:
     """The files that a run left, by addresses relative to this page and below it."""
-    if not _inside(run):
+    if not inside(run.get("run")):
         return []
     return [
         (name, f"{quote(run['run'])}/{file}")
         for name, file in (("page", "report.html"), ("history", "history.jsonl"))
     ]
-
-
-def _inside(run: dict[str, Any]) -> bool:
-    """Whether the run left a directory, and that one below the night's own."""
-    folder = find(run, str, "run")
-    return folder is not None and not folder.startswith("/") and ".." not in folder.split("/")
-
-
-def _argument(directory: Path, run: str | None) -> dict[str, Any]:
-    """The operations that no order explains, and why, from the run's own directory."""
-    shown = None
-    if run is not None:
-        with contextlib.suppress(OSError, ValueError, RecursionError):
-            result = json.loads(regular(directory / run / "result.json").read_bytes())
-            shown = counterexample(find(result, dict, "linearizability") or {})
-    if shown is None:
-        return {"steps": [], "sentences": []}
-    node = {step.number: f", node {step.node}" if step.node else "" for step in shown.steps}
-    return {
-        "steps": [
-            f"process {step.process} {step.predicate}, {step.when}, {step.outcome}"
-            f"{node[step.number]}"
-            for step in shown.steps[:STEPS_MAX]
-        ],
-        "sentences": [sentence.text for sentence in shown.sentences[:STEPS_MAX]],
-    }
 
 
 def _facts(night: dict[str, Any], cells: list[dict[str, Any]]) -> list[str]:
@@ -178,10 +167,14 @@ def _facts(night: dict[str, Any], cells: list[dict[str, Any]]) -> list[str]:
     canaries = [cell for cell in cells if cell["canary"]]
     caught = sum(cell["outcome"] == "caught" for cell in canaries)
     good = sum(cell["tone"] == GOOD for cell in cells)
+    states = Counter(word for failure in failures_of(night) if (word := state(failure)))
+    failed = ", ".join(f"{states[word]} {word}" for word in ("new", "flaky", "known")
+                       if states[word])  # fmt: skip
     return [
         f"{began}, {took}",
         f"{good} of {plural(len(cells), 'cell')} green",
-        f"{caught} of {len(canaries)} canaries caught",
+        *([f"{plural(states.total(), 'failure')}: {failed}"] if failed else []),
+        f"{caught} of {len(canaries)} {'canary' if len(canaries) == 1 else 'canaries'} caught",
         plural(sum(map(amount, runs_of(night))), "run"),
     ]
 

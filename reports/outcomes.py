@@ -26,6 +26,7 @@ _LOOKS = {
     "canary missed": Look("✘", BAD, 2),
     "environment failed": Look("!", DOUBT, 3),
     "killed": Look("!", DOUBT, 4),
+    "failed otherwise": Look("?", DOUBT, 5),
     "unknown": Look("?", DOUBT, 5),
     "not run": Look("–", DOUBT, 6),
     "pass": Look("✔", GOOD, 8),

@@ -1,7 +1,8 @@
 """The trend over nights, from the file of records that they append to: one page of charts.
 
-Shown are runs, seeds a second, how soon canaries are caught, the share that stayed undecided, and
-latency by system. Lines that are not a night's are passed over and counted.
+Shown are the grid of cells and nights, runs, seeds a second, how soon canaries are caught, the
+share that stayed undecided, and latency by system. Lines that are not a night's are passed over and
+counted.
 """
 
 import json
@@ -15,6 +16,7 @@ import altair as alt
 from markupsafe import Markup
 
 from reports.assets import environment, policy, source, vega
+from reports.grid import grid
 from reports.outcomes import DOUBT, GOOD, NIGHTS
 from reports.stored import find, number
 from reports.stored_night import amount
@@ -30,8 +32,9 @@ SERIES_MAX = 10
 Row = dict[str, Any]
 
 
-def render_trend(results: Path) -> bytes:
-    """The page, from a file of JSON lines; where there is none it says so."""
+def render_trend(results: Path, folder: Path | None = None) -> bytes:
+    """The page, from a file of JSON lines; where there is none it says so. It lies in `folder`,
+    that of a night, and links lead from there; else beside the results."""
     records, skipped = _read(results)
     nights = sorted({night for record in records if (night := find(record, str, "night"))})
     shown = nights[-NIGHTS_MAX:]
@@ -45,6 +48,7 @@ def render_trend(results: Path) -> bytes:
     scripts = [vega(), source("shared.js") + source("page.js")] if specifications else []
     page = environment().get_template("trend.html.j2").render(
         nights=[_night(night, verdicts.get(night), runs) for night in shown[: -ROWS_MAX - 1 : -1]],
+        grid=grid(records, folder or results),
         charts=[(name, _TITLES[name]) for name in specifications],
         data={"timeline": None, "charts": specifications},
         skipped=skipped,

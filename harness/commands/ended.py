@@ -98,6 +98,7 @@ def _outcome(path: Path, result: dict[str, Any]) -> dict[str, Any]:
         "reason": result["reason"],
         **{name: described[name] for name in ("name", "system", "workload", "environment", "seed")},
         "reproduce": described["reproduce"],
+        "anomaly": result["anomaly"],
         "algorithm": result["linearizability"]["algorithm"],
         "statistics": result["statistics"],
         "gates": result["gates"],

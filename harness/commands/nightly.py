@@ -2,8 +2,10 @@
 
 import contextlib
 import os
-from collections.abc import Sequence
-from datetime import datetime
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +17,9 @@ from harness.errors import HarnessError, UsageError, require_assertions
 if TYPE_CHECKING:
     from harness.nightly.night import Night
     from harness.nightly.schedule import Job
+
+MINUTE_S = 60.0
+"""Without a terminal a night says so often how far it has come."""
 
 _GLYPHS = {0: ("✔", "green"), 1: ("✘", "red"), 2: ("?", "yellow"), 255: ("!", "magenta")}
 
@@ -34,6 +39,9 @@ def nightly(
         Path | None, typer.Option(help="Seeds that once failed; else in the store.")
     ] = None,
     executor: options.Executor = None,
+    address: Annotated[
+        str, typer.Option(help="Where the store's nightly/ is published, for links from elsewhere.")
+    ] = "",
     print_plan: Annotated[
         bool, typer.Option("--print-plan", help="Print the default plan and end.")
     ] = False,
@@ -43,8 +51,8 @@ def nightly(
     from checker.wording import plural
     from harness.conduct import new_seed
     from harness.durations import duration_s
-    from harness.executors import known_executor
     from harness.nightly.corpus import read_corpus
+    from harness.nightly.memory import PastNights
     from harness.nightly.night import Night, Setting
     from harness.nightly.plan import DEFAULT, read_plan
     from harness.nightly.schedule import Schedule
@@ -54,11 +62,7 @@ def nightly(
     if print_plan:
         print(DEFAULT.read_text("utf-8"), end="")
         return
-    if not (0 <= jobs <= 256 and (seed is None or 0 <= seed < 2**62)):
-        raise UsageError("--jobs must be from 0 to 256, and --seed must be 0 or above")
-    if executor is not None:
-        known_executor(executor)
-    options.demand_one_way(jobs, executor)
+    _check(jobs, seed, executor, address)
     seed = new_seed() if seed is None else seed
     results = results or store / "nightly" / "results.jsonl"
     corpus = corpus or store / "nightly" / "corpus.jsonl"
@@ -72,17 +76,32 @@ def nightly(
             raise UsageError(f"{place} is a directory; name a file")
     folder = RunDirectory.create(store, "nightly").path
     jobs, notes = jobs or os.cpu_count() or 1, tuple(once_failed.notes)
-    setting = Setting(folder, results, corpus, budget_s, seed, jobs, executor, notes)
-    night = Night(planned, schedule, setting, _watch)
+    setting = Setting(folder, results, corpus, budget_s, seed, jobs, executor, notes,
+                      address)  # fmt: skip
+    night = Night(planned, schedule, setting, _watch, PastNights.read(results))
     cells = plural(len(planned.cells), "cell")
     _say(f"{cells} of {planned.source}, budget {budget}, seed {seed}: {folder}")
     for note in notes:
         _say(f"  {note}")
     try:
-        night.perform()
+        with _progress(night):
+            night.perform()
     finally:
         _close(night)
     raise typer.Exit(night.status)
+
+
+def _check(jobs: int, seed: int | None, executor: str | None, address: str) -> None:
+    """`UsageError` for what no night can do."""
+    from harness.executors import known_executor
+
+    if not (0 <= jobs <= 256 and (seed is None or 0 <= seed < 2**62)):
+        raise UsageError("--jobs must be from 0 to 256, and --seed must be 0 or above")
+    if executor is not None:
+        known_executor(executor)
+    if address and not address.startswith(("https://", "http://")):
+        raise UsageError(f"--address cannot be {address!r}; begin it with https:// or http://")
+    options.demand_one_way(jobs, executor)
 
 
 def _tonight(once_failed: list["Job"], environments: Sequence[str]) -> list["Job"]:
@@ -94,6 +113,7 @@ def _close(night: "Night") -> None:
     """Write the night's last pages and record, whatever ended it."""
     from harness.nightly.corpus import append
     from harness.store import RunDirectory
+    from reports.issues import chat
     from reports.markdown import markdown
     from reports.trend import render_trend
 
@@ -103,7 +123,10 @@ def _close(night: "Night") -> None:
     append(night.setting.results, {**summary, "canaries": _canaries(night)})
     _write(night, told)
     _render_left(folder)
-    RunDirectory(folder).write("trend.html", render_trend(night.setting.results).decode())
+    trend = render_trend(night.setting.results, folder)
+    RunDirectory(folder).write("trend.html", trend.decode())
+    _write_issues(folder, told)
+    RunDirectory(folder).write("chat.txt", chat(told))
     place = os.environ.get("GITHUB_STEP_SUMMARY")
     if place:
         with contextlib.suppress(OSError), Path(place).open("a", encoding="utf-8") as file:
@@ -112,6 +135,18 @@ def _close(night: "Night") -> None:
     if told["again"]:
         _say(f"  again      {told['again']}")
     _say(f"  pages      {folder / 'index.html'}")
+
+
+def _write_issues(folder: Path, told: dict[str, Any]) -> None:
+    """A file for each failure, by its fingerprint."""
+    from harness.store import RunDirectory
+    from reports.issues import issues
+
+    found = issues(told, folder)
+    if found:
+        (folder / "issues").mkdir(exist_ok=True)
+    for fingerprint, text in found.items():
+        RunDirectory(folder / "issues").write(f"{fingerprint}.md", text)
 
 
 def _canaries(night: "Night") -> dict[str, str]:
@@ -130,8 +165,10 @@ def _watch(night: "Night", record: dict[str, Any]) -> None:
         said += f", {plural(record['facts']['runs'], 'seed')}"
     if record["reason"] and outcome is not Ending.CAUGHT:
         said += f": {record['reason']}"
-    _say(said, STATUS[outcome])
-    _write(night, night.to_json())
+    told = night.to_json()
+    if not _quiet() or STATUS[outcome]:
+        _say(said, STATUS[outcome])
+    _write(night, told)
 
 
 def _write(night: "Night", told: dict[str, Any]) -> None:
@@ -143,7 +180,7 @@ def _write(night: "Night", told: dict[str, Any]) -> None:
     directory = RunDirectory(night.setting.folder)
     directory.write_json("night.json", told)
     directory.write("index.html", render_night(directory.path).decode())
-    directory.write("junit.xml", junit(told))
+    directory.write("junit.xml", junit(told, directory.path))
     directory.write("summary.md", markdown(told))
 
 
@@ -156,6 +193,43 @@ def _render_left(folder: Path) -> None:
         if not (path.parent / "report.html").exists():
             with contextlib.suppress(NotARun, OSError, HarnessError):
                 render(path.parent)
+
+
+def _quiet() -> bool:
+    """Whether no person looks on: a log gets what failed, and a line a minute."""
+    return not sys.stdout.isatty()
+
+
+@contextlib.contextmanager
+def _progress(night: "Night") -> Iterator[None]:
+    """Meanwhile say once a minute, where no person looks on, how far the night has come."""
+    over = threading.Event()
+
+    def tell() -> None:
+        while not over.wait(MINUTE_S):
+            _say(_so_far(night))
+
+    teller = threading.Thread(target=tell, daemon=True)
+    if _quiet():
+        teller.start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def _so_far(night: "Night") -> str:
+    """ "12:03:10  14 of 43 cells, 213 runs, 1 not green; now raft · register · kill · docker"."""
+    from checker.wording import plural
+    from harness.nightly.outcome import STATUS, Ending
+
+    records, cells = list(night.records), list(night.cells.values())
+    ran = sum(bool(runs) for runs in cells)
+    runs = sum(record["facts"].get("runs", 1) for record in records)
+    bad = sum(STATUS[Ending(record["outcome"])] != 0 for record in records)
+    said = f"{datetime.now(UTC):%H:%M:%S}  {ran} of {plural(len(cells), 'cell')}, "
+    said += f"{plural(runs, 'run')}, {bad} not green"
+    return said + (f"; now {night.doing.cell.name}" if night.doing else "")
 
 
 def _say(line: str, status: int | None = None) -> None:

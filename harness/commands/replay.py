@@ -20,6 +20,7 @@ def replay(
         Path, typer.Argument(help="The directory of a simulated run, or a scenario.json.")
     ],
     trust: Trust = False,
+    shrink: Annotated[bool, typer.Option(help="Shrink what a scenario shows.")] = True,
     store: options.Store = Path("store"),
     as_json: options.AsJson = False,
 ) -> None:
@@ -29,11 +30,11 @@ def replay(
     require_assertions()
     require_trust(path, trust)
     if path.is_file():
-        raise typer.Exit(_carry_out(path, store, as_json))
-    if as_json or store != Path("store"):
+        raise typer.Exit(_carry_out(path, store, shrink, as_json))
+    if as_json or not shrink or store != Path("store"):
         raise UsageError(
-            f"--json and --store cannot be said of {path}, a run of which nothing new is kept; "
-            f"leave them out, or name {path / 'scenario.json'}"
+            f"--json, --no-shrink and --store cannot be said of {path}, a run of which nothing "
+            f"new is kept; leave them out, or name {path / 'scenario.json'}"
         )
     found = again(path)
     for warning in found.warnings:
@@ -45,14 +46,14 @@ def replay(
     raise typer.Exit(1 if found.again.failed else 2 if found.again.kind else 0)
 
 
-def _carry_out(path: Path, store: Path, as_json: bool) -> int:
+def _carry_out(path: Path, store: Path, shrink: bool, as_json: bool) -> int:
     """Carry out the scenario of a file; tell, shrink and keep what it finds; the exit status."""
     from harness.judge import read_json
     from harness.simulation.scenario import Scenario
 
     scenario = Scenario.from_json(read_json(path), path)
     explored = Explored(
-        scenario.config, partial(_always, scenario), store, shrink=True, keep=1, as_json=as_json
+        scenario.config, partial(_always, scenario), store, shrink, keep=1, as_json=as_json
     )
     return explored.explore(Effort([scenario.config.seed]))
 

@@ -13,19 +13,21 @@ from harness.names import replay_line
 from harness.nightly.job import SCENARIO, Ended, again
 from harness.nightly.outcome import FAILURES, Ending
 from harness.nightly.schedule import Job
-from harness.simulation.simulate import REQUIREMENT
+from harness.nightly.symptom import NOT_REPEATABLE, is_own
+from harness.simulation.simulate import NOT_LIVE, REQUIREMENT, kind_of_finding
 
 STRONG_SHARE = 0.1
 """A campaign in which fewer seeds than this could have shown a violation is none."""
 
 
-_KINDS = {"not live": Ending.LIVENESS, REQUIREMENT: Ending.REQUIREMENT}
+_KINDS = {NOT_LIVE: Ending.LIVENESS, REQUIREMENT: Ending.REQUIREMENT}
 """The outcomes of kinds of failing seeds; all others are violations."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of one run. `run` is its directory, where one is left; `facts` are its figures."""
+    """What came of one run. `run` is its directory, where one is left; `facts` are its figures;
+    `anomaly` is what failed by its usual name, "" where nothing did."""
 
     outcome: Ending
     reason: str
@@ -33,6 +35,7 @@ class Finding:
     again: str
     run: Path | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    anomaly: str = ""
 
 
 def finding(job: Job, ended: Ended, folder: Path) -> Finding:
@@ -84,11 +87,14 @@ def _single(job: Job, answer: dict[str, Any]) -> Finding:
     statistics = answer["statistics"]
     liveness = answer["liveness"]
     reason = answer["reason"]
+    anomaly = ""
     outcome = {"valid": Ending.PASS, "unknown": Ending.UNKNOWN}.get(answer["verdict"])
     if outcome is None:
         stuck = liveness and not liveness["passed"] and reason.endswith(liveness["detail"])
-        missed = Ending.REQUIREMENT if reason.startswith(MISSED) else Ending.VIOLATION
-        outcome = Ending.LIVENESS if stuck else missed
+        missed = REQUIREMENT if reason.startswith(MISSED) else kind_of_finding(reason)
+        named = answer.get("anomaly") or {}
+        anomaly = named.get("kind") or (NOT_LIVE if stuck else missed)
+        outcome = _KINDS.get(anomaly, Ending.VIOLATION)
     facts = {
         "runs": 1,
         "unknown": int(outcome is Ending.UNKNOWN),
@@ -96,8 +102,8 @@ def _single(job: Job, answer: dict[str, Any]) -> Finding:
         "latency_ns": {name: statistics["overall_latency_ns"].get(name) for name in ("p50", "p99")},
         "calls_s": answer["seconds"].get("calls"),
     }
-    shown = _canary(job, outcome)
-    return Finding(shown, reason, job.seed, answer["reproduce"], run, facts)
+    shown = _canary(job, outcome, anomaly, reason)
+    return Finding(shown, reason, job.seed, answer["reproduce"], run, facts, anomaly)
 
 
 def _campaign(job: Job, answer: dict[str, Any]) -> Finding:
@@ -116,13 +122,16 @@ def _campaign(job: Job, answer: dict[str, Any]) -> Finding:
         outcome = _KINDS.get(first["kind"], Ending.VIOLATION)
         run = _kept(answer["kept"], first["seed"])
         line = again(job.cell, first["seed"])
-        shown = _canary(job, outcome)
-        return Finding(shown, first["reason"], first["seed"], line, run, facts)
+        anomaly = first.get("anomaly") or first["kind"]
+        shown = _canary(job, outcome, anomaly, first["reason"])
+        return Finding(shown, first["reason"], first["seed"], line, run, facts, anomaly)
     if answer["differs"]:
         first = answer["differs"][0]
         reason = f"seed {first['seed']} did not repeat itself: {first['reason']}"
         line = again(job.cell, first["seed"])
-        return Finding(Ending.VIOLATION, reason, first["seed"], line, facts=facts)
+        return Finding(
+            Ending.VIOLATION, reason, first["seed"], line, facts=facts, anomaly=NOT_REPEATABLE
+        )
     outcome, reason = Ending.PASS, ""
     if not seeds:
         outcome, reason = Ending.UNKNOWN, f"no seed ended within {job.seconds:g} s"
@@ -135,9 +144,12 @@ def _campaign(job: Job, answer: dict[str, Any]) -> Finding:
     return Finding(outcome, reason, job.seed, line, facts=facts)
 
 
-def _canary(job: Job, outcome: Ending) -> Ending:
-    """What a failure means: of a canary, that it was caught."""
-    return Ending.CAUGHT if job.cell.canary and outcome in FAILURES else outcome
+def _canary(job: Job, outcome: Ending, anomaly: str, reason: str) -> Ending:
+    """What a failure means: of a canary, that it was caught, if it is its own."""
+    if not job.cell.canary or outcome not in FAILURES:
+        return outcome
+    own = is_own(job.cell.shows, anomaly, reason)
+    return Ending.CAUGHT if own else Ending.OTHERWISE
 
 
 def _kept(kept: list[dict[str, Any]], seed: int) -> Path | None:

@@ -51,7 +51,9 @@ def arguments(job: Job, store: Path, jobs: int, executor: str | None) -> list[st
         words = shlex.split(job.cell.config(job.seed).command)[1:]
         return [*words, "--store", str(store), "--json"]
     if job.scenario is not None:
-        return ["replay", str(store / SCENARIO), "--trust", "--store", str(store), "--json"]
+        # The night that found it has shrunk it; the budget is for what is not known yet.
+        words = ["replay", str(store / SCENARIO), "--trust", "--no-shrink"]
+        return [*words, "--store", str(store), "--json"]
     seeds = 1 if job.corpus else MOST_SEEDS
     words = _explore(job.cell, job.seed, seeds)
     if executor is None:

@@ -13,12 +13,16 @@ from typing import Any
 
 from harness.clock import RealClock
 from harness.nightly.corpus import add_to_corpus, append
+from harness.nightly.failures import failures, names_of, troubles
 from harness.nightly.finding import Finding, finding
 from harness.nightly.job import SCENARIO, arguments, carry_out, limit_s
+from harness.nightly.memory import PastNights
 from harness.nightly.outcome import FAILURES, STATUS, Ending, of_cell, of_night
 from harness.nightly.plan import Cell, Plan
 from harness.nightly.schedule import Job, Schedule
+from harness.nightly.symptom import symptom_of
 from harness.nightly.telling import again_of, sentence
+from harness.provenance import system_commit
 from harness.store import RunDirectory, machine, run_name, versions
 
 FORMAT_VERSION = 1
@@ -39,20 +43,26 @@ class Setting:
     jobs: int
     executor: str | None = None
     notes: tuple[str, ...] = ()
+    address: str = ""
+    """Where the folder that all nights share will be found by others, "" where nobody said."""
 
 
 @dataclass
 class Night:
-    """The runs of a night so far; `watch` is called after each of them."""
+    """The runs of a night so far; `watch` is called after each of them, and `memory` holds what
+    earlier nights found."""
 
     plan: Plan
     schedule: Schedule
     setting: Setting
     watch: Callable[["Night", dict[str, Any]], None]
+    memory: PastNights = field(default_factory=PastNights)
     records: list[dict[str, Any]] = field(default_factory=list)
     cells: dict[Cell, list[Ending]] = field(default_factory=dict)
     ended: str = ""
     """ "" while it goes on, then "whole" or "interrupted"."""
+    doing: Job | None = None
+    """The job that is going on."""
 
     def __post_init__(self) -> None:
         self.began = _now()
@@ -84,10 +94,10 @@ class Night:
         if job.scenario is not None:
             RunDirectory(folder).write_json(SCENARIO, job.scenario)
         words = arguments(job, folder, self.setting.jobs, self.setting.executor)
-        began = _now()
+        began, self.doing = _now(), job
         ended = carry_out(words, folder, limit_s(job))
         found = finding(job, ended, folder)
-        settled = found.outcome not in (Ending.PASS, Ending.UNKNOWN)
+        settled = found.outcome not in (Ending.PASS, Ending.UNKNOWN, Ending.OTHERWISE)
         self.schedule.ended(job, ended.took_s, settled=settled)
         record = self._record(number, job, found, began, ended.took_s)
         passed = STATUS[found.outcome] == 0
@@ -105,10 +115,8 @@ class Night:
 
     @property
     def outcomes(self) -> dict[Cell, Ending]:
-        """What came of each cell of the plan; a canary is missed only when the night is over."""
-        found = {cell: of_cell(runs, canary=cell.canary) for cell, runs in self.cells.items()}
-        early = {Ending.MISSED: Ending.UNKNOWN} if self.ended != "whole" else {}
-        return {cell: early.get(outcome, outcome) for cell, outcome in found.items()}
+        """What came of each cell of the plan; a canary is missed until it is caught."""
+        return {cell: of_cell(runs, canary=cell.canary) for cell, runs in self.cells.items()}
 
     @property
     def status(self) -> int:
@@ -118,7 +126,9 @@ class Night:
 
     def to_json(self) -> dict[str, Any]:
         """All that the pages tell, as plain values."""
-        line, exact = again_of(self)
+        found = troubles(self)
+        line, exact = again_of(found)
+        address = self.setting.address.rstrip("/")
         return {
             "labrys": "night",
             "version": FORMAT_VERSION,
@@ -130,16 +140,18 @@ class Night:
             "seed": self.setting.seed,
             "plan": self.plan.source,
             "status": self.status,
-            "sentence": sentence(self),
+            "sentence": sentence(self, found),
             "again": line,
             "exact": exact,
             "left_out": [f"{job.cell.name} · seed {job.seed}" for job in self.schedule.left_out],
             "notes": list(self.setting.notes),
+            "address": address and f"{address}/{self.setting.folder.name}",
+            "failures": failures(self, found),
             "versions": self.versions,
             "machine": machine(),
             "cells": [
                 {
-                    **_cell_json(cell),
+                    **names_of(cell),
                     "canary": cell.canary,
                     "outcome": outcome.value,
                     "runs": [
@@ -156,18 +168,19 @@ class Night:
     def _record(
         self, number: int, job: Job, found: Finding, began: str, took_s: float
     ) -> dict[str, Any]:
-        return {
+        record = {
             "labrys": "nightly run",
             "version": FORMAT_VERSION,
             "night": self.began,
             "number": number,
             "began": began,
-            "cell": job.cell.name,
-            **_cell_json(job.cell),
+            "folder": self.setting.folder.name,
+            **names_of(job.cell),
             "canary": job.cell.canary,
             "corpus": job.corpus,
             "seed": found.seed,
             "outcome": found.outcome.value,
+            "anomaly": found.anomaly,
             "reason": found.reason,
             "again": found.again,
             "seconds": round(took_s, 2),
@@ -175,8 +188,12 @@ class Night:
             "facts": found.facts,
             "run": self._relative(found.run),
             "commit": self.versions["commit"],
+            "system_commit": system_commit(job.cell.system),
             "python": self.versions["python"],
         }
+        if STATUS[found.outcome]:
+            record["fingerprint"] = symptom_of(record).fingerprint
+        return record
 
     def _found_s(self, job: Job, found: Finding) -> float | None:
         """How long the night ran a canary until it was caught."""
@@ -199,16 +216,6 @@ class Night:
                 if self.outcomes[cell] is Ending.CAUGHT:
                     shutil.rmtree(self.setting.folder / record["run"], ignore_errors=True)
                     record["run"] = None
-
-
-def _cell_json(cell: Cell) -> dict[str, Any]:
-    return {
-        "system": cell.system,
-        "workload": cell.workload,
-        "faults": cell.faults,
-        "environment": cell.environment,
-        "options": dict(cell.options),
-    }
 
 
 def _safe(cell: Cell) -> str:

@@ -13,7 +13,8 @@ from harness.errors import STATUS as VERDICT
 
 
 class Ending(StrEnum):
-    """Of a run or a cell. `CAUGHT` and `MISSED` are for canaries."""
+    """Of a run or a cell. `CAUGHT`, `MISSED` and `OTHERWISE` are for canaries: the last is a run
+    that failed, but by none of what the flaw shows."""
 
     PASS = "pass"
     CAUGHT = "caught"
@@ -21,6 +22,7 @@ class Ending(StrEnum):
     LIVENESS = "liveness failure"
     REQUIREMENT = "requirement missed"
     MISSED = "canary missed"
+    OTHERWISE = "failed otherwise"
     ENVIRONMENT = "environment failed"
     KILLED = "killed"
     UNKNOWN = "unknown"
@@ -42,6 +44,7 @@ STATUS = {
     Ending.MISSED: RED,
     Ending.ENVIRONMENT: FAILED,
     Ending.KILLED: FAILED,
+    Ending.OTHERWISE: UNKNOWN,
     Ending.UNKNOWN: UNKNOWN,
     Ending.NOT_RUN: UNKNOWN,
 }
@@ -54,7 +57,8 @@ def of_cell(outcomes: Sequence[Ending], *, canary: bool) -> Ending:
     """What came of a cell, from its runs in their order.
 
     Runs that decided nothing do not hide one that did, but a failed or killed run is never passed
-    over: what it would have shown is unknown. A canary is missed if it was run and never caught.
+    over: what it would have shown is unknown. A canary is missed if it was run and never caught,
+    for whatever other reason it failed.
     """
     if canary and Ending.CAUGHT in outcomes:
         return Ending.CAUGHT
@@ -63,6 +67,8 @@ def of_cell(outcomes: Sequence[Ending], *, canary: bool) -> Ending:
     ):  # fmt: skip
         if outcome in outcomes:
             return outcome
+    if Ending.OTHERWISE in outcomes:
+        return Ending.MISSED
     if Ending.PASS in outcomes:
         return Ending.MISSED if canary else Ending.PASS
     return Ending.UNKNOWN if outcomes else Ending.NOT_RUN

@@ -14,7 +14,7 @@ from typing import Any
 from harness.conduct import settle
 from harness.config import RunConfig
 from harness.errors import UsageError
-from harness.names import known
+from harness.names import known, shown_by
 from harness.options_file import read_options
 
 DEFAULT = Path(__file__).with_name("plan.toml")
@@ -33,7 +33,7 @@ PINNABLE = (
 
 MOST_CELLS = 1_000
 
-_FIELDS = ("systems", "workloads", "faults", "environments", "weight", "options")
+_FIELDS = ("systems", "workloads", "faults", "environments", "weight", "options", "shows")
 _WEIGHTS = {"matrix": 1.0, "canaries": 4.0}
 
 
@@ -51,6 +51,9 @@ class Cell:
     weight: float = 1.0
     canary: bool = False
     options: tuple[tuple[str, Any], ...] = ()
+    shows: tuple[str, ...] = ()
+    """Of a canary: the anomalies, or words of the invariants, by one of which it is caught; by any
+    failure, where nothing says."""
 
     @property
     def name(self) -> str:
@@ -140,6 +143,9 @@ def _cells(table: str, entry: Mapping[str, Any]) -> Iterable[Cell]:
             raise UsageError(f"{name!r} cannot stand in 'options'; the cells say it")
     if "schedule" in options and "faults" in entry:
         raise UsageError("'faults' cannot stand beside a schedule; leave one of the two out")
+    if "shows" in entry and table != "canaries":
+        raise UsageError("'shows' stands in [[canaries]] alone; leave it out")
+    shows = tuple(_names(entry, "shows", None)) if "shows" in entry else None
     usual = SCHEDULED if "schedule" in options else "partition,kill"
     faults = _names(entry, "faults", [usual])
     for combination in itertools.product(environments, systems, workloads, faults):
@@ -147,6 +153,7 @@ def _cells(table: str, entry: Mapping[str, Any]) -> Iterable[Cell]:
         cell = Cell(
             system, workload, ",".join(part.strip() for part in chosen.split(",")), environment,
             float(weight), table == "canaries", tuple(sorted(_hashable(options))),
+            () if table != "canaries" else shows or shown_by(system),
         )  # fmt: skip
         yield replace(cell, environment=settle(cell.config(seed=0)).environment)
 

@@ -1,9 +1,10 @@
 """The sentence of a night, and the line that repeats the worst of it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from harness.nightly.outcome import STATUS, WORD, Ending
-from harness.nightly.plan import Cell
+from checker.wording import joined
+from harness.nightly.failures import NotGreen
+from harness.nightly.outcome import WORD, Ending
 
 if TYPE_CHECKING:
     from harness.nightly.night import Night
@@ -21,21 +22,20 @@ _DID = {
 
 REASON_MAX = 160
 
-_ORDER = tuple(_DID)
-"""What is told first."""
+CANARIES_MAX = 3
+"""So many canaries that were missed are named; of more, their number is told."""
 
 
-def sentence(night: "Night") -> str:
+def sentence(night: "Night", troubles: list[NotGreen]) -> str:
     """What the night says, in one sentence: the first line of its page."""
-    troubles = _troubles(night)
     if night.ended != "whole":
         how = "Interrupted" if night.ended else "Still running"
         ran = sum(bool(runs) for runs in night.cells.values())
         said = f"{how} after {ran} of {len(night.cells)} cells"
-        seen = [trouble for trouble in troubles if trouble[0] is not Ending.NOT_RUN]
-        return f"{said}; {_first_trouble(seen)}" if seen else f"{said}; nothing failed so far"
+        seen = [trouble for trouble in troubles if trouble.outcome is not Ending.NOT_RUN]
+        return f"{said}; {_told(seen)}" if seen else f"{said}; nothing failed so far"
     if troubles:
-        return f"{WORD[night.status].capitalize()}: {_first_trouble(troubles)}"
+        return f"{WORD[night.status].capitalize()}: {_told(troubles)}"
     runs = sum(record["facts"].get("runs", 1) for record in night.records)
     canaries = sum(cell.canary for cell in night.cells)
     return (
@@ -44,50 +44,56 @@ def sentence(night: "Night") -> str:
     )
 
 
-def again_of(night: "Night") -> tuple[str, bool]:
+def again_of(troubles: list[NotGreen]) -> tuple[str, bool]:
     """The line that repeats what the sentence names, "" where nothing failed; and whether it
-    repeats it exactly, as only simulated runs do."""
-    troubles = _troubles(night)
-    record = troubles[0][2] if troubles else None
-    return (record["again"] if record else "", _repeats(record))
+    repeats it exactly."""
+    if not troubles or troubles[0].record is None:
+        return "", False
+    return str(troubles[0].record["again"]), troubles[0].repeats
 
 
-def _troubles(night: "Night") -> list[tuple[Ending, Cell | str, dict[str, Any] | None]]:
-    """Everything that is not green, with the run that shows it: the worst first, and of that what
-    is simulated, since it repeats exactly."""
-    found: list[tuple[Ending, Cell | str, dict[str, Any] | None]] = [
-        (Ending(record["outcome"]), record["cell"], record)
-        for record in night.records
-        if record["corpus"] and STATUS[Ending(record["outcome"])]
-    ]
-    for cell, outcome in night.outcomes.items():
-        if STATUS[outcome]:
-            own = [r for r in night.records if r["cell"] == cell.name and not r["corpus"]]
-            wanted = Ending.PASS if outcome is Ending.MISSED else outcome
-            shown = next((r for r in own if r["outcome"] == wanted), None)
-            found.append((outcome, cell, shown))
-    return sorted(found, key=lambda trouble: (_ORDER.index(trouble[0]), not _repeats(trouble[2])))
-
-
-def _repeats(record: dict[str, Any] | None) -> bool:
-    return record is not None and record["environment"] == "simulated"
-
-
-def _first_trouble(troubles: list[tuple[Ending, Cell | str, dict[str, Any] | None]]) -> str:
-    outcome, cell, record = troubles[0]
-    if isinstance(cell, Cell):
-        system, where = cell.system, f"{cell.environment} under {_faults(cell.faults)}"
-    else:
-        assert record is not None
-        system = record["system"]
-        where = f"{record['environment']} with seed {record['seed']}, which had failed before"
-    said = _DID[outcome].format(system=system, where=where)
-    if record and record["reason"]:
-        said += f": {record['reason'][:REASON_MAX]}" + "…" * (len(record["reason"]) > REASON_MAX)
-    more = len(troubles) - 1
+def _told(troubles: list[NotGreen]) -> str:
+    """The worst in full, then each canary that was missed, then how many more there are."""
+    first, *others = troubles
+    said = _in_full(first)
+    missed = [one for one in others if one.outcome is Ending.MISSED]
+    if missed:
+        said += f"; {_canaries(missed)}"
+    more = len(others) - len(missed)
     if more:
-        said += f"; and {more} more {'cells are' if more > 1 else 'cell is'} not green"
+        new = sum(one.symptom is not None and one.remembered.state == "new" for one in others
+                  if one.outcome is not Ending.MISSED)  # fmt: skip
+        are = "cells are" if more > 1 else "cell is"
+        said += f"; and {more} more {are} not green" + (f" ({new} new)" if new else "")
     return said
+
+
+def _in_full(trouble: NotGreen) -> str:
+    names, record = trouble.names, trouble.record
+    where = f"{names['environment']} under {_faults(names['faults'])}"
+    if trouble.again and record is not None:
+        where = f"{names['environment']} with seed {record['seed']}, which had failed before"
+    said = _DID[trouble.outcome].format(system=names["system"], where=where)
+    if trouble.symptom is not None:
+        said += f" ({memory_of(trouble)})"
+    reason = (record["reason"] if record else "").removesuffix(".")
+    if reason:
+        said += f": {reason[:REASON_MAX]}" + "…" * (len(reason) > REASON_MAX)
+    return said
+
+
+def memory_of(trouble: NotGreen) -> str:
+    """ "new", or "known since 2026-11-23"."""
+    known = trouble.remembered
+    return known.state + (f" since {known.first_seen[:10]}" if known.first_seen else "")
+
+
+def _canaries(missed: list[NotGreen]) -> str:
+    if len(missed) > CANARIES_MAX:
+        return f"{len(missed)} canaries were not caught"
+    names = [f"{one.names['system']} in {one.names['environment']}" for one in missed]
+    word = "canary" if len(missed) == 1 else "canaries"
+    return f"the {word} {joined(names)} {'was' if len(missed) == 1 else 'were'} not caught"
 
 
 def _faults(faults: str) -> str:

@@ -41,6 +41,7 @@ class Seed:
     faults: Counter[str]
     differs: str = ""
     strong: bool = False
+    anomaly: str = ""
 
 
 @dataclass
@@ -100,7 +101,9 @@ def try_seed(draw: Draw, seed: int) -> Seed:
     planned = ((one.fault.family, one.fault.name) for one in scenario.schedule)
     gates = gates_of(first.history, planned, scenario.config.named_workload)
     strong = all(gate.passed for gate in gates)
-    return Seed(seed, first.kind, first.reason, first.virtual_ns, faults, differs, strong)
+    return Seed(
+        seed, first.kind, first.reason, first.virtual_ns, faults, differs, strong, first.anomaly
+    )
 
 
 def _difference(first: Simulated, second: Simulated) -> str:

@@ -25,6 +25,9 @@ MEMORY_BYTES = 1 << 29
 REQUIREMENT = "requirement missed"
 """The kind of a run that misses what is required of it."""
 
+NOT_LIVE = "not live"
+"""The kind of a run in which a node did not serve again."""
+
 MOST_EVENTS = 100_000
 """A run of a campaign normally takes a few thousand events; far more means a message storm, which
 is a finding of its own."""
@@ -59,6 +62,8 @@ class Simulated:
     events: int
     virtual_ns: int
     trace: Sequence[Step]
+    anomaly: str = ""
+    """What the history shows by its usual name, "" where it is not invalid."""
 
     @property
     def failed(self) -> bool:
@@ -81,7 +86,7 @@ def simulate(
     history = History.from_lines(recorder.lines)
     config = scenario.config
     result = config.named_workload.check(history, config.check_time_limit, MEMORY_BYTES)
-    kind, reason = _kind(result, observed, history)
+    kind, reason, anomaly = _kind(result, observed, history)
     missed = _missed(scenario, history, result)
     if missed and kind in ("", "unknown"):
         kind, reason = REQUIREMENT, missed
@@ -97,6 +102,7 @@ def simulate(
         events=cluster.clock.events,
         virtual_ns=cluster.clock.now_ns(),
         trace=cluster.trace.kept or (),
+        anomaly=anomaly,
     )
 
 
@@ -146,21 +152,25 @@ def script_of(simulated: Simulated, *, whole: bool) -> tuple[Scripted, ...]:
     )
 
 
-def _kind(result: Result, observed: Observations, history: History) -> tuple[str, str]:
-    """The kind of violation, if any, and the sentence that says what it is."""
+def _kind(result: Result, observed: Observations, history: History) -> tuple[str, str, str]:
+    """The kind of violation, if any; the sentence that says what it is; the anomaly's name."""
     if result.verdict is Verdict.INVALID:
         anomaly = name_anomaly(result, history)
-        sentence = headline(anomaly, result, history) if anomaly else result.reason
-        return "not linearizable", sentence
+        if anomaly is None:
+            return "not linearizable", result.reason, ""
+        return "not linearizable", headline(anomaly, result, history), anomaly.kind.value
     if observed.findings:
-        finding = observed.findings[0]
-        named = [word for word in _NAMED if word in finding]
-        return (named[0] if named else "finding"), finding
+        return kind_of_finding(observed.findings[0]), observed.findings[0], ""
     if observed.liveness and not observed.liveness["passed"]:
-        return "not live", observed.liveness["detail"]
+        return NOT_LIVE, observed.liveness["detail"], ""
     if result.verdict is Verdict.UNKNOWN:
-        return "unknown", result.reason
-    return "", ""
+        return "unknown", result.reason, ""
+    return "", "", ""
+
+
+def kind_of_finding(finding: str) -> str:
+    """By which name findings like this one are grouped."""
+    return next((word for word in _NAMED if word in finding), "finding")
 
 
 def _missed(scenario: Scenario, history: History, result: Result) -> str:

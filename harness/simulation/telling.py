@@ -34,7 +34,12 @@ def answer(
         "faults": dict(sorted(campaign.faults.items())),
         "unknown": campaign.unknown,
         "failed": [
-            {"seed": seed.seed, "kind": seed.kind, "reason": seed.reason}
+            {
+                "seed": seed.seed,
+                "kind": seed.kind,
+                "anomaly": seed.anomaly,
+                "reason": seed.reason,
+            }
             for seed in sorted(campaign.failed, key=lambda seed: seed.seed)
         ],
         "differs": [{"seed": seed.seed, "reason": seed.differs} for seed in campaign.differs],

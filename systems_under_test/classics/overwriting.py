@@ -48,6 +48,8 @@ class Overwrite(Payload):
 class Overwriting(Node):
     """Everybody proposes, everybody reads its own values."""
 
+    shows = ("stale read", "lost write", "lost update", "dirty read", "not linearizable")
+
     payloads: ClassVar[tuple[type[Payload], ...]] = (Ask, Told, Overwrite)
 
     def set_up(self) -> None:

@@ -35,6 +35,8 @@ TICK = "tick"
 class PrimaryBackup(Node):
     """A key-value store whose primary acknowledges first and replicates later."""
 
+    shows = ("stale read", "lost write", "lost update", "dirty read", "not linearizable")
+
     TICK_NS = 60_000_000
     MISSED_TICKS = 5
     """A node that was silent for this many ticks counts as gone."""

@@ -61,6 +61,15 @@ class _Transaction:
 class TwoPhaseCommit(Node):
     """A key-value store that commits every change on all nodes or on none, until one fails."""
 
+    shows = (
+        "stale read",
+        "lost write",
+        "lost update",
+        "dirty read",
+        "not linearizable",
+        "not live",
+    )
+
     COORDINATOR_NS = 300_000_000
     """How long the coordinator waits for votes."""
 

@@ -10,6 +10,13 @@ from systems_under_test.paxos.node import Paxos
 from systems_under_test.paxos.state import Batch
 from systems_under_test.requests import Request
 
+STALE = ("stale read", "lost write")
+FORKED = (
+    *STALE, "lost update", "dirty read", "not linearizable", "both led in ballot", "was chosen in",
+    "two values in slot", "for chosen in slot", "took back its promise",
+)  # fmt: skip
+"""What follows where two values are chosen in one slot."""
+
 
 class PaxosForgottenPromise(Paxos):
     """An acceptor remembers after a restart what it accepted, but not what it promised.
@@ -19,6 +26,8 @@ class PaxosForgottenPromise(Paxos):
     even if it fails and then restarts" (PMS 2.2). Anomaly: acknowledged writes vanish. Having told
     a new leader that nothing was accepted, it restarts and helps the deposed one to a quorum.
     """
+
+    shows = FORKED
 
     def on_start(self, stored: tuple[Payload, ...]) -> None:
         super().on_start(stored)
@@ -33,6 +42,8 @@ class PaxosAcceptsLowerBallots(Paxos):
     different values chosen in the same slots, and reads of a deposed one are confirmed.
     """
 
+    shows = FORKED
+
     def may_accept(self, ballot: Ballot) -> bool:
         return True
 
@@ -45,6 +56,8 @@ class PaxosIgnoresAccepted(Paxos):
     new one happens to know already that they are chosen.
     """
 
+    shows = FORKED
+
     def take_reports(self, answer: Promise) -> None:
         """They are dropped."""
 
@@ -56,6 +69,8 @@ class PaxosHalfQuorum(Paxos):
     of a partition go on, and each loses what the other acknowledged.
     """
 
+    shows = FORKED
+
     def is_quorum(self, nodes: set[NodeId], members: tuple[NodeId, ...]) -> bool:
         return sum(member in nodes for member in members) >= max(1, len(members) // 2)
 
@@ -66,6 +81,8 @@ class PaxosLearnsFromOne(Paxos):
     Breaks "a learner must find out that a proposal has been accepted by a majority of acceptors"
     (PMS 2.3). Anomaly: acknowledged writes vanish with the one acceptor that has them.
     """
+
+    shows = FORKED
 
     def is_chosen(self, batch: Batch) -> bool:
         return bool(batch.votes)
@@ -79,6 +96,8 @@ class PaxosSharedBallots(Paxos):
     accepted in one slot and both are acknowledged.
     """
 
+    shows = FORKED
+
     def new_ballot(self) -> Ballot:
         return Ballot(super().new_ballot().round, "")
 
@@ -90,6 +109,8 @@ class PaxosStaleReads(Paxos):
     while no other replica can have become master. Anomaly: stale reads from a leader that is cut
     off while another one takes writes.
     """
+
+    shows = (*STALE, "not live")
 
     def on_read(self, client: NodeId, request: Request) -> None:
         self.answer_read(client, request)

@@ -14,6 +14,16 @@ from systems_under_test.raft.node import Raft, RaftCompactsOften
 from systems_under_test.raft.state import Role
 from systems_under_test.requests import Refusal, Reply, Request
 
+LOST = ("lost write", "lost update", "stale read")
+"""What clients see of a write that was acknowledged and is gone."""
+
+FORKED = (
+    *LOST, "dirty read", "not linearizable", "Election Safety", "Log Matching",
+    "Leader Completeness", "State Machine Safety", "both lead in term", "took back commits",
+    "conflicts with the leader", "committed of",
+)  # fmt: skip
+"""What follows where two nodes hold different logs and both are believed."""
+
 
 class RaftStaleReads(Raft):
     """A leader that believes it leads answers reads at once, and goes on believing.
@@ -22,6 +32,8 @@ class RaftStaleReads(Raft):
     (§8). Anomaly: stale reads. A leader that is cut off from the majority serves its clients old
     values, while the others have elected a new one and acknowledge newer writes.
     """
+
+    shows = ("stale read", "lost write", "not live")
 
     def on_read(self, client: NodeId, request: Request) -> None:
         self.answer_read(client, request)
@@ -38,6 +50,8 @@ class RaftForgetsVote(Raft):
     of the term, and acknowledged writes of one leader are overwritten by the other.
     """
 
+    shows = FORKED
+
     def persist_term_and_vote(self) -> None:
         """Only the log is recorded."""
 
@@ -48,6 +62,8 @@ class RaftNoSync(Raft):
     Breaks "updated on stable storage before responding to RPCs", said of log[] (Figure 2). Anomaly:
     acknowledged writes vanish when the nodes that held them crash before their disks caught up.
     """
+
+    shows = FORKED
 
     def on_start(self, stored: tuple[Payload, ...]) -> None:
         self.unsynced: list[Payload] = []
@@ -76,6 +92,8 @@ class RaftCommitsEarlierTerms(Raft):
     Figure 8). Anomaly: a committed entry is overwritten by a later leader that never had it.
     """
 
+    shows = FORKED
+
     def may_commit(self, index: int) -> bool:
         return True
 
@@ -90,6 +108,8 @@ class RaftIgnoresLogs(Raft):
     (§5.4.1). Anomaly: acknowledged writes vanish, as a node without them becomes the leader.
     """
 
+    shows = FORKED
+
     def is_up_to_date(self, last_term: int, last_index: int) -> bool:
         return True
 
@@ -100,6 +120,8 @@ class RaftCommitsAlone(Raft):
     Breaks "a log entry is committed once the leader that created the entry has replicated it on a
     majority of the servers" (§5.3). Anomaly: acknowledged writes vanish with the leader.
     """
+
+    shows = FORKED
 
     def append_to_own_log(self, command: Request | Members | None) -> None:
         super().append_to_own_log(command)
@@ -122,6 +144,8 @@ class RaftForgetsSessions(Raft):
     effect twice, the second time over a newer value.
     """
 
+    shows = (*LOST, "duplicate", "not linearizable", "State Machine Safety")
+
     MACHINE = Forgetful
 
 
@@ -131,6 +155,8 @@ class RaftNeverTruncates(Raft):
     Breaks "if an existing entry conflicts with a new one, delete the existing entry and all that
     follow it" (Figure 2). Anomaly: replicas apply different entries at the same index.
     """
+
+    shows = FORKED
 
     def store(self, previous_index: int, entries: tuple[Entry, ...]) -> None:
         known = self.log.last_index - previous_index
@@ -145,6 +171,8 @@ class RaftNoPreVote(Raft):
     (dissertation §9.6). Anomaly: none for safety, but a node that is not heard, or hears nothing,
     begins term after term and deposes every leader, so that the others serve hardly anything.
     """
+
+    shows = ("not live",)
 
     def on_election_due(self) -> None:
         self.become(Role.PRE_CANDIDATE)
@@ -166,6 +194,8 @@ class RaftSnapshotsWithoutSessions(RaftCompactsOften):
     that was restored from a snapshot knows no session, so it refuses what the others carry out.
     """
 
+    shows = (*LOST, "duplicate", "dirty read", "not linearizable", "State Machine Safety")
+
     def machine_state(self) -> Json:
         return {**super().machine_state(), "sessions": []}
 
@@ -178,6 +208,8 @@ class RaftOneStepChange(Raft):
     10). Anomaly: a majority of the old members and one of the new decide without each other, so
     that acknowledged writes vanish.
     """
+
+    shows = FORKED
 
     def reason_to_wait(self) -> str:
         return ""

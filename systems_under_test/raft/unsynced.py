@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from systems_under_test.raft.flawed import FORKED
 from systems_under_test.raft.node import Raft
 
 
@@ -13,6 +14,8 @@ class RaftNoFsync(Raft):
     it, so that no kill can show this flaw.
     """
 
+    shows = FORKED
+
     syncs: ClassVar[bool] = False
 
 
@@ -23,5 +26,7 @@ class RaftCutsDamage(Raft):
     and accepted is another one; Alagappan et al. ("Protocol-Aware Recovery", FAST 2018) found it in
     systems that are in use. Anomaly: acknowledged writes vanish once a majority lacks them.
     """
+
+    shows = FORKED
 
     refuses_damage: ClassVar[bool] = False

@@ -18,6 +18,9 @@ from systems_under_test.ring.replica import Replica
 from systems_under_test.ring.rounds import Gathering, Rounds
 from systems_under_test.ring.steps import Answers, Pending, Steps
 
+LOST = ("lost write", "lost update", "stale read", "not linearizable")
+"""What clients see where two quorums do not meet."""
+
 
 class _SmallQuorums(Rounds):
     def quorum(self, ask: Ask, replicas: int) -> int:
@@ -31,6 +34,8 @@ class RingSmallQuorums(Ring):
     stale reads, from a replica that the last write did not reach; and writes that draw too low a
     tag and are lost.
     """
+
+    shows = LOST
 
     PARTS = Parts(rounds=_SmallQuorums)
 
@@ -48,6 +53,8 @@ class RingNoWriteBack(Ring):
     it. Anomaly: two reads, one after the other, see a write and then not.
     """
 
+    shows = LOST
+
     PARTS = Parts(linearizable=_NoWriteBack)
 
 
@@ -58,6 +65,8 @@ class RingSkewedClock(Ring):
     majority reports. Anomaly: where clocks disagree, an acknowledged write is lost at once to an
     older one, and later reads return the older one.
     """
+
+    shows = LOST
 
     def steps(self, operation: Pending, request: Request, level: Level) -> Steps:
         return super().steps(
@@ -82,6 +91,8 @@ class RingSloppyQuorum(Ring):
     healthy nodes" (Dynamo §4.6) keeps writes going, but two nodes that believe others to be up ask
     different nodes, and their quorums need not meet. Anomaly: stale reads after a partition.
     """
+
+    shows = LOST
 
     PARTS = Parts(epochs=_HealthyReplicas)
 
@@ -112,6 +123,8 @@ class RingLostHint(Ring):
     §4.6). Anomaly: an acknowledged write that a minority holds, and that nobody will hand over.
     """
 
+    shows = (*LOST, "has two values of one version", "now the older")
+
     PARTS = Parts(rounds=_HintsCount, hints=_LostHints)
 
 
@@ -127,6 +140,8 @@ class RingServesEarly(Ring):
     ones only once the new owner has got the shard from one. Anomaly: acknowledged writes that
     vanish when a node is added or removed.
     """
+
+    shows = (*LOST, "still awaits")
 
     PARTS = Parts(epochs=_ServesEarly)
 
@@ -149,6 +164,8 @@ class RingOldEpoch(Ring):
     former owners, and what it writes there the new owners never see.
     """
 
+    shows = (*LOST, "had left epoch")
+
     PARTS = Parts(epochs=_FormerOwner, gossip=_AnyEpoch)
 
 
@@ -163,5 +180,7 @@ class RingTrustsHearsay(Ring):
     Breaks CASPaxos' rule that a vote is given under a promise. Anomaly: a read returns a change
     that was not chosen, and that a later one does not build on.
     """
+
+    shows = (*LOST, "which it only heard of")
 
     PARTS = Parts(replica=_NoHearsay)

@@ -74,7 +74,7 @@ def night(path: Path, budget: str, *words: str, **variables: str) -> Done:
     command = [sys.executable, "-m", "harness", "nightly", str(path), "--budget", budget,
                "--store", str(store), "--jobs", "1", *words]  # fmt: skip
     done = subprocess.run(
-        command, env=environ(**variables), capture_output=True, text=True, timeout=120, check=False
+        command, env=environ(**variables), capture_output=True, text=True, timeout=400, check=False
     )
     assert "Traceback" not in done.stderr
     folders = sorted((store / "nightly").glob("2*")) or [store]

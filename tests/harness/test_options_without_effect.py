@@ -133,7 +133,7 @@ def test_workloads_know_the_options_that_they_depend_on(name: str) -> None:
             )
         ),
         ("check history.jsonl --engine zones --executor dask://h:1", "--executor has no effect"),
-        ("replay run --json --trust", "--json and --store cannot be said of run"),
+        ("replay run --json --trust", "--json, --no-shrink and --store cannot be said of run"),
     ],
 )  # fmt: skip
 def test_commands_refuse_it(
