@@ -83,7 +83,7 @@ def check_file(
     from checker.history import MalformedHistory
     from checker.models.inference import NotOneModel
 
-    name = "standard input" if path == STDIN else str(path)
+    name = _name(path)
     try:
         history = _read(path, checking, checking.model)
         model, inferred = checking.model, False
@@ -93,8 +93,6 @@ def check_file(
                 history = _read(path, checking, model)
         began = time.monotonic()
         judged, notes = _judge(history, model or "cas-register", checking)
-    except OSError as error:
-        raise UsageError(f"cannot read {name}: {error.strerror}; check the path") from error
     except NotOneModel as error:
         raise UsageError(f"{name}: {error} (--model, --rename)") from error
     except (MalformedHistory, ModelError) as error:
@@ -118,9 +116,16 @@ def _read(path: Path, checking: Checking, model: str | None) -> "History":
 
     meaning = Meaning(model, checking.renamed, NilReads(checking.nil_reads))
     taking = Taking(meaning, Keyed(checking.keyed))
-    if path != STDIN:
-        return read(path, checking.form, taking=taking)
-    return read_content(read_stream(sys.stdin.buffer), checking.form, taking)
+    try:
+        if path != STDIN:
+            return read(path, checking.form, taking=taking)
+        return read_content(read_stream(sys.stdin.buffer), checking.form, taking)
+    except OSError as error:
+        raise UsageError(f"cannot read {_name(path)}: {error.strerror}; check the path") from error
+
+
+def _name(path: Path) -> str:
+    return "standard input" if path == STDIN else str(path)
 
 
 def _inferred(history: "History") -> str:

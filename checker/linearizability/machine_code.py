@@ -72,12 +72,15 @@ def _beside() -> bool:
 
 @cache
 def _of_user() -> Path | None:
-    """The folder in the user's cache, which numba makes; None where there is no home."""
+    """The folder in the user's cache, made if need be; None where it cannot be."""
     digest = hashlib.sha256()
     for source in sorted(HERE.rglob("*.py")):
         digest.update(f"{source.name} {source.stat().st_mtime_ns}\n".encode())
     try:
         caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    except RuntimeError:
+        folder = caches / "labrys" / digest.hexdigest()[:16]
+        # A home may be somebody else's, as under sudo: then even looking into it is an error.
+        folder.mkdir(parents=True, exist_ok=True)
+    except (RuntimeError, OSError):
         return None
-    return caches / "labrys" / digest.hexdigest()[:16]
+    return folder

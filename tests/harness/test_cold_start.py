@@ -96,6 +96,6 @@ def test_machine_code_is_kept_for_the_user(tmp_path: Path) -> None:
     assert compile_with(str(tmp_path))[:2] == ["True", "valid"]
 
 
-@pytest.mark.parametrize("home", ["/dev/null", "/proc", ""])
+@pytest.mark.parametrize("home", ["/dev/null", "/proc", "", "/" + 300 * "x"])
 def test_a_home_that_cannot_be_written_changes_no_verdict(home: str) -> None:
     assert "valid" in compile_with(home)
