@@ -2,6 +2,7 @@
 
 from checker.needs import Requirement
 from harness.clock import SECOND_NS
+from harness.database import Database
 from harness.errors import OptionError
 from workloads.documents import SMALLEST
 from workloads.generators.reading import read
@@ -35,6 +36,22 @@ def check_largest(system: str, values: str, largest: int) -> None:
             "values",
             f"cannot be {values!r}: the system {system!r} takes values of up to {largest:,} bytes; "
             "give smaller ones",
+        )
+
+
+def check_connections(connections: int, clients: int, system: str, database: Database) -> None:
+    """An `OptionError` unless so many clients can share so many connections to each node."""
+    if database.python is None:
+        raise OptionError(
+            "connections",
+            f"cannot be shared by clients of {system!r}, whose driver gives each client its own; "
+            "leave it out",
+        )
+    if connections >= clients:
+        raise OptionError(
+            "connections",
+            f"cannot be {connections}, as {clients} clients are to share them; give fewer, or "
+            "leave it out",
         )
 
 

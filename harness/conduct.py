@@ -59,8 +59,7 @@ def conduct(config: RunConfig, store: Path, watch: Watch) -> RunDirectory:
     Raises `HarnessError` where the environment failed; what there is stays in the directory. A
     `KeyboardInterrupt` passes through once the cluster is gone.
     """
-    if config.environment != "simulated":
-        make_room(config)
+    make_room(config)
     label = f"{config.system}-{config.workload}".replace(":", ".").replace("/", ".")
     directory = RunDirectory.create(store, label)
     if config.environment == "simulated":
@@ -112,6 +111,7 @@ def _cluster(config: RunConfig, directory: RunDirectory) -> Cluster:
         needs=frozenset(
             need for own in config.families.values() for fault in own for need in fault.needs
         ),
+        connections=config.connections,
     )
     if config.environment == "maelstrom":
         weather = Weather(int(config.latency * SECOND_NS), config.loss, config.duplicates)

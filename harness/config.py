@@ -11,7 +11,14 @@ import tomli_w
 from checker.least import Least
 from checker.needs import Requirement
 from harness import names
-from harness.calling import check_largest, check_load, check_popularity, check_values, requirement
+from harness.calling import (
+    check_connections,
+    check_largest,
+    check_load,
+    check_popularity,
+    check_values,
+    requirement,
+)
 from harness.catalogue import ENVIRONMENTS, WORKLOADS
 from harness.clock import SECOND_NS
 from harness.cluster import Capability
@@ -26,7 +33,7 @@ from systems_under_test.node import Node
 from workloads.workload import Shape, Workload
 
 MOST_NODES = 25
-MOST_CLIENTS = 1_000
+MOST_CLIENTS = 100_000
 MOST_MUTATIONS = 1_000
 LONGEST_KEY = 100_000_000
 _ADDRESS = re.compile(r"[^\s:]+:\d{1,5}|\[[0-9a-f:]+\]:\d{1,5}")
@@ -45,7 +52,8 @@ class RunConfig:
     which fault strikes (harness/nemesis/composition.py), in the place of both. `rate` is in
     operations a second over all clients, 0 for as fast as they go; of 100 calls `reads` are reads.
     In an `open_loop` calls come at that rate whatever becomes of others (harness/arrivals.py), and
-    a client is replaced after about `session_calls` calls, if above 0.
+    a client is replaced after about `session_calls` calls, if above 0. Clients share so many
+    `connections` to each node; 0 gives each its own.
     A `load` is a generator (workloads/generators), which says who calls what and when instead.
     Times are in seconds: `time_limit` of the calls under faults, `operation_timeout` of one
     operation, `recovery_limit` until every node must serve again once all is healed,
@@ -69,6 +77,7 @@ class RunConfig:
     nodes: int = 5
     spares: int = 0
     clients: int = 10
+    connections: int = 0
     time_limit: float = 30.0
     faults: tuple[str, ...] = ("partition", "kill")
     fault_interval: float = 5.0
@@ -101,6 +110,7 @@ class RunConfig:
         _within("nodes", self.nodes, 1, MOST_NODES)
         _within("spares", self.spares, 0, MOST_NODES - self.nodes)
         _within("clients", self.clients, 1, MOST_CLIENTS)
+        _within("connections", self.connections, 0, MOST_CLIENTS)
         _within("time_limit", self.time_limit, 0.1, LONGEST_S)
         _within("fault_interval", self.fault_interval, 0.1, LONGEST_S)
         _within("rate", self.rate, 0, 1_000_000)
@@ -117,6 +127,8 @@ class RunConfig:
         _within("latency", self.latency, 0, 60)
         _within("loss", self.loss, 0, 100)
         _within("duplicates", self.duplicates, 0, 100)
+        if self.connections:
+            check_connections(self.connections, self.clients, self.system, self.database)
         check_values(self.values)
         check_popularity(self.popularity, self.keys)
         self._check_strength()
@@ -211,6 +223,8 @@ class RunConfig:
             found["faults"] = found["fault_interval"] = f"{reason}; leave one of the two out"
         elif not self.faults:
             found["fault_interval"] = "has no effect without faults; name some, or leave it out"
+        if self.environment == "simulated":
+            found["connections"] = "is for nodes that are processes; leave it out"
         if not self.open_loop:
             found["session_calls"] = "has no effect without an open loop; leave it out"
         if self.load:

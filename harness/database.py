@@ -241,6 +241,9 @@ class Deployment:
     needs: frozenset["Capability"] = frozenset()
     """What the faults of the run need, where the environment has to prepare for it."""
 
+    connections: int = 0
+    """How many connections to each of our own nodes clients share; 0 gives each its own."""
+
     def place(
         self,
         node: NodeId,

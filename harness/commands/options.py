@@ -31,7 +31,7 @@ DEFAULTS = {
     "rate": "0", "seed": "a fresh one", "values": "counters", "keys": "5",
     "operations_per_key": "200", "reads": "33", "operation_timeout": "2s", "recovery_limit": "30s",
     "check_time_limit": "5m", "check_memory_limit": "4096", "latency": "1ms", "loss": "0",
-    "duplicates": "0", "popularity": "even", "mutations": "20",
+    "duplicates": "0", "popularity": "even", "mutations": "20", "connections": "0",
 }  # fmt: skip
 """What an option is where it is not given, for `--help`; `RunConfig` takes long to import."""
 
@@ -50,6 +50,7 @@ OF_A_RUN: dict[str, tuple[Any, str]] = {
     "nodes": (int, "Nodes of the cluster."),
     "spares": (int, "Nodes beside them, to be added."),
     "clients": (int, "Concurrent clients."),
+    "connections": (int, "Connections to each node that clients share; 0 is each its own."),
     "time_limit": (float, "How long clients call."),
     "rate": (float, "Operations a second; 0 is as fast as they go."),
     "open_loop": (bool, "Calls come at that rate, whether or not earlier ones were answered."),

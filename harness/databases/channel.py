@@ -1,9 +1,13 @@
 """How a client reaches nodes that listen on TCP: one connection a node, opened when first needed.
 
-A request that gets no answer takes its connection with it, so that a late answer cannot be taken
-for that of a later request (each session begins its sequences again). Only a request for which no
-connection could be made was certainly never handed over: `Unreachable`. All else is `NoAnswer`.
-Where this process has run out of something, that is neither: it ends the run (`harness.shortage`).
+A client's own connections carry one request at a time. One that gets no answer takes its connection
+with it, so that a late answer cannot be taken for that of a later request (each session begins its
+sequences again). Connections that several clients share (`SharedConnections`) carry the requests of
+all of them at once; there each request has a number on the wire that no other ever has.
+
+Only a request for which no connection could be made was certainly never handed over: `Unreachable`.
+All else is `NoAnswer`. Where this process has run out of something, that is neither: it ends the
+run (`harness.shortage`).
 """
 
 import asyncio
@@ -16,6 +20,7 @@ from harness.clock import SECOND_NS, Clock
 from harness.cluster import Channel, NoAnswer, Unreachable
 from harness.database import Address
 from harness.shortage import shortage
+from systems_under_test.connections import SILENCE_S, set_silence
 from systems_under_test.node import NodeId
 from systems_under_test.requests import Refusal, Reply, Request, Status
 
@@ -37,23 +42,9 @@ class TcpChannel(Channel):
         self._connections: dict[NodeId, _Connection] = {}
 
     async def ask(self, node: NodeId, request: Request, until_ns: int) -> Reply | Refusal:
-        line = _encode(
-            {
-                "type": type(request).__name__,
-                "session": request.session,
-                "sequence": request.sequence,
-                "function": request.function,
-                "key": request.key,
-                "argument": request.argument,
-            }
-        )
-        answer = await self._ask(node, line + b"\n", request.sequence, until_ns)
         sequence = request.sequence
-        if answer["type"] == "Reply":
-            return Reply(sequence, answer.get("result"))
-        return Refusal(
-            sequence, answer.get("error", ""), answer.get("leader"), answer.get("reason", "")
-        )
+        answer = await self._ask(node, _line(request, sequence), sequence, until_ns)
+        return _meant(answer, sequence)
 
     async def status(self, node: NodeId, until_ns: int) -> Status:
         """The node's facts and counters. Raises like `ask`."""
@@ -66,71 +57,192 @@ class TcpChannel(Channel):
         self._connections.clear()
 
     async def _ask(
-        self, node: NodeId, line: bytes, sequence: int | None, until_ns: int
+        self, node: NodeId, line: bytes, number: int | None, until_ns: int
     ) -> dict[str, Any]:
         connection = self._connections.get(node)
         if connection is None or connection.lost:
-            connection = await self._connect(node, until_ns)
+            left_s = _left_s(self._clock, until_ns)
+            connection = await _connect(node, self._addresses[node], left_s)
+            self._connections[node] = connection
         try:
-            return await connection.ask(line, sequence, self._left_s(until_ns))
+            return await connection.ask(line, number, _left_s(self._clock, until_ns))
         except BaseException:
             connection.abort()
             self._connections.pop(node, None)
             raise
 
-    async def _connect(self, node: NodeId, until_ns: int) -> "_Connection":
-        loop = asyncio.get_running_loop()
-        host, port = self._addresses[node]
-        try:
-            async with asyncio.timeout(min(CONNECT_LIMIT_S, self._left_s(until_ns))):
-                _, connection = await loop.create_connection(_Connection, host, port)
-        except TimeoutError:
-            raise Unreachable(f"{node} took no connection in time") from None
-        except OSError as error:
-            if (own := shortage(error)) is not None:
-                raise own from error
-            raise Unreachable(f"{node}: {error.strerror or error}") from None
-        self._connections[node] = connection
-        return connection
 
-    def _left_s(self, until_ns: int) -> float:
-        return max(0.0, (until_ns - self._clock.now_ns()) / SECOND_NS)
+class SharedConnections:
+    """One connection to each of the nodes at `addresses`, for all clients that are given a channel.
+
+    A request that gets no answer leaves the connection to the others. One whose other end is gone
+    breaks as soon as the kernel knows, and after a second without a sign of life.
+    """
+
+    def __init__(self, clock: Clock, addresses: Mapping[NodeId, Address]) -> None:
+        self._clock = clock
+        self._addresses = addresses
+        self._connections: dict[NodeId, _Connection] = {}
+        self._opening: dict[NodeId, asyncio.Task[_Connection]] = {}
+        self._numbers = 0
+        self._channels = 0
+
+    def channel(self) -> "SharedChannel":
+        """The channel of one more client, which is to close it."""
+        self._channels += 1
+        return SharedChannel(self)
+
+    def leave(self) -> None:
+        """One client less; the last one takes the connections with it."""
+        self._channels -= 1
+        if not self._channels:
+            for opening in self._opening.values():
+                opening.cancel()
+            for connection in self._connections.values():
+                connection.abort()
+            self._connections.clear()
+
+    def next_number(self) -> int:
+        """A number for a request, above all those before it."""
+        self._numbers += 1
+        return self._numbers
+
+    async def ask(self, node: NodeId, line: bytes, number: int, until_ns: int) -> dict[str, Any]:
+        """Send a line and return the answer of that number. Raises like a channel."""
+        connection = self._connections.get(node)
+        if connection is None or connection.lost:
+            connection = await self._opened(node, _left_s(self._clock, until_ns))
+            if connection.lost:
+                raise Unreachable(f"{node} closed the connection at once")
+        return await connection.ask(line, number, _left_s(self._clock, until_ns))
+
+    async def _opened(self, node: NodeId, left_s: float) -> "_Connection":
+        """A new connection to the node: all who need it meanwhile wait for the same one."""
+        opening = self._opening.get(node)
+        if opening is None:
+            opening = self._opening[node] = asyncio.create_task(self._open(node))
+            opening.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.wait([opening], timeout=left_s)
+        if not opening.done():
+            raise Unreachable(f"{node} took no connection in time")
+        try:
+            return opening.result()
+        except Unreachable as error:  # Each of those who waited raises one of its own.
+            raise Unreachable(str(error)) from None
+
+    async def _open(self, node: NodeId) -> "_Connection":
+        try:
+            connection = await _connect(node, self._addresses[node], CONNECT_LIMIT_S)
+            set_silence(connection.transport, SILENCE_S)
+            self._connections[node] = connection
+            return connection
+        finally:
+            del self._opening[node]
+
+
+class SharedChannel(Channel):
+    """One process's way to the nodes, over connections that it shares.
+
+    A request keeps its number on the wire when it is sent again, and a later one has a higher one,
+    as a session wants it (systems_under_test/requests.py).
+    """
+
+    def __init__(self, shared: SharedConnections) -> None:
+        self._shared: SharedConnections | None = shared
+        self._sequence = self._number = 0
+
+    async def ask(self, node: NodeId, request: Request, until_ns: int) -> Reply | Refusal:
+        assert self._shared is not None, "the channel was closed"
+        if request.sequence != self._sequence:
+            self._sequence, self._number = request.sequence, self._shared.next_number()
+        line = _line(request, self._number)
+        answer = await self._shared.ask(node, line, self._number, until_ns)
+        return _meant(answer, request.sequence)
+
+    async def close(self) -> None:
+        if self._shared is not None:
+            self._shared.leave()
+            self._shared = None
+
+
+def _line(request: Request, number: int) -> bytes:
+    """The request as it goes over the wire, with that number as its sequence."""
+    line: bytes = _encode(
+        {
+            "type": type(request).__name__,
+            "session": request.session,
+            "sequence": number,
+            "function": request.function,
+            "key": request.key,
+            "argument": request.argument,
+        }
+    )
+    return line + b"\n"
+
+
+def _meant(answer: Mapping[str, Any], sequence: int) -> Reply | Refusal:
+    """The node's answer to the request of that sequence."""
+    if answer["type"] == "Reply":
+        return Reply(sequence, answer.get("result"))
+    return Refusal(
+        sequence, answer.get("error", ""), answer.get("leader"), answer.get("reason", "")
+    )
+
+
+def _left_s(clock: Clock, until_ns: int) -> float:
+    return max(0.0, (until_ns - clock.now_ns()) / SECOND_NS)
+
+
+async def _connect(node: NodeId, address: Address, left_s: float) -> "_Connection":
+    """A new connection to a node, made within that time, or `Unreachable`."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(min(CONNECT_LIMIT_S, left_s)):
+            _, connection = await loop.create_connection(_Connection, *address)
+    except TimeoutError:
+        raise Unreachable(f"{node} took no connection in time") from None
+    except OSError as error:
+        if (own := shortage(error)) is not None:
+            raise own from error
+        raise Unreachable(f"{node}: {error.strerror or error}") from None
+    return connection
 
 
 class _Connection(asyncio.Protocol):
-    """A client's connection to one node, with at most one request waiting for its answer."""
+    """A connection to one node, and those who wait for answers of it."""
 
     def __init__(self) -> None:
-        self.lost = False
+        self.transport: asyncio.Transport
         self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport
         self._rest = b""
-        self._sequence: int | None = None
-        self._answer: asyncio.Future[dict[str, Any]] | None = None
+        self._waiting: dict[int | None, asyncio.Future[dict[str, Any]]] = {}
 
-    async def ask(self, line: bytes, sequence: int | None, left_s: float) -> dict[str, Any]:
-        """Send a line and return the answer of that sequence; None stands for a `Status`."""
-        self._sequence = sequence
-        self._answer = self._loop.create_future()
-        timer = self._loop.call_later(left_s, self._fail, "no answer in time")
+    async def ask(self, line: bytes, number: int | None, left_s: float) -> dict[str, Any]:
+        """Send a line and return the answer of that number; None stands for a `Status`."""
+        answer: asyncio.Future[dict[str, Any]] = self._loop.create_future()
+        self._waiting[number] = answer
+        timer = self._loop.call_later(left_s, _fail, answer, "no answer in time")
         try:
-            self._transport.write(line)
-            return await self._answer
+            self.transport.write(line)
+            return await answer
         finally:
             timer.cancel()
-            self._answer = None
+            del self._waiting[number]
+
+    @property
+    def lost(self) -> bool:
+        """Whether it can carry nothing more, from the moment at which the kernel says so."""
+        return self.transport.is_closing()
 
     def abort(self) -> None:
-        self.lost = True
-        self._transport.abort()
+        self.transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self.transport = transport
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.lost = True
-        self._fail(f"the connection broke: {error or 'closed by the node'}")
+        self._fail_all(f"the connection broke: {error or 'closed by the node'}")
 
     def data_received(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n") if self._rest else data.split(b"\n")
@@ -138,15 +250,22 @@ class _Connection(asyncio.Protocol):
             try:
                 self._received(_decode(line))
             except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
-                self._fail(f"the node answered with no known payload: {line[:80]!r}")
+                self.abort()
+                self._fail_all(f"the node answered with no known payload: {line[:80]!r}")
 
     def _received(self, answer: dict[str, Any]) -> None:
-        """Hand on the answer that is waited for; one to an earlier request is thrown away."""
-        kinds = ("Status",) if self._sequence is None else ("Reply", "Refusal")
-        fits = answer["type"] in kinds and answer.get("sequence") == self._sequence
-        if fits and self._answer is not None and not self._answer.done():
-            self._answer.set_result(answer)
+        """Hand on an answer that is waited for; one to an earlier request is thrown away."""
+        kind, number = answer["type"], answer.get("sequence")
+        if (number is None and kind == "Status") or kind in ("Reply", "Refusal"):
+            waiting = self._waiting.get(number)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(answer)
 
-    def _fail(self, why: str) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(NoAnswer(why))
+    def _fail_all(self, why: str) -> None:
+        for waiting in self._waiting.values():
+            _fail(waiting, why)
+
+
+def _fail(answer: "asyncio.Future[Any]", why: str) -> None:
+    if not answer.done():
+        answer.set_exception(NoAnswer(why))

@@ -12,6 +12,7 @@ from harness.clock import MILLISECOND_NS
 from harness.cluster import Capability, Channel, Cluster, Link, NodeState
 from harness.conditions import Conditions, Weakness
 from harness.database import Address, Argv, Deployment, Place
+from harness.databases.channel import SharedConnections
 from harness.environments.clocks import WAY as CLOCKS
 from harness.environments.clocks import Clocks
 from harness.environments.faked_clocks import WAY as FAKED
@@ -91,6 +92,7 @@ class TcpCluster(Cluster):
         """How often a leader was found for a fault, by the way in which it was."""
 
         self._prepared: set[NodeId] = set()
+        self._shared: list[SharedConnections] = []
         self._states = {node: NodeState(running=False) for node in self.nodes}
 
     def _told_files(self, node: NodeId) -> dict[str, Path]:
@@ -166,7 +168,13 @@ class TcpCluster(Cluster):
         return None
 
     def channel(self, process: int) -> Channel:
-        return self.database.channel(self.clock, self.places, self.doubts)
+        many = self.deployment.connections
+        if process < 0 or not many:
+            return self.database.channel(self.clock, self.places, self.doubts)
+        if not self._shared:
+            addresses = next(iter(self.places.values())).addresses
+            self._shared = [SharedConnections(self.clock, addresses) for _ in range(many)]
+        return self._shared[process % many].channel()
 
     async def status(self, node: NodeId) -> Status | None:
         return await self.database.status(self.clock, self.places[node])

@@ -1,55 +1,28 @@
 """The channel of clients: answers matched by sequence, and errors that say what is known."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 
 import pytest
 
-from harness.clock import MILLISECOND_NS, SECOND_NS, RealClock
+from harness.clock import MILLISECOND_NS
 from harness.cluster import NoAnswer, Unreachable
 from harness.databases.channel import TcpChannel
 from systems_under_test.requests import Refusal, Reply, Request
-
-CLOCK = RealClock()
-
-Answer = Callable[[dict[str, object]], bytes | None]
-"""What a scripted node writes for a request; None closes the connection."""
+from tests.harness.scripted_nodes import CLOCK, Answer, reply, scripted_node, soon
 
 
 def with_node(answer: Answer, test: Callable[[TcpChannel], Awaitable[None]]) -> int:
     """Run a test against a scripted node; return how many connections were made."""
-    connections = 0
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal connections
-        connections += 1
-        while line := await reader.readline():
-            reply = answer(json.loads(line))
-            if reply is None:
-                break
-            writer.write(reply)
-        writer.close()
+    async def scenario() -> int:
+        async with scripted_node(answer) as node:
+            channel = TcpChannel(CLOCK, {"n1": node.address})
+            await test(channel)
+            await channel.close()
+        return node.connections
 
-    async def scenario() -> None:
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        channel = TcpChannel(CLOCK, {"n1": ("127.0.0.1", port)})
-        await test(channel)
-        await channel.close()
-        server.close()
-        await asyncio.sleep(0.01)
-
-    asyncio.run(scenario())
-    return connections
-
-
-def soon(limit_ns: int = SECOND_NS) -> int:
-    return CLOCK.now_ns() + limit_ns
-
-
-def reply(sequence: object, result: object) -> bytes:
-    return json.dumps({"type": "Reply", "sequence": sequence, "result": result}).encode() + b"\n"
+    return asyncio.run(scenario())
 
 
 def test_answers_come_over_one_connection_and_stale_ones_are_thrown_away() -> None:

@@ -31,7 +31,7 @@ VALUES: dict[str, Any] = {
     "check_memory_limit": 512, "check_online": True, "clients_stay": True,
     "popularity": "hot:60", "load": "ramp(5, 50, 4, all)",
     "mutations": 5, "strength": "convicted>=90", "require": ["recovery<=5s", "ok>=99 during kill"],
-    "open_loop": True, "session_calls": 5,
+    "open_loop": True, "session_calls": 5, "connections": 4,
     "program": "cat", "latency": 0.5, "loss": 1.0, "duplicates": 2.0,
 }  # fmt: skip
 """A value of each option."""
@@ -42,6 +42,7 @@ USUAL: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("program", "latency", "loss", "duplicates"), PROGRAM),
     "open_loop": {**RAFT, "rate": 50.0},
     "session_calls": {**RAFT, "rate": 50.0, "open_loop": True},
+    "connections": {**RAFT, "environment": "local"},
 }
 """Beside what an option makes sense, where it does not beside a bundled system alone."""
 
@@ -58,6 +59,7 @@ BESIDE: dict[str, list[dict[str, Any]]] = {
     "rate": [{"load": "limit(5, all)"}],
     "open_loop": [{"load": "limit(5, all)"}],
     "session_calls": [{"open_loop": False}],
+    "connections": [{"environment": "simulated"}],
     "keys": [{"workload": "leader"}],
     "popularity": [{"workload": "leader"}],
     "operations_per_key": [{"workload": "leader"}],
