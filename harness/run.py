@@ -32,6 +32,7 @@ from harness.nemesis.nemesis import Nemesis
 from harness.nemesis.schedule import PlannedFault
 from harness.observer import Observer
 from harness.recorder import Recorder
+from harness.recovery import Recovery
 from harness.worker import Pace, Worker
 from systems_under_test.node import NodeId
 from systems_under_test.requests import Reply, Request
@@ -278,7 +279,7 @@ class Run:
         """Liveness: every node must serve every kind of call, within one bound for all of them."""
         began_ns = self._clock.now_ns()
         limit_ns = int(self._config.recovery_limit * SECOND_NS)
-        missing: list[str] = []
+        found = Recovery()
         worker = self._workers[0]
         for node in self.must_serve:
             wanted = dict.fromkeys(self.plan.workload.functions)
@@ -294,16 +295,10 @@ class Run:
                 else:
                     pause_ns = 20 * MILLISECOND_NS
                     await self._clock.sleep_until_ns(self._clock.now_ns() + pause_ns)
-            missing += [f"{kind} at {node}" for kind in wanted if asked[kind]]
+            found.add(node, wanted, asked)
         took_ns = self._clock.now_ns() - began_ns
-        limit = f"{self._config.recovery_limit:g} s"
-        told = f"not served within {limit} of healing: {', '.join(missing)}"
-        self._seen.liveness = {
-            "passed": not missing,
-            "detail": told if missing else f"every node served again after {took_ns / 1e9:.2f} s",
-            "recovery_ns": None if missing else took_ns,
-            "stalled_ns": self._clock.stalled_ns(began_ns),
-        }
+        found_out = found.told(self._config.recovery_limit, took_ns)
+        self._seen.liveness = {**found_out, "stalled_ns": self._clock.stalled_ns(began_ns)}
 
     def _awake_ns(self, since_ns: int) -> int:
         """How much time has passed in which the harness did not itself stand still."""

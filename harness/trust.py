@@ -49,8 +49,9 @@ def trust_gates(
         found += [_all_recorded(history, recorded), _on_time(recorded), _all_asked(recorded)]
         if recorded.outcomes is not None:
             found.append(_all_completed(history, recorded.outcomes))
-        if observed.get("liveness"):
-            found.append(_recovered(history, len(recorded.serving), kinds))
+        if liveness := observed.get("liveness"):
+            unasked = msgspec.convert(liveness.get("unasked", []), list[str])
+            found.append(_recovered(history, len(recorded.serving), kinds, unasked))
     return found
 
 
@@ -103,8 +104,9 @@ def _all_asked(recorded: Counts) -> Gate:
     return Gate("every node asked", not never, detail)
 
 
-def _recovered(history: History, nodes: int, kinds: Sequence[str]) -> Gate:
-    """After healing there were as many calls of each kind answered as there are nodes."""
+def _recovered(history: History, nodes: int, kinds: Sequence[str], unasked: Sequence[str]) -> Gate:
+    """After healing there were as many calls of each kind answered as there are nodes, and there
+    was time to ask each of them."""
     columns = history.columns
     during = np.zeros(len(columns), np.bool_)
     for number, phase in enumerate(history.phases):
@@ -119,4 +121,6 @@ def _recovered(history: History, nodes: int, kinds: Sequence[str]) -> Gate:
     fewest = min(answered, default=0)
     asked = plural(nodes, "node")
     detail = f"after healing each kind of call was answered {fewest} times or more, by {asked}"
-    return Gate("every node served again", fewest >= nodes, detail)
+    if unasked:
+        detail += f"; no time was left to ask for {', '.join(unasked)}"
+    return Gate("every node served again", fewest >= nodes and not unasked, detail)
