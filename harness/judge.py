@@ -67,9 +67,13 @@ def judged(directory: RunDirectory, *, certify: bool = True, jobs: int = 1) -> d
     began = time.monotonic()
     work = names.workload(run["workload"])
     limits = {**_LIMITS, **run["config"]}
-    memory = limits["check_memory_limit"] * MIB
-    time_limit_s = limits["check_time_limit"]
-    linearizability = work.check(history, time_limit_s, memory, certify=certify, jobs=jobs)
+    linearizability = work.check(
+        history,
+        time_limit_s=limits["check_time_limit"],
+        memory_limit_bytes=limits["check_memory_limit"] * MIB,
+        certify=certify,
+        jobs=jobs,
+    )
     check_s = time.monotonic() - began
     instead = linearizability.weaker() if linearizability.weaker else None
     anomaly = told(linearizability, history)

@@ -57,7 +57,11 @@ def trial_of(history: History, work: Workload, seed: Any, copies: int, memory_mi
         history,
         work.model(),
         lambda copy, seconds: work.of_key(copy.operations[0].key).check(
-            copy, seconds, memory_mib * MIB, certify=False, explain=False
+            copy,
+            time_limit_s=seconds,
+            memory_limit_bytes=memory_mib * MIB,
+            certify=False,
+            explain=False,
         ),
         Random(f"{seed}:mutations"),
         copies,

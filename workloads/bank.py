@@ -45,7 +45,6 @@ class BankCalls(KeyedCalls):
 BANK = Workload(
     name="bank",
     about="transfer between the accounts of banks and read them together",
-    functions=("transfer", "read"),
     calls=BankCalls,
     model=partial(Bank, start=dict.fromkeys(ACCOUNTS, OPENING)),
 )

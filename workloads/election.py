@@ -50,7 +50,6 @@ class ElectionCalls(ReadsAndChanges):
 ELECTION = Workload(
     name="election",
     about="campaign, resign, and ask who leads: one leader a term at most",
-    functions=("campaign", "resign", "observe"),
     calls=ElectionCalls,
     model=MODELS["election"],
     warm_up=Call("observe", "warm-up", pure=True),

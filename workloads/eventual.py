@@ -5,15 +5,13 @@ every node is read until it shows what was acknowledged, and convicted if it nev
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import Any
 
 from checker.eventual import judge_counter, judge_set, possible_sums
-from checker.history import History
 from checker.models.catalogue import MODELS
-from checker.verdict import Result
 from workloads.workload import Call, Calls, Shape, Workload
 
 KEY = "all"
@@ -85,33 +83,13 @@ class SumCalls(EventualCalls):
         return all(result in sums for result in results)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Eventual(Workload):
-    """A workload that is judged by its final reads; `adds` names the function of a set."""
-
-    adds: str = ""
-    eventual: bool = True
-
-    def check(
-        self,
-        history: History,
-        time_limit_s: float,
-        memory_limit_bytes: int,
-        *,
-        certify: bool = True,
-        jobs: int = 1,
-        explain: bool = True,
-    ) -> Result:
-        return judge_set(history, self.adds) if self.adds else judge_counter(history)
-
-
-BROADCAST = Eventual(
+BROADCAST = Workload(
     name="broadcast",
     about="send messages to all nodes; in the end each node shows every one that was acknowledged",
     functions=("broadcast", "read"),
     calls=partial(MessageCalls, "broadcast"),
     model=MODELS["set"],
-    adds="broadcast",
+    at_the_end=partial(judge_set, adds="broadcast"),
 )
 G_SET = replace(
     BROADCAST,
@@ -119,14 +97,15 @@ G_SET = replace(
     about="add to a set; in the end each node shows every element that was acknowledged",
     functions=("add", "read"),
     calls=partial(MessageCalls, "add"),
-    adds="add",
+    at_the_end=partial(judge_set, adds="add"),
 )
-G_COUNTER = Eventual(
+G_COUNTER = Workload(
     name="g-counter",
     about="add to a counter; in the end each node shows the sum",
     functions=("increase", "read"),
     calls=partial(SumCalls, 0),
     model=MODELS["counter"],
+    at_the_end=judge_counter,
 )
 PN_COUNTER = replace(
     G_COUNTER,

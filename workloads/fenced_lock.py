@@ -51,7 +51,6 @@ class FencedCalls(LockCalls):
 FENCED_LOCK = Workload(
     name="fenced-lock",
     about="acquire and release locks, and use what they guard with tokens that must grow",
-    functions=("acquire", "release", "use"),
     calls=FencedCalls,
     model=MODELS["fenced-mutex"],
     warm_up=Call("acquire", "warm-up"),

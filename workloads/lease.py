@@ -67,7 +67,6 @@ class LeaseCalls(KeyedCalls):
 LEASE_LOCK = Workload(
     name="lease",
     about="acquire locks for a time, renew and release them",
-    functions=("acquire", "renew", "release"),
     calls=LeaseCalls,
     model=MODELS["leased-mutex"],
     warm_up=Call("acquire", "warm-up", {"client": "c0", "now": 0, "lease": 1}),

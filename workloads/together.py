@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, Unpack
 
 from checker.history import History
 from checker.models.model import Inconsistent, Model, State, only_observes
 from checker.operation import Operation
 from checker.verdict import Result, Verdict
-from workloads.workload import Call, Calls, Shape, Workload
+from workloads.workload import Call, Calls, Effort, Shape, Workload
 
 JOINT = "+"
 _END = "/"
@@ -104,27 +104,14 @@ class SideBySide(Workload):
     def of_key(self, key: Any) -> Workload:
         return next(part for part in self.parts if part.name == part_of(key))
 
-    def check(
-        self,
-        history: History,
-        time_limit_s: float,
-        memory_limit_bytes: int,
-        *,
-        certify: bool = True,
-        jobs: int = 1,
-        explain: bool = True,
-    ) -> Result:
+    def check(self, history: History, **effort: Unpack[Effort]) -> Result:
         """The worst verdict of the parts; the others' statistics stand beside it."""
-        left_s = time_limit_s
         results = {}
         for part in self.parts:
             own = [o for o in history.operations if part_of(o.key) == part.name]
-            result = part.check(
-                History(own), left_s, memory_limit_bytes, certify=certify, jobs=jobs,
-                explain=explain,
-            )  # fmt: skip
-            results[part.name] = result
-            left_s = max(0.1, left_s - result.statistics.get("seconds", 0.0))
+            results[part.name] = result = part.check(History(own), **effort)
+            left_s = effort["time_limit_s"] - result.statistics.get("seconds", 0.0)
+            effort["time_limit_s"] = max(0.1, left_s)
         worst = max(results.values(), key=lambda result: result.verdict)
         name = next(name for name, result in results.items() if result is worst)
         reason = worst.reason if worst.verdict is Verdict.VALID else f"{name}: {worst.reason}"

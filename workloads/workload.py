@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from random import Random
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Required, TypedDict, Unpack
 
 from checker.history import History
 from checker.linearizability.check import check
@@ -80,6 +80,16 @@ class Calls(ABC):
         return ()
 
 
+class Effort(TypedDict, total=False):
+    """How much a check may take and does: options of `checker.linearizability.check`."""
+
+    time_limit_s: Required[float]
+    memory_limit_bytes: Required[int]
+    certify: bool
+    jobs: int
+    explain: bool
+
+
 @dataclass(frozen=True, kw_only=True)
 class Workload:
     """What clients call, and the model that judges what came of it.
@@ -88,8 +98,8 @@ class Workload:
     which are all that its model knows unless it names some of them; each of these must succeed
     during faults for a run to count. `warm_up` is a call on a key of its own, which is made until
     the cluster answers. `simpler` gives a call that may stand in for another one while a failure is
-    shrunk. An `eventual` workload is judged by what every node answers in the end, and not by any
-    order.
+    shrunk. Where `at_the_end` is given, it judges a history by what every node answers in the end,
+    and not by any order.
     """
 
     name: str
@@ -97,13 +107,18 @@ class Workload:
     calls: Callable[[Random, Shape], Calls]
     model: Callable[[], Model]
     functions: tuple[str, ...] = ()
-    eventual: bool = False
+    at_the_end: Callable[[History], Result] | None = None
     warm_up: Call = Call("read", "warm-up", pure=True)
     simpler: Callable[[Call], Call | None] = lambda call: None
 
     def __post_init__(self) -> None:
         if not self.functions and callable(self.model):
             object.__setattr__(self, "functions", tuple(getattr(self.model(), "functions", ())))
+
+    @property
+    def eventual(self) -> bool:
+        """Whether it is judged by what every node answers in the end."""
+        return self.at_the_end is not None
 
     @property
     def options(self) -> frozenset[str]:
@@ -116,24 +131,8 @@ class Workload:
         """The workload that calls this key, where there are several side by side."""
         return self
 
-    def check(
-        self,
-        history: History,
-        time_limit_s: float,
-        memory_limit_bytes: int,
-        *,
-        certify: bool = True,
-        jobs: int = 1,
-        explain: bool = True,
-    ) -> Result:
-        """Judge a history within a number of seconds and of bytes, in `jobs` processes; what a
-        violation is need not be told unless `explain` is true."""
-        return check(
-            history,
-            self.model(),
-            time_limit_s=time_limit_s,
-            memory_limit_bytes=memory_limit_bytes,
-            certify=certify,
-            jobs=jobs,
-            explain=explain,
-        )
+    def check(self, history: History, **effort: Unpack[Effort]) -> Result:
+        """Judge a history."""
+        if self.at_the_end is not None:
+            return self.at_the_end(history)
+        return check(history, self.model(), **effort)

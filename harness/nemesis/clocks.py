@@ -1,12 +1,11 @@
 """Wall clocks that are wrong: they jump, go to and fro, or run too fast or too slowly."""
 
-from dataclasses import dataclass
 from random import Random
 from typing import ClassVar
 
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import Capability, Cluster
-from harness.nemesis.fault import Target, VariedFault, Variety, choose, listed
+from harness.nemesis.fault import VariedFault, Variety, choose_some, listed
 from systems_under_test.node import NodeId
 
 LONGEST_NS = 2 * SECOND_NS
@@ -25,18 +24,15 @@ class Wrongness(Variety):
     DRIFT = "clock-drift", "clocks that run too fast or too slowly"
 
 
-@dataclass(frozen=True, slots=True)
-class WrongClock(VariedFault):
+class WrongClock(VariedFault[Wrongness]):
     """Set the wall clocks of some nodes wrong; healing sets all of them right, which is a jump."""
 
-    variety: Wrongness
     usual: ClassVar[bool] = False
     family: ClassVar[str] = "clock"
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.CLOCK})
 
     async def inject(self, cluster: Cluster, random: Random) -> str:
-        targets = [target for target in Target if target.least_nodes <= len(cluster.nodes)]
-        nodes = await choose(random.choice(targets), cluster, random)
+        nodes = await choose_some(cluster, random)
         sizes = (10 * MILLISECOND_NS, 200 * MILLISECOND_NS, 5 * SECOND_NS, 60 * SECOND_NS)
         by_ns = random.choice(sizes) * random.choice((1, -1))
         amount = f"{abs(by_ns) / SECOND_NS:g} s"

@@ -21,6 +21,7 @@ from harness.clock import SECOND_NS
 from harness.errors import OptionError
 from harness.nemesis.fault import Fault
 from harness.nemesis.schedule import PlannedFault, choose_faults
+from workloads.generators.tokens import Tokens
 
 TIMES_MAX = 1_000
 FAULTS_MAX = 10_000
@@ -192,7 +193,10 @@ _TOKEN = re.compile(r"""\s*(?:(\d+(?:\.\d+)?)|([A-Za-z_][\w.:-]*(?:@(?:"[^"]*"|[
 
 def read(text: str) -> Step:
     """The step that a text stands for; `OptionError` says what is wrong with it, and where."""
-    step = _Reader(text).whole()
+    try:
+        step = _Reader(text).whole()
+    except ValueError as error:
+        raise OptionError("schedule", f"cannot be {text!r}: {error}") from None
     if _most(step) > FAULTS_MAX:
         raise OptionError("schedule", f"has more than {FAULTS_MAX} faults; repeat them less often")
     return step
@@ -217,92 +221,64 @@ class _Reader:
     """Reads one text from its first token to its last."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
-        self._tokens = list(_TOKEN.finditer(text.rstrip()))
-        self._at = self._depth = 0
+        self._tokens = Tokens(text, _TOKEN)
+        self._depth = 0
 
     def whole(self) -> Step:
         step = self._in_turn()
-        if self._at < len(self._tokens):
-            raise self._wrong("a ; or & before it, or the end")
+        if self._tokens.left:
+            raise self._tokens.wrong("a ; or & before it, or the end")
         return step
 
     def _in_turn(self) -> Step:
         self._depth += 1
         if self._depth > DEPTH_MAX:
-            raise self._wrong(f"no more than {DEPTH_MAX} brackets one inside the other")
+            raise self._tokens.wrong(f"no more than {DEPTH_MAX} brackets one inside the other")
         steps = [self._together()]
-        while self._take(";"):
+        while self._tokens.take(";"):
             steps.append(self._together())
         self._depth -= 1
         return steps[0] if len(steps) == 1 else InTurn(tuple(steps))
 
     def _together(self) -> Step:
         steps = [self._repeated()]
-        while self._take("&"):
+        while self._tokens.take("&"):
             steps.append(self._repeated())
         return steps[0] if len(steps) == 1 else Together(tuple(steps))
 
     def _repeated(self) -> Step:
-        times = self._number()
+        times = self._tokens.number()
         if times is None:
             return self._single()
         if not 1 <= times <= TIMES_MAX or times != int(times):
-            raise self._wrong(f"a whole number of times from 1 to {TIMES_MAX}", back=1)
-        self._need("*")
+            raise self._tokens.wrong(f"a whole number of times from 1 to {TIMES_MAX}", back=1)
+        self._tokens.need("*")
         return Repetition(int(times), self._single())
 
     def _single(self) -> Step:
-        if self._take("("):
+        if self._tokens.take("("):
             step = self._in_turn()
-            self._need(")")
+            self._tokens.need(")")
             return step
-        if self._take("{"):
+        if self._tokens.take("{"):
             choices = [self._choice()]
-            while self._take("|"):
+            while self._tokens.take("|"):
                 choices.append(self._choice())
-            self._need("}")
+            self._tokens.need("}")
             return Weighted(tuple(choices))
-        name = self._peek(2)
+        name = self._tokens.name()
         if name is None:
-            raise self._wrong("the name of a fault, wait, ( or {")
-        self._at += 1
-        seconds = self._number()
+            raise self._tokens.wrong("the name of a fault, wait, ( or {")
+        seconds = self._tokens.number()
         if seconds is None or not 0 < seconds <= SECONDS_MAX:
             wanted = f"how many seconds {name} lasts, above 0 and {SECONDS_MAX:,} at most"
-            raise self._wrong(wanted, back=seconds is not None)
+            raise self._tokens.wrong(wanted, back=seconds is not None)
         return Lull(seconds) if name == "wait" else Strike(name, seconds)
 
     def _choice(self) -> tuple[float, Step]:
-        weight = self._number()
+        weight = self._tokens.number()
         if weight is None or not 0 < weight <= WEIGHT_MAX:
             wanted = f"a weight above 0, {WEIGHT_MAX:,} at most"
-            raise self._wrong(wanted, back=weight is not None)
-        self._need(":")
+            raise self._tokens.wrong(wanted, back=weight is not None)
+        self._tokens.need(":")
         return weight, self._in_turn()
-
-    def _peek(self, group: int) -> str | None:
-        """The next token, if it is of that group: 1 a number, 2 a name, 3 a sign."""
-        found = self._tokens[self._at] if self._at < len(self._tokens) else None
-        return found[group] if found is not None else None
-
-    def _number(self) -> float | None:
-        text = self._peek(1)
-        self._at += text is not None
-        return None if text is None else float(text)
-
-    def _take(self, sign: str) -> bool:
-        taken = self._peek(3) == sign
-        self._at += taken
-        return taken
-
-    def _need(self, sign: str) -> None:
-        if not self._take(sign):
-            raise self._wrong(sign)
-
-    def _wrong(self, wanted: str, back: int = 0) -> OptionError:
-        at = self._at - back
-        place = self._tokens[at].start() if at < len(self._tokens) else len(self._text)
-        rest = self._text[place:].strip()
-        where = f"before {rest[:30]!r}" if rest else "at its end"
-        return OptionError("schedule", f"cannot be {self._text!r}: {where} it needs {wanted}")

@@ -4,13 +4,12 @@ A sound system does not take what is left for the whole: it refuses to start, or
 Healing puts back what was in the journals of nodes that refused, as from a copy made before.
 """
 
-from dataclasses import dataclass
 from random import Random
 from typing import ClassVar
 
 from harness.cluster import Capability, Cluster
 from harness.conditions import Corruption
-from harness.nemesis.fault import NotApplied, Target, VariedFault, Variety, choose, listed
+from harness.nemesis.fault import NotApplied, VariedFault, Variety, choose_some, listed
 
 
 class Harm(Variety):
@@ -20,18 +19,15 @@ class Harm(Variety):
     TRUNCATE = "disk-truncate", "nodes killed, their journals cut short, and started on that"
 
 
-@dataclass(frozen=True, slots=True)
-class DamagedJournal(VariedFault):
+class DamagedJournal(VariedFault[Harm]):
     """Kill some nodes, damage the journal of each at places of its own, and start them."""
 
-    variety: Harm
     usual: ClassVar[bool] = False
     family: ClassVar[str] = "disk"
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.DAMAGE})
 
     async def inject(self, cluster: Cluster, random: Random) -> str:
-        targets = [target for target in Target if target.least_nodes <= len(cluster.nodes)]
-        nodes = await choose(random.choice(targets), cluster, random)
+        nodes = await choose_some(cluster, random)
         cuts = self.variety is Harm.TRUNCATE
         damages = {
             node: Corruption(

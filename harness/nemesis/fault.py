@@ -7,11 +7,12 @@ restores all that its family can break, and so does no harm when it comes twice.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 from inspect import getdoc
 from random import Random
 from re import sub
-from typing import ClassVar, Self
+from typing import ClassVar, Generic, Self, TypeVar
 
 from harness.cluster import Capability, Cluster
 from systems_under_test.node import NodeId
@@ -93,12 +94,14 @@ class Variety(StrEnum):
         return member
 
 
-class VariedFault(Fault):
+V = TypeVar("V", bound=Variety)
+
+
+@dataclass(frozen=True, slots=True)
+class VariedFault(Fault, Generic[V]):
     """A fault that is named and described by its variety. All of them are usual."""
 
-    __slots__ = ()
-
-    variety: Variety
+    variety: V
     usual: ClassVar[bool] = True
 
     @property
@@ -151,6 +154,12 @@ async def choose(target: Target, cluster: Cluster, random: Random) -> tuple[Node
     if aim is not None and aim not in drawn:
         drawn[0] = aim
     return tuple(sorted(drawn))
+
+
+async def choose_some(cluster: Cluster, random: Random) -> tuple[NodeId, ...]:
+    """Draw a target that the cluster is large enough for, and the nodes that it stands for."""
+    targets = [target for target in Target if target.least_nodes <= len(cluster.nodes)]
+    return await choose(random.choice(targets), cluster, random)
 
 
 def listed(nodes: Iterable[NodeId]) -> str:

@@ -7,7 +7,6 @@ given up after a while. Whether it then happens all the same is nobody's concern
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import ClassVar, NamedTuple
 
@@ -41,11 +40,9 @@ class Change(Variety):
     """Remove every member and add it again, one after the other, as one does to renew them all."""
 
 
-@dataclass(frozen=True, slots=True)
-class MemberChange(VariedFault):
+class MemberChange(VariedFault[Change]):
     """Ask for a change of members; healing asks for the members of the beginning."""
 
-    variety: Change
     family: ClassVar[str] = "membership"
 
     @property

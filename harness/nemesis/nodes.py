@@ -13,24 +13,23 @@ from systems_under_test.node import NodeId
 
 @dataclass(frozen=True, slots=True)
 class AtNodes(Fault):
-    """A fault of nodes, which are drawn at each injection."""
+    """A fault of nodes, drawn at each injection; healing starts every node that is down."""
 
     target: Target
     usual: ClassVar[bool] = True
-    struck: ClassVar[str]
-    """What was done to them, for the history."""
-
     how: ClassVar[str]
-    """The same, for those who choose a fault."""
+    """What is done to them, for those who choose a fault."""
 
     @abstractmethod
-    async def strike(self, cluster: Cluster, nodes: Sequence[NodeId]) -> None:
-        """Do it to these nodes."""
+    async def strike(self, cluster: Cluster, nodes: Sequence[NodeId], random: Random) -> str:
+        """Do it to these nodes, and return what was done to them, for the history: "killed"."""
 
     async def inject(self, cluster: Cluster, random: Random) -> str:
         nodes = await choose(self.target, cluster, random)
-        await self.strike(cluster, nodes)
-        return f"{self.struck} {listed(nodes)}"
+        return f"{await self.strike(cluster, nodes, random)} {listed(nodes)}"
+
+    async def heal(self, cluster: Cluster) -> None:
+        await cluster.start(cluster.nodes)
 
     @property
     def name(self) -> str:
@@ -49,53 +48,41 @@ class AtNodes(Fault):
         return self.target is Target.LEADER
 
 
-@dataclass(frozen=True, slots=True)
 class Kill(AtNodes):
-    """Kill nodes as by SIGKILL; healing starts every node that is down."""
+    """Kill nodes as by SIGKILL."""
 
     family: ClassVar[str] = "kill"
-    struck: ClassVar[str] = "killed"
     how: ClassVar[str] = "killed, as by SIGKILL, and started again"
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.KILL})
 
-    async def strike(self, cluster: Cluster, nodes: Sequence[NodeId]) -> None:
+    async def strike(self, cluster: Cluster, nodes: Sequence[NodeId], random: Random) -> str:
         await cluster.kill(nodes)
-
-    async def heal(self, cluster: Cluster) -> None:
-        await cluster.start(cluster.nodes)
+        return "killed"
 
 
-@dataclass(frozen=True, slots=True)
 class PowerLoss(AtNodes):
-    """Cut the power of nodes: what they did not sync is gone; healing starts every node."""
+    """Cut the power of nodes: what they did not sync is gone."""
 
     usual: ClassVar[bool] = False
     family: ClassVar[str] = "power"
-    struck: ClassVar[str] = "power lost at"
+    how: ClassVar[str] = "without power, so that only what was synced is left"
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.POWER})
 
-    @property
-    def about(self) -> str:
-        return f"{self.target.about} without power, so that only what was synced is left"
-
-    async def strike(self, cluster: Cluster, nodes: Sequence[NodeId]) -> None:
+    async def strike(self, cluster: Cluster, nodes: Sequence[NodeId], random: Random) -> str:
         await cluster.lose_power(nodes)
-
-    async def heal(self, cluster: Cluster) -> None:
-        await cluster.start(cluster.nodes)
+        return "power lost at"
 
 
-@dataclass(frozen=True, slots=True)
 class Pause(AtNodes):
     """Stop nodes for a while as by SIGSTOP; healing lets every stopped node go on."""
 
     family: ClassVar[str] = "pause"
-    struck: ClassVar[str] = "paused"
     how: ClassVar[str] = "stopped for a while, as by SIGSTOP"
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.PAUSE})
 
-    async def strike(self, cluster: Cluster, nodes: Sequence[NodeId]) -> None:
+    async def strike(self, cluster: Cluster, nodes: Sequence[NodeId], random: Random) -> str:
         await cluster.pause(nodes)
+        return "paused"
 
     async def heal(self, cluster: Cluster) -> None:
         await cluster.resume(cluster.nodes)

@@ -1,13 +1,12 @@
 """Packets that are late, lost, doubled or slowed down on links that are not cut."""
 
-from dataclasses import dataclass
 from random import Random
 from typing import ClassVar
 
 from harness.clock import MILLISECOND_NS
 from harness.cluster import Capability, Cluster, Link
 from harness.conditions import Conditions
-from harness.nemesis.fault import Target, VariedFault, Variety, choose, listed
+from harness.nemesis.fault import VariedFault, Variety, choose_some, listed
 from harness.regions import REGIONS, way_ns
 from systems_under_test.node import NodeId
 
@@ -25,11 +24,9 @@ class Trouble(Variety):
     REGIONS = "packet-regions", "the nodes in two or three regions of the world"
 
 
-@dataclass(frozen=True, slots=True)
-class Disturbance(VariedFault):
+class Disturbance(VariedFault[Trouble]):
     """Disturb the links of some nodes with all others, in one direction or in both."""
 
-    variety: Trouble
     usual: ClassVar[bool] = False
     family: ClassVar[str] = "packet"
 
@@ -49,8 +46,7 @@ class Disturbance(VariedFault):
         if self.variety is Trouble.REGIONS:
             links, what = spread_out(cluster.nodes, random)
         else:
-            targets = [target for target in Target if target.least_nodes <= len(cluster.nodes)]
-            nodes = await choose(random.choice(targets), cluster, random)
+            nodes = await choose_some(cluster, random)
             chosen, which = links_of(nodes, cluster.nodes, random)
             conditions, how = drawn(self.variety, random)
             links, what = dict.fromkeys(chosen, conditions), f"{how} on {which}"

@@ -1,13 +1,12 @@
 """Partitions: links cut between groups of nodes. Clients reach every node all the while."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import ClassVar
 
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import Capability, Cluster, Link
-from harness.nemesis.fault import Target, VariedFault, Variety, choose, listed
+from harness.nemesis.fault import Target, V, VariedFault, Variety, choose, listed
 from systems_under_test.node import NodeId
 from systems_under_test.quorum import majority
 
@@ -48,10 +47,8 @@ SHOWN_MAX = 20
 LOOK_NS = 20 * MILLISECOND_NS
 
 
-class OfLinks(VariedFault):
+class OfLinks(VariedFault[V]):
     """A fault of links; healing mends them all."""
-
-    __slots__ = ()
 
     family: ClassVar[str] = "partition"
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.CUT})
@@ -60,11 +57,8 @@ class OfLinks(VariedFault):
         await cluster.mend()
 
 
-@dataclass(frozen=True, slots=True)
-class Partition(OfLinks):
+class Partition(OfLinks[PartitionShape]):
     """Cut the links that its shape leaves out, in groups drawn at each injection."""
-
-    variety: PartitionShape
 
     @property
     def least_nodes(self) -> int:

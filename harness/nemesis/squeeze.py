@@ -6,28 +6,30 @@ from typing import ClassVar
 
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import Capability, Cluster
-from harness.nemesis.fault import Fault, Target, choose, listed
-from systems_under_test.node import NodeId
+from harness.nemesis.fault import Fault, Target, choose, choose_some, listed
 
 GRACE_NS = SECOND_NS
 """How long a node may take to end when it is asked to."""
-
-
-async def _some(cluster: Cluster, random: Random) -> tuple[NodeId, ...]:
-    """Nodes of a target that is drawn from those that the cluster is large enough for."""
-    targets = [target for target in Target if target.least_nodes <= len(cluster.nodes)]
-    return await choose(random.choice(targets), cluster, random)
-
 
 LOOP_NS = 3 * SECOND_NS
 """How long a loop goes on at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class RestartOne(Fault):
-    """One node killed and started again at once, before the others miss it."""
+class Squeeze(Fault):
+    """A fault that may leave nodes down; healing starts every one."""
+
+    __slots__ = ()
 
     family: ClassVar[str] = "squeeze"
+
+    async def heal(self, cluster: Cluster) -> None:
+        await cluster.start(cluster.nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class RestartOne(Squeeze):
+    """One node killed and started again at once, before the others miss it."""
+
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.KILL})
 
     async def inject(self, cluster: Cluster, random: Random) -> str:
@@ -36,19 +38,15 @@ class RestartOne(Fault):
         await cluster.start([node])
         return f"{node} killed, and started again at once"
 
-    async def heal(self, cluster: Cluster) -> None:
-        await cluster.start(cluster.nodes)
-
 
 @dataclass(frozen=True, slots=True)
-class RestartLoop(Fault):
+class RestartLoop(Squeeze):
     """Nodes killed as soon as they have started, again and again, as under a supervisor."""
 
-    family: ClassVar[str] = "squeeze"
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.KILL})
 
     async def inject(self, cluster: Cluster, random: Random) -> str:
-        nodes = await _some(cluster, random)
+        nodes = await choose_some(cluster, random)
         times, until_ns = random.randint(3, 6), cluster.clock.now_ns() + LOOP_NS
         for time in range(times):
             if time and cluster.clock.now_ns() > until_ns:
@@ -61,35 +59,27 @@ class RestartLoop(Fault):
         await cluster.kill(nodes)
         return f"{listed(nodes)} started and killed {times} times, then left down"
 
-    async def heal(self, cluster: Cluster) -> None:
-        await cluster.start(cluster.nodes)
-
 
 @dataclass(frozen=True, slots=True)
-class Terminate(Fault):
+class Terminate(Squeeze):
     """Nodes asked to end, as by SIGTERM, and killed where they have not within a second."""
 
-    family: ClassVar[str] = "squeeze"
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.TERMINATE})
 
     async def inject(self, cluster: Cluster, random: Random) -> str:
-        nodes = await _some(cluster, random)
+        nodes = await choose_some(cluster, random)
         await cluster.terminate(nodes, GRACE_NS)
         return f"{listed(nodes)} asked to end"
 
-    async def heal(self, cluster: Cluster) -> None:
-        await cluster.start(cluster.nodes)
-
 
 @dataclass(frozen=True, slots=True)
-class SlowProcessors(Fault):
+class SlowProcessors(Squeeze):
     """Nodes that get a fiftieth to a fifth of a processor, by their control groups."""
 
-    family: ClassVar[str] = "squeeze"
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.CPU})
 
     async def inject(self, cluster: Cluster, random: Random) -> str:
-        nodes = await _some(cluster, random)
+        nodes = await choose_some(cluster, random)
         share = random.choice((0.02, 0.05, 0.2))
         await cluster.limit_processors(nodes, share)
         return f"{listed(nodes)} left {share:.0%} of a processor"

@@ -2,7 +2,6 @@
 as happens where links fail slowly.
 """
 
-from dataclasses import dataclass
 from random import Random
 
 from harness.clock import SECOND_NS
@@ -24,11 +23,8 @@ class Pattern(Variety):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Unsteady(OfLinks):
+class Unsteady(OfLinks[Pattern]):
     """Change the links for a while; what is cut in the end stays so until it is healed."""
-
-    variety: Pattern
 
     @property
     def least_nodes(self) -> int:

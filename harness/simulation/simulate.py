@@ -85,7 +85,9 @@ def simulate(
         observed = Observations(liveness={"passed": False, "detail": detail, "recovery_ns": None})
     history = History.from_lines(recorder.lines)
     config = scenario.config
-    result = config.named_workload.check(history, config.check_time_limit, MEMORY_BYTES)
+    result = config.named_workload.check(
+        history, time_limit_s=config.check_time_limit, memory_limit_bytes=MEMORY_BYTES
+    )
     kind, reason, anomaly = _kind(result, observed, history)
     missed = _missed(scenario, history, result)
     if missed and kind in ("", "unknown"):

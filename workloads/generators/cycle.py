@@ -3,14 +3,13 @@
 from dataclasses import dataclass, replace
 
 from workloads.generators.dice import Dice
-from workloads.generators.generator import Asker, Generator, Step
+from workloads.generators.generator import Asker, Generator, Step, Wrapping
 
 
 @dataclass(frozen=True)
-class Cycle(Generator):
+class Cycle(Wrapping):
     """The inner generator, and when it ends, the same from its beginning; `times` 0 is for ever."""
 
-    inner: Generator
     times: int = 0
     round: int = 0
     current: Generator | None = None
@@ -30,10 +29,6 @@ class Cycle(Generator):
         return (
             self if self.current is None else replace(self, current=self.current.done(client, ok))
         )
-
-    @property
-    def inners(self) -> tuple[Generator, ...]:
-        return (self.inner,)
 
     @property
     def finite(self) -> bool:

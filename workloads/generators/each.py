@@ -3,15 +3,14 @@
 from dataclasses import dataclass, field, replace
 
 from workloads.generators.dice import Dice
-from workloads.generators.generator import Asker, Generator, NotYet, Step
+from workloads.generators.generator import Asker, Generator, NotYet, Step, Wrapping
 
 
 @dataclass(frozen=True)
-class Each(Generator):
+class Each(Wrapping):
     """Each client has the generator for itself, from the beginning, with dice of its own. It ends
     once those of all clients have ended."""
 
-    inner: Generator
     own: dict[int, Generator] = field(default_factory=dict)
     ended: frozenset[int] = frozenset()
 
@@ -29,15 +28,3 @@ class Each(Generator):
 
     def _with(self, client: int, mine: Generator) -> "Each":
         return replace(self, own={**self.own, client: mine})
-
-    @property
-    def inners(self) -> tuple[Generator, ...]:
-        return (self.inner,)
-
-    @property
-    def finite(self) -> bool:
-        return self.inner.finite
-
-    @property
-    def least_ns(self) -> int:
-        return self.inner.least_ns

@@ -9,7 +9,7 @@ Chance comes from the dice that are handed down (dice.py): the same seed, the sa
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Self, TypeAlias
 
 from workloads.generators.dice import Dice
 
@@ -133,3 +133,29 @@ class Wrapping(Generator):
     def becomes(self, step: Due | NotYet, **more: object) -> Due | NotYet:
         """The step, after which this is around what the inner one has become."""
         return replace(step, then=replace(self, inner=step.then, **more))
+
+
+@dataclass(frozen=True)
+class Several(Generator):
+    """A generator made of several others, each with its place."""
+
+    parts: tuple[Generator, ...]
+
+    @property
+    def inners(self) -> tuple[Generator, ...]:
+        return self.parts
+
+    @property
+    def finite(self) -> bool:
+        return all(part.finite for part in self.parts)
+
+    @property
+    def least_ns(self) -> int:
+        return max(part.least_ns for part in self.parts)
+
+    def done(self, client: int, ok: bool) -> Generator:
+        return replace(self, parts=tuple(part.done(client, ok) for part in self.parts))
+
+    def having(self, place: int, part: Generator, **more: object) -> Self:
+        """The same with another part at that place."""
+        return replace(self, parts=(*self.parts[:place], part, *self.parts[place + 1 :]), **more)

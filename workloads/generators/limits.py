@@ -29,9 +29,7 @@ class TimeLimit(Wrapping):
     ends = True
 
     def ask(self, asker: Asker, dice: Dice) -> Step:
-        until_ns = self.until_ns
-        if until_ns is None:
-            until_ns = asker.now_ns + int(self.seconds * SECOND_NS)
+        until_ns = _end_ns(self, asker)
         if asker.now_ns >= until_ns:
             return None
         step = self.inner.ask(asker, dice)
@@ -58,11 +56,16 @@ class Rest(Generator):
     ends = True
 
     def ask(self, asker: Asker, dice: Dice) -> Step:
-        until_ns = self.until_ns
-        if until_ns is None:
-            until_ns = asker.now_ns + int(self.seconds * SECOND_NS)
+        until_ns = _end_ns(self, asker)
         return None if asker.now_ns >= until_ns else NotYet(until_ns, Rest(self.seconds, until_ns))
 
     @property
     def least_ns(self) -> int:
         return int(self.seconds * SECOND_NS)
+
+
+def _end_ns(timed: TimeLimit | Rest, asker: Asker) -> int:
+    """When what lasts for some seconds from the first time that it is asked is over."""
+    if timed.until_ns is not None:
+        return timed.until_ns
+    return asker.now_ns + int(timed.seconds * SECOND_NS)

@@ -3,15 +3,14 @@
 from dataclasses import dataclass, replace
 
 from workloads.generators.dice import Dice
-from workloads.generators.generator import Asker, Due, Generator, NotYet, Step
+from workloads.generators.generator import Asker, Due, NotYet, Several, Step
 
 
 @dataclass(frozen=True)
-class Mix(Generator):
+class Mix(Several):
     """Calls of several generators by their weights; one that has ended is drawn no more."""
 
     weights: tuple[float, ...]
-    parts: tuple[Generator, ...]
     drawn: int = 0
 
     def ask(self, asker: Asker, dice: Dice) -> Step:
@@ -27,27 +26,12 @@ class Mix(Generator):
             if step is not None:
                 parts[place] = step.then
             if isinstance(step, Due):
-                return replace(step, then=Mix(self.weights, tuple(parts), number))
+                return replace(step, then=replace(self, parts=tuple(parts), drawn=number))
         if not waits:
             return None
         known = [until_ns for until_ns in waits if until_ns is not None]
         until_ns = min(known) if len(known) == len(waits) else None
-        return NotYet(until_ns, Mix(self.weights, tuple(parts), number))
-
-    def done(self, client: int, ok: bool) -> Generator:
-        return replace(self, parts=tuple(part.done(client, ok) for part in self.parts))
-
-    @property
-    def inners(self) -> tuple[Generator, ...]:
-        return self.parts
-
-    @property
-    def finite(self) -> bool:
-        return all(part.finite for part in self.parts)
-
-    @property
-    def least_ns(self) -> int:
-        return max(part.least_ns for part in self.parts)
+        return NotYet(until_ns, replace(self, parts=tuple(parts), drawn=number))
 
     def check(self) -> None:
         super().check()

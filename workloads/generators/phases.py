@@ -3,14 +3,13 @@
 from dataclasses import dataclass, replace
 
 from workloads.generators.dice import Dice
-from workloads.generators.generator import Asker, Due, Generator, NotYet, Step
+from workloads.generators.generator import Asker, Due, Generator, NotYet, Several, Step
 
 
 @dataclass(frozen=True)
-class Phases(Generator):
+class Phases(Several):
     """Generators in turn. Until the last call of one is answered, none of the next is made."""
 
-    parts: tuple[Generator, ...]
     at: int = 0
     calling: frozenset[int] = frozenset()
     """The clients whose calls of this phase are not answered yet."""
@@ -21,9 +20,9 @@ class Phases(Generator):
         step = self.parts[self.at].ask(asker, dice.of(self.at))
         if isinstance(step, Due):
             calling = self.calling | {asker.client}
-            return replace(step, then=self._with(step.then, calling))
+            return replace(step, then=self.having(self.at, step.then, calling=calling))
         if step is not None:
-            return replace(step, then=self._with(step.then, self.calling))
+            return replace(step, then=self.having(self.at, step.then))
         if self.at + 1 >= len(self.parts):
             return None
         if self.calling:
@@ -34,15 +33,7 @@ class Phases(Generator):
         if self.at >= len(self.parts):
             return self
         current = self.parts[self.at].done(client, ok)
-        return self._with(current, self.calling - {client})
-
-    def _with(self, current: Generator, calling: frozenset[int]) -> "Phases":
-        parts = (*self.parts[: self.at], current, *self.parts[self.at + 1 :])
-        return Phases(parts, self.at, calling)
-
-    @property
-    def inners(self) -> tuple[Generator, ...]:
-        return self.parts
+        return self.having(self.at, current, calling=self.calling - {client})
 
     @property
     def finite(self) -> bool:

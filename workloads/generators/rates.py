@@ -16,79 +16,58 @@ SLICE_S = 0.02
 """Profiles are added up in steps of so long, at most."""
 
 
+@dataclass(frozen=True, slots=True)
 class Profile(ABC):
-    """A rate at each moment from the beginning."""
+    """A rate at each moment from the beginning, which is one of two, or between them."""
+
+    first: float
+    second: float
 
     @abstractmethod
     def at(self, seconds: float) -> float:
         """Calls a second at that moment."""
 
     @property
-    @abstractmethod
     def most(self) -> float:
         """The highest rate there is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Steady(Profile):
-    rate: float
-
-    def at(self, seconds: float) -> float:
-        return self.rate
-
-    @property
-    def most(self) -> float:
-        return self.rate
+        return max(self.first, self.second)
 
 
 @dataclass(frozen=True, slots=True)
 class Ramp(Profile):
-    """From one rate to another, evenly, within `seconds`; then it stays there."""
+    """From the first rate to the second, evenly, within `seconds`; then it stays there."""
 
-    begin: float
-    end: float
     seconds: float
 
     def at(self, seconds: float) -> float:
-        return self.begin + (self.end - self.begin) * min(1.0, seconds / self.seconds)
+        return self.first + (self.second - self.first) * min(1.0, seconds / self.seconds)
 
-    @property
-    def most(self) -> float:
-        return max(self.begin, self.end)
+
+def steady(rate: float) -> Profile:
+    """The same rate all the time."""
+    return Ramp(rate, rate, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Bursts(Profile):
-    """A low rate, and a high one in the last `lasting` of every `period` seconds."""
+    """The first rate, and the second in the last `lasting` of every `period` seconds."""
 
-    low: float
-    high: float
     period: float
     lasting: float
 
     def at(self, seconds: float) -> float:
-        return self.high if seconds % self.period >= self.period - self.lasting else self.low
-
-    @property
-    def most(self) -> float:
-        return max(self.low, self.high)
+        return self.second if seconds % self.period >= self.period - self.lasting else self.first
 
 
 @dataclass(frozen=True, slots=True)
 class Diurnal(Profile):
-    """Night and day: from the low rate to the high one and back in so many seconds, as a cosine."""
+    """Night and day: from the first rate to the second and back in `day` seconds, as a cosine."""
 
-    low: float
-    high: float
     day: float
 
     def at(self, seconds: float) -> float:
         share = (1 - math.cos(2 * math.pi * seconds / self.day)) / 2
-        return self.low + (self.high - self.low) * share
-
-    @property
-    def most(self) -> float:
-        return max(self.low, self.high)
+        return self.first + (self.second - self.first) * share
 
 
 @dataclass(frozen=True)

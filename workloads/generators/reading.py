@@ -19,9 +19,10 @@ from workloads.generators.generator import Calling, Generator
 from workloads.generators.limits import Limit, Rest, TimeLimit
 from workloads.generators.mix import Mix
 from workloads.generators.phases import Phases
-from workloads.generators.rates import Bursts, Diurnal, Paced, Ramp, Steady
+from workloads.generators.rates import Bursts, Diurnal, Paced, Ramp, steady
 from workloads.generators.reserve import Reserve
 from workloads.generators.think import Think
+from workloads.generators.tokens import Tokens
 from workloads.generators.until_ok import UntilOk
 
 DEPTH_MAX = 20
@@ -81,13 +82,13 @@ def _rate(name: str) -> Number:
 
 
 FORMS: dict[str, Form] = {
-    "mix": Form((), MadeOf.WEIGHTED, lambda n, weights, parts: Mix(weights, parts)),
+    "mix": Form((), MadeOf.WEIGHTED, lambda n, weights, parts: Mix(parts, weights)),
     "limit": Form((_CALLS,), MadeOf.ONE, lambda n, w, parts: Limit(parts[0], int(n[0]))),
     "time": Form((_SECONDS,), MadeOf.ONE, lambda n, w, parts: TimeLimit(parts[0], n[0])),
     "rest": Form((_SECONDS,), MadeOf.NONE, lambda n, w, parts: Rest(n[0])),
-    "stagger": Form((_SECONDS,), MadeOf.ONE, lambda n, w, parts: Paced(parts[0], Steady(1 / n[0]))),
+    "stagger": Form((_SECONDS,), MadeOf.ONE, lambda n, w, parts: Paced(parts[0], steady(1 / n[0]))),
     "rate": Form(
-        (_rate("the rate"),), MadeOf.ONE, lambda n, w, parts: Paced(parts[0], Steady(n[0]))
+        (_rate("the rate"),), MadeOf.ONE, lambda n, w, parts: Paced(parts[0], steady(n[0]))
     ),
     "ramp": Form(
         (_rate("the first rate"), _rate("the last rate"), _SECONDS),
@@ -111,7 +112,7 @@ FORMS: dict[str, Form] = {
     ),
     "phases": Form((), MadeOf.SOME, lambda n, w, parts: Phases(parts)),
     "reserve": Form(
-        (), MadeOf.COUNTED, lambda n, counts, parts: Reserve(tuple(map(int, counts)), parts)
+        (), MadeOf.COUNTED, lambda n, counts, parts: Reserve(parts, tuple(map(int, counts)))
     ),
     "until-ok": Form((), MadeOf.ONE, lambda n, w, parts: UntilOk(parts[0])),
     "flip-flop": Form((), MadeOf.SOME, lambda n, w, parts: FlipFlop(parts)),
@@ -140,88 +141,64 @@ class _Reader:
     """Reads one text from its first token to its last."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
-        self._tokens = list(_TOKEN.finditer(text.strip()))
-        self._at = self._depth = 0
+        self._tokens = Tokens(text, _TOKEN)
+        self._depth = 0
 
     def whole(self) -> Generator:
         found = self._generator()
-        if self._at < len(self._tokens):
-            raise self._wrong("its end")
+        if self._tokens.left:
+            raise self._tokens.wrong("its end")
         return found
 
     def _generator(self) -> Generator:
-        name = self._peek(2)
+        name = self._tokens.name()
         if name is None:
-            raise self._wrong("the name of a generator, or of what is called")
-        self._at += 1
-        if not self._take("("):
+            raise self._tokens.wrong("the name of a generator, or of what is called")
+        if not self._tokens.take("("):
             if name in FORMS:
-                raise self._wrong(f"the brackets of {name}")
+                raise self._tokens.wrong(f"the brackets of {name}")
             return Calling(name)
         if name not in FORMS:
-            raise self._wrong(f"one of the generators {', '.join(FORMS)}", back=2)
+            raise self._tokens.wrong(f"one of the generators {', '.join(FORMS)}", back=2)
         self._depth += 1
         if self._depth > DEPTH_MAX:
-            raise self._wrong(f"no more than {DEPTH_MAX} brackets one inside the other")
+            raise self._tokens.wrong(f"no more than {DEPTH_MAX} brackets one inside the other")
         form = FORMS[name]
         numbers = self._numbers(form)
         weights, parts = self._parts(form.parts)
-        self._need(")")
+        self._tokens.need(")")
         self._depth -= 1
         return form.make(numbers, weights, parts)
 
     def _numbers(self, form: Form) -> list[float]:
-        if form.optional and self._peek(1) is None:
+        if form.optional and not self._tokens.is_number():
             return []
         found = []
         for place, number in enumerate(form.numbers):
             found.append(self._number(number))
             if form.parts is not MadeOf.NONE or place + 1 < len(form.numbers):
-                self._need(",")
+                self._tokens.need(",")
         return found
 
     def _parts(self, parts: MadeOf) -> tuple[tuple[float, ...], tuple[Generator, ...]]:
         numbers: list[float] = []
         found: list[Generator] = []
-        while parts is not MadeOf.NONE and (not found or self._take(",")):
+        while parts is not MadeOf.NONE and (not found or self._tokens.take(",")):
             counted = parts is MadeOf.COUNTED
-            if parts is MadeOf.WEIGHTED or (counted and self._peek(1) is not None):
+            if parts is MadeOf.WEIGHTED or (counted and self._tokens.is_number()):
                 numbers.append(self._number(_COUNT if counted else _WEIGHT))
-                self._need(":")
+                self._tokens.need(":")
             found.append(self._generator())
             if parts is MadeOf.ONE or (counted and len(numbers) < len(found)):
                 break
         if parts is MadeOf.COUNTED and (len(numbers) == len(found) or not numbers):
-            raise self._wrong(parts.value)
+            raise self._tokens.wrong(parts.value)
         if parts is MadeOf.SOME and len(found) < 2:
-            raise self._wrong(parts.value)
+            raise self._tokens.wrong(parts.value)
         return tuple(numbers), tuple(found)
 
     def _number(self, wanted: Number) -> float:
-        text = self._peek(1)
-        if text is None or not wanted.allows(float(text)):
-            raise self._wrong(wanted.wanted)
-        self._at += 1
-        return float(text)
-
-    def _peek(self, group: int) -> str | None:
-        """The next token, if it is of that group: 1 a number, 2 a name, 3 a sign."""
-        found = self._tokens[self._at] if self._at < len(self._tokens) else None
-        return found[group] if found is not None else None
-
-    def _take(self, sign: str) -> bool:
-        taken = self._peek(3) == sign
-        self._at += taken
-        return taken
-
-    def _need(self, sign: str) -> None:
-        if not self._take(sign):
-            raise self._wrong(sign)
-
-    def _wrong(self, wanted: str, back: int = 0) -> ValueError:
-        text = self._text.strip()
-        at = self._at - back
-        rest = text[self._tokens[at].start() :].strip() if at < len(self._tokens) else ""
-        where = f"before {rest[:30]!r}" if rest else "at its end"
-        return ValueError(f"{where} it needs {wanted}")
+        number = self._tokens.number()
+        if number is None or not wanted.allows(number):
+            raise self._tokens.wrong(wanted.wanted, back=number is not None)
+        return number

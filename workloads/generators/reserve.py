@@ -3,15 +3,14 @@
 from dataclasses import dataclass, replace
 
 from workloads.generators.dice import Dice
-from workloads.generators.generator import Asker, Generator, NotYet, Step
+from workloads.generators.generator import Asker, Generator, NotYet, Several, Step
 
 
 @dataclass(frozen=True)
-class Reserve(Generator):
+class Reserve(Several):
     """The first `counts[0]` clients ask the first part, and so on; those left ask the last."""
 
     counts: tuple[int, ...]
-    parts: tuple[Generator, ...]
     ended: frozenset[int] = frozenset()
 
     def ask(self, asker: Asker, dice: Dice) -> Step:
@@ -20,7 +19,7 @@ class Reserve(Generator):
         own = replace(asker, client=asker.client - first, clients=count)
         step = self.parts[place].ask(own, dice.of(place))
         if step is not None:
-            return replace(step, then=self._with(place, step.then))
+            return replace(step, then=self.having(place, step.then))
         ended = self.ended | {place}
         if len(ended) == len(self.parts):
             return None
@@ -28,7 +27,7 @@ class Reserve(Generator):
 
     def done(self, client: int, ok: bool) -> Generator:
         place, first = self._place(client)
-        return self._with(place, self.parts[place].done(client - first, ok))
+        return self.having(place, self.parts[place].done(client - first, ok))
 
     def _place(self, client: int) -> tuple[int, int]:
         """The part that a client asks, and the first client that does."""
@@ -39,21 +38,6 @@ class Reserve(Generator):
             first += count
         return len(self.parts) - 1, first
 
-    def _with(self, place: int, part: Generator) -> "Reserve":
-        return replace(self, parts=(*self.parts[:place], part, *self.parts[place + 1 :]))
-
-    @property
-    def inners(self) -> tuple[Generator, ...]:
-        return self.parts
-
     @property
     def reserved(self) -> int:
         return sum(self.counts) + 1
-
-    @property
-    def finite(self) -> bool:
-        return all(part.finite for part in self.parts)
-
-    @property
-    def least_ns(self) -> int:
-        return max(part.least_ns for part in self.parts)
