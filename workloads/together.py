@@ -14,7 +14,7 @@ from checker.history import History
 from checker.models.model import Inconsistent, Model, State, only_observes
 from checker.operation import Operation
 from checker.verdict import Result, Verdict
-from workloads.workload import Call, Calls, Effort, Shape, Workload
+from workloads.workload import Call, Calls, CheckOptions, Shape, Workload
 
 JOINT = "+"
 _END = "/"
@@ -104,14 +104,14 @@ class SideBySide(Workload):
     def of_key(self, key: Any) -> Workload:
         return next(part for part in self.parts if part.name == part_of(key))
 
-    def check(self, history: History, **effort: Unpack[Effort]) -> Result:
+    def check(self, history: History, **options: Unpack[CheckOptions]) -> Result:
         """The worst verdict of the parts; the others' statistics stand beside it."""
         results = {}
         for part in self.parts:
             own = [o for o in history.operations if part_of(o.key) == part.name]
-            results[part.name] = result = part.check(History(own), **effort)
-            left_s = effort["time_limit_s"] - result.statistics.get("seconds", 0.0)
-            effort["time_limit_s"] = max(0.1, left_s)
+            results[part.name] = result = part.check(History(own), **options)
+            left_s = options["time_limit_s"] - result.statistics.get("seconds", 0.0)
+            options["time_limit_s"] = max(0.1, left_s)
         worst = max(results.values(), key=lambda result: result.verdict)
         name = next(name for name, result in results.items() if result is worst)
         reason = worst.reason if worst.verdict is Verdict.VALID else f"{name}: {worst.reason}"

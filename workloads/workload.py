@@ -80,7 +80,7 @@ class Calls(ABC):
         return ()
 
 
-class Effort(TypedDict, total=False):
+class CheckOptions(TypedDict, total=False):
     """How much a check may take and does: options of `checker.linearizability.check`."""
 
     time_limit_s: Required[float]
@@ -131,8 +131,8 @@ class Workload:
         """The workload that calls this key, where there are several side by side."""
         return self
 
-    def check(self, history: History, **effort: Unpack[Effort]) -> Result:
+    def check(self, history: History, **options: Unpack[CheckOptions]) -> Result:
         """Judge a history."""
         if self.at_the_end is not None:
             return self.at_the_end(history)
-        return check(history, self.model(), **effort)
+        return check(history, self.model(), **options)

@@ -39,7 +39,7 @@ class DiskFull(OfDisks):
         return "no space left at"
 
 
-class WeakDisk(OfDisks):
+class DiskWeakness(OfDisks):
     """Let the disks of nodes be weak."""
 
     needs: ClassVar[frozenset[Capability]] = frozenset({Capability.WEAK_DISK})
@@ -54,7 +54,7 @@ class WeakDisk(OfDisks):
         return f"{what} at"
 
 
-class SlowDisk(WeakDisk):
+class SlowDisk(DiskWeakness):
     """Let every sync of nodes take longer."""
 
     kind: ClassVar[str] = "slow"
@@ -65,7 +65,7 @@ class SlowDisk(WeakDisk):
         return Weakness(slow_ns=slow * MILLISECOND_NS), f"every sync slower by {slow} ms"
 
 
-class FailingDisk(WeakDisk):
+class FailingDisk(DiskWeakness):
     """Let the writes or the syncs of nodes fail while they live."""
 
     kind: ClassVar[str] = "failing"
