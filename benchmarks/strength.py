@@ -27,7 +27,7 @@ def measure(runs: int, workloads: tuple[str, ...] = WORKLOADS) -> dict[str, Any]
     """Try that many valid runs; what was convicted, in all and by kind of error."""
     kinds: dict[str, list[int]] = {}
     missed: list[str] = []
-    valid = seed = 0
+    valid = seed = undecided = 0
     while valid < runs:
         seed += 1
         workload = workloads[valid % len(workloads)]
@@ -40,6 +40,7 @@ def measure(runs: int, workloads: tuple[str, ...] = WORKLOADS) -> dict[str, Any]
             continue
         valid += 1
         trial = trial_of(simulated.history, config.named_workload, seed, COPIES, 512)
+        undecided += trial.undecided
         missed += [f"{workload}, seed {seed}: {why}" for why in trial.missed]
         for kind, (convicted, copies) in trial.kinds.items():
             counts = kinds.setdefault(kind, [0, 0])
@@ -49,6 +50,7 @@ def measure(runs: int, workloads: tuple[str, ...] = WORKLOADS) -> dict[str, Any]
     return {
         "runs": valid,
         "copies": copies,
+        "undecided": undecided,
         "convicted": convicted,
         "share": round(convicted / copies, 4),
         "kinds": kinds,

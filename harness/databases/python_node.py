@@ -18,6 +18,8 @@ class PythonNode(Database):
 
     ports = (7000,)
     journals = ("journal",)
+    start_limit_s = 30.0
+    """Python takes a second of a processor to start, of which a busy machine gives it little."""
 
     def __init__(self, path: str, node_class: type[Node]) -> None:
         """`path` is where the class is, as "module:Class"."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.strength import TARGET_SHARE, measure
 from checker.history import History
 from checker.least import Least
 from checker.linearizability.check import check
@@ -18,7 +19,7 @@ from checker.verdict import Result, Verdict
 from harness.config import RunConfig
 from harness.simulation.scenario import scenario_of
 from harness.simulation.simulate import simulate
-from harness.strength import trial_of
+from harness.strength import gates_of, trial_of
 
 KEYED = (
     "register", "append", "set", "growing-set", "counter", "queue", "bag", "unique-ids", "lock",
@@ -83,6 +84,18 @@ def test_planted_errors_are_convicted_whatever_the_object(workload: str) -> None
         config, history = run(workload, seed, **options)
         found.append(trial(config, history))
     assert sum(one.convicted for one in found) >= 0.95 * sum(one.copies for one in found), found
+
+
+@pytest.mark.deep
+def test_of_2_000_errors_planted_in_100_runs_nearly_all_are_convicted() -> None:
+    """At the default strength, each workload in turn; and one client alone is too weak."""
+    found = measure(100)
+    assert found["runs"] == 100
+    assert found["copies"] + found["undecided"] > 1_900, found
+    assert found["share"] >= TARGET_SHARE, found
+    alone, history = run("register", 3, clients=1)
+    least, work = Least(), alone.named_workload
+    assert not all(gate.passed for gate in gates_of(history, [], work, least))
 
 
 def history_of(*rows: tuple[str, Any, Any, int, int]) -> list[Operation]:
