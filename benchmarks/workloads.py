@@ -2,11 +2,12 @@
 
     python benchmarks/workloads.py simulated namespaces [--jobs 4] [--results FILE] [--write]
 
-A cell is the worst exit status (0 valid, 1 invalid, 2 unknown, 255 the run failed), and how long it
-took until the system was convicted: seeds and seconds in the simulator, where up to `--seeds` are
-tried; seconds of calls in a run of `--seconds` elsewhere, under partitions, kills and pauses, which
-ends with the first violation. `not served` means that the system lacks one of the functions, which
-status 254 says before anything starts. What is in the file of results is not tried again.
+A cell is the worst exit status (0 valid, 1 invalid, 2 unknown), and how long it took until the
+system was convicted: seeds and seconds in the simulator, where up to `--seeds` are tried; seconds
+of calls in a run of `--seconds` elsewhere, under partitions, kills and pauses, which ends with the
+first violation. `not served` means that the system lacks one of the functions, which status 254
+says before anything starts. What is in the file of results is not tried again. A run that failed
+(255) is told with its reason and not kept: the environment failed, and not the system.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from checker.wording import plural
 from harness import names
 from harness.catalogue import WORKLOADS
 from harness.config import RunConfig
+from harness.errors import FAILED
 from harness.simulation.scenario import swarm
 from harness.simulation.simulate import simulate
 
@@ -63,9 +65,11 @@ def really(cell: Cell, seconds: float) -> str:
         line = [sys.executable, "-m", "harness", "run", system, "--workload", workload]
         line += ["--environment", environment, "--nodes", "3", "--time-limit", str(seconds)]
         line += ["--faults", "partition,kill,pause", "--check-online", "--store", store]
-        status = subprocess.run([*line, "--seed", "7"], capture_output=True, check=False).returncode
-        if status != 1:
-            return str(status)
+        ended = subprocess.run([*line, "--seed", "7"], capture_output=True, check=False, text=True)
+        if ended.returncode == FAILED:
+            return f"{FAILED}: {ended.stderr.strip()}"
+        if ended.returncode != 1:
+            return str(ended.returncode)
         (observed,) = Path(store).glob("*/*/observations.json")
         took = json.loads(observed.read_text())
         return f"1 after {took['seconds']['calls']:.1f} s" if took["stopped"] else "1 in the end"
@@ -116,8 +120,9 @@ def main() -> None:
         while running:
             done = next(as_completed(running))
             cell = running.pop(done)
-            found[" ".join(cell)] = done.result()
-            print(*cell, found[" ".join(cell)], flush=True)
+            print(*cell, done.result(), flush=True)
+            if not done.result().startswith(str(FAILED)):
+                found[" ".join(cell)] = done.result()
             options.results.write_text(json.dumps(found, indent=1))
             if time.monotonic() - began < options.budget:
                 for following in waiting:
