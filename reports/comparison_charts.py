@@ -9,8 +9,8 @@ from typing import Any
 
 import altair as alt
 
-from reports.charts import finish
 from reports.comparison import ComparedRun, Comparison
+from reports.vega import finish
 
 REPEATS_MAX = 10
 """This many repeats are drawn; the figures are of all."""

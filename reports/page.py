@@ -15,7 +15,7 @@ from checker.files import write_whole
 from checker.linearizability.registers.points import Points, points
 from checker.statistics import summarize
 from reports import convincing, sections, setting, wording
-from reports.assets import environment, policy, source, vega
+from reports.assets import environment, pack, policy, source
 from reports.charts import charts
 from reports.diagram import Counterexample, counterexample
 from reports.lamport import lamport
@@ -124,16 +124,20 @@ def _fill(
         source("operations.js") + source("timeline.js"),
         source("shared.js") + source("page.js"),
     ]
-    if context["charts"]:
-        scripts.insert(0, vega())
     template = environment().get_template("page.html.j2")
     page = template.render(
         **context,
         timeline=drawn,
-        data={"timeline": drawn.data if drawn else None, "charts": context["charts"]},
+        data={"timeline": _packed(drawn.data) if drawn else None},
         styles=Markup(source("page.css")),
         scripts=[Markup(script) for script in scripts],
-        policy=policy(scripts),
+        policy=policy(scripts, evaluates=False),
     )
     # A lone surrogate, which JSON may hold, has no form in UTF-8.
     return page.encode("utf-8", "replace")
+
+
+def _packed(data: dict[str, Any]) -> dict[str, Any]:
+    """The timeline's data with what is long in it made small."""
+    long = {name: data[name] for name in ("operations", "density")}
+    return {**{name: part for name, part in data.items() if name not in long}, "packed": pack(long)}

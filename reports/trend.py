@@ -45,7 +45,7 @@ def render_trend(results: Path, folder: Path | None = None) -> bytes:
         if record.get("labrys") == "night" and find(record, str, "began") in shown
     }
     specifications = dict(_charts(runs, shown))
-    scripts = [vega(), source("shared.js") + source("page.js")] if specifications else []
+    scripts = [vega(), source("shared.js") + source("trend.js")] if specifications else []
     page = environment().get_template("trend.html.j2").render(
         nights=[_night(night, verdicts.get(night), runs) for night in shown[: -ROWS_MAX - 1 : -1]],
         grid=grid(records, folder or results),

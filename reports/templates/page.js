@@ -1,7 +1,5 @@
-// The copy button, sentences and arrows that light each other, and the charts.
+// The copy button, and sentences and arrows that light each other.
 (() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
-
   const copy = document.getElementById("copy");
   if (copy) copies(copy, document.getElementById("again"));
 
@@ -11,10 +9,4 @@
     for (const event of ["pointerenter", "focus"]) element.addEventListener(event, () => light(true));
     for (const event of ["pointerleave", "blur"]) element.addEventListener(event, () => light(false));
   }
-
-  charts(data.charts, () => ({
-    range: { category: [colour("ok"), colour("fail"), colour("info")] },
-    legend: { labelColor: colour("ink"), labelFontSize: 12, orient: "top", columns: 3 },
-    style: { percentile: { color: colour("ink"), strokeWidth: 1.5 } },
-  }));
 })();

@@ -1,10 +1,11 @@
 // The timeline: operations as bars, one row a worker, with faults on the same axis.
 // Texts of the run are only ever drawn on the canvas or set as textContent, never as markup.
 "use strict";
-(() => {
+(async () => {
   const data = JSON.parse(document.getElementById("data").textContent).timeline;
   const canvas = document.getElementById("operations-canvas");
   if (!data || !canvas) return;
+  Object.assign(data, await unpacked(data.packed));
   const ops = decoded(data), { total, end, begin, last, did } = ops;
   const FAULT_LEVELS = 4;
   // For each row its processes, with the times of their first invocation and last completion.

@@ -208,6 +208,11 @@ def history(count: int, value: Any = 1, lanes: int = 5) -> History:
     return History(tuple(operations))
 
 
+def test_ten_thousand_operations_make_half_a_megabyte(tmp_path: Path):
+    folder = standard(tmp_path / "run", operations=10_000, seconds=30.0, faults=5)
+    assert render(folder).stat().st_size <= 500_000
+
+
 def test_a_short_run_is_drawn_whole():
     found = timeline(history(100))
     assert found.left_out == ""
