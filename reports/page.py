@@ -52,7 +52,9 @@ def page_of(stored: StoredRun) -> bytes:
 def _context(stored: StoredRun) -> dict[str, Any]:
     """What the template shows, but for the timeline."""
     statistics = summarize(stored.history)
-    shown = counterexample(find(stored.result, dict, "linearizability") or {})
+    shown = counterexample(
+        find(stored.result, dict, "linearizability") or {}, stored.history.faults
+    )
     findings = sections.findings(stored)
     return {
         "title": sections.title(stored),

@@ -69,7 +69,7 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class Mark:
     """A path of the drawing. `kind` is "dots", "line" or "area"; `role` is the class that colours
     it."""
 
@@ -111,7 +111,7 @@ class Plot:
     bands: tuple[DrawnBand, ...]
     rows: int
     grid: str
-    shapes: tuple[Shape, ...]
+    shapes: tuple[Mark, ...]
     across: tuple[Label, ...]
     up: tuple[Label, ...]
 
@@ -121,7 +121,7 @@ class Canvas:
 
     def __init__(self, x: Scale, y: Scale, height: int) -> None:
         self.x, self.y, self.height = x, y, height
-        self._shapes: list[Shape] = []
+        self._shapes: list[Mark] = []
 
     def place(self, x: float, y: float) -> tuple[int, float]:
         down = TOP + (1 - self.y.share(y)) * (self.height - TOP)
@@ -165,7 +165,7 @@ class Canvas:
 
     def _add(self, kind: str, role: str, path: str) -> None:
         if path:
-            self._shapes.append(Shape(kind, role, path))
+            self._shapes.append(Mark(kind, role, path))
 
     def finish(self, name: str, bands: Sequence[Band] = (), unit: str = "") -> Plot:
         """The plot; `unit` follows the texts of the horizontal axis."""

@@ -246,7 +246,7 @@ def test_axe_finds_no_serious_fault(
 
 def test_a_sentence_lights_its_arrow_and_the_other_way_round(opened: Any):
     one = opened("invalid")
-    arrow = one.page.locator("svg [data-edge='2']")
+    arrow = one.page.locator(".lying .edge[data-edge='2']").last
     sentence = one.page.locator("li[data-edge='2']")
     assert "lit" not in arrow.get_attribute("class")
     sentence.hover()
