@@ -11,7 +11,8 @@ from checker.files import is_regular
 from checker.statistics import summarize
 from checker.wording import plural
 from reports import convincing, sections
-from reports.diagram import Counterexample, Step, counterexample
+from reports.diagram import Counterexample, counterexample
+from reports.steps import Step
 from reports.stored import StoredRun, find, number, objects, read_run
 from reports.wording import count, duration, percent, plain
 
