@@ -123,7 +123,7 @@ def _fill(
         else None
     )
     scripts = [
-        source("operations.js") + source("timeline.js"),
+        "".join(map(source, ("operations.js", "rows.js", "controls.js", "timeline.js"))),
         source("shared.js") + source("page.js"),
     ]
     template = environment().get_template("page.html.j2")

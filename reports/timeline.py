@@ -22,6 +22,7 @@ from checker.columns import NEVER, NOTHING, OK, OUTCOMES, Columns, Ints, Table
 from checker.history import History
 from checker.linearizability.registers.points import Points
 from checker.statistics import measured
+from reports.tints import tints
 from reports.wording import count, duration, plain, value
 
 DRAWN_MAX = 40_000
@@ -38,10 +39,17 @@ Leader: TypeAlias = tuple[str, int, int]
 
 @dataclass(frozen=True)
 class Timeline:
-    """`data` is for the page's script; `left_out` tells in words what is not drawn one by one."""
+    """`data` is for the page's script; `left_out` tells in words what is not drawn one by one.
+
+    What is drawn: how many operations, of how many keys, and the outcomes that any of them had,
+    each with its number.
+    """
 
     data: dict[str, Any]
     left_out: str
+    drawn: int
+    keys: int
+    outcomes: tuple[tuple[int, str], ...]
 
 
 def timeline(
@@ -65,6 +73,7 @@ def timeline(
     kept, reach_ns = _choose(columns, spans or [(0, 0)], drawn_max, end)
     labels, shown = labels[:ROWS_MAX], lanes < ROWS_MAX
     kept &= shown
+    tint = tints(history.faults)
     steps = max(60, min(600, CELLS_MAX // max(len(labels), 1)))
     data = {
         "end": end // 1000,
@@ -80,7 +89,7 @@ def timeline(
         "faults": [
             [fault.number, plain(fault.name, 60), plain(fault.detail, 200),
              fault.injected_ns // 1000,
-             None if fault.healed_ns is None else fault.healed_ns // 1000]
+             None if fault.healed_ns is None else fault.healed_ns // 1000, tint[fault.name]]
             for fault in history.faults[:FAULTS_MAX]
         ],
         "leaders": [[node, term, at_ns // 1000] for node, term, at_ns in leaders[:LEADERS_MAX]],
@@ -89,7 +98,14 @@ def timeline(
         "steps": steps,
     }  # fmt: skip
     near = [*["a fault’s beginning or end"] * bool(moments), *["the counterexample"] * bool(marked)]
-    return Timeline(data, _left_out(columns, shown, kept, reach_ns, end // steps, near))
+    had = set(columns.outcome.tolist())
+    return Timeline(
+        data,
+        _left_out(columns, shown, kept, reach_ns, end // steps, near),
+        drawn=int(kept.sum()),
+        keys=len(set(data["operations"]["key"])),
+        outcomes=tuple((n, outcome.value) for n, outcome in enumerate(OUTCOMES) if n in had),
+    )
 
 
 def _words(table: Table) -> list[str]:

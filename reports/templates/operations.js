@@ -72,5 +72,5 @@ function decoded(data) {
       String(name(ops.process[i])).toLowerCase() === wanted || hits[ops.key[i]] || hits[ops.argument[i]] || hits[ops.result[i]] ? 1 : 0);
   }
 
-  return { ...ops, total, end, begin, last, point, number, witness, did, describe, search, name };
+  return { ...ops, text, total, end, begin, last, point, number, witness, did, describe, search, name };
 }

@@ -7,56 +7,67 @@
   if (!data || !canvas) return;
   Object.assign(data, await unpacked(data.packed));
   const ops = decoded(data), { total, end, begin, last, did } = ops;
+  // Which key alone is shown, by its number among the texts, or null; and what a row is.
+  let key = null, mode = "worker", rows, rowHeight, height;
   const FAULT_LEVELS = 4;
-  // For each row its processes, with the times of their first invocation and last completion.
-  const spans = data.lanes.map((processes) => processes.map((process) => [process, Infinity, 0]));
-  const spanOf = new Map(spans.flat().map((span) => [span[0], span]));
-  for (let i = 0; i < total; i++) {
-    const span = spanOf.get(ops.process[i]);
-    span[1] = Math.min(span[1], begin[i]);
-    span[2] = Math.max(span[2], last[i]);
-  }
-  const rows = data.lanes.length;
   const view = { from: 0, to: end };
   const shown = [true, true, true], functions = data.functions.map(() => true);
   let found = null, selected = -1, colours = {}, frame = 0;
 
   // Faults that overlap are stacked in levels.
   const levels = [];
-  const faults = data.faults.map(([no, name, detail, from, to]) => {
+  const faults = data.faults.map(([no, name, detail, from, to, tint]) => {
     const until = to === null ? end : to;
     let level = levels.findIndex((busy) => busy <= from);
     if (level < 0) level = levels.length < FAULT_LEVELS ? levels.push(0) - 1 : FAULT_LEVELS - 1;
     levels[level] = until;
-    return { no, name, detail, from, until, level };
+    return { no, name, detail, from, until, level, tint: `f${tint}` };
   });
+  faults.forEach((fault, n) => { fault.next = faults.slice(n + 1).find((one) => one.level === fault.level); });
 
-  const rowHeight = rows <= 12 ? 22 : rows <= 24 ? 16 : rows <= 60 ? 10 : 6;
   const LEVEL = 18, AXIS = 24, OVERVIEW = 12;
   const leaders = data.leaders.map(([node, term, from], i) =>
     ({ node, term, from, until: i + 1 < data.leaders.length ? data.leaders[i + 1][2] : end }));
   const led = levels.length * LEVEL;  // Where the row of leaders is.
   const top = led + (leaders.length ? LEVEL : 0) + 4;
-  const height = top + rows * rowHeight + AXIS + OVERVIEW + 6;
   let width = 600, gutter = 44;
 
   const x = (time) => gutter + ((time - view.from) / (view.to - view.from)) * (width - gutter);
   const time = (px) => view.from + ((px - gutter) / (width - gutter)) * (view.to - view.from);
-  const drawn = (i) => shown[ops.outcome[i]] && functions[ops.function[i]];
+  const drawn = (i) => rows.row[i] >= 0 && shown[ops.outcome[i]] && functions[ops.function[i]] && (key === null || ops.key[i] === key);
+  // Where an operation's bar lies across its row.
+  const tall = (i) => (rowHeight - (rowHeight > 12 ? 6 : 2)) / (rows.slots ? rows.slots[rows.row[i]] : 1);
+  const over = (i) => top + rows.row[i] * rowHeight + (rowHeight > 12 ? 3 : 1) + (rows.slot ? rows.slot[i] * tall(i) : 0);
+  const many = new Set(ops.key).size > 1;
+
+  function layout() {
+    rows = mode === "key" ? byKey(data, ops, key) : byWorker(data, ops);
+    rowHeight = mode === "key" ? (rows.count <= 16 ? 24 : rows.count <= 30 ? 18 : 13)
+      : rows.count <= 12 ? 22 : rows.count <= 24 ? 16 : rows.count <= 60 ? 10 : 6;
+    height = top + rows.count * rowHeight + AXIS + OVERVIEW + 6;
+    canvas.dataset.rows = rows.count;
+    resize();
+  }
+
+  // What a bar says: with the key where rows are workers, with the process where they are keys.
+  function said(i) {
+    if (mode === "key") return `${ops.name(ops.process[i])}: ${did(i)}`;
+    return many && key === null && ops.key[i] >= 0 ? `${did(i)} · ${keyName(ops.text(ops.key[i]))}` : did(i);
+  }
   const visible = (i) => drawn(i) && (!found || found[i]);
 
   // --- drawing ---------------------------------------------------------------------------------
 
   function theme() {
     const style = getComputedStyle(document.documentElement);
-    const names = ["paper", "ink", "soft", "rule", "ok", "fail", "info", "fault", "fault-wash", "row"];
+    const names = ["paper", "ink", "soft", "rule", "ok", "fail", "info", "fault", "fault-wash", "row", "f0", "f1", "f2", "f3", "f4", "f5", "f6", "f7"];
     colours = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
     draw();
   }
 
   function resize() {
     width = canvas.clientWidth || 600;
-    gutter = width < 600 ? 34 : 48;
+    gutter = mode === "key" ? (width < 600 ? 70 : 110) : width < 600 ? 34 : 48;
     const ratio = window.devicePixelRatio || 1;
     canvas.style.height = `${height}px`;
     canvas.width = Math.round(width * ratio);
@@ -69,13 +80,13 @@
   }
 
   function paint(pen) {
-    const ratio = window.devicePixelRatio || 1, bottom = top + rows * rowHeight;
+    const ratio = window.devicePixelRatio || 1, bottom = top + rows.count * rowHeight;
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, width, height);
     pen.font = "12px system-ui, sans-serif";
     pen.textBaseline = "middle";
     pen.fillStyle = colours.row;
-    for (let row = 0; row < rows; row += 2) pen.fillRect(gutter, top + row * rowHeight, width - gutter, rowHeight);
+    for (let row = 0; row < rows.count; row += 2) pen.fillRect(gutter, top + row * rowHeight, width - gutter, rowHeight);
     paintLabels(pen);
     pen.save();
     pen.beginPath();
@@ -96,12 +107,10 @@
     pen.fillStyle = colours.soft;
     pen.textAlign = "right";
     const every = Math.ceil(13 / rowHeight);
-    for (let row = 0; row < rows; row += every) {
-      // The first process of the row that is in view, and a sign if others follow it there.
-      const there = spans[row].filter(([, from, to]) => from <= view.to && to >= view.from);
-      if (!there.length) continue;
-      const label = `${ops.name(there[0][0])}${there.length > 1 && width >= 600 ? " …" : ""}`;
-      pen.fillText(label, gutter - 6, top + (row + 0.5) * rowHeight);
+    for (let row = 0; row < rows.count; row += every) {
+      let words = rows.label(row, view, width >= 600);
+      while (words.length > 2 && pen.measureText(words).width > gutter - 8) words = `${words.slice(0, -2)}…`;
+      pen.fillText(words, gutter - 6, top + (row + 0.5) * rowHeight);
     }
     pen.textAlign = "left";
   }
@@ -110,12 +119,16 @@
     for (const fault of faults) {
       const left = x(fault.from), right = Math.max(x(fault.until), left + 1.5);
       if (right < gutter || left > width) continue;
-      pen.fillStyle = colours["fault-wash"];
+      pen.fillStyle = colours[fault.tint];
+      pen.globalAlpha = 0.13;
       pen.fillRect(left, top, right - left, bottom - top);
-      pen.fillStyle = colours.fault;
+      pen.globalAlpha = 1;
       const y = fault.level * LEVEL;
       pen.fillRect(left, y, right - left, LEVEL - 3);
-      label(pen, `${fault.no} ${fault.name}`, Math.max(left, gutter), right, y + (LEVEL - 3) / 2, colours.paper);
+      const words = `${fault.no} ${fault.name}`, middle = y + (LEVEL - 3) / 2, from = Math.max(left, gutter);
+      const after = fault.next ? x(fault.next.from) : width;
+      if (pen.measureText(words).width + 8 <= right - from || after - right < right - from) label(pen, words, from, right, middle, colours.paper);
+      else label(pen, words, right, after, middle, colours[fault.tint]);
     }
     pen.strokeStyle = colours.soft;
     pen.setLineDash([3, 3]);
@@ -154,7 +167,7 @@
   }
 
   function paintDensity(pen) {
-    if (!data.density.length) return;
+    if (!data.density.length || mode === "key" || key !== null) return;
     const steps = data.steps, most = Math.max(1, data.density.reduce((m, list) => list.reduce((a, b) => (a > b ? a : b), m), 0));
     const size = end / steps;
     data.density.forEach((counts, outcome) => {
@@ -172,24 +185,23 @@
   }
 
   function paintOperations(pen, outcome) {
-    const colour = colours[OUTCOMES[outcome]], inset = rowHeight > 12 ? 3 : 1;
-    const tall = rowHeight - 2 * inset;
+    const colour = colours[OUTCOMES[outcome]];
     for (let i = 0; i < total; i++) {
       if (ops.outcome[i] !== outcome || !drawn(i) || begin[i] > view.to || last[i] < view.from) continue;
       const left = x(begin[i]), wide = Math.max(x(last[i]) - left, 1);
-      const y = top + ops.lane[i] * rowHeight + inset;
+      const y = over(i), high = tall(i);
       const dim = found && !found[i];
       pen.fillStyle = colour;
       // Beside shading, single bars too narrow to tell apart are paler, to look no denser than it.
       const crowded = data.density.length && outcome === 0 && wide < 2;
       pen.globalAlpha = dim ? 0.1 : wide > 26 ? 0.25 : crowded ? 0.35 : 0.85;
-      pen.fillRect(left, y, wide, tall);
+      pen.fillRect(left, y, wide, high);
       if (wide <= 26 || dim) continue;
       pen.globalAlpha = 1;
       // A bar with room for words is pale with a solid beginning; a crashed one has no end.
-      pen.fillRect(left, y, 3, tall);
-      if (outcome !== 2) pen.fillRect(left + wide - 1, y, 1, tall);
-      if (rowHeight >= 14) label(pen, did(i), Math.max(left + 3, gutter), left + wide, y + tall / 2, colours.ink);
+      pen.fillRect(left, y, 3, high);
+      if (outcome !== 2) pen.fillRect(left + wide - 1, y, 1, high);
+      if (high >= 10) label(pen, said(i), Math.max(left + 3, gutter), left + wide, y + high / 2, colours.ink);
     }
     pen.globalAlpha = 1;
   }
@@ -197,7 +209,7 @@
   // A dot where an operation can have taken effect, once bars are wide enough to tell its place; and
   // a line from dot to dot in the witness order of the key of the operation that is pointed at.
   function paintPoints(pen) {
-    const middle = (i) => top + (ops.lane[i] + 0.5) * rowHeight, size = rowHeight > 12 ? 3 : 2;
+    const middle = (i) => over(i) + tall(i) / 2, size = rowHeight > 12 && !rows.slots ? 3 : 2;
     const dot = (i) => { pen.beginPath(); pen.arc(x(ops.point[i]), middle(i), size, 0, 7); pen.fill(); };
     pen.fillStyle = pen.strokeStyle = colours.ink;
     const scale = (width - gutter) / (view.to - view.from);
@@ -216,24 +228,25 @@
 
   function paintMarks(pen) {
     const ring = (i, thick) => {
-      const left = x(begin[i]), y = top + ops.lane[i] * rowHeight;
+      const left = x(begin[i]), y = over(i);
       pen.strokeStyle = colours.ink;
       pen.lineWidth = thick;
-      pen.strokeRect(left - 1.5, y + 1, Math.max(x(last[i]) - left, 2) + 3, rowHeight - 2);
+      pen.strokeRect(left - 1.5, y - 1.5, Math.max(x(last[i]) - left, 2) + 3, tall(i) + 3);
       pen.lineWidth = 1;
       return [left, y];
     };
     for (const [i, no] of data.marked) {
+      if (!drawn(i)) continue;
       const [left, y] = ring(i, 2);
-      if (rowHeight < 14) continue;
+      if (tall(i) < 10) continue;
       pen.fillStyle = colours.ink;
-      pen.fillRect(left - 15, y + 2, 13, rowHeight - 4);
+      pen.fillRect(left - 15, y - 1, 13, tall(i) + 2);
       pen.fillStyle = colours.paper;
       pen.textAlign = "center";
-      pen.fillText(`${no}`, left - 8.5, y + rowHeight / 2 + 0.5);
+      pen.fillText(`${no}`, left - 8.5, y + tall(i) / 2 + 0.5);
       pen.textAlign = "left";
     }
-    if (selected >= 0) ring(selected, 1.5);
+    if (selected >= 0 && drawn(selected)) ring(selected, 1.5);
   }
 
   function paintAxis(pen, bottom) {
@@ -259,8 +272,12 @@
     const scale = (width - gutter) / end;
     pen.fillStyle = colours.row;
     pen.fillRect(gutter, y, width - gutter, OVERVIEW - 4);
-    pen.fillStyle = colours["fault-wash"];
-    for (const fault of faults) pen.fillRect(gutter + fault.from * scale, y, (fault.until - fault.from) * scale, OVERVIEW - 4);
+    pen.globalAlpha = 0.35;
+    for (const fault of faults) {
+      pen.fillStyle = colours[fault.tint];
+      pen.fillRect(gutter + fault.from * scale, y, (fault.until - fault.from) * scale, OVERVIEW - 4);
+    }
+    pen.globalAlpha = 1;
     pen.fillStyle = colours.soft;
     const left = gutter + view.from * scale;
     pen.fillRect(left, y, Math.max((view.to - view.from) * scale, 3), OVERVIEW - 4);
@@ -274,6 +291,7 @@
     view.to = view.from + span;
     canvas.dataset.from = Math.round(view.from);
     canvas.dataset.to = Math.round(view.to);
+    timeline.looked();
     draw();
   }
   function zoom(factor, around = (view.from + view.to) / 2) {
@@ -305,10 +323,10 @@
   }
 
   function at(px, py) {
-    const lane = Math.floor((py - top) / rowHeight), now = time(px), slack = ((view.to - view.from) / (width - gutter)) * 5;
+    const now = time(px), slack = ((view.to - view.from) / (width - gutter)) * 5;
     let best = -1, distance = slack;
     for (let i = 0; i < total; i++) {
-      if (ops.lane[i] !== lane || !visible(i)) continue;
+      if (!visible(i) || py < over(i) - 2 || py > over(i) + tall(i) + 2) continue;
       const away = Math.max(begin[i] - now, now - last[i], 0);
       if (away <= distance) [best, distance] = [i, away];
     }
@@ -320,87 +338,20 @@
     return faults.find((f) => py < led && Math.floor(py / LEVEL) === f.level && f.from <= now && now <= f.until);
   }
 
-  const pointers = new Map();
-  const place = (event) => {
-    const box = canvas.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
+  const timeline = {
+    canvas, data, ops, view, faults, visible, look, zoom, move, select, step, at, faultAt, time, draw, actions, shown, functions,
+    looked: () => {},  // What to do when the view has changed.
+    get gutter() { return gutter; }, get width() { return width; }, get key() { return key; }, get found() { return found; },
+    set found(hits) { found = hits; draw(); },
+    arrange(newKey, newMode) {
+      [key, mode] = [newKey, newMode];
+      layout();
+    },
+    get mode() { return mode; },
   };
-  canvas.addEventListener("pointerdown", (event) => {
-    canvas.setPointerCapture(event.pointerId);
-    pointers.set(event.pointerId, place(event));
-    canvas.classList.add("moving");
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    const [px, py] = place(event), before = pointers.get(event.pointerId);
-    if (!before) return point(px, py);
-    const others = [...pointers].filter(([id]) => id !== event.pointerId);
-    if (others.length) {
-      const [ox] = others[0][1];
-      zoom(Math.min(Math.max(Math.abs(before[0] - ox) / Math.max(Math.abs(px - ox), 1), 0.5), 2), time((px + ox) / 2));
-    } else move((before[0] - px) / (width - gutter));
-    pointers.set(event.pointerId, [px, py]);
-  });
-  const release = (event) => { pointers.delete(event.pointerId); canvas.classList.remove("moving"); };
-  canvas.addEventListener("pointerup", (event) => { release(event); point(...place(event)); });
-  canvas.addEventListener("pointercancel", release);
-  function point(px, py) {
-    const fault = faultAt(px, py), i = fault ? -1 : at(px, py);
-    if (i >= 0) select(i);
-    else if (fault) document.getElementById("detail").textContent =
-      `Fault ${fault.no} ${fault.name}: ${fault.detail || "no details"} · ${(fault.from / 1e6).toFixed(3)} s to ${(fault.until / 1e6).toFixed(3)} s`;
-  }
-  canvas.addEventListener("dblclick", (event) => zoom(event.shiftKey ? 2 : 0.4, time(place(event)[0])));
-  canvas.addEventListener("wheel", (event) => {
-    // A bare wheel scrolls the page, as everywhere else, unless the reader went into the timeline.
-    if (event.ctrlKey || event.metaKey || document.activeElement === canvas) {
-      event.preventDefault();
-      if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) move(event.deltaX / width);
-      else zoom(Math.exp(Math.min(Math.max(event.deltaY, -120), 120) / 300), time(place(event)[0]));
-    }
-  }, { passive: false });
-  canvas.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const keys = {
-      ArrowLeft: actions.left, ArrowRight: actions.right, "+": actions.in, "=": actions.in, "-": actions.out,
-      Home: actions.all, ArrowDown: () => step(1), ArrowUp: () => step(-1), Escape: () => canvas.blur(),
-    };
-    if (keys[event.key]) { event.preventDefault(); keys[event.key](); }
-  });
-
-  // --- controls --------------------------------------------------------------------------------
-
-  for (const button of document.querySelectorAll("[data-do]")) button.addEventListener("click", actions[button.dataset.do]);
-  for (const [name, which] of [["outcomes", shown], ["functions", functions]]) {
-    for (const box of document.querySelectorAll(`.${name} input`)) {
-      box.addEventListener("change", () => { which[Number(box.value)] = box.checked; count(); draw(); });
-    }
-  }
-  // How many of the operations drawn one by one remain, for a reader who cannot see the canvas.
-  function count() {
-    let left = 0;
-    for (let i = 0; i < total; i++) left += visible(i);
-    const hidden = [...shown, ...functions].includes(false);
-    const words = `${left} operation${left === 1 ? "" : "s"} ${found ? "found; the others are dimmed." : "shown."}`;
-    document.getElementById("detail").textContent = words + (found && hidden ? " Some are hidden." : "");
-  }
-  const jump = document.getElementById("jump"), places = [[0, end]];
-  const offer = (words, from, to) => { jump.add(new Option(words, places.length)); places.push([from, to]); };
-  jump.add(new Option("the whole run", 0));
-  if (data.marked.length) {
-    const marks = data.marked.map(([i]) => i);
-    const from = Math.min(...marks.map((i) => begin[i])), to = Math.max(...marks.map((i) => last[i]));
-    offer("the counterexample", from - (to - from) * 0.2 - 500, to + (to - from) * 0.2 + 500);
-  }
-  for (const f of faults) offer(`fault ${f.no}: ${f.name}`, f.from - (f.until - f.from) * 0.15, f.until + (f.until - f.from) * 0.3);
-  jump.addEventListener("change", () => look(...places[jump.value]));
-  document.getElementById("find").addEventListener("input", (event) => {
-    found = ops.search(event.target.value);
-    count();
-    draw();
-  });
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", theme);
   new ResizeObserver(() => { if (canvas.clientWidth !== width) resize(); }).observe(canvas);
-  look(0, end);
   theme();
-  resize();
+  layout();
+  controls(timeline);
 })();

@@ -18,10 +18,24 @@ pytestmark = pytest.mark.browser
 Make = Callable[[str], Path]
 
 
+READY = """() => {
+    const canvas = document.getElementById("operations-canvas");
+    return !canvas || canvas.dataset.to;
+}"""
+"""The timeline has unpacked its operations and shows a window of them."""
+
+
 class Opened:
     """A page of a run in the browser, with everything that it asked for and complained of."""
 
-    def __init__(self, browser: Any, path: Path, width: int = 1280, scheme: str = "light") -> None:
+    def __init__(
+        self,
+        browser: Any,
+        path: Path,
+        width: int = 1280,
+        scheme: str = "light",
+        address: str = "",
+    ) -> None:
         self.context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme, has_touch=width < 500
         )
@@ -32,10 +46,8 @@ class Opened:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.on("dialog", lambda dialog: self.complaints.append(f"dialog {dialog.message}"))
-        self.page.goto(path.as_uri())
-        self.page.wait_for_function(
-            "[...document.querySelectorAll('[data-chart]')].every(e => e.dataset.drawn)"
-        )
+        self.page.goto(path.as_uri() + address)
+        self.page.wait_for_function(READY)
 
     def view(self) -> tuple[int, int]:
         """What the timeline shows, in microseconds."""
@@ -74,6 +86,7 @@ def test_a_page_opens_quietly_and_fits(name: str, width: int, scheme: str, opene
 def test_the_timeline_zooms_by_button_wheel_and_key(opened: Any):
     one = opened("valid")
     canvas = one.page.locator("#operations-canvas")
+    one.page.get_by_role("button", name="Whole run").click()
     whole = one.view()
     one.page.get_by_role("button", name="Zoom in").click()
     first = one.view()
@@ -214,6 +227,7 @@ def test_a_valid_run_shows_when_each_operation_took_effect(opened: Any, sample: 
     one = opened("valid")
     columns = History.read(sample("valid") / "history.jsonl").columns
     one.page.locator("#operations-canvas").focus()
+    one.page.keyboard.press("Home")
     one.page.keyboard.press("ArrowDown")
     assert "can have taken effect at" in one.detail()
     one.page.wait_for_timeout(100)
@@ -242,6 +256,58 @@ def test_axe_finds_no_serious_fault(
     name: str, width: int, scheme: str, audit: Any, page: Make
 ) -> None:
     assert audit(page(name), width, scheme) == []
+
+
+def test_the_timeline_opens_at_the_counterexample(opened: Any):
+    begin, end = opened("invalid").view()
+    assert 3_000_000 < begin < 3_102_000
+    assert 3_264_000 < end < 3_400_000
+
+
+def test_the_timeline_of_a_valid_run_opens_where_most_went_wrong(opened: Any, sample: Make):
+    one = opened("valid")
+    begin, end = one.view()
+    history = History.read(sample("valid") / "history.jsonl")
+    bad = [
+        sum(
+            o.outcome.value != "ok"
+            and o.invoked_ns <= fault.healed_ns
+            and (o.completed_ns or o.invoked_ns) >= fault.injected_ns
+            for o in history.operations
+        )
+        for fault in history.faults
+        if fault.healed_ns is not None
+    ]
+    worst = history.faults[bad.index(max(bad))]
+    assert begin < worst.injected_ns / 1000 < end
+    assert one.page.locator("#jump option:checked").inner_text().startswith(f"fault {worst.number}")
+
+
+def test_rows_are_processes_or_keys(opened: Any):
+    one = opened("invalid")
+    rows = "document.getElementById('operations-canvas').dataset.rows"
+    assert one.page.evaluate(rows) == "11"
+    one.page.select_option("#rows", label="a key each")
+    assert one.page.evaluate(rows) == "13"
+    one.page.select_option("#key", label="order:8812")
+    assert one.page.evaluate(rows) == "1"
+    assert one.detail() == "3 operations shown."
+
+
+def test_a_link_restores_the_view(opened: Any):
+    one = opened("invalid")
+    one.page.select_option("#rows", label="a key each")
+    one.page.select_option("#key", label="order:8812")
+    one.page.get_by_role("button", name="Zoom in").click()
+    link = one.page.locator("#here").get_attribute("href")
+    assert "&key=order%3A8812&rows=key" in link
+    other = opened("invalid", address=link)
+    assert other.view() == one.view()
+    assert other.page.locator("#key option:checked").inner_text() == "order:8812"
+    assert other.page.locator("#rows").input_value() == "key"
+    given = opened("invalid", address="#t=12.3,13.1&key=order:1007")
+    assert given.view() == (12_300_000, 13_100_000)
+    assert given.page.locator("#key option:checked").inner_text() == "order:1007"
 
 
 def test_a_sentence_lights_its_arrow_and_the_other_way_round(opened: Any):

@@ -83,9 +83,7 @@ def test_markup_in_a_history_is_text_in_the_list_and_on_the_page(
     page.get_by_role("button", name="Show", exact=True).click()
     assert page.locator("tbody tr").count() == 1
     page.locator("tbody th a").first.click()
-    page.wait_for_function(
-        "[...document.querySelectorAll('[data-chart]')].every(e => e.dataset.drawn)"
-    )
+    page.locator("#operations-canvas[data-to]").wait_for()
     assert page.title() != "owned"
     assert page.locator("img").count() == 0
     page.locator("#find").fill("</script>")
