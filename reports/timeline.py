@@ -75,7 +75,7 @@ def timeline(
     kept &= shown
     tint = tints(history.faults)
     steps = max(60, min(600, CELLS_MAX // max(len(labels), 1)))
-    data = {
+    data: dict[str, Any] = {
         "end": end // 1000,
         "timed": timed,
         "lanes": labels,
