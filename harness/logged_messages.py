@@ -3,7 +3,7 @@
 from checker.history import History
 from harness.environments.message_log import MESSAGES, read_messages
 from harness.judge import read_json
-from harness.simulation.messages import DRAWN_MAX, END, LONGEST_NS, window
+from harness.simulation.messages import DRAWN_MAX, END, LONGEST_NS, moments, nearest, window
 from harness.store import FORMAT_VERSION, RunDirectory
 
 
@@ -12,11 +12,13 @@ def keep_logged_messages(directory: RunDirectory) -> None:
     path = directory.path / MESSAGES
     if not path.exists():
         return
-    begins_ns, ends_ns = window(read_json(directory.result), History.read(directory.history))
+    result = read_json(directory.result)
+    begins_ns, ends_ns = window(result, History.read(directory.history))
     entries = list(read_messages(path))
     if ends_ns == END:
         ends_ns = max((entry.get("sent_ns", 0) for entry in entries), default=0)
-    begins_ns = max(begins_ns, ends_ns - LONGEST_NS)
+    if not moments(result):
+        begins_ns = max(begins_ns, ends_ns - LONGEST_NS)
     inside = [
         entry
         for entry in entries
@@ -25,7 +27,8 @@ def keep_logged_messages(directory: RunDirectory) -> None:
     shown = inside
     if len(inside) > DRAWN_MAX:
         shown = [entry for entry in inside if entry["matters"]]
-    shown = sorted(shown, key=lambda entry: entry["sent_ns"])[-DRAWN_MAX:]
+    shown = sorted(shown, key=lambda entry: entry["sent_ns"])
+    shown = nearest(shown, [entry["sent_ns"] for entry in shown], moments(result))
     directory.write_json(
         "messages.json",
         {

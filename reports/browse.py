@@ -23,7 +23,14 @@ RUNNING_S = 30
 
 FILES = ("run.json", "history.jsonl", "result.json")
 VERDICTS = ("invalid", "unknown", "valid", "running", "not judged", "damaged")
-COLUMNS = ("began", "system", "workload", "environment", "verdict", "operations", "seed")
+COLUMNS = ("began", "system", "workload", "environment", "verdict", "anomaly", "operations", "seed")
+
+PAGES = {
+    "night.json": "index.html", "comparison.json": "comparison.html", "results.jsonl": "trend.html",
+}  # fmt: skip
+"""The pages beside runs, by a file that stands next to each."""
+
+PAGES_MAX = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,9 @@ class Row:
     operations: int | None = None
     has_page: bool = False
     newer: bool = False
+    anomaly: str = ""
+    shrunk_from: str = ""
+    """The path of the run that this one was shrunk from, as far as it tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +91,8 @@ class RowQuery:
     def takes(self, row: Row) -> bool:
         """Whether a row is wanted."""
         day = row.began[:10]
-        text = " ".join((row.path, row.name, row.system, row.workload, str(row.seed))).lower()
+        told = (row.path, row.name, row.system, row.workload, row.anomaly, str(row.seed))
+        text = " ".join(told).lower()
         return (
             self.system in ("", row.system)
             and self.verdict in ("", row.verdict)
@@ -94,12 +105,40 @@ class RowQuery:
 
 
 def select(rows: Iterable[Row], query: RowQuery) -> list[Row]:
-    """The rows wanted, in the order wanted; those without what is sorted by come last."""
+    """The rows wanted, in the order wanted; those without what is sorted by come last, and a
+    shrunk run right after the one it came from, wherever that is."""
     wanted = [row for row in rows if query.takes(row)]
     with_it = [row for row in wanted if getattr(row, query.sort) not in ("", None)]
     without = [row for row in wanted if getattr(row, query.sort) in ("", None)]
     with_it.sort(key=lambda row: (getattr(row, query.sort), row.path), reverse=query.descending)
-    return with_it + without
+    ordered = with_it + without
+    originals = {row.path for row in ordered}
+    beside: dict[str, list[Row]] = {}
+    for row in ordered:
+        if row.shrunk_from in originals:
+            beside.setdefault(row.shrunk_from, []).append(row)
+    return [
+        one
+        for row in ordered
+        if row.shrunk_from not in originals
+        for one in (row, *beside.get(row.path, ()))
+    ]
+
+
+def names(rows: Iterable[Row]) -> dict[str, str]:
+    """A name for each run that no other has: its own, with the time where several share it."""
+    shared: dict[str, list[Row]] = {}
+    for row in rows:
+        name = row.name or row.path
+        shared.setdefault(f"{name}, shrunk" if row.shrunk_from else name, []).append(row)
+    found = {}
+    for name, own in shared.items():
+        systems = {row.system for row in own}
+        for row in own:
+            # What differs among those of one name tells them apart: the system, or else the place.
+            rest = row.system if len(systems) == len(own) else row.path
+            found[row.path] = name if len(own) == 1 else f"{name} ({rest})"
+    return found
 
 
 @dataclass
@@ -131,6 +170,13 @@ class Store:
     def find(self, path: str) -> Row | None:
         """The run at that path of the store, if there is one."""
         return next((row for row in self.rows() if row.path == path), None)
+
+    def pages(self) -> dict[str, list[str]]:
+        """The paths of the pages that are no run's, the newest first, by their kind."""
+        found: dict[str, list[str]] = {page: [] for page in PAGES.values()}
+        for path in _beside(self.root, DEEPEST):
+            found[path.rpartition("/")[2]].append(path)
+        return {page: sorted(paths, reverse=True)[:PAGES_MAX] for page, paths in found.items()}
 
     def inside(self, path: str) -> Path | None:
         """The file or directory at a path of the store; None for any that is not inside it.
@@ -183,6 +229,8 @@ def read_row(folder: Path, path: str, has_page: bool) -> Row:
         faults=tuple(fault for fault in faults if isinstance(fault, str)),
         operations=find(result, int, "statistics", "operations"),
         has_page=has_page,
+        anomaly=find(result, str, "anomaly", "kind") or "",
+        shrunk_from=_original(path, find(run, str, "shrunk_from") or ""),
         newer=any((find(data, int, "version") or 0) > VERSION for data in (run, result)),
     )
 
@@ -203,6 +251,33 @@ def _runs(folder: Path, depth: int, path: str = "") -> Iterable[str]:
             if entry.is_dir(follow_symlinks=False):
                 below = f"{path}/{entry.name}" if path else entry.name
                 yield from _runs(folder / entry.name, depth - 1, below)
+
+
+def _original(path: str, shrunk_from: str) -> str:
+    """The path in the store of the run that another was shrunk from: its system's folder and its
+    own, wherever the store stood then."""
+    if not shrunk_from:
+        return ""
+    above = path.rsplit("/", 2)[:-2]
+    return "/".join([*above, *shrunk_from.rstrip("/").split("/")[-2:]])
+
+
+def _beside(folder: Path, depth: int, path: str = "") -> Iterable[str]:
+    """The paths of all pages of nights, trends and comparisons below a directory."""
+    try:
+        with os.scandir(folder) as listed:
+            entries = [entry for entry in listed if not entry.name.startswith(".")]
+    except OSError:
+        return
+    names = {entry.name for entry in entries if entry.is_file(follow_symlinks=False)}
+    for mark, page in PAGES.items():
+        if {mark, page} <= names:
+            yield f"{path}/{page}" if path else page
+    if depth and names.isdisjoint(FILES):
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                below = f"{path}/{entry.name}" if path else entry.name
+                yield from _beside(folder / entry.name, depth - 1, below)
 
 
 def _stamp(path: Path) -> int:

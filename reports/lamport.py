@@ -9,7 +9,7 @@ in the counterexample's diagram: the order of all beginnings and ends is true. T
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import log10
 from pathlib import Path
@@ -17,8 +17,10 @@ from typing import Any
 
 from checker.files import regular
 from checker.history import History
-from reports.drawing import Drawing
+from checker.operation import Operation
+from reports.room import Room, box
 from reports.stored import find, objects
+from reports.tints import tints
 from reports.wording import did, duration, moment, plain
 
 MESSAGES_MAX = 1_000
@@ -26,12 +28,16 @@ CLIENTS_MAX = 8
 BYTES_MAX = 4_000_000
 """A larger file was not written by the simulator."""
 
-LEFT, TOP, COLUMN, BOTTOM = 84.0, 40.0, 118.0, 24.0
+LEFT, TOP, COLUMN, BOTTOM = 108.0, 40.0, 118.0, 24.0
 BAND = 15.0
 HEIGHT_MAX = 5_000.0
 TICK_EVERY = 70.0
-LABELLED_MAX = 60
-"""Up to this many messages have their kind written on them; of more it shows on pointing."""
+LABELLED_MAX = 120
+"""Up to this many messages have their kind written on them where there is room; of others it shows
+on pointing."""
+
+TEXT_MAX = 14
+"""The characters of an operation that have room beside its client's line."""
 
 _UP, _DOWN, _PAUSED = "up", "down", "paused"
 
@@ -47,11 +53,14 @@ class MessageArrow:
     kind: str
     label: str
     title: str
+    label_x: float = 0.0
+    label_y: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
-    """An operation, a fault, or a stretch in which a node was down or paused."""
+class Stretch:
+    """An operation, a fault, or a stretch in which a node was down or paused. `tint` numbers a
+    fault's colour; `text_y` is the height of its text, which is empty where there is no room."""
 
     x: float
     y: float
@@ -59,23 +68,31 @@ class Box:
     kind: str
     text: str
     title: str
+    text_y: float = 0.0
+    tint: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lamport(Drawing):
-    """Nodes as lines downwards, and their messages between them."""
+class Lamport:
+    """Nodes as lines downwards, and their messages between them, in the units of the drawing.
+    `ticks` are moments in words."""
+
+    width: float
+    height: float
+    ticks: tuple[tuple[float, str], ...]
 
     columns: tuple[tuple[str, float], ...]
     arrows: tuple[MessageArrow, ...]
-    operations: tuple[Box, ...]
-    stretches: tuple[Box, ...]
-    faults: tuple[Box, ...]
+    operations: tuple[Stretch, ...]
+    stretches: tuple[Stretch, ...]
+    faults: tuple[Stretch, ...]
     marks: tuple[tuple[float, float, str], ...]
     note: str
 
 
-def lamport(directory: Path, history: History) -> Lamport | None:
-    """Read a run's messages and draw them; None where there are none."""
+def lamport(directory: Path, history: History, shown: Sequence[str] = ()) -> Lamport | None:
+    """Read a run's messages and draw them; None where there are none. The processes `shown`, those
+    of the counterexample, have a column before others."""
     path = directory / "messages.json"
     try:
         if path.stat().st_size > BYTES_MAX:
@@ -87,7 +104,8 @@ def lamport(directory: Path, history: History) -> Lamport | None:
     messages = [m for m in objects(data, "messages") if _complete(m)][-MESSAGES_MAX:]
     if begins_ns is None or ends_ns is None or begins_ns > ends_ns or not messages:
         return None
-    return _Drawing(data, messages, history, begins_ns, ends_ns).draw()
+    first = [f"process {process}" for process in shown]
+    return _Drawing(data, messages, history, (begins_ns, ends_ns), first).draw()
 
 
 def _complete(message: dict[str, Any]) -> bool:
@@ -103,10 +121,12 @@ class _Drawing:
         data: dict[str, Any],
         messages: Sequence[dict[str, Any]],
         history: History,
-        begins_ns: int,
-        ends_ns: int,
+        window: tuple[int, int],
+        first: Sequence[str],
     ) -> None:
-        self._begins_ns, self._ends_ns = begins_ns, ends_ns
+        begins_ns, ends_ns = self._begins_ns, self._ends_ns = window
+        self._tints = tints(history.faults)
+        self._room = Room()
         self._left_out = find(data, int, "left_out") or 0
         self._messages = messages
         self._marks = [m for m in objects(data, "marks") if find(m, int, "time_ns") is not None]
@@ -121,35 +141,63 @@ class _Drawing:
             if f.injected_ns <= ends_ns and (f.healed_ns is None or f.healed_ns >= begins_ns)
         ]
         names = dict.fromkeys(m[end] for m in messages for end in ("source", "target"))
-        names |= dict.fromkeys(plain(m["node"], 40) for m in self._marks if "node" in m)
-        clients = sorted(filter(_is_client, names), key=_natural)
+        # A node that neither spoke nor changed meanwhile has no column.
+        names |= dict.fromkeys(
+            plain(m["node"], 40)
+            for m in self._marks
+            if "node" in m and begins_ns <= m["time_ns"] <= ends_ns
+        )
+        clients = sorted(filter(_is_client, names), key=lambda name: name not in first)
+        clients = sorted(clients[:CLIENTS_MAX], key=_natural)
         nodes = sorted((name for name in names if not _is_client(name)), key=_natural)
         self._columns = {
-            name: LEFT + COLUMN * (number + 0.5)
-            for number, name in enumerate([*clients[:CLIENTS_MAX], *nodes])
+            name: LEFT + COLUMN * (number + 0.5) for number, name in enumerate([*clients, *nodes])
         }
         self._nodes = nodes
+        self._operations = [o for o in self._operations if self._told(o, first)]
+        self._marks = [m for m in self._marks if m.get("node") in self._columns]
         self._axis = _axis(self._moments(), begins_ns, ends_ns)
 
+    def _told(self, operation: Operation, first: Sequence[str]) -> bool:
+        """Whether an operation has a column, and is of the counterexample or has a message here."""
+        name = f"process {operation.process}"
+        if name not in self._columns or name in first:
+            return name in self._columns
+        ends_ns = operation.completed_ns or self._ends_ns
+        return any(
+            name in (m["source"], m["target"]) and operation.invoked_ns <= m["sent_ns"] <= ends_ns
+            for m in self._messages
+        )
+
     def draw(self) -> Lamport:
-        height = max(self._axis.values()) + BOTTOM
+        """Texts take their room in the order of what they are worth."""
         arrows = [arrow for m in self._messages if (arrow := self._arrow(m)) is not None]
-        if len(arrows) > LABELLED_MAX:
-            arrows = [_without_label(arrow) for arrow in arrows]
         faults = self._fault_bands()
         right = LEFT + COLUMN * len(self._columns)
+        names = [0.64 * 11 * len(fault.text) + 24 for fault in faults]
+        operations, marks = tuple(self._operation_boxes()), tuple(self._role_marks())
         return Lamport(
-            width=right + BAND * (len(faults) + 1) + (120 if faults else 0),
-            height=height,
+            width=right + BAND * (len(faults) + 1) + max(names, default=0),
+            height=max([*self._axis.values(), *(fault.text_y for fault in faults)]) + BOTTOM,
             columns=tuple(self._columns.items()),
             ticks=tuple(self._ticks()),
-            arrows=tuple(arrows),
-            operations=tuple(self._operation_boxes()),
+            arrows=tuple(self._labelled(arrow, len(arrows)) for arrow in arrows),
+            operations=operations,
             stretches=tuple(self._stretches()),
             faults=tuple(faults),
-            marks=tuple(self._role_marks()),
+            marks=marks,
             note=self._note(len(arrows)),
         )
+
+    def _labelled(self, arrow: MessageArrow, count: int) -> MessageArrow:
+        """The arrow with its label where there is room for it, else without."""
+        if count <= LABELLED_MAX:
+            for share in (0.5, 0.35, 0.65, 0.25, 0.75):
+                x = arrow.x1 + (arrow.x2 - arrow.x1) * share
+                y = arrow.y1 + (arrow.y2 - arrow.y1) * share - 3
+                if self._room.take(box(x, y, arrow.label, 10, "middle")):
+                    return replace(arrow, label_x=x, label_y=y)
+        return replace(arrow, label="")
 
     def _moments(self) -> Iterable[int]:
         """All moments at which something is drawn."""
@@ -194,7 +242,7 @@ class _Drawing:
         kind = "lost" if lost or arrived_ns is None else "client" if by_client else "peer"
         return MessageArrow(x1, y1, x2, y2, kind, word, title)
 
-    def _operation_boxes(self) -> Iterable[Box]:
+    def _operation_boxes(self) -> Iterable[Stretch]:
         for o in self._operations:
             x = self._columns.get(f"process {o.process}")
             if x is None:
@@ -203,20 +251,31 @@ class _Drawing:
             bottom = self._y(o.completed_ns or self._ends_ns)
             text = did(o.function, o.argument, o.result, o.outcome.value, 24)
             title = f"process {o.process} {text}: {o.outcome.value}, key {plain(o.key, 60)}"
-            yield Box(x, top, max(bottom - top, 6), o.outcome.value, text, title)
+            text = text if len(text) <= TEXT_MAX else text[: TEXT_MAX - 1] + "…"
+            free = self._room.take(box(x - 9, top + 9, text, 11, "end"))
+            yield Stretch(
+                x, top, max(bottom - top, 6), o.outcome.value, text * free, title, top + 9
+            )
 
-    def _fault_bands(self) -> list[Box]:
+    def _fault_bands(self) -> list[Stretch]:
         right = LEFT + COLUMN * len(self._columns)
         bands = []
+        lowest = TOP - 13
         for number, fault in enumerate(self._faults[:12]):
             top = self._y(fault.injected_ns)
             bottom = self._y(fault.healed_ns or self._ends_ns)
             text, detail = plain(fault.name, 40), plain(fault.detail, 160)
             x = right + BAND * (number + 0.5)
-            bands.append(Box(x, top, max(bottom - top, 6), "fault", text, f"{text}: {detail}"))
+            lowest = max(top + 10, lowest + 13)
+            bands.append(
+                Stretch(
+                    x, top, max(bottom - top, 6), "fault", f"{fault.number} {text}",
+                    f"{text}: {detail}", lowest, self._tints[fault.name],
+                )
+            )  # fmt: skip
         return bands
 
-    def _stretches(self) -> Iterable[Box]:
+    def _stretches(self) -> Iterable[Stretch]:
         """Where a node was down or paused."""
         for node in self._nodes:
             state, since_ns = _UP, self._begins_ns
@@ -229,7 +288,8 @@ class _Drawing:
                 if state != _UP and time_ns > self._begins_ns:
                     top, bottom = self._y(since_ns), self._y(time_ns)
                     said = f"{node} {state} from {moment(since_ns)} to {moment(time_ns)}"
-                    yield Box(self._columns[node], top, max(bottom - top, 3), state, state, said)
+                    x = self._columns[node]
+                    yield Stretch(x, top, max(bottom - top, 3), state, state, said)
                 state, since_ns = new, time_ns
 
     def _role_marks(self) -> Iterable[tuple[float, float, str]]:
@@ -242,10 +302,18 @@ class _Drawing:
                     continue
                 if mark["time_ns"] < self._begins_ns:
                     before = text
-                else:
-                    yield self._columns[node], self._y(mark["time_ns"]), text
+                elif place := self._beside(node, self._y(mark["time_ns"]), text):
+                    yield (*place, text)
             if before:
                 yield self._columns[node], TOP - 12, before
+
+    def _beside(self, node: str, y: float, text: str) -> tuple[float, float] | None:
+        """Where a text stands beside a node's line at a height, or a little lower."""
+        x = self._columns[node]
+        for lower in (0, 11, 22):
+            if self._room.take(box(x + 5, y + lower + 3, text, 10)):
+                return x, y + lower
+        return None
 
     def _ticks(self) -> Iterable[tuple[float, str]]:
         last = -TICK_EVERY
@@ -259,7 +327,7 @@ class _Drawing:
         if self._left_out:
             said += (
                 f" {self._left_out:,} more are not drawn: those that changed nothing, such as "
-                "most heartbeats, and the earliest."
+                "most heartbeats, and those furthest from the operations that matter."
             )
         return said
 
@@ -273,10 +341,6 @@ def _axis(moments: Iterable[int], begins_ns: int, ends_ns: int) -> dict[int, flo
         heights[later] = y
     scale = min(1.0, HEIGHT_MAX / y) if y else 1.0
     return {m: TOP + height * scale for m, height in heights.items()}
-
-
-def _without_label(arrow: MessageArrow) -> MessageArrow:
-    return MessageArrow(arrow.x1, arrow.y1, arrow.x2, arrow.y2, arrow.kind, "", arrow.title)
 
 
 def _is_client(name: str) -> bool:

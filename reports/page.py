@@ -18,7 +18,7 @@ from reports import convincing, sections, setting, wording
 from reports.assets import environment, pack, policy, source
 from reports.charts import charts
 from reports.diagram import Counterexample, counterexample
-from reports.lamport import lamport
+from reports.lamport import Lamport, lamport
 from reports.logs import around, logs
 from reports.stored import StoredRun, find, objects, read_run
 from reports.timeline import DRAWN_MAX, timeline
@@ -83,12 +83,19 @@ def _context(stored: StoredRun) -> dict[str, Any]:
         "latencies": sections.latencies(statistics),
         "rates": sections.rates(statistics),
         "charts": charts(stored.history) if stored.timed else {},
-        "lamport": lamport(stored.directory, stored.history) if stored.directory else None,
+        "lamport": _messages(stored, shown),
         "counters": sections.counters(stored),
         "logs": logs(stored, [finding["node"] for finding in findings], sections.ROWS_MAX),
         "around": around(stored, _moments(shown)),
         "tables": setting.tables(stored) if stored.directory else [],
     }
+
+
+def _messages(stored: StoredRun, shown: Counterexample | None) -> Lamport | None:
+    if stored.directory is None:
+        return None
+    processes = list(dict.fromkeys(step.process for step in shown.steps)) if shown else []
+    return lamport(stored.directory, stored.history, processes)
 
 
 def _moments(shown: Counterexample | None) -> list[int]:
@@ -131,7 +138,7 @@ def _fill(
         **context,
         timeline=drawn,
         data={"timeline": _packed(drawn.data) if drawn else None},
-        styles=Markup(source("page.css")),
+        styles=Markup(source("page.css") + source("lamport.css") + source("print.css")),
         scripts=[Markup(script) for script in scripts],
         policy=policy(scripts, evaluates=False),
     )

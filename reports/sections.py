@@ -72,7 +72,8 @@ def title(stored: StoredRun) -> str:
 
 
 def subtitle(stored: StoredRun) -> list[str]:
-    """The run in a few words: system, environment, nodes, clients, workload, faults, time, seed."""
+    """The run in a few words: system, environment, nodes, clients, workload, faults, time, seed.
+    Of a shrunk run it says what is in it, not what it was drawn from."""
     run, config = stored.run, stored.config
     nodes = config.get("nodes")
     nodes = len(nodes) if isinstance(nodes, (list, dict)) else nodes
@@ -82,6 +83,10 @@ def subtitle(stored: StoredRun) -> list[str]:
     if isinstance(faults, list):
         faults = ",".join(plain(fault, 40) for fault in faults) or "no faults"
     faults = config.get("schedule") or faults
+    if "shrunk_from" in run:
+        clients = len({operation.process for operation in stored.history.operations})
+        faults = ", ".join(f"{f.number} {plain(f.name, 40)}" for f in stored.history.faults[:6])
+        faults = f"shrunk to {plural(len(stored.history), 'operation')}, {faults or 'no faults'}"
     parts = [
         _text(run, "system"),
         _text(run, "environment"),

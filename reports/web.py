@@ -23,12 +23,13 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from reports.assets import environment, source
-from reports.browse import COLUMNS, VERDICTS, Row, RowQuery, Store, select
+from reports.browse import COLUMNS, VERDICTS, Row, RowQuery, Store, names, select
 
 PAGE = 50
 """Rows on a page."""
 
-BODY_MAX = 4_096
+BODY_MAX = 16_384
+COMPARED_MAX = 20
 GLYPHS = {"valid": "✔", "invalid": "✘", "unknown": "?", "running": "…"}
 TEXTS = {".jsonl", ".json", ".toml", ".log", ".txt", ".xml", ".md"}
 IMAGES = {".png": "image/png", ".svg": "image/svg+xml"}
@@ -50,17 +51,22 @@ STORED_POLICY = "sandbox allow-scripts allow-popups allow-downloads; frame-ances
 
 
 def application(
-    store: Store, hosts: Sequence[str] | None, recheck: Callable[[Path], str]
+    store: Store,
+    hosts: Sequence[str] | None,
+    recheck: Callable[[Path], str],
+    compare: Callable[[Sequence[Path]], tuple[str, str]],
 ) -> Starlette:
     """The application. `hosts` are the names it may be asked under, None for any; `recheck` judges
-    the run in a directory again, renders its page, and returns what went wrong, or nothing."""
-    site = _Site(store, recheck)
+    the run in a directory again, renders its page, and returns what went wrong, or nothing;
+    `compare` puts runs side by side, and returns what went wrong and where the page is."""
+    site = _Site(store, recheck, compare)
     routes = [
         Route("/", site.index),
         Route("/style.css", site.style),
         Route("/files/{path:path}", site.file),
         Route("/recheck", site.recheck, methods=["POST"]),
         Route("/delete", site.delete, methods=["POST"]),
+        Route("/compare", site.compare, methods=["POST"]),
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: site.refused})
     app.add_middleware(_Guard, hosts=hosts)
@@ -101,9 +107,15 @@ class _Guard:
 class _Site:
     """The handlers."""
 
-    def __init__(self, store: Store, recheck: Callable[[Path], str]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        recheck: Callable[[Path], str],
+        compare: Callable[[Sequence[Path]], tuple[str, str]],
+    ) -> None:
         self._store = store
         self._recheck = recheck
+        self._compare = compare
         self._token = secrets.token_urlsafe(32)
         self._template = environment().get_template("store.html.j2")
         self._style = source("page.css") + source("store.css")
@@ -123,7 +135,8 @@ class _Site:
             "choices": _choices(rows),
             "sorts": {name: _link(query, name) for name in COLUMNS},
             "turned": {number: _address(query, number) for number in (page - 1, page + 1)},
-            "nights": self._store.inside("nightly/index.html") is not None,
+            "named": names(rows),
+            "beside": await run_in_threadpool(self._store.pages),
             **self._common(query),
         }
         return self._page(context)
@@ -140,8 +153,8 @@ class _Site:
         if found.is_dir():
             if not path.endswith("/"):
                 return RedirectResponse("/files/" + quote(path) + "/", 307)
-            names = sorted(entry.name + "/" * entry.is_dir() for entry in found.iterdir())
-            return self._page({"folder": path, "names": names, **self._common(RowQuery())})
+            listed = sorted(entry.name + "/" * entry.is_dir() for entry in found.iterdir())
+            return self._page({"folder": path, "names": listed, **self._common(RowQuery())})
         if not found.is_file():
             raise HTTPException(404, "There is nothing at this address.")
         headers = {"Content-Security-Policy": STORED_POLICY}
@@ -166,6 +179,18 @@ class _Site:
             raise HTTPException(422, f"This run could not be judged: {problem}.")
         return RedirectResponse("/files/" + quote(f"{row.path}/report.html"), 303)
 
+    async def compare(self, request: Request) -> Response:
+        """Put the runs that were ticked side by side, and show the page."""
+        form = await self._form(request)
+        paths = list(dict.fromkeys(form.get("run", [])))
+        if not 2 <= len(paths) <= COMPARED_MAX:
+            raise HTTPException(422, f"Tick two runs to compare, or up to {COMPARED_MAX}.")
+        folders = [self._folder(path)[1] for path in paths]
+        problem, path = await run_in_threadpool(self._compare, folders)
+        if problem:
+            raise HTTPException(422, f"These runs could not be compared: {problem}.")
+        return RedirectResponse("/files/" + quote(path), 303)
+
     async def delete(self, request: Request) -> Response:
         """Ask whether a run should go for ever, and remove it once that was said."""
         row, folder, form = await self._named(request)
@@ -184,7 +209,20 @@ class _Site:
         return self._page(context, error.status_code)
 
     async def _named(self, request: Request) -> tuple[Row, Path, dict[str, str]]:
-        """The run that a form names, its directory, and the form; refuses what is not ours."""
+        """The run that a form names, its directory, and the form."""
+        form = {name: values[-1] for name, values in (await self._form(request)).items()}
+        row, folder = await run_in_threadpool(self._folder, form.get("run", ""))
+        return row, folder, form
+
+    def _folder(self, path: str) -> tuple[Row, Path]:
+        row = self._store.find(path)
+        folder = None if row is None else self._store.inside(row.path)
+        if row is None or folder is None:
+            raise HTTPException(404, "There is no such run any more.")
+        return row, folder
+
+    async def _form(self, request: Request) -> dict[str, list[str]]:
+        """What a form says; refuses what is not ours."""
         origin = request.headers.get("origin")
         if origin is not None and origin != f"{request.url.scheme}://{request.headers['host']}":
             raise HTTPException(403, "This form came from another site.")
@@ -193,15 +231,11 @@ class _Site:
             body += chunk
             if len(body) > BODY_MAX:
                 raise HTTPException(413, "This form is too long.")
-        form = {name: values[-1] for name, values in parse_qs(body.decode("latin-1")).items()}
-        given = form.get("token", "").encode()
+        form = parse_qs(body.decode("latin-1"))
+        given = form.get("token", [""])[-1].encode()
         if not secrets.compare_digest(given, self._token.encode()):
             raise HTTPException(403, "This form is out of date: go back to the list.")
-        row = await run_in_threadpool(self._store.find, form.get("run", ""))
-        folder = None if row is None else self._store.inside(row.path)
-        if row is None or folder is None:
-            raise HTTPException(404, "There is no such run any more.")
-        return row, folder, form
+        return form
 
     def _common(self, query: RowQuery) -> dict[str, Any]:
         return {

@@ -2,7 +2,11 @@
 
 import contextlib
 import ipaddress
+import json
 import socket
+import subprocess
+import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -33,7 +37,12 @@ def serve(
 
     name, port = listening.getsockname()[:2]
     shown = f"[{name}]" if ":" in name else name
-    app = application(Store(store), _names(host, name, port), partial(_recheck, trust=trust))
+    app = application(
+        Store(store),
+        _names(host, name, port),
+        partial(_recheck, trust=trust),
+        partial(_compare, store=store),
+    )
     print(f"http://{shown}:{port}/ shows {store}; Ctrl-C ends it", flush=True)
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, lifespan="off",
@@ -75,3 +84,20 @@ def _recheck(directory: Path, trust: bool) -> str:
     except (HarnessError, UsageError, MalformedHistory, ValueError, OSError) as error:
         return str(error).rstrip(".")
     return ""
+
+
+def _compare(paths: Sequence[Path], store: Path) -> tuple[str, str]:
+    """Put runs of the store side by side: why that failed, or where its page is in the store.
+
+    In a process of its own, since a command prints what it finds.
+    """
+    line = [sys.executable, "-m", "harness", "compare", *map(str, paths)]
+    ended = subprocess.run(
+        [*line, "--store", str(store), "--json"], capture_output=True, text=True, check=False
+    )
+    try:
+        page = Path(json.loads(ended.stdout)["paths"]["page"]).resolve()
+        return "", page.relative_to(store.resolve()).as_posix()
+    except (ValueError, KeyError, TypeError):
+        said = ended.stderr.strip().splitlines()
+        return (said[-1] if said else "labrys compare said nothing").rstrip("."), ""

@@ -43,9 +43,10 @@ def keep_messages(directory: RunDirectory) -> None:
     tape = Tape(stops_at_finding=ends_ns == END)
     _carry_out(Scenario.from_json(read_json(path), path), tape, ends_ns)
     ends_ns = min(ends_ns, tape.clock.moment_ns)
-    begins_ns = max(begins_ns, ends_ns - LONGEST_NS)
+    if not moments(result):
+        begins_ns = max(begins_ns, ends_ns - LONGEST_NS)
     inside = [t for t in tape.messages if begins_ns <= (t.arrived_ns or t.sent_ns) <= ends_ns]
-    shown = chosen(inside)
+    shown = chosen(inside, moments(result))
     directory.write_json(
         "messages.json",
         {
@@ -90,8 +91,29 @@ def _carry_out(scenario: Scenario, tape: Tape, until_ns: int) -> None:
         cluster.clock.run(run.perform())
 
 
-def chosen(messages: list[Taped]) -> list[Taped]:
-    """Those to draw: all, or those that matter, and of these the last."""
+def moments(result: dict[str, Any]) -> list[int]:
+    """When the operations of the counterexample began and ended."""
+    steps = result["linearizability"].get("counterexample") or ()
+    return [
+        at for step in steps for at in (step["invoked_ns"], step["completed_ns"]) if at is not None
+    ]
+
+
+def chosen(messages: list[Taped], around: list[int]) -> list[Taped]:
+    """Those to draw: all, or those that matter, and of these the nearest to those moments; the
+    last, where there are none."""
     if len(messages) > DRAWN_MAX:
         messages = [taped for taped in messages if taped.matters]
-    return messages[-DRAWN_MAX:]
+    return nearest(messages, [taped.sent_ns for taped in messages], around)
+
+
+def nearest(messages: list[Any], sent_ns: list[int], around: list[int]) -> list[Any]:
+    """At most `DRAWN_MAX` messages in their order, as many before and after each moment: a write
+    that was lost long before anybody missed it is among them."""
+    if len(messages) <= DRAWN_MAX:
+        return messages
+    if not around:
+        return messages[-DRAWN_MAX:]
+    distance = [min(abs(sent - at) for at in around) for sent in sent_ns]
+    kept = sorted(range(len(messages)), key=distance.__getitem__)[:DRAWN_MAX]
+    return [messages[place] for place in sorted(kept)]

@@ -5,6 +5,7 @@ import json
 import re
 import socket
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -40,7 +41,8 @@ class Server:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
         self.host = f"127.0.0.1:{self.port}"
-        app = application(Store(root, fresh_s=0), [self.host], self._recheck)
+        self.compared: list[list[Path]] = []
+        app = application(Store(root, fresh_s=0), [self.host], self._recheck, self._compare)
         self._server = uvicorn.Server(
             uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
         )
@@ -50,6 +52,10 @@ class Server:
     def _recheck(self, folder: Path) -> str:
         self.rechecked.append(folder)
         return self.problem
+
+    def _compare(self, folders: Sequence[Path]) -> tuple[str, str]:
+        self.compared.append(list(folders))
+        return self.problem, "comparison/one/comparison.html"
 
     def close(self) -> None:
         self._server.should_exit = True

@@ -9,7 +9,8 @@ import pytest
 from checker.history import FaultSpan, History
 from checker.operation import Operation, Outcome
 from reports.assets import environment
-from reports.lamport import HEIGHT_MAX, MESSAGES_MAX, Lamport, lamport
+from reports.lamport import CLIENTS_MAX, HEIGHT_MAX, MESSAGES_MAX, Lamport, lamport
+from reports.room import Room, box
 
 MS = 1_000_000
 
@@ -105,3 +106,35 @@ def test_texts_are_escaped(tmp_path: Path) -> None:
     page = environment().get_template("lamport.html.j2").render(lamport=found)
     assert "<script" not in page
     assert "&lt;script" in page
+
+
+def test_a_node_that_neither_spoke_nor_changed_has_no_column(tmp_path: Path) -> None:
+    marks = [
+        {"node": "n3", "time_ns": -5, "text": "follower 1"},
+        {"node": "n4", "time_ns": 50 * MS, "text": "leader 2"},
+    ]
+    found = drawn(tmp_path, [message("n1", "n2", 10, 1)], marks=marks)
+    assert found is not None
+    assert [name for name, _ in found.columns] == ["n1", "n2", "n4"]
+
+
+def test_clients_of_the_counterexample_have_columns_first(tmp_path: Path) -> None:
+    messages = [message(f"process {n}", "n1", 5 + n, 1) for n in range(12)]
+    (tmp_path / "messages.json").write_text(
+        json.dumps({"begins_ns": 0, "ends_ns": 100 * MS, "messages": messages, "marks": []})
+    )
+    found = lamport(tmp_path, History(), ["11"])
+    assert found is not None
+    names = [name for name, _ in found.columns]
+    assert names[-2:] == ["process 11", "n1"]
+    assert len(names) == CLIENTS_MAX + 1
+
+
+def test_labels_take_room_of_their_own_or_are_left_out(tmp_path: Path) -> None:
+    messages = [message("n1", f"n{2 + n % 2}", 10, 1, kind="AppendEntries") for n in range(9)]
+    found = drawn(tmp_path, messages)
+    assert found is not None
+    boxes = [box(a.label_x, a.label_y, a.label, 10, "middle") for a in found.arrows if a.label]
+    assert 2 <= len(boxes) < 9
+    room = Room()
+    assert all(room.take(one) for one in boxes)

@@ -1,6 +1,7 @@
 """The store's web pages: what they list, refuse, and change."""
 
 import http.client
+import json
 import os
 import re
 import signal
@@ -11,11 +12,11 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 
-from reports.browse import Row, RowQuery, Store, select
+from reports.browse import PAGES, Row, RowQuery, Store, names, select
 from tests.reports.served import Server, make_run
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,60 @@ def server(store: Path) -> Iterator[Server]:
 
 def row(path: str, began: str = "", **values: object) -> Row:
     return Row(path, "valid", began=began, **values)  # type: ignore[arg-type]
+
+
+def test_a_shrunk_run_stands_beside_its_original_and_names_are_unique(store: Path) -> None:
+    make_run(store, "raft/one", began="2026-11-20T10:00:00+00:00")
+    make_run(store, "raft/two", began="2026-11-22T10:00:00+00:00", name="gray newt")
+    make_run(store, "raft-shrunk/one", shrunk_from="/elsewhere/raft/one/",
+             began="2026-11-23T10:00:00+00:00")  # fmt: skip
+    make_run(store, "ring/one", system="ring", name="gray newt", began="2026-11-21T10:00:00+00:00")
+    rows = Store(store).rows()
+    listed = [one.path for one in select(rows, RowQuery())]
+    assert listed == ["raft/two", "ring/one", "raft/one", "raft-shrunk/one"]
+    named = names(rows)
+    assert named["raft-shrunk/one"] == "aqua owl, shrunk"
+    assert named["ring/one"] == "gray newt (ring)"
+    assert len(set(named.values())) == 4
+
+
+def test_nights_trends_and_comparisons_are_listed(store: Path, server: Server) -> None:
+    for mark, page in PAGES.items():
+        (store / f"of/{page}.d").mkdir(parents=True)
+        (store / f"of/{page}.d" / mark).write_text("{}")
+        assert f"{page}.d/{page}" not in server.ask("/")[1], "the page itself is missing"
+        (store / f"of/{page}.d" / page).write_text("<!doctype html>")
+        assert f'href="/files/of/{page}.d/{page}"' in server.ask("/")[1]
+
+
+def test_the_anomaly_has_a_column(store: Path, server: Server) -> None:
+    path = store / "raft-register/two/result.json"
+    result = json.loads(path.read_text())
+    path.write_text(json.dumps({**result, "anomaly": {"kind": "stale read"}}))
+    assert '<td data-name="Anomaly">stale read</td>' in server.ask("/")[1]
+    assert server.ask("/?words=stale+read")[1].count("<tr>") == 2, "the head, and one run"
+
+
+def test_two_runs_that_are_ticked_are_compared(store: Path, server: Server) -> None:
+    token = re.search(r'name="token" value="([^"]+)"', server.ask("/")[1])
+    assert token
+
+    def compare(*runs: str, given: str = token.group(1)) -> tuple[int, str, dict[str, str]]:
+        body = urlencode([("token", given), *(("run", run) for run in runs)])
+        return server.ask("/compare", "POST", body)
+
+    status, _, headers = compare("raft-register/one", "raft-register/two")
+    assert (status, headers["location"]) == (303, "/files/comparison/one/comparison.html")
+    assert server.compared == [[store / "raft-register/one", store / "raft-register/two"]]
+    for runs in (("raft-register/one",), ("raft-register/one", "raft-register/one"), ()):
+        assert compare(*runs)[0] == 422
+    assert compare("raft-register/one", "../secret.txt")[0] == 404
+    assert compare("raft-register/one", "raft-register/two", given="no")[0] == 403
+    server.problem = "too few operations"
+    status, text, _ = compare("raft-register/one", "raft-register/two")
+    assert status == 422
+    assert "too few operations" in text
+    assert len(server.compared) == 2
 
 
 def test_rows_are_searched_filtered_and_sorted() -> None:
