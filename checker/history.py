@@ -19,7 +19,7 @@ A history that was read from a file keeps columns of numbers (`checker.columns`)
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +55,14 @@ class FaultSpan:
     nodes: tuple[str, ...] = ()
     seen: str = ""
     met: int | None = None
+
+    def shown_later(self, nodes: Iterable[str], seen: str) -> "FaultSpan":
+        """This fault, whose effect on these nodes showed when it was about to be healed; it was in
+        force since it was injected."""
+        if not seen:
+            return self
+        struck = tuple(sorted({*self.nodes, *nodes}))
+        return replace(self, applied=True, nodes=struck, seen=self.seen or seen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,12 @@ class Cluster(Machines):
         """Why calls were left in doubt, in the words of the one that said so."""
 
         self._mendings = 0
+        self._unseen_cuts: tuple[Link, ...] = ()
+        """The links cut last, where nothing could be tried: their nodes were down."""
+
+        self._unseen_conditions: tuple[Mapping[Link, Conditions], int | None] = {}, None
+        """Those of links that nothing has met yet, and how often any were met before."""
+
         self.changed_last: NodeId | None = None
         """The node that answered a call last which may have changed something."""
 
@@ -208,15 +214,30 @@ class Cluster(Machines):
                 f"the rules or the proxy of the {self.environment} environment"
             )
         if seen:
-            self._show(
-                Capability.CUT,
-                cover(links),
-                f"nothing passes {len(links)} link{'s' * (len(links) > 1)}",
-            )
+            self._show_cut(links)
+        elif self._mendings == before:
+            self._unseen_cuts = tuple(links)
+
+    def _show_cut(self, links: Sequence[Link]) -> None:
+        told = f"nothing passes {len(links)} link{'s' * (len(links) > 1)}"
+        self._show(Capability.CUT, cover(links), told)
+
+    async def look_again(self, capabilities: Iterable[Capability]) -> None:
+        capabilities = frozenset(capabilities)
+        await super().look_again(capabilities)
+        cuts, (conditions, before) = self._unseen_cuts, self._unseen_conditions
+        if Capability.CUT in capabilities and cuts and await self.is_cut(cuts):
+            self._unseen_cuts = ()
+            self._show_cut(cuts)
+        unmet = Capability.PACKET in capabilities and conditions
+        if unmet and await self.met(Capability.PACKET) != before:
+            self._unseen_conditions = {}, None
+            self._show_disturbed(conditions)
 
     async def mend(self, but: Iterable[Link] = ()) -> None:
         """Let everything through every link again, but for some, which are then the ones cut."""
         self._mendings += 1
+        self._unseen_cuts = ()
         await self._mend(sorted(but))
 
     async def damage(self, damages: Mapping[NodeId, Corruption]) -> list[str]:
@@ -239,11 +260,18 @@ class Cluster(Machines):
 
     async def disturb(self, links: Mapping[Link, Conditions]) -> None:
         """Put these links under conditions, and all others under none."""
+        before = await self.met(Capability.PACKET)
         await self._disturb(links)
+        self._unseen_conditions = {}, None
         if links and await self.is_disturbed(links):
-            everywhere = len(links) == len(self.nodes) * (len(self.nodes) - 1)
-            nodes = self.nodes if everywhere else cover(links)
-            self._show(Capability.PACKET, nodes, f"{len(links)} links hold packets up")
+            self._show_disturbed(links)
+        elif links:
+            self._unseen_conditions = links, before
+
+    def _show_disturbed(self, links: Mapping[Link, Conditions]) -> None:
+        everywhere = len(links) == len(self.nodes) * (len(self.nodes) - 1)
+        nodes = self.nodes if everywhere else cover(links)
+        self._show(Capability.PACKET, nodes, f"{len(links)} links hold packets up")
 
     async def _disturb(self, links: Mapping[Link, Conditions]) -> None:
         """Do it; in force at the return."""

@@ -66,6 +66,8 @@ class Machines(ABC):
 
     def __init__(self) -> None:
         self.effects: list[Effect] = []
+        self._unseen_offsets_ns: dict[NodeId, int] = {}
+        """The clocks that were set off and did not show it: their nodes were down, or busy."""
 
     @abstractmethod
     async def life(self, node: NodeId) -> str:
@@ -162,10 +164,22 @@ class Machines(ABC):
     async def skew(self, offsets_ns: Mapping[NodeId, int]) -> None:
         """Set the wall clocks of these nodes ahead by so much, and all others right."""
         await self._skew(offsets_ns)
-        for node, offset_ns in offsets_ns.items():
-            if offset_ns and await self.offset_ns(node) == offset_ns:
-                told = f"the clock of {node} {offset_ns / SECOND_NS:+g} s off, by its own word"
-                self._show(Capability.CLOCK, [node], told)
+        self._unseen_offsets_ns = {node: by_ns for node, by_ns in offsets_ns.items() if by_ns}
+        for node in list(self._unseen_offsets_ns):
+            await self._look_at_clock(node)
+
+    async def look_again(self, capabilities: Iterable[Capability]) -> None:
+        """Look once more at what is in force and did not show at first."""
+        if Capability.CLOCK in capabilities:
+            await self.clock.together(*map(self._look_at_clock, list(self._unseen_offsets_ns)))
+
+    async def _look_at_clock(self, node: NodeId) -> None:
+        offset_ns = self._unseen_offsets_ns.get(node)
+        if offset_ns is None or await self.offset_ns(node) != offset_ns:
+            return
+        if self._unseen_offsets_ns.pop(node, None) == offset_ns:
+            told = f"the clock of {node} {offset_ns / SECOND_NS:+g} s off, by its own word"
+            self._show(Capability.CLOCK, [node], told)
 
     async def _skew(self, offsets_ns: Mapping[NodeId, int]) -> None:
         """Do it; in force at the return."""

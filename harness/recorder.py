@@ -153,11 +153,16 @@ class Recorder:
         self._stamp()
         self._write({**event, **known, "time_ns": since_ns})
 
-    def heal(self, number: int, met: int | None = None) -> None:
-        """A fault is healed; `met` is how often it met something, as the environment counted."""
+    def heal(
+        self, number: int, met: int | None = None, nodes: tuple[str, ...] = (), seen: str = ""
+    ) -> None:
+        """A fault is healed; `met` is how often it met something, as the environment counted.
+
+        `nodes` are those whose effect showed only after the injection, and `seen` is how."""
         self.active_faults.pop(number, None)
         event = {"type": "heal", "process": "nemesis", "fault": number}
-        known = {} if met is None else {"met": met}
+        known: dict[str, Any] = {} if met is None else {"met": met}
+        known |= {"nodes": nodes, "seen": seen} if seen else {}
         self._write({**event, **known, "time_ns": self._stamp()})
 
     def phase(self, name: str) -> None:

@@ -68,6 +68,8 @@ class _Inject(_Event, tag="inject"):
 class _Heal(_Event, tag="heal"):
     fault: Number
     met: int | None = None
+    nodes: tuple[str, ...] = ()
+    seen: str = ""
 
 
 class _Phase(_Event, tag="phase"):
@@ -252,7 +254,8 @@ class _Reader:
                 span = self.faults.get(number)
                 if span is None:
                     raise MalformedHistory(f"line {line} heals fault {number}, never injected")
-                self.faults[number] = replace(span, healed=line, healed_ns=event.time_ns, met=met)
+                span = replace(span, healed=line, healed_ns=event.time_ns, met=met)
+                self.faults[number] = span.shown_later(event.nodes, event.seen)
 
     def history(self) -> History:
         calls = _joined(self.invocations)

@@ -5,11 +5,12 @@ from functools import partial
 from random import Random
 
 from harness.clock import Clock
-from harness.cluster import Capability, Cluster
+from harness.cluster import Capability, Cluster, Effect
 from harness.errors import HarnessError
 from harness.nemesis.fault import Fault, NotApplied
 from harness.nemesis.schedule import PlannedFault
 from harness.recorder import Recorder, Struck
+from systems_under_test.node import NodeId
 
 
 class Nemesis:
@@ -103,10 +104,8 @@ class Nemesis:
             detail = await planned.fault.inject(cluster, Random(planned.seed))
         except NotApplied as nothing:
             return since_ns, Struck(str(nothing), applied=False)
-        shown = [effect for effect in effects[before:] if effect.capability in needs]
-        nodes = sorted({node for effect in shown for node in effect.nodes})
-        seen = shown[-1].seen if shown else ""
-        return since_ns, Struck(detail, not needs or bool(shown), tuple(nodes), seen)
+        nodes, seen = _shown(effects[before:], needs)
+        return since_ns, Struck(detail, not needs or bool(seen), nodes, seen)
 
     async def _count(self, fault: Fault) -> int | None:
         """How often faults of this kind have met something so far, where the environment counts."""
@@ -121,8 +120,21 @@ class Nemesis:
         injected = number in self._injected
         if active or injected:
             self._injected.discard(number)
+            effects = len(self._cluster.effects)
+            if number in self._met:  # Else it has found nothing to do.
+                await self._cluster.look_again(fault.needs)
             after, before = await self._count(fault), self._met.get(number)
+            nodes, seen = _shown(self._cluster.effects[effects:], fault.needs)
             await fault.heal(self._cluster)
         if injected:
             met = None if after is None or before is None else after - before
-            self._recorder.heal(number, met)
+            self._recorder.heal(number, met, nodes, seen)
+
+
+def _shown(
+    effects: Iterable[Effect], needs: frozenset[Capability]
+) -> tuple[tuple[NodeId, ...], str]:
+    """The nodes that effects struck, of those that a fault asked for, and how it was seen."""
+    shown = [effect for effect in effects if effect.capability in needs]
+    nodes = sorted({node for effect in shown for node in effect.nodes})
+    return tuple(nodes), shown[-1].seen if shown else ""

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 
@@ -10,12 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from checker.coverage import coverage
+from checker.formats.writing import write
 from checker.history import History
 from harness.clock import SECOND_NS
 from harness.cluster import Capability, Link
+from harness.conditions import Conditions
 from harness.config import RunConfig
 from harness.errors import EnvironmentFailed, UsageError
 from harness.nemesis.catalogue import FAMILIES, FAULTS
+from harness.nemesis.clocks import STEPS
 from harness.nemesis.fault import Target, choose
 from harness.nemesis.nemesis import Nemesis
 from harness.nemesis.partition import (
@@ -203,6 +207,75 @@ def test_the_nemesis_does_and_undoes_at_the_planned_moments(tmp_path: Path) -> N
         ("kill-all", "killed n1, n2, n3, n4, n5"),
     ]
     assert all(span.healed is not None for span in spans)
+
+
+class Busy(FakeCluster):
+    """Nodes that show nothing at first: they are down, or too busy to answer. Where `shows_late`,
+    they show what is in force when it is looked at again."""
+
+    def __init__(self, *, shows_late: bool) -> None:
+        super().__init__()
+        self.shows_late = shows_late
+        self.offsets_ns: dict[str, int] = {}
+        self.conditions: Mapping[Link, Conditions] = {}
+        self.looked: Counter[str] = Counter()
+
+    def _shows(self, what: str) -> bool:
+        self.looked[what] += 1
+        return self.shows_late and self.looked[what] > 1
+
+    async def is_cut(self, links: Sequence[Link]) -> bool | None:
+        return self._shows("cut") or None
+
+    async def _skew(self, offsets_ns: Mapping[str, int]) -> None:
+        self.offsets_ns = dict(offsets_ns)
+
+    async def offset_ns(self, node: str) -> int | None:
+        return self.offsets_ns.get(node) if self._shows(node) else None
+
+    async def _disturb(self, links: Mapping[Link, Conditions]) -> None:
+        self.conditions = links
+
+    async def is_disturbed(self, links: Mapping[Link, Conditions]) -> bool | None:
+        return None
+
+    async def met(self, capability: Capability) -> int | None:
+        disturbed = capability is Capability.PACKET and bool(self.conditions)
+        return 7 if disturbed and self.shows_late else 0
+
+
+@pytest.mark.parametrize("shows_late", [True, False])
+@pytest.mark.parametrize("name", ["clock-leap", "clock-drift", "isolate-one", "packet-loss"])
+def test_what_shows_only_before_it_is_healed_was_in_force(
+    name: str, *, shows_late: bool, tmp_path: Path
+) -> None:
+    cluster = Busy(shows_late=shows_late)
+    recorder = Recorder(tmp_path / "history.jsonl", cluster.clock)
+    planned = PlannedFault(1, FAULTS[name], SECOND_NS, 9 * SECOND_NS, 1)
+    if name == "clock-drift":
+        cluster.looked.subtract(dict.fromkeys(cluster.nodes, STEPS - 1))  # It sets them so often.
+    cluster.clock.run(Nemesis(cluster, recorder, cluster.clock).perform([planned], 0))
+    history = History.read(tmp_path / "history.jsonl")
+    (span,) = history.faults
+    assert span.applied is shows_late
+    assert bool(span.nodes) is bool(span.seen) is shows_late
+    (covered,) = coverage(history, [("family", name)], len(cluster.nodes))
+    assert covered.in_force == shows_late
+    assert bool(covered.targets) is shows_late
+    write(history, tmp_path / "again.jsonl")
+    assert History.read(tmp_path / "again.jsonl").faults == history.faults
+
+
+def test_a_clock_that_was_set_right_meanwhile_shows_nothing_later(tmp_path: Path) -> None:
+    cluster = Busy(shows_late=True)
+    cluster.clock.run(cluster.skew({"n1": SECOND_NS, "n2": SECOND_NS}))
+    cluster.clock.run(cluster.skew({"n2": 2 * SECOND_NS}))
+    cluster.clock.run(cluster.look_again([Capability.CLOCK]))
+    assert [effect.nodes for effect in cluster.effects] == [("n2",)]
+    cluster.clock.run(cluster.cut([("n1", "n2")]))
+    cluster.clock.run(cluster.mend())
+    cluster.clock.run(cluster.look_again([Capability.CUT]))
+    assert len(cluster.effects) == 1
 
 
 def test_what_would_begin_after_the_end_is_left_out(tmp_path: Path) -> None:
