@@ -5,7 +5,7 @@ itself, shows the effect.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -36,6 +36,7 @@ class Capability(StrEnum):
     TERMINATE = "ask nodes to end"
     CORRUPT = "corrupt packets"
     CPU = "limit processors"
+    MEMORY = "limit memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,9 @@ class Machines(ABC):
         self.effects: list[Effect] = []
         self._unseen_offsets_ns: dict[NodeId, int] = {}
         """The clocks that were set off and did not show it: their nodes were down, or busy."""
+
+        self._unmet_limits: dict[Capability, dict[NodeId, Callable[[NodeId], Awaitable[str]]]] = {}
+        """The nodes that have not met the limits last set, with how each is looked at."""
 
     @abstractmethod
     async def life(self, node: NodeId) -> str:
@@ -140,22 +144,57 @@ class Machines(ABC):
         """Leave these nodes so much of a processor, or None for as much as they like."""
         nodes = tuple(nodes)
         await self._limit_processors(nodes, share)
-        if share is None:
-            return
-        held: set[NodeId] = set()
+
+        async def look(node: NodeId) -> str:
+            times = await self.held_back(node)
+            return f"{node} held back {times} times, by its control group" if times else ""
+
+        await self._await_limit(nodes if share is not None else (), Capability.CPU, look)
+
+    async def limit_memory(self, nodes: Iterable[NodeId], room: int | None) -> None:
+        """Leave these nodes so many bytes of memory beside what they have, or None for as much as
+        they like; those that ended for want of it are started with that."""
+        nodes = tuple(nodes)
+        await self._limit_memory(nodes, room)
+
+        async def look(node: NodeId) -> str:
+            times = await self.out_of_memory(node)
+            return f"{node} out of memory {times} times, by its control group" if times else ""
+
+        await self._await_limit(nodes if room is not None else (), Capability.MEMORY, look)
+
+    async def _await_limit(
+        self,
+        nodes: Iterable[NodeId],
+        capability: Capability,
+        look: Callable[[NodeId], Awaitable[str]],
+    ) -> None:
+        """Look for a while whether nodes meet a limit; later once more (`look_again`)."""
+        self._unmet_limits[capability] = dict.fromkeys(nodes, look)
         until_ns = self.clock.now_ns() + MET_WITHIN_NS
-        while len(held) < len(nodes) and self.clock.now_ns() < until_ns:
+        while self._unmet_limits[capability] and self.clock.now_ns() < until_ns:
             await self.clock.sleep_until_ns(self.clock.now_ns() + 50 * MILLISECOND_NS)
-            for node in nodes:
-                if node not in held and (times := await self.held_back(node)):
-                    held.add(node)
-                    told = f"{node} held back {times} times, by its control group"
-                    self._show(Capability.CPU, [node], told)
+            await self._look_at_limits(capability)
+
+    async def _look_at_limits(self, capability: Capability) -> None:
+        unmet = self._unmet_limits.get(capability, {})
+        for node, look in list(unmet.items()):
+            if (seen := await look(node)) and unmet.pop(node, None):
+                self._show(capability, [node], seen)
 
     async def _limit_processors(self, nodes: Sequence[NodeId], share: float | None) -> None:
         """Do it; in force at the return."""
         if share is not None:
             raise NotImplementedError
+
+    async def _limit_memory(self, nodes: Sequence[NodeId], room: int | None) -> None:
+        """Do it; in force at the return."""
+        if room is not None:
+            raise NotImplementedError
+
+    async def out_of_memory(self, node: NodeId) -> int | None:
+        """How often the node's processes met the present limit of their memory; None if unknown."""
+        return None
 
     async def held_back(self, node: NodeId) -> int | None:
         """How often the node's processes were held back by the present limit; None if unknown."""
@@ -170,6 +209,8 @@ class Machines(ABC):
 
     async def look_again(self, capabilities: Iterable[Capability]) -> None:
         """Look once more at what is in force and did not show at first."""
+        for capability in capabilities:
+            await self._look_at_limits(capability)
         if Capability.CLOCK in capabilities:
             await self.clock.together(*map(self._look_at_clock, list(self._unseen_offsets_ns)))
 

@@ -124,21 +124,24 @@ def fault(name: str) -> "Fault":
 
     from harness.nemesis.catalogue import FAULTS
     from harness.nemesis.fault import Fault
+    from harness.nemesis.packets import Trouble
 
-    if "@" in name:
-        (aimed,) = faults(name)
-        return aimed
+    if "@" in name or name.startswith(f"{Trouble.REGIONS}="):
+        (made,) = faults(name)
+        return made
     if not is_foreign(name):
         return FAULTS[known("fault", name, FAULTS)]
-    made: Fault = _made("fault", name, _subclass("fault", name, Fault), ())
-    return made
+    own: Fault = _made("fault", name, _subclass("fault", name, Fault), ())
+    return own
 
 
 def faults(name: str) -> "tuple[Fault, ...]":
     """The single fault of that name, or the usual ones of a family, or all where none is usual.
-    `all` are those of every family; behind an @ stands what they wait for."""
+    `all` are those of every family; behind an @ stands what they wait for, and behind a = the
+    regions that nodes are in."""
 
     from harness.nemesis.catalogue import FAMILIES, FAULTS
+    from harness.nemesis.packets import Trouble, read_regions
     from harness.nemesis.triggers import Aimed, read_trigger
 
     own, at, trigger = name.partition("@")
@@ -147,6 +150,9 @@ def faults(name: str) -> "tuple[Fault, ...]":
 
     if is_foreign(name):
         return (fault(name),)
+    own, equals, regions = name.partition("=")
+    if equals and own == Trouble.REGIONS:
+        return (read_regions(regions),)
     known("fault", name, (ALL_FAULTS, *FAMILIES, *FAULTS))
     if name == ALL_FAULTS:
         return tuple(fault for family in FAMILIES for fault in faults(family))
@@ -159,10 +165,13 @@ def name_of(fault: "Fault") -> str:
     """The name under which `fault` finds it again."""
 
     from harness.nemesis.catalogue import FAULTS
+    from harness.nemesis.packets import Regions
     from harness.nemesis.triggers import Aimed
 
     if isinstance(fault, Aimed):
         return f"{name_of(fault.fault)}@{fault.trigger.text}"
+    if isinstance(fault, Regions):
+        return fault.name
     if FAULTS.get(fault.name) == fault:
         return fault.name
     return f"{type(fault).__module__}:{type(fault).__qualname__}"

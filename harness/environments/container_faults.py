@@ -12,6 +12,7 @@ from harness.cluster import NodeState
 from harness.database import Deployment
 from harness.environments.container_disks import ContainerDisks
 from harness.environments.containers import Containers
+from harness.environments.control_groups import CPU, MEMORY
 from harness.environments.engine import engine_errors
 from harness.environments.tcp_cluster import TcpCluster, crash, in_thread, last_words
 from harness.errors import EnvironmentFailed
@@ -69,7 +70,25 @@ class ContainerFaults(TcpCluster):
             await self._each(nodes, "limit", lambda node: made.limit_node(node, share))
 
     async def held_back(self, node: NodeId) -> int | None:
-        return self._containers.held_back(node)
+        return self._containers.met(node, CPU)
+
+    async def _limit_memory(self, nodes: Sequence[NodeId], room: int | None) -> None:
+        if self._made is None:
+            return
+        made = self._made
+        async with self._changing:
+            await self._each(nodes, "limit", lambda node: made.limit_memory(node, room))
+        if room is None:
+            await self._start_spoilt()
+        else:
+            self._spoilt |= set(nodes)
+
+    async def out_of_memory(self, node: NodeId) -> int | None:
+        """By its control group; of one that has ended, by the engine."""
+        ended = [state for state in await in_thread(self._inspect, node) if not state["Running"]]
+        if any(state.get("OOMKilled") for state in ended):
+            return 1
+        return self._containers.met(node, MEMORY)
 
     async def _fill(self, node: NodeId) -> bool:
         if self._disks is None:

@@ -21,16 +21,20 @@ from docker.errors import APIError, DockerException, NotFound
 from docker.types import LogConfig
 
 from harness.clock import SECOND_NS
+from harness.environments.control_groups import CPU, MEMORY, PERIOD_US, ControlGroup, group_of
 from harness.environments.engine import reason_of
 from harness.environments.leftovers import OWNER_LABEL, remove_from_engine
 from harness.environments.owner import Owner
-from harness.environments.processors import PERIOD_US, ControlGroup, group_of
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
 
 PROCESSES_MAX = 512
 MEMORY_MAX = "2g"
 """What a container may take: a node that runs wild must not take the machine with it."""
+
+ATTEMPTS = 8
+MEMORY_LEAST = 6 << 20
+"""The least that the engine limits a container to, and how often a limit is tried to be set."""
 
 LOGS_MAX = LogConfig(type="json-file", config={"max-size": "16m", "max-file": "2"})
 """What the engine keeps of what a container writes."""
@@ -76,8 +80,9 @@ class Containers:
         """The containers of each node, in the order in which they start."""
 
         self._volumes: list[str] = []
-        self._short: set[NodeId] = set()
-        self._limited: dict[NodeId, ControlGroup] = {}
+        self._short: set[tuple[NodeId, str]] = set()
+        self._limited: dict[tuple[NodeId, str], tuple[ControlGroup, int]] = {}
+        """The groups that have a limit now, and how often they had met one before."""
 
     def make_network(self, nodes: Sequence[NodeId]) -> dict[NodeId, str]:
         """Make the network, on a subnet that the engine holds for free; the nodes' addresses.
@@ -125,10 +130,12 @@ class Containers:
             list(pool.map(self.start_node, self.of))
 
     def start_node(self, node: NodeId) -> None:
-        """Start, with as much of a processor as it likes: with little it would not be ready in
-        time, and a limit is of the life that it struck."""
-        if node in self._short:
+        """Start, with as much of a processor and of memory as it likes: with little it would not be
+        ready in time, and a limit is of the life that it struck."""
+        if (node, CPU) in self._short:
             self.limit_node(node, None)
+        if (node, MEMORY) in self._short:
+            self.limit_memory(node, None)
         for container in self.of[node]:
             self._api.start(container)
 
@@ -155,20 +162,48 @@ class Containers:
 
     def limit_node(self, node: NodeId, share: float | None) -> None:
         """Leave the node's containers that share of a processor, or as much as they like."""
-        (self._short.discard if share is None else self._short.add)(node)
         quota_us = -1 if share is None else int(share * PERIOD_US)
-        for container in self.of[node]:
-            self._api.update_container(container, cpu_period=PERIOD_US, cpu_quota=quota_us)
-        self._limited.pop(node, None)
-        (state, *_) = self.states(node)
-        group = group_of(state["Pid"]) if share is not None and state["Running"] else None
-        if group is not None:
-            self._limited[node] = group
+        self._update(node, CPU, share is not None, cpu_period=PERIOD_US, cpu_quota=quota_us)
 
-    def held_back(self, node: NodeId) -> int | None:
-        """How often a node that is limited had to wait, where its control group is seen."""
+    def limit_memory(self, node: NodeId, room: int | None) -> None:
+        """Leave each of the node's containers so many bytes beside what its first one has, or as
+        much as any container. One that does not run has nothing, and is left alone.
+
+        The kernel refuses a limit that is used up before it is set: then it is a larger one."""
+        if room is None:
+            self._update(node, MEMORY, limited=False, mem_limit=MEMORY_MAX)
+            return
+        for attempt in range(ATTEMPTS):
+            group = self._group(node, MEMORY)
+            if group is None:
+                return
+            size = max(MEMORY_LEAST, group.used() + (room << attempt))
+            try:
+                self._update(node, MEMORY, limited=True, mem_limit=size)
+                return
+            except APIError as error:
+                if "current usage" not in str(error) or attempt == ATTEMPTS - 1:
+                    raise
+
+    def _update(self, node: NodeId, controller: str, limited: bool, **options: Any) -> None:
+        (self._short.add if limited else self._short.discard)((node, controller))
+        self._limited.pop((node, controller), None)
+        for container in self.of[node]:
+            self._api.update_container(container, **options)
+        group = self._group(node, controller) if limited else None
+        if group is not None:
+            self._limited[node, controller] = group, group.met()
+
+    def _group(self, node: NodeId, controller: str) -> ControlGroup | None:
+        """The control group of the node's first container, where it runs and is seen."""
+        (state, *_) = self.states(node)
+        return group_of(state["Pid"], controller) if state["Running"] else None
+
+    def met(self, node: NodeId, controller: str) -> int | None:
+        """How often a node met its present limit, where its control group is seen."""
         try:
-            return self._limited[node].held_back()
+            group, before = self._limited[node, controller]
+            return group.met() - before
         except (KeyError, OSError):  # Not limited; or ended, and its group with it.
             return None
 

@@ -26,6 +26,7 @@ from harness.environments.compose import read_services
 from harness.environments.container_disks import ContainerDisks
 from harness.environments.container_faults import ContainerFaults
 from harness.environments.containers import Containers, Program
+from harness.environments.control_groups import WAY as GROUPS
 from harness.environments.disks import WAY as DISKS
 from harness.environments.disks import disks_work
 from harness.environments.engine import connect, engine_errors
@@ -43,7 +44,6 @@ from harness.environments.loops import LoopDisks
 from harness.environments.owner import this_process
 from harness.environments.packages import can_assemble
 from harness.environments.packets import WAY, Packets, host_packets
-from harness.environments.processors import WAY as PROCESSORS
 from harness.environments.programs import base_program
 from harness.environments.tcp_cluster import (
     PROCESSES_CAN,
@@ -89,7 +89,7 @@ class DockerCluster(ContainerFaults):
         self._links_between: ContainerLinks | None = None
         if self.database.python is not None and disks_work():
             self.capabilities |= {Capability.POWER, Capability.DISK}
-        self.capabilities |= {Capability.CORRUPT, Capability.CPU}
+        self.capabilities |= {Capability.CORRUPT, Capability.CPU, Capability.MEMORY}
         if {Capability.POWER, Capability.DISK} & deployment.needs & self.capabilities:
             loops = LoopDisks(self.folder.resolve(), self._owner)
             self._disks = ContainerDisks(loops, self._data, self._process)
@@ -171,7 +171,8 @@ class DockerCluster(ContainerFaults):
             "partitions": self._links_between.way if self._links_between else "none",
             **self._ways(),
             "packets": self._packets_way,
-            "processors": f"{PROCESSORS}, by the engine",
+            "processors": f"{GROUPS}, by the engine",
+            "memory": f"{GROUPS}, by the engine",
             "power": DISKS if Capability.POWER in self.capabilities else "none (it takes root)",
             "addresses": {node: f"{host}:{port}" for node, (host, port) in self.addresses.items()},
         }

@@ -15,6 +15,7 @@ from pathlib import Path
 import docker
 from docker.errors import DockerException
 
+from harness.environments.control_groups import groups_of_dead_runs
 from harness.environments.engine import connect
 from harness.environments.firewall import (
     Nft,
@@ -26,7 +27,6 @@ from harness.environments.firewall import (
 from harness.environments.loops import loops_of_dead_runs, remove_loop
 from harness.environments.owner import Owner
 from harness.environments.packets import remove_rule, rules_of_dead_runs
-from harness.environments.processors import groups_of_dead_runs
 from harness.errors import EnvironmentFailed
 
 OWNER_VARIABLE = "LABRYS_OWNER"

@@ -21,7 +21,7 @@ from harness.cluster import Capability, Link, NodeState
 from harness.conditions import Conditions
 from harness.database import Deployment, Place
 from harness.environments.leftovers import remove_leftovers
-from harness.environments.processes import ProcessCluster
+from harness.environments.limits import LimitedProcesses
 from harness.environments.tcp_cluster import PROCESSES_CAN, in_thread
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
@@ -32,7 +32,7 @@ PROBE_S = 0.5
 """How long a connection over a link may last to be taken for one that was not refused."""
 
 
-class LocalCluster(ProcessCluster):
+class LocalCluster(LimitedProcesses):
     """Node processes on loopback."""
 
     environment = "local"
@@ -65,6 +65,7 @@ class LocalCluster(ProcessCluster):
     async def close(self) -> None:
         try:
             self._end_all()
+            self._groups.free()
             for reserved in self._reserved:
                 reserved.close()
             self._reserved.clear()

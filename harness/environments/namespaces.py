@@ -26,12 +26,11 @@ from harness.environments.faked_clocks import FakedClocks, faketime_library, fak
 from harness.environments.firewall import Firewall, NftFailed, host_nft
 from harness.environments.lab import Lab, answers
 from harness.environments.leftovers import remove_leftovers
+from harness.environments.limits import LimitedProcesses
 from harness.environments.marks import send
 from harness.environments.owner import process_began, process_stopped
 from harness.environments.packets import WAY, Packets, input_rules
-from harness.environments.processes import ProcessCluster, reap
-from harness.environments.processors import WAY as PROCESSORS
-from harness.environments.processors import Processors, processors_work
+from harness.environments.processes import reap
 from harness.environments.tcp_cluster import PROCESSES_CAN, in_thread
 from harness.errors import EnvironmentFailed
 from systems_under_test.node import NodeId
@@ -41,7 +40,7 @@ MOST_TRIED = 5
 """Links of one cut that are tried, side by side."""
 
 
-class NamespaceCluster(ProcessCluster):
+class NamespaceCluster(LimitedProcesses):
     """Node processes, each node on a network of its own."""
 
     environment = "namespaces"
@@ -53,12 +52,9 @@ class NamespaceCluster(ProcessCluster):
         self._firewall: Firewall | None = None
         self._packets = Packets(self._lab.hosts, deployment.seed, self._hand_over)
         self._programs: dict[NodeId, list[subprocess.Popen[bytes]]] = {}
-        self._processors = Processors(self._owner)
         self._restoring = asyncio.Lock()
         self._disks: Disks | None = None
         self.capabilities |= {Capability.CORRUPT}
-        if processors_work():
-            self.capabilities |= {Capability.CPU}
         if disks_work():
             self.capabilities |= {Capability.POWER, Capability.DISK}
             if deployment.needs & {Capability.POWER, Capability.DISK}:
@@ -78,7 +74,7 @@ class NamespaceCluster(ProcessCluster):
 
     async def close(self) -> None:
         self._end(self.nodes)
-        self._processors.free()
+        self._groups.free()
         self._logs.end()
         self._states = {node: NodeState(running=False) for node in self.nodes}
         self._packets.close()
@@ -137,17 +133,8 @@ class NamespaceCluster(ProcessCluster):
         async with self._restoring:
             return [node for node in self.nodes if disks.free(node)]
 
-    async def _limit_processors(self, nodes: Sequence[NodeId], share: float | None) -> None:
-        if share is None:
-            self._processors.free()
-        else:
-            self._processors.limit({node: [*self._tree(node)] for node in nodes}, share)
-
     async def _pids(self, node: NodeId) -> Iterable[int]:
         return [*self._tree(node)]
-
-    async def held_back(self, node: NodeId) -> int | None:
-        return self._processors.held_back(node)
 
     async def _cut(self, links: Sequence[Link]) -> None:
         self._change(lambda firewall: firewall.cut(links))
@@ -212,7 +199,6 @@ class NamespaceCluster(ProcessCluster):
             "partitions": way,
             **self._ways(),
             "packets": WAY,
-            "processors": PROCESSORS if Capability.CPU in self.capabilities else "none (no rights)",
             "power": DISKS if disks_work() else "none (it takes root, and mkfs.ext4)",
         }
 

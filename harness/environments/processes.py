@@ -204,6 +204,13 @@ class ProcessCluster(TcpCluster):
         began = process_began(process.pid) if process is not None else ""
         return f"process {process.pid} of {began}" if process is not None and began else ""
 
+    async def _pids(self, node: NodeId) -> Iterable[int]:
+        """The node's process and, of a program, whatever it has forked as well."""
+        if self._guardian is not None:
+            return marks.marked(self.mark, f"{NODE_VARIABLE}={node}")
+        process = self._processes[node]
+        return [process.pid] if process.poll() is None else []
+
     async def stopped(self, node: NodeId) -> bool:
         return process_stopped(self._processes[node].pid)
 

@@ -84,7 +84,7 @@ class TcpCluster(Cluster):
         """What our own nodes are told of trouble, by the kind of it."""
 
         self._spoilt: set[NodeId] = set()
-        """Nodes whose disk was ever full or failing: they may have ended of that."""
+        """Nodes that may have ended of a disk that was full or failing, or for want of memory."""
 
         self.addresses: dict[NodeId, Address] = {}
         self.places: dict[NodeId, Place] = {}
@@ -142,10 +142,13 @@ class TcpCluster(Cluster):
         self._weak_disks.weaken(weaknesses)
 
     async def free(self) -> None:
-        """A node that ended as its disk was full or failed is started again, and is no crash."""
         if self._weak_disks is not None:
             self._weak_disks.weaken({})
         self._spoilt |= set(await self._emptied())
+        await self._start_spoilt()
+
+    async def _start_spoilt(self) -> None:
+        """A node that ended of its disk, or for want of memory, is started, and is no crash."""
         if self._spoilt:
             await asyncio.sleep(ENDS_WITHIN_S)  # One whose disk has just failed is still to end.
         running = [node for node in sorted(self._spoilt) if self._states[node].running]

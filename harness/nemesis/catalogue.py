@@ -8,7 +8,7 @@ from harness.nemesis.membership import Change, MemberChange
 from harness.nemesis.nodes import Kill, Pause, PowerLoss
 from harness.nemesis.packets import Disturbance, Trouble
 from harness.nemesis.partition import Partition, PartitionShape
-from harness.nemesis.squeeze import RestartLoop, RestartOne, SlowProcessors, Terminate
+from harness.nemesis.squeeze import LittleMemory, RestartLoop, RestartOne, SlowProcessors, Terminate
 from harness.nemesis.unsteady import Pattern, Unsteady
 
 _ALL: tuple[Fault, ...] = (
@@ -27,6 +27,7 @@ _ALL: tuple[Fault, ...] = (
     RestartOne(),
     Terminate(),
     SlowProcessors(),
+    LittleMemory(),
     *(WrongClock(wrongness) for wrongness in Wrongness),
 )
 

@@ -60,6 +60,7 @@ class Nemesis:
             cluster.free,
             cluster.repair,
             partial(cluster.limit_processors, nodes, None),
+            partial(cluster.limit_memory, nodes, None),
             partial(cluster.resume, nodes),
             partial(cluster.start, nodes),
             *(partial(fault.heal, cluster) for fault in self._struck.values()),

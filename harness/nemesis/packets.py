@@ -1,12 +1,15 @@
 """Packets that are late, lost, doubled or slowed down on links that are not cut."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import ClassVar
 
 from harness.clock import MILLISECOND_NS
 from harness.cluster import Capability, Cluster, Link
 from harness.conditions import Conditions
-from harness.nemesis.fault import VariedFault, Variety, choose_some, listed
+from harness.errors import UsageError
+from harness.nemesis.fault import Fault, VariedFault, Variety, choose_some, listed
 from harness.regions import REGIONS, way_ns
 from systems_under_test.node import NodeId
 
@@ -44,17 +47,58 @@ class Disturbance(VariedFault[Trouble]):
 
     async def inject(self, cluster: Cluster, random: Random) -> str:
         if self.variety is Trouble.REGIONS:
-            links, what = spread_out(cluster.nodes, random)
+            chosen = random.sample(REGIONS, random.choice((2, 3)))
+            links, what = spread_out(cluster.nodes, chosen)
         else:
             nodes = await choose_some(cluster, random)
-            chosen, which = links_of(nodes, cluster.nodes, random)
+            met, which = links_of(nodes, cluster.nodes, random)
             conditions, how = drawn(self.variety, random)
-            links, what = dict.fromkeys(chosen, conditions), f"{how} on {which}"
+            links, what = dict.fromkeys(met, conditions), f"{how} on {which}"
         await cluster.disturb(links)
         return what
 
     async def heal(self, cluster: Cluster) -> None:
         await cluster.disturb({})
+
+
+@dataclass(frozen=True, slots=True)
+class Regions(Fault):
+    """The nodes in these regions, in turn: `packet-regions=europe+america-west`."""
+
+    regions: tuple[str, ...] = REGIONS
+    family: ClassVar[str] = "packet"
+    needs: ClassVar[frozenset[Capability]] = frozenset({Capability.PACKET})
+    least_nodes: ClassVar[int] = 2
+
+    @property
+    def name(self) -> str:
+        return f"{Trouble.REGIONS}={'+'.join(self.regions)}"
+
+    @property
+    def about(self) -> str:
+        return f"the nodes in {' and '.join(self.regions)}, in turn"
+
+    async def inject(self, cluster: Cluster, random: Random) -> str:
+        links, what = spread_out(cluster.nodes, self.regions)
+        await cluster.disturb(links)
+        return what
+
+    async def heal(self, cluster: Cluster) -> None:
+        await cluster.disturb({})
+
+
+def read_regions(text: str) -> Regions:
+    """The fault in which nodes are in the regions that are named so, with a + between them."""
+    named = tuple(text.split("+"))
+    for region in named:
+        if region not in REGIONS:
+            raise UsageError(
+                f"there is no region {region!r}; name some of {', '.join(REGIONS)}, "
+                f"as in {Regions().name}"
+            )
+    if len(set(named)) < 2:
+        raise UsageError(f"all nodes would be in {named[0]}; name another region beside it")
+    return Regions(regions=named)
 
 
 def drawn(trouble: Trouble, random: Random) -> tuple[Conditions, str]:
@@ -94,10 +138,11 @@ def links_of(
     return links, f"links {way} {listed(nodes)}"
 
 
-def spread_out(nodes: tuple[NodeId, ...], random: Random) -> tuple[dict[Link, Conditions], str]:
-    """Each node in a region, and every link as long as the way between its ends."""
-    chosen = random.sample(REGIONS, random.choice((2, 3)))
-    where = {node: chosen[place % len(chosen)] for place, node in enumerate(nodes)}
+def spread_out(
+    nodes: Sequence[NodeId], regions: Sequence[str]
+) -> tuple[dict[Link, Conditions], str]:
+    """The nodes in these regions, in turn, and every link as long as the way between its ends."""
+    where = {node: regions[place % len(regions)] for place, node in enumerate(nodes)}
     links = {
         (one, other): Conditions(way_ns(where[one], where[other]), MILLISECOND_NS // 2)
         for one in nodes

@@ -8,6 +8,7 @@ from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import Capability, Cluster
 from harness.nemesis.fault import Fault, Target, choose, choose_some, listed
 
+KIB = 1 << 10
 GRACE_NS = SECOND_NS
 """How long a node may take to end when it is asked to."""
 
@@ -86,3 +87,19 @@ class SlowProcessors(Squeeze):
 
     async def heal(self, cluster: Cluster) -> None:
         await cluster.limit_processors(cluster.nodes, None)
+
+
+@dataclass(frozen=True, slots=True)
+class LittleMemory(Squeeze):
+    """Nodes that get little memory beside what they have, by their control groups."""
+
+    needs: ClassVar[frozenset[Capability]] = frozenset({Capability.MEMORY})
+
+    async def inject(self, cluster: Cluster, random: Random) -> str:
+        nodes = await choose_some(cluster, random)
+        room = random.choice((64, 256, 1024))
+        await cluster.limit_memory(nodes, room * KIB)
+        return f"{listed(nodes)} left {room} KiB of memory beside what they had"
+
+    async def heal(self, cluster: Cluster) -> None:
+        await cluster.limit_memory(cluster.nodes, None)

@@ -29,7 +29,7 @@ class SimulatedCluster(Cluster):
     """The nodes of one simulated run."""
 
     environment = "simulated"
-    capabilities = frozenset(Capability) - {Capability.LOG, Capability.CPU}
+    capabilities = frozenset(Capability) - {Capability.LOG, Capability.CPU, Capability.MEMORY}
 
     def __init__(
         self,

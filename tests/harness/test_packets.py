@@ -11,10 +11,15 @@ import pytest
 from harness.clock import MILLISECOND_NS
 from harness.cluster import Capability
 from harness.conditions import Conditions
+from harness.config import RunConfig
 from harness.environments.namespaces import NamespaceCluster
 from harness.environments.tcp_cluster import in_thread
+from harness.errors import UsageError
 from harness.nemesis.packets import links_of, spread_out
+from harness.nemesis.schedule import PlannedFault
 from harness.regions import REGIONS, way_ns
+from harness.simulation.scenario import scenario_of
+from harness.simulation.simulate import simulate
 from tests.harness.deployments import deployment
 from tests.harness.marks import expect_nothing_left
 from tests.harness.probes import Probes
@@ -67,12 +72,48 @@ def test_links_are_as_late_and_as_lossy_as_was_asked_for(tmp_path: Path) -> None
     expect_nothing_left(cluster._owner)
 
 
-def test_regions_are_as_far_from_each_other_as_in_the_simulator() -> None:
-    nodes = ("n1", "n2", "n3", "n4", "n5")
-    links, _ = spread_out(nodes, Random(1))
-    ways = {way_ns(one, other) for one in REGIONS for other in REGIONS}
-    assert len(links) == 20
-    assert {conditions.delay_ns for conditions in links.values()} <= ways
+@pytest.mark.parametrize("chosen", list(itertools.permutations(REGIONS, 2)))
+def test_regions_are_as_far_from_each_other_as_in_the_simulator(chosen: tuple[str, str]) -> None:
+    links, told = spread_out(("n1", "n2", "n3"), chosen)
+    near, far = way_ns(chosen[0], chosen[0]), way_ns(*chosen)
+    assert {link: conditions.delay_ns for link, conditions in links.items()} == {
+        ("n1", "n2"): far, ("n1", "n3"): near, ("n2", "n1"): far,
+        ("n2", "n3"): far, ("n3", "n1"): near, ("n3", "n2"): far,
+    }  # fmt: skip
+    assert told == f"n1 in {chosen[0]}, n2 in {chosen[1]}, n3 in {chosen[0]}"
+
+
+def test_regions_that_are_named_are_those_of_the_run() -> None:
+    plan = "wait 1; packet-regions=europe+america-west 2 & kill-one@election 2"
+    config = RunConfig(
+        system="raft", environment="simulated", time_limit=5.0, rate=50.0, seed=1, schedule=plan
+    )
+    simulated = simulate(scenario_of(config))
+    (span,) = [span for span in simulated.history.faults if "packet" in span.name]
+    assert span.name == "packet-regions=europe+america-west"
+    assert span.detail.startswith("n1 in europe, n2 in america-west, n3 in europe, n4 in")
+    assert span.applied
+    (planned,) = [one for one in config.draw_schedule(config.families) if "=" in one.fault.name]
+    assert PlannedFault.from_json(planned.to_json()) == planned
+    assert planned.fault.family == "packet"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("packet-regions=mars+europe", "no region 'mars'; name some of america-west, america-east"),
+        ("packet-regions=", "no region ''"),
+        ("packet-regions=europe", "all nodes would be in europe; name another"),
+        ("packet-regions=europe+europe", "all nodes would be in europe; name another"),
+        ("packet-loss=europe+america-west", "there is no fault 'packet-loss=europe"),
+        ("packet-regions=europe,america-west", "all nodes would be in europe"),
+    ],
+)
+def test_regions_that_are_not_in_the_profile(name: str, words: str) -> None:
+    for options in ({"faults": tuple(name.split(","))}, {"schedule": f"{name.split(',')[0]} 2"}):
+        with pytest.raises(UsageError) as refused:
+            RunConfig(system="raft", environment="local", **options)  # type: ignore[arg-type]
+        assert words in str(refused.value)
 
 
 def test_links_of_some_nodes_are_in_one_direction_or_in_both() -> None:
