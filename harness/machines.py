@@ -179,7 +179,8 @@ class Machines(ABC):
     async def _look_at_limits(self, capability: Capability) -> None:
         unmet = self._unmet_limits.get(capability, {})
         for node, look in list(unmet.items()):
-            if (seen := await look(node)) and unmet.pop(node, None):
+            if (seen := await look(node)) and node in unmet:
+                del unmet[node]
                 self._show(capability, [node], seen)
 
     async def _limit_processors(self, nodes: Sequence[NodeId], share: float | None) -> None:
