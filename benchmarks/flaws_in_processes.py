@@ -105,7 +105,7 @@ def found_as(told: dict[str, Any]) -> str:
 
 
 def kept(file: Path | None) -> dict[str, list[str]]:
-    """The lines that were measured before, by system, as far as their options are still the same."""
+    """The lines that were measured before, by system, where their options are still the same."""
     if file is None or not file.exists():
         return {}
     lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
