@@ -89,7 +89,9 @@ def row(name: str, store: str) -> Sequence[str]:
         if done.returncode not in (0, 1, 2):
             raise SystemExit(f"{shlex.join(words)} ended with {done.returncode}: {done.stderr}")
         if done.returncode == 1:
-            return f"`{name}`", f"`{options}`", f"{seed}", found_as(json.loads(done.stdout))
+            result = Path(json.loads(done.stdout)["paths"]["run"]) / "result.json"
+            found = found_as(json.loads(result.read_text(encoding="utf-8")))
+            return f"`{name}`", f"`{options}`", f"{seed}", found
     return f"`{name}`", f"`{options}`", f"none of {RUNS}", BY_CHANCE.get(name, "–")
 
 
