@@ -9,6 +9,7 @@ from typing import Any
 from docker.errors import APIError
 
 from harness.cluster import NodeState
+from harness.conditions import Corruption
 from harness.database import Deployment
 from harness.environments.container_disks import ContainerDisks
 from harness.environments.containers import Containers
@@ -32,7 +33,9 @@ class ContainerFaults(TcpCluster):
 
     async def start(self, nodes: Iterable[NodeId]) -> None:
         async with self._changing:
-            started = [node for node in nodes if not self._states[node].running]
+            held = self._journals.damaged  # They refuse what they have.
+            down = [node for node in nodes if not self._states[node].running]
+            started = [node for node in down if node not in held]
             await self._each(started, "start", self._containers.start_node)
             for node in started:
                 self._states[node] = NodeState()
@@ -45,6 +48,45 @@ class ContainerFaults(TcpCluster):
             await self._each(killed, "kill", self._containers.kill_node)
             for node in killed:
                 self._states[node] = NodeState(running=False)
+
+    async def _damage_journal(self, node: NodeId, damage: Corruption) -> str:
+        """In a copy of the node's folder, from which the journal is put back."""
+        data, copy = self.places[node].data, self._copies / node
+        async with self._changing:
+            if self._states[node].running and not self._ended(node):
+                await self._each([node], "kill", self._containers.kill_node)
+            self._states[node] = NodeState(running=False)
+            with engine_errors(f"copy the journal of {node}"):
+                await in_thread(self._containers.fetch, node, data, copy)
+                done = self._journals.damage(node, copy, damage)
+                if done:
+                    await self._put_journal(node, self._journals.file(node))
+        return done
+
+    async def _start_on_damage(self, node: NodeId) -> None:
+        async with self._changing:
+            await self._each([node], "start", self._containers.start_node)
+            self._states[node] = NodeState()
+
+    async def _restore_journal(self, node: NodeId) -> None:
+        file = self._journals.file(node)
+        async with self._changing:
+            self._journals.restore(node)
+            with engine_errors(f"put back the journal of {node}"):
+                await self._put_journal(node, file)
+
+    async def _put_journal(self, node: NodeId, file: Path) -> None:
+        place = self.places[node].data / file.relative_to(self._copies / node)
+        await in_thread(self._containers.put, node, file, place)
+
+    @property
+    def _copies(self) -> Path:
+        """Where the folders of nodes are copied to, while their journals are damaged."""
+        return (self.folder / "copies").resolve()
+
+    def _exit_status(self, node: NodeId) -> int | None:
+        status = int(self._inspect(node)[0].get("ExitCode", 0))
+        return 128 - status if status > 128 else status
 
     async def _lose_power(self, nodes: Sequence[NodeId]) -> None:
         """A dead node's disk is unmounted, and so has nothing that is not synced."""

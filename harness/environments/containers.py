@@ -122,7 +122,18 @@ class Containers:
         """Put the folder, if there is something in it, into the same place in the node's
         containers."""
         if any(folder.iterdir()):
-            self._api.put_archive(self.of[node][0], "/", _archive(folder))
+            self._api.put_archive(self.of[node][0], "/", _archive(folder, folder))
+
+    def fetch(self, node: NodeId, place: Path, folder: Path) -> None:
+        """Copy what is in a folder of a node that is down to one of ours."""
+        chunks, _ = self._api.get_archive(self.of[node][0], str(place))
+        folder.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as tar:
+            tar.extractall(folder.parent, filter="data")
+
+    def put(self, node: NodeId, file: Path, place: Path) -> None:
+        """Copy a file of ours to that place of a node that is down."""
+        self._api.put_archive(self.of[node][0], "/", _archive(file, place))
 
     def start(self) -> None:
         """Start all nodes side by side."""
@@ -308,8 +319,9 @@ class Containers:
         return binds
 
 
-def _archive(folder: Path) -> bytes:
-    """The folder as a tar file in which all may write: an image may run as any user."""
+def _archive(ours: Path, place: Path) -> bytes:
+    """A folder or file as a tar file, at that place and such that all may write: an image may run
+    as any user."""
 
     def opened(entry: tarfile.TarInfo) -> tarfile.TarInfo:
         entry.uid = entry.gid = 0
@@ -319,5 +331,5 @@ def _archive(folder: Path) -> bytes:
 
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
-        tar.add(folder, str(folder.relative_to("/")), filter=opened)
+        tar.add(ours, str(place.relative_to("/")), filter=opened)
     return out.getvalue()

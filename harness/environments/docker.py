@@ -278,6 +278,7 @@ class DockerCluster(ContainerFaults):
         if self._disks is not None:
             self._disks.close()
         shutil.rmtree(self._data, ignore_errors=True)
+        shutil.rmtree(self._copies, ignore_errors=True)
         self._close_told()
         self._links_between = None
         self._states = {node: NodeState(running=False) for node in self.nodes}

@@ -43,6 +43,10 @@ class Journals:
         if node in self._whole:
             _overwrite(*self._whole.pop(node))
 
+    def file(self, node: NodeId) -> Path:
+        """The file of a node that is damaged."""
+        return self._whole[node][0]
+
 
 def _overwrite(file: Path, data: bytes) -> None:
     """Write in place, so that the owner stays, and sync, so that it outlives a loss of power."""

@@ -17,17 +17,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from harness.cluster import Capability, NodeState
+from harness.cluster import NodeState
 from harness.conditions import Corruption
 from harness.database import Argv, Deployment
 from harness.environments import marks
-from harness.environments.journals import Journals
 from harness.environments.leftovers import OWNER_VARIABLE
 from harness.environments.log_files import LogFiles, tail
 from harness.environments.owner import process_began, process_stopped, this_process
 from harness.environments.tcp_cluster import TcpCluster, crash, last_words
 from harness.errors import EnvironmentFailed
-from systems_under_test.driver import Exit
 from systems_under_test.node import NodeId
 
 NODE_VARIABLE = "LABRYS_NODE"
@@ -44,9 +42,6 @@ class ProcessCluster(TcpCluster):
         self._processes: dict[NodeId, subprocess.Popen[bytes]] = {}
         self._logs = LogFiles()
         self._guardian: subprocess.Popen[bytes] | None = None
-        self._journals = Journals(self.database.journals)
-        if self.database.journals:
-            self.capabilities |= {Capability.DAMAGE}
 
     async def open(self) -> None:
         try:
@@ -138,36 +133,19 @@ class ProcessCluster(TcpCluster):
         for node in started:
             await self._serves(node)
 
-    async def _harm(self, node: NodeId, damage: Corruption) -> str:
+    async def _damage_journal(self, node: NodeId, damage: Corruption) -> str:
         await self._kill([node])  # Another fault may have started it; from here on none can.
-        done = self._journals.damage(node, self._folder(node), damage)
-        if not done:
-            return ""
+        return self._journals.damage(node, self._folder(node), damage)
+
+    async def _start_on_damage(self, node: NodeId) -> None:
         self._spawn(node)
-        self._states[node] = NodeState()  # It lives: another fault may strike it.
-        if await self._serves(node):
-            self._journals.keep(node)
-            return f"{done}; and it serves on that"
-        self._states[node] = NodeState(running=False)
-        status = self._processes[node].returncode
-        if self.database.python is not None and status not in (
-            Exit.JOURNAL_DAMAGED,
-            -signal.SIGKILL,
-        ):
-            self._states[node] = NodeState()  # It did not refuse, but crashed.
-        return (
-            f"{done}; and it refuses to start: {last_words(self._log(node)).rpartition(' | ')[2]}"
-        )
+        self._states[node] = NodeState()
 
-    async def repair(self) -> None:
-        nodes = self._journals.damaged
-        for node in nodes:
-            self._journals.restore(node)
-        await self.start(nodes)
+    async def _restore_journal(self, node: NodeId) -> None:
+        self._journals.restore(node)
 
-    async def in_force(self) -> list[str]:
-        damaged = [f"the journal of {node} damaged" for node in self._journals.damaged]
-        return [*await super().in_force(), *damaged]
+    def _exit_status(self, node: NodeId) -> int | None:
+        return self._processes[node].returncode
 
     def _folder(self, node: NodeId) -> Path:
         """Where the harness sees the node's folder."""

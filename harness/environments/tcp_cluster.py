@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from harness.clock import MILLISECOND_NS
 from harness.cluster import Capability, Channel, Cluster, Link, NodeState
-from harness.conditions import Conditions, Weakness
+from harness.conditions import Conditions, Corruption, Weakness
 from harness.database import Address, Argv, Deployment, Place
 from harness.databases.channel import SharedConnections
 from harness.environments.clocks import WAY as CLOCKS
@@ -21,6 +21,7 @@ from harness.environments.faked_clocks import (
     faketime_library,
     has_loaded,
 )
+from harness.environments.journals import Journals
 from harness.environments.node_files import NodeFiles
 from harness.environments.weak_disks import WAY as WEAK_DISKS
 from harness.environments.weak_disks import WeakDisks
@@ -74,6 +75,9 @@ class TcpCluster(Cluster):
             self.capabilities -= {Capability.WEAK_DISK}
             if not self.database.clock_can_be_faked or faketime_library() is None:
                 self.capabilities -= {Capability.CLOCK}
+        self._journals = Journals(self.database.journals)
+        if self.database.journals and self.database.compose is None:
+            self.capabilities |= {Capability.DAMAGE}
         needs = deployment.needs & self.capabilities
         clocks = FakedClocks if self.database.python is None else Clocks
         self._clocks = clocks(folder, self.nodes) if Capability.CLOCK in needs else None
@@ -156,6 +160,48 @@ class TcpCluster(Cluster):
         for node in ended:
             self._states[node] = NodeState(running=False)
         await self.start(ended)
+
+    async def _harm(self, node: NodeId, damage: Corruption) -> str:
+        done = await self._damage_journal(node, damage)
+        if not done:
+            return ""
+        await self._start_on_damage(node)  # It lives: another fault may strike it.
+        if await self._serves(node):
+            self._journals.keep(node)
+            return f"{done}; and it serves on that"
+        self._states[node] = NodeState(running=False)
+        refused = (Exit.JOURNAL_DAMAGED, -signal.SIGKILL)
+        if self.database.python is not None and self._exit_status(node) not in refused:
+            self._states[node] = NodeState()  # It did not refuse, but crashed.
+        return (
+            f"{done}; and it refuses to start: {last_words(self._log(node)).rpartition(' | ')[2]}"
+        )
+
+    async def _damage_journal(self, node: NodeId, damage: Corruption) -> str:
+        """Kill a node and damage its journal, before anybody starts it; what was done, or ""."""
+        raise NotImplementedError
+
+    async def _start_on_damage(self, node: NodeId) -> None:
+        """Start a node whose journal is damaged."""
+        raise NotImplementedError
+
+    async def _restore_journal(self, node: NodeId) -> None:
+        """Put back what was in a node's journal."""
+        raise NotImplementedError
+
+    def _exit_status(self, node: NodeId) -> int | None:
+        """With which status a node has ended; a signal's number, negative, where one ended it."""
+        raise NotImplementedError
+
+    async def repair(self) -> None:
+        nodes = self._journals.damaged
+        for node in nodes:
+            await self._restore_journal(node)
+        await self.start(nodes)
+
+    async def in_force(self) -> list[str]:
+        damaged = [f"the journal of {node} damaged" for node in self._journals.damaged]
+        return [*await super().in_force(), *damaged]
 
     async def _emptied(self) -> Iterable[NodeId]:
         """Give full disks their space back; the nodes that have them."""

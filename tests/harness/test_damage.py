@@ -1,6 +1,8 @@
 """Damaged journals: refused with the offset, wherever that is, and put back by the healing."""
 
-from collections.abc import Iterator
+import asyncio
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -8,17 +10,25 @@ from typing import Any
 import pytest
 
 from harness import names
+from harness.cluster import Capability
 from harness.conditions import Corruption
 from harness.config import RunConfig
+from harness.environments.disks import disks_work
+from harness.environments.docker import DockerCluster, engine_answers
 from harness.environments.journals import Journals
+from harness.environments.local import LocalCluster
+from harness.environments.tcp_cluster import TcpCluster
 from harness.simulation.run import SimulatedRun
 from harness.simulation.scenario import scenario_of
 from harness.simulation.simulate import MemoryRecorder, cluster_of, simulate
 from systems_under_test.journal import Journal, JournalDamaged, read_frames
 from systems_under_test.node import Payload
 from systems_under_test.wire import Codec
+from tests.harness.deployments import deployment
+from tests.harness.marks import expect_nothing_left
 from tests.processes import labrys
 
+needs_engine = pytest.mark.skipif(not engine_answers(), reason="no Docker engine answers")
 CASES = 200
 
 
@@ -80,6 +90,63 @@ def test_damage_anywhere_in_a_journal_is_refused_with_its_offset(
     reopened = Journal(tmp_path / "journal", codec)
     reopened.close()
     assert reopened.records == records
+
+
+@pytest.mark.parametrize(
+    ("kind", "needs"),
+    [
+        pytest.param(LocalCluster, (), marks=pytest.mark.local),
+        pytest.param(DockerCluster, (), marks=[pytest.mark.docker, needs_engine]),
+        pytest.param(
+            DockerCluster,
+            (Capability.DISK,),
+            marks=[
+                pytest.mark.docker,
+                needs_engine,
+                pytest.mark.skipif(not disks_work(), reason="disks of nodes take root"),
+            ],
+            id="DockerCluster-with-disks",
+        ),
+    ],
+)
+def test_journals_of_real_nodes_are_damaged_while_they_are_down_and_put_back(
+    kind: Callable[[Any], TcpCluster], needs: Iterable[Capability], tmp_path: Path
+) -> None:
+    cluster = kind(deployment("raft", ("n1", "n2", "n3"), tmp_path, needs=needs))
+
+    async def facts(node: str) -> Mapping[str, Any]:
+        status = await cluster.status(node)
+        return {} if status is None else status.facts
+
+    async def scenario() -> None:
+        async with cluster:
+            lives = {node: await cluster.life(node) for node in cluster.nodes}
+            flipped, cut = Corruption((0.5,), cuts=False), Corruption((0.3,), cuts=True)
+            told = await cluster.damage({"n1": flipped, "n2": cut})
+            assert [effect.nodes for effect in cluster.effects[-2:]] == [("n1",), ("n2",)]
+            for words in told:
+                assert re.search(r"bytes, .*at byte \d+; and it refuses to start: .*damaged", words)
+            assert await cluster.life("n1") == await cluster.life("n2") == ""
+            assert await cluster.in_force() == [
+                "the journal of n1 damaged", "the journal of n2 damaged"
+            ]  # fmt: skip
+            await cluster.start(["n1", "n2"])  # As the healing of another family would.
+            assert await cluster.life("n1") == ""
+            assert not cluster.crashes()
+            await cluster.repair()
+            assert await cluster.in_force() == []
+            for node in ("n1", "n2"):
+                assert await cluster.life(node) not in ("", lives[node])
+                assert (await facts(node))["role"]
+            assert await cluster.life("n3") == lives["n3"]
+            await cluster.kill(["n1"])
+            await cluster.start(["n1"])  # It has what it had, and refuses nothing.
+            assert await cluster.life("n1")
+            assert not cluster.crashes()
+
+    asyncio.run(scenario())
+    expect_nothing_left(cluster._owner)  # type: ignore[attr-defined]
+    assert not (tmp_path / "copies").exists()
 
 
 @pytest.mark.deep
