@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.damage import campaign
 from harness import names
 from harness.cluster import Capability
 from harness.conditions import Corruption
@@ -30,6 +31,7 @@ from tests.processes import labrys
 
 needs_engine = pytest.mark.skipif(not engine_answers(), reason="no Docker engine answers")
 CASES = 200
+SAMPLE = 30
 
 
 def kind(system: str, seed: int, **options: Any) -> str:
@@ -160,3 +162,14 @@ def test_real_nodes_refuse_damage_and_one_that_does_not_is_convicted(tmp_path: P
     assert "refusing to start" in history.read_text()
     flawed = labrys(f"run raft-cuts-damage {line}", tmp_path)
     assert flawed.returncode == 1, flawed.stdout + flawed.stderr
+
+
+@pytest.mark.deep
+@pytest.mark.local
+@pytest.mark.parametrize("system", ["raft", "paxos", "ring"])
+def test_damage_anywhere_leads_real_nodes_to_no_wrong_read(system: str) -> None:
+    """A sample of what `python benchmarks/damage.py` tries in 200 cases."""
+    made = asyncio.run(campaign(system, SAMPLE, seed=1))
+    assert not made.wrong
+    assert made.refused + made.served == SAMPLE
+    assert made.refused > SAMPLE // 2
