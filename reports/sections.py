@@ -27,6 +27,11 @@ from reports.wording import (
 ROWS_MAX = 300
 """The most rows of any table: a page stays readable, and bounded."""
 
+FEWEST = 20
+"""Of fewer operations no rate or percentile tells anything."""
+
+_OF_MANY = ("Throughput", "Latency", "Operations at once")
+
 GLYPHS = {"valid": "✔", "invalid": "✘", "unknown": "?", "": "–"}
 
 
@@ -190,6 +195,8 @@ def figures(stored: StoredRun, statistics: Statistics) -> list[Tile]:
         rest += [size(cost["cost.bytes_sent"])] if "cost.bytes_sent" in cost else []
         told = f"{digits(cost['cost.messages_sent'])} messages"
         shown.append(Tile("Cost of an ok operation", told, ", ".join(rest)))
+    if statistics.operations < FEWEST:
+        shown = [tile for tile in shown if not tile.label.startswith(_OF_MANY)]
     return [tile for tile in shown if tile.value != "–"]
 
 

@@ -34,10 +34,11 @@ GLYPHS = {"valid": "✔", "invalid": "✘", "unknown": "?", "running": "…"}
 TEXTS = {".jsonl", ".json", ".toml", ".log", ".txt", ".xml", ".md"}
 IMAGES = {".png": "image/png", ".svg": "image/svg+xml"}
 
+# Under "no-referrer" a browser sends forms of our own pages with the origin "null".
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",

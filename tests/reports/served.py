@@ -36,6 +36,7 @@ class Server:
     """The pages over a store, on a free port of the loopback."""
 
     def __init__(self, root: Path) -> None:
+        self.root = root
         self.rechecked: list[Path] = []
         self.problem = ""
         self._socket = socket.create_server(("127.0.0.1", 0))

@@ -57,7 +57,7 @@ def test_the_list_is_filtered_and_sorted_without_scripts(opened: Callable[..., A
     page = opened(java_script_enabled=False)
     assert page.locator("tbody tr").count() == len(KINDS)
     page.get_by_label("Verdict").select_option("invalid")
-    page.get_by_label("Search").fill("stale")
+    page.get_by_label("Search").fill("raft-stale")
     page.get_by_role("button", name="Show", exact=True).click()
     assert page.locator("tbody tr").count() == 1
     assert page.get_by_label("Verdict").input_value() == "invalid"
@@ -101,3 +101,33 @@ def test_a_page_of_the_store_works_in_an_origin_of_its_own(opened: Callable[...,
     page.select_option("#jump", label="the counterexample")
     page.locator("#find").fill("order:8812")
     assert page.locator("#detail").inner_text() == "3 operations found; the others are dimmed."
+
+
+def test_on_a_phone_a_run_is_a_card_and_every_target_is_large(opened: Callable[..., Any]) -> None:
+    page = opened(viewport={"width": 390, "height": 900}, has_touch=True, is_mobile=True)
+    for words in ("Files of", "Re-check", "Delete", "Compare"):
+        box = page.locator(f'tbody [aria-label^="{words}"]').first.bounding_box()
+        assert box is not None
+        assert 0 <= box["x"] <= box["x"] + box["width"] <= 390
+    small = page.evaluate(
+        """[...document.querySelectorAll(`main a, main button, main select, main .tick label,
+            main input:not([type=checkbox], [type=hidden])`)]
+        .filter(one => one.checkVisibility())
+        .map(one => [one.outerHTML.slice(0, 80), one.getBoundingClientRect()])
+        .filter(([, box]) => box.height < 40 || box.width < 40).map(([html]) => html)"""
+    )
+    assert small == []
+
+
+def test_two_runs_are_ticked_and_compared(opened: Callable[..., Any], server: Server) -> None:
+    shown = server.root / "comparison/one"
+    shown.mkdir(parents=True, exist_ok=True)
+    (shown / "comparison.html").write_text("<!doctype html><title>compared</title>")
+    page = opened(java_script_enabled=False)
+    ticks = page.locator("tbody input[type=checkbox]")
+    ticks.nth(0).check()
+    ticks.nth(1).check()
+    page.get_by_role("button", name="Compare the ticked runs").click()
+    assert len(server.compared) == 1
+    assert len(server.compared[0]) == 2
+    assert page.title() == "compared"
