@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-deep check check-checker bench install clean
+.PHONY: demo test test-deep check check-checker bench site install clean
 
 demo: install
 	@$(BIN)/python -m harness.demo
@@ -35,6 +35,10 @@ bench: install
 	$(BIN)/python benchmarks/harness.py
 	$(BIN)/python benchmarks/checker.py
 
+# The documentation, in site/.
+site: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 install: $(VENV)/installed
 
 # One environment with everything in it, remade when what it should hold has changed.
@@ -48,4 +52,4 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 clean:
 	@if [ -x $(BIN)/labrys ]; then $(BIN)/labrys clean; fi
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist site
