@@ -223,6 +223,8 @@ class Machine:
 
     def _begin(self, event: int, states: Sequence[int]) -> None:
         reg, words = self.memory.reg, max(1, -(-self._width // BITS))
+        if words != reg[window.WORDS]:
+            self._lay_out_again()
         logged = reg[window.LOGGED]
         for place in range(window.SIZE):
             reg[place] = 0
@@ -238,6 +240,13 @@ class Machine:
             for field in range(2, size - 1):
                 front[c * size + field] = 0
             front[c * size + size - 1] = window.NO_TRAIL
+
+    def _lay_out_again(self) -> None:
+        """Empty what a part leaves in the sets and slots, before sets become longer or shorter:
+        what one of them held would be another one's. Those by value are empty after each part."""
+        memory = self.memory
+        memory.sets[:] = self._new(len(memory.sets), 0)
+        memory.slots[:] = self._new(len(memory.slots), -1)
 
     def _clean(self) -> None:
         """Leave nothing of this part in the memory that the next one will use."""
