@@ -135,7 +135,9 @@ def _called(name: str, thing: Any) -> Iterator[str]:
         default = parameter.default
         if default is inspect.Parameter.empty:
             yield f"    {parameter.name},"
-        elif isinstance(default, str | int | float | tuple | None):
+        elif isinstance(default, str):
+            yield f'    {parameter.name}="{default}",'
+        elif isinstance(default, int | float | tuple | None):
             yield f"    {parameter.name}={default!r},"
         else:
             yield f"    {parameter.name}=...,"
