@@ -10,9 +10,9 @@ user is told what would follow if the model is what it looks like.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from math import inf
 from random import Random
 
@@ -56,8 +56,9 @@ def guessed(operations: Sequence[Operation], model: Model, until: float = inf) -
     suspicion = ""
     for kind, called in _renamed(operations).items():
         began = time.monotonic()
-        found = _tried(called, kind, (began + until) / 2)
-        if isinstance(found, Violation) and _alike(operations, called, model, kind):
+        alike = cache(partial(_alike, operations, called, model, kind))
+        found = _tried(called, kind, (began + until) / 2, alike)
+        if isinstance(found, Violation) and alike(strict=True):
             suspicion = (
                 f"; in {ALIKE_STEPS} trials the model behaved like a {kind}, and for a {kind} it "
                 f'is invalid: if it is one, let it say behaves_as = KnownObject("{kind}")'
@@ -101,10 +102,14 @@ def _renamed(operations: Sequence[Operation]) -> dict[ObjectKind, list[Operation
     }
 
 
-def _tried(called: list[Operation], kind: ObjectKind, until: float) -> Violation | Rule | None:
+def _tried(
+    called: list[Operation], kind: ObjectKind, until: float, alike: Callable[..., bool]
+) -> Violation | Rule | None:
     """What a rule of an object finds wrong; the rule itself where it finds nothing; None where no
-    rule can decide."""
+    rule can decide. A rule that searches is for a model that is `alike`."""
     for rule in RULES[kind]:
+        if rule.searches and not alike():
+            continue
         judge = partial(rule.judge, until=until) if rule.searches else rule.judge
         try:
             return judge(called) or rule
@@ -114,9 +119,16 @@ def _tried(called: list[Operation], kind: ObjectKind, until: float) -> Violation
 
 
 def _alike(
-    operations: Sequence[Operation], called: list[Operation], model: Model, kind: ObjectKind
+    operations: Sequence[Operation],
+    called: list[Operation],
+    model: Model,
+    kind: ObjectKind,
+    strict: bool = False,
 ) -> bool:
-    """Whether the model does in a walk through some of its states what the object does."""
+    """Whether the model does in a walk through some of its states what the object does.
+
+    Unless that is `strict`, it may refuse to take in what the object does: it may be full.
+    """
     random, like = Random(f"alike {kind}"), LIKE[kind]
     until = time.monotonic() + ALIKE_S
     pairs = list(zip(operations, called, strict=True))
@@ -133,7 +145,9 @@ def _alike(
                 one, two = answers.get(other[-1 if kind is ObjectKind.STACK else 0], (one, two))
             after, then = model.step(state, one), like.step(other, two)
             refused = isinstance(after, Inconsistent)
-            if refused is not isinstance(then, Inconsistent) or time.monotonic() > until:
+            full = refused and not strict and one.argument is not None
+            differ = refused is not isinstance(then, Inconsistent) and not full
+            if differ or time.monotonic() > until:
                 return False
             if not refused:
                 state, other = after, then

@@ -1,6 +1,7 @@
 """The search depth first, and the engines in turn, against every linearization."""
 
 import time
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -41,13 +42,18 @@ def is_linearization(model: Model, operations: list[Operation], order: list[int]
     return len(set(order)) == len(order) and needed <= {*order} <= allowed
 
 
-SEARCHES = [DepthFirst, CompiledDepthFirst]
+def sparing(problem: Problem, memory_bytes: int) -> CompiledDepthFirst:
+    """The compiled search that first tries what spoils the least."""
+    return CompiledDepthFirst(problem, memory_bytes, sparing=True)
+
+
+SEARCHES = [DepthFirst, CompiledDepthFirst, sparing]
 
 
 @pytest.mark.parametrize("searched", SEARCHES)
 @pytest.mark.parametrize("name", OBJECTS)
 def test_depth_first_agrees_with_every_linearization(
-    name: str, searched: type[DepthFirst | CompiledDepthFirst]
+    name: str, searched: Callable[[Problem, int], DepthFirst | CompiledDepthFirst]
 ) -> None:
     thing, model = OBJECTS[name], MODELS[MODEL_OF.get(name, name)]()
     random = Random(f"depth {name}")
@@ -68,7 +74,8 @@ def test_depth_first_agrees_with_every_linearization(
 
 @pytest.mark.parametrize("searched", SEARCHES)
 def test_a_search_that_is_resumed_finds_the_same(
-    searched: type[DepthFirst | CompiledDepthFirst], monkeypatch: pytest.MonkeyPatch
+    searched: Callable[[Problem, int], DepthFirst | CompiledDepthFirst],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("checker.linearizability.search.depth_compiled.STEPS_KNOWN", 8)
     monkeypatch.setattr("checker.linearizability.search.depth_compiled.ENTRIES", 1)
@@ -89,8 +96,13 @@ def test_searches_may_share_what_they_know_of_the_steps(monkeypatch: pytest.Monk
     random = Random("shared")
     for _ in range(100):
         operations = draw(random, thing, 9)
-        problem, table = of_operations(model, operations), StepTable()
-        searches = [CompiledDepthFirst(problem, GIGABYTE, at, table) for at in (0.0, 1.0)]
+        problem = of_operations(model, operations)
+        assert problem.steps is not None
+        table = StepTable(len(problem.steps.labels))
+        searches = [
+            CompiledDepthFirst(problem, GIGABYTE, at, table, sparing=sparing)
+            for at, sparing in ((0.0, False), (1.0, True))
+        ]
         verdicts: list[bool | None] = [None]
         while None in verdicts:
             verdicts = [search.run(time.monotonic() + 60, 2) for search in searches]

@@ -6,18 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from checker.linearizability.search import depth_loop, window
+from checker.linearizability.search import depth_loop, depth_memory, depth_ranking, window
 from checker.linearizability.search.compiling import compiled, compiled_before, in_time
 from checker.linearizability.search.depth import LIKELY, LOOK_EVERY, TRIES
-from checker.linearizability.search.depth_loop import Depth
+from checker.linearizability.search.depth_memory import Depth
 from checker.linearizability.search.limits import LimitReached
 from checker.linearizability.search.problem import Problem
 from checker.memory import Watch
 
-STEP = ("place_of", "known_step", "learn")
-RUN = (*STEP, "settle", "tried", "arrive", "go_on", "run")
+STEP = ("place_of", "ask", "known_step", "learn")
+RUN = (
+    *STEP, "settle", "hash_of", "tried", "arrive", "rank", "next_ranked", "go_on", "run",
+)  # fmt: skip
 RELEARN = ("place_of", "learn", "relearn")
-REHASH = ("place_of", "rehash")
+REHASH = ("place_of", "hash_of", "rehash")
+MODULES = window, depth_memory, depth_ranking, depth_loop
 
 BUDGET = 100_000
 """Steps between two looks at the clock: some hundredths of a second."""
@@ -31,11 +34,17 @@ COMPILING_S = 8.0
 ENTRIES, STEPS_KNOWN = 1 << 12, 1 << 12
 """Configurations and steps for which there is room at first."""
 
+ASKED_MOST = 64
+"""How many steps may be asked for at a time, or a quarter of those for which there is room."""
+
+RANKED_SHARE = 16
+"""Which part of the memory it may take to rank the moves from each configuration on the way."""
+
 
 @cache
 def _compiled() -> dict[str, Any]:
     return {
-        functions[-1]: compiled(functions, window, depth_loop)[functions[-1]]
+        functions[-1]: compiled(functions, *MODULES, apart=("ask",))[functions[-1]]
         for functions in (RUN, RELEARN, REHASH, ("lay_out",), ("placed",))
     }
 
@@ -58,8 +67,9 @@ def may_compile(until: float) -> bool:
 class StepTable:
     """What is known of a problem's steps, which several searches of it may share."""
 
-    def __init__(self) -> None:
+    def __init__(self, labels: int) -> None:
         self.steps = np.full(2 * STEPS_KNOWN, -1, np.int64)
+        self.partial = np.zeros(labels, np.int64)
         self.known = 0
 
 
@@ -72,21 +82,24 @@ class CompiledDepthFirst:
         memory_bytes: int,
         likely: float = LIKELY,
         table: StepTable | None = None,
+        *,
+        sparing: bool = False,
     ) -> None:
         """`likely` says how far into its interval an operation is supposed to take effect.
 
-        Raises `LimitReached` where the memory does not suffice.
+        If it is `sparing`, what makes the fewest others impossible is tried first. Raises
+        `LimitReached` where the memory does not suffice.
         """
         assert problem.steps is not None
         self._problem, self._steps = problem, problem.steps
-        self._table = StepTable() if table is None else table
+        self._table = StepTable(len(problem.steps.labels)) if table is None else table
         self._bytes = memory_bytes
         self._watch = Watch(memory_bytes)
         self._functions = _compiled()
         self._asked = 0
-        self.memory = self._laid_out(likely)
+        self.memory = self._laid_out(likely, sparing)
 
-    def _laid_out(self, likely: float) -> Depth:
+    def _laid_out(self, likely: float, sparing: bool) -> Depth:
         problem, steps = self._problem, self._steps
         events = np.asarray(problem.events, np.int64)
         count = problem.count
@@ -102,8 +115,10 @@ class CompiledDepthFirst:
         if window_at[-1] * 16 > self._bytes // 4:
             raise LimitReached("memory limit")
         supposed = np.asarray(problem.supposed, bool)
+        deepest, width = 2 * len(events) + 4, max(problem.widths) + 1
+        sparing = sparing and deepest * width * 8 <= self._bytes // RANKED_SHARE
         memory = Depth(
-            reg=np.zeros(depth_loop.SCALARS, np.int64),
+            reg=np.zeros(depth_memory.SCALARS, np.int64),
             ends=op[ending],
             bits=_bits(op, ending, count),
             labels=np.asarray(problem.labels, np.int64),
@@ -114,21 +129,23 @@ class CompiledDepthFirst:
             born_free=np.zeros(len(pending), np.int64),
             observes=np.asarray(steps.observes, bool),
             idle=np.full(len(steps.labels), TRIES, np.int64),
+            partial=self._table.partial,
             steps=self._table.steps,
-            cache=np.zeros(ENTRIES * depth_loop.ENTRY, np.int64),
+            asked=np.zeros(depth_memory.ASK * max(1, min(ASKED_MOST, STEPS_KNOWN // 4)), np.int64),
+            cache=np.zeros(ENTRIES * depth_memory.ENTRY, np.int64),
             heads=np.full(ENTRIES, -1, np.int64),
-            frames=np.zeros((2 * len(events) + 4) * depth_loop.FRAME, np.int64),
+            frames=np.zeros(deepest * depth_memory.FRAME, np.int64),
+            ranked=np.zeros(deepest * width * sparing, np.int64),
         )
-        memory.reg[depth_loop.LABELS] = len(steps.labels)
-        memory.reg[depth_loop.ASKED_STATE] = -1
-        memory.reg[depth_loop.STATE] = problem.initial
-        memory.reg[depth_loop.BY] = depth_loop.PASS
+        memory.reg[depth_memory.LABELS] = len(steps.labels)
+        memory.reg[depth_memory.STATE] = problem.initial
+        memory.reg[depth_memory.BY] = depth_memory.PASS
         self._functions["lay_out"](
             memory,
             np.where(ending, -1, op),
             rank,
             supposed | ~ended,
-            np.zeros(max(problem.widths) + 1, np.int64),
+            np.zeros(width, np.int64),
         )
         return memory
 
@@ -138,7 +155,7 @@ class CompiledDepthFirst:
         ends = self.memory.ends
         if not len(ends):
             return 0
-        op = ends[min(int(self.memory.reg[depth_loop.FARTHEST]), len(ends) - 1)]
+        op = ends[min(int(self.memory.reg[depth_memory.FARTHEST]), len(ends) - 1)]
         return int(self.memory.last[op])
 
     def run(self, until: float, effort: float) -> bool | None:
@@ -149,16 +166,15 @@ class CompiledDepthFirst:
         """
         reg = self.memory.reg
         self.memory = self.memory._replace(steps=self._table.steps)
-        reg[depth_loop.KNOWN] = self._table.known
+        reg[depth_memory.KNOWN] = self._table.known
         stop = self._effort() + effort
         while True:
             answer = self._functions["run"](self.memory, min(BUDGET, int(effort * PACE) + 1))
+            self._table.known = int(reg[depth_memory.KNOWN])
             if answer == window.UNTABLED:
-                state, label = int(reg[depth_loop.ASKED_STATE]), int(reg[depth_loop.ASKED_LABEL])
-                reg[depth_loop.ANSWER] = self._steps.step(state, label)
-                self._asked += 1
-                self._table.known += 1
-                if self._asked % LOOK_EVERY:
+                before = self._asked // LOOK_EVERY
+                self._answer(int(reg[depth_memory.ASKED]))
+                if self._asked // LOOK_EVERY == before:
                     continue
             if answer == window.FINISHED:
                 return True
@@ -173,8 +189,17 @@ class CompiledDepthFirst:
             if self._effort() >= stop:
                 return None
 
+    def _answer(self, count: int) -> None:
+        """Ask the model for that many steps."""
+        asked, step = self.memory.asked, self._steps.step
+        for at in range(0, count * depth_memory.ASK, depth_memory.ASK):
+            asked[at + depth_memory.ANSWER] = step(
+                int(asked[at + depth_memory.ASKED_STATE]), int(asked[at + depth_memory.ASKED_LABEL])
+            )
+        self._asked += count
+
     def _effort(self) -> float:
-        return self._asked + float(self.memory.reg[depth_loop.STEPS]) / PACE
+        return self._asked + float(self.memory.reg[depth_memory.STEPS]) / PACE
 
     def order(self) -> list[int]:
         """The order that was found, as operations of the problem, once `run` has said that it is.
@@ -189,25 +214,26 @@ class CompiledDepthFirst:
     def _grow(self) -> None:
         """Make room in what is full; forget the cache where it may not grow."""
         memory, reg = self.memory, self.memory.reg
-        if reg[depth_loop.KNOWN] >= len(memory.steps) // 4:
+        if reg[depth_memory.KNOWN] >= len(memory.steps) // 4:
             if 2 * memory.steps.nbytes + self._steps.bytes() > self._bytes // 2:
                 raise LimitReached("memory limit")
             self._table.steps = np.full(2 * len(memory.steps), -1, np.int64)
             self.memory = memory._replace(steps=self._table.steps)
-            reg[depth_loop.KNOWN] = 0
+            reg[depth_memory.KNOWN] = 0
             self._functions["relearn"](self.memory, memory.steps)
         memory = self.memory
-        if (reg[depth_loop.FRAMES] + 1) * depth_loop.FRAME > len(memory.frames):
+        if (reg[depth_memory.FRAMES] + 1) * depth_memory.FRAME > len(memory.frames):
             frames = np.concatenate([memory.frames, np.zeros_like(memory.frames)])
-            self.memory = memory = memory._replace(frames=frames)
-        if reg[depth_loop.CACHED] * depth_loop.ENTRY >= len(memory.cache):
+            ranked = np.concatenate([memory.ranked, np.zeros_like(memory.ranked)])
+            self.memory = memory = memory._replace(frames=frames, ranked=ranked)
+        if reg[depth_memory.CACHED] * depth_memory.ENTRY >= len(memory.cache):
             self._more_cache()
 
     def _more_cache(self) -> None:
         memory = self.memory
         if 3 * memory.cache.nbytes > self._bytes // 2:
             memory.heads.fill(-1)
-            memory.reg[depth_loop.CACHED] = 0
+            memory.reg[depth_memory.CACHED] = 0
             return
         cache = np.concatenate([memory.cache, np.zeros_like(memory.cache)])
         self.memory = memory._replace(

@@ -5,8 +5,53 @@ explained, for as many operations pending at once as a word has bits. Steps of t
 not known yet are asked for: `run` ends as `UNTABLED`, and begins again where it was.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
+from checker.linearizability.search.depth_memory import (
+    AHEAD,
+    ANSWER,
+    ASK,
+    ASKED,
+    ASKED_LABEL,
+    ASKED_STATE,
+    BY,
+    CACHED,
+    END,
+    ENTRY,
+    ENTRY_END,
+    ENTRY_FREE,
+    ENTRY_NEXT,
+    ENTRY_STATE,
+    ENTRY_SURE,
+    ENTRY_USED,
+    FARTHEST,
+    FIRST_ROUND,
+    FRAME,
+    FRAME_BY,
+    FRAME_END,
+    FRAME_FREE,
+    FRAME_NEXT,
+    FRAME_ROUND,
+    FRAME_STATE,
+    FRAME_USED,
+    FRAMES,
+    FREE,
+    KNOWN,
+    NOTHING,
+    PASS,
+    PASSING,
+    REST,
+    SHUFFLE,
+    STATE,
+    STEPS,
+    SURE,
+    USED,
+    Depth,
+    known_step,
+    learn,
+    place_of,
+)
+from checker.linearizability.search.depth_ranking import next_ranked
 from checker.linearizability.search.window import (
     FINISHED,
     FULL,
@@ -17,109 +62,6 @@ from checker.linearizability.search.window import (
     UNTABLED,
 )
 
-# The scalars of a search that is under way. `BY` is what leads to the configuration that `END` to
-# `FREE` say, which is looked at next; `NOTHING` where there is none.
-(
-    END, STATE, USED, FREE, BY, FRAMES, CACHED, STEPS, FARTHEST, KNOWN, LABELS, ASKED_STATE,
-    ASKED_LABEL, ANSWER, SCALARS,
-) = range(15)  # fmt: skip
-
-PASS, NOTHING = -1, -2
-
-# A frame is a configuration on the way: as above, with the place in its window of the operation to
-# try next, and which round that is: the promising ones come first.
-FRAME_END, FRAME_STATE, FRAME_USED, FRAME_FREE, FRAME_BY, FRAME_NEXT, FRAME_ROUND, FRAME = range(8)
-PASSING, FIRST_ROUND, LAST_ROUND, AHEAD, REST = range(5)
-
-# An entry of the cache: a configuration that was tried, and the entry before with the same hash.
-ENTRY_END, ENTRY_STATE, ENTRY_USED, ENTRY_FREE, ENTRY_NEXT, ENTRY = range(6)
-
-SHUFFLE = 0x1E3779B97F4A7C15
-"""An odd number whose products are spread over a word."""
-
-
-class Depth(NamedTuple):
-    """What the search keeps, all of it in flat arrays of integers.
-
-    - `reg`: the scalars, by the names above;
-    - `ends`: the operations in the order in which they end;
-    - `bits`, `labels`: of each operation the bit that stands for it while it is pending, and the
-      number of its label;
-    - `last`: of each operation a number that is greater the later it ends, and differs for each;
-    - `window_at`: where the window of each end begins; `window`: the operations that are pending
-      there, the likeliest first; `alike`: of each the bits of those like it that end earlier;
-    - `born_free`: at each end the bits of the operations that need not happen;
-    - `observes`: which labels never change a state; `idle`: in how many more states it is tried
-      whether a label changes nothing, -1 for always;
-    - `steps`: a table of the known steps, pairs of state and label in one number, and what follows;
-    - `cache`, `heads`: the configurations that were tried, as lists by hash;
-    - `frames`: the way to the present configuration.
-    """
-
-    reg: Any
-    ends: Any
-    bits: Any
-    labels: Any
-    last: Any
-    window_at: Any
-    window: Any
-    alike: Any
-    born_free: Any
-    observes: Any
-    idle: Any
-    steps: Any
-    cache: Any
-    heads: Any
-    frames: Any
-
-
-def place_of(key: int, size: int) -> int:
-    """Where a key belongs in a table of `size` places, a power of two."""
-    mixed = (key ^ (key >> 29)) * SHUFFLE
-    return (mixed ^ (mixed >> 32)) & (size - 1)
-
-
-def known_step(memory: Depth, state: int, label: int) -> int:
-    """What follows; `UNKNOWN_STEP` where that is not known, and asked for."""
-    reg, steps = memory.reg, memory.steps
-    key = state * reg[LABELS] + label
-    size = len(steps) >> 1
-    place = place_of(key, size)
-    while steps[2 * place] != key:
-        if steps[2 * place] < 0:
-            reg[ASKED_STATE] = state
-            reg[ASKED_LABEL] = label
-            return UNKNOWN_STEP
-        place = (place + 1) & (size - 1)
-    return int(steps[2 * place + 1])
-
-
-def learn(memory: Depth, state: int, label: int, after: int) -> None:
-    """Put a step into the table, which has room for it."""
-    reg, steps = memory.reg, memory.steps
-    key = state * reg[LABELS] + label
-    size = len(steps) >> 1
-    place = place_of(key, size)
-    while steps[2 * place] >= 0:
-        if steps[2 * place] == key:
-            return
-        place = (place + 1) & (size - 1)
-    steps[2 * place] = key
-    steps[2 * place + 1] = after
-    reg[KNOWN] += 1
-
-
-def relearn(memory: Depth, steps: Any) -> None:
-    """Put all the steps of another table into this one."""
-    for place in range(0, len(steps), 2):
-        if steps[place] >= 0:
-            learn(
-                memory,
-                steps[place] // memory.reg[LABELS],
-                steps[place] % memory.reg[LABELS],
-                steps[place + 1],
-            )
-
 
 def settle(memory: Depth) -> bool:
     """Use or free at once what changes nothing in the new configuration. False: step unknown."""
@@ -127,36 +69,53 @@ def settle(memory: Depth) -> bool:
         memory.reg, memory.bits, memory.labels, memory.window, memory.idle,
     )  # fmt: skip
     first, last = memory.window_at[reg[END]], memory.window_at[reg[END] + 1]
-    free = reg[FREE] | (memory.born_free[reg[END]] & ~reg[USED])
+    born_free = memory.born_free[reg[END]]
+    free = reg[FREE] | (born_free & ~reg[USED])
     done = reg[USED] | free
+    known = True
     for place in range(first, last):
         op = window[place]
         if done & bits[op] or not idle[labels[op]]:
             continue
         if known_step(memory, reg[STATE], labels[op]) == UNKNOWN_STEP:
-            return False
+            known = False
+    if not known:
+        return False
+    sure = 0
     for place in range(first, last):
         op = window[place]
         label = labels[op]
-        if done & bits[op] or not idle[label]:
-            continue
-        if known_step(memory, reg[STATE], label) == reg[STATE]:
-            if memory.observes[label]:
-                reg[USED] |= bits[op]
-            else:
-                free |= bits[op]
-            idle[label] = -1
-        elif idle[label] > 0:
-            idle[label] -= 1
+        if not done & bits[op] and idle[label]:
+            if known_step(memory, reg[STATE], label) == reg[STATE]:
+                if memory.observes[label]:
+                    reg[USED] |= bits[op]
+                else:
+                    free |= bits[op]
+                idle[label] = -1
+            elif idle[label] > 0:
+                idle[label] -= 1
+        if idle[label] >= 0 or memory.observes[label]:
+            sure |= bits[op]
     reg[FREE] = free
+    reg[SURE] = sure & ~born_free
     return True
 
 
+def hash_of(memory: Depth, end: int, state: int, sure: int) -> int:
+    """Which list of the cache a configuration belongs to, with what is surely used and not free."""
+    mixed = (sure ^ (sure >> 31)) * SHUFFLE
+    key = (state * len(memory.ends) + end) ^ (mixed >> 3)
+    return place_of(key, len(memory.heads))
+
+
 def tried(memory: Depth) -> bool:
-    """Whether a configuration that allows as much was tried before; else note this one."""
+    """Whether a configuration that allows as much was tried before; else note this one.
+
+    One that does has used the same of what is never free, which makes the lists to look at short.
+    """
     reg, cache, heads = memory.reg, memory.cache, memory.heads
-    key = reg[STATE] * len(memory.ends) + reg[END]
-    head = place_of(key, len(heads))
+    sure = reg[USED] & reg[SURE]
+    head = hash_of(memory, reg[END], reg[STATE], sure)
     entry = heads[head]
     while entry >= 0:
         at = entry * ENTRY
@@ -170,6 +129,7 @@ def tried(memory: Depth) -> bool:
     cache[at + ENTRY_STATE] = reg[STATE]
     cache[at + ENTRY_USED] = reg[USED]
     cache[at + ENTRY_FREE] = reg[FREE]
+    cache[at + ENTRY_SURE] = sure
     cache[at + ENTRY_NEXT] = heads[head]
     heads[head] = reg[CACHED]
     reg[CACHED] += 1
@@ -181,8 +141,9 @@ def rehash(memory: Depth) -> None:
     cache, heads = memory.cache, memory.heads
     for entry in range(memory.reg[CACHED]):
         at = entry * ENTRY
-        key = cache[at + ENTRY_STATE] * len(memory.ends) + cache[at + ENTRY_END]
-        head = place_of(key, len(heads))
+        head = hash_of(
+            memory, cache[at + ENTRY_END], cache[at + ENTRY_STATE], cache[at + ENTRY_SURE]
+        )
         cache[at + ENTRY_NEXT] = heads[head]
         heads[head] = entry
 
@@ -233,6 +194,8 @@ def go_on(memory: Depth) -> bool:
         reg[FREE] = free & ~bits[due]
         reg[BY] = PASS
         return True
+    if len(memory.ranked):
+        return next_ranked(memory, frame)
     last = memory.window_at[end + 1]
     while True:
         round_ = frames[frame + FRAME_ROUND]
@@ -335,12 +298,12 @@ def run(memory: Depth, budget: int) -> int:
     """Go on for about `budget` steps.
 
     `FINISHED`: the frames are an order. `STUCK`: there is none. `PAUSED`: the steps are made.
-    `FULL`: there may be no room for one more entry, frame or step. `UNTABLED`: a step is asked for.
+    `FULL`: there may be no room for one more entry, frame or step. `UNTABLED`: steps are asked for.
     """
-    reg = memory.reg
-    if reg[ASKED_STATE] >= 0:
-        learn(memory, reg[ASKED_STATE], reg[ASKED_LABEL], reg[ANSWER])
-        reg[ASKED_STATE] = -1
+    reg, asked = memory.reg, memory.asked
+    for at in range(0, reg[ASKED] * ASK, ASK):
+        learn(memory, asked[at + ASKED_STATE], asked[at + ASKED_LABEL], asked[at + ANSWER])
+    reg[ASKED] = 0
     stop = reg[STEPS] + budget
     most = len(memory.cache) // ENTRY
     deepest = len(memory.frames) // FRAME

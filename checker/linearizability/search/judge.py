@@ -16,7 +16,7 @@ from checker.linearizability.search.explanation import explain
 from checker.linearizability.search.limits import PATIENCE_S, LimitReached
 from checker.linearizability.search.of_columns import of_registers
 from checker.linearizability.search.portfolio import decide
-from checker.linearizability.search.problem import Problem, of_operations
+from checker.linearizability.search.problem import Answers, Problem, of_operations
 from checker.linearizability.search.search import Found, Search
 from checker.linearizability.search.shrink import shrink, violation_at
 from checker.linearizability.violation import no_order
@@ -25,7 +25,7 @@ from checker.models.model import Model
 from checker.operation import Operation
 from checker.verdict import Result, Verdict
 
-SHRINKING_S = 0.5
+SHRINKING_S = 0.3
 """Seconds that a counterexample may take to become small, or as long as the search took, if the
 time limit leaves as many."""
 
@@ -57,7 +57,8 @@ def judge_operations(
     except (LimitReached, MemoryError) as reached:
         found = Found(None, 0, 2 * len(operations), 0, str(reached) or "memory limit")
         return _result(key, operations, found, model, limits)
-    result = _result(key, operations, found, model, limits)
+    answers = None if problem.steps is None else problem.steps.answers
+    result = _result(key, operations, found, model, limits, answers)
     known = problem.steps is not None and problem.steps.explored
     states = {"found": problem.states, "all": known}
     return replace(result, statistics={**result.statistics, "states": states})
@@ -144,7 +145,12 @@ def _search_parts(problem: Problem, limits: Limits) -> list[Found]:
 
 
 def _result(
-    key: Any, operations: Sequence[Operation], found: Found, model: Model, limits: Limits
+    key: Any,
+    operations: Sequence[Operation],
+    found: Found,
+    model: Model,
+    limits: Limits,
+    answers: Answers | None = None,
 ) -> Result:
     statistics: dict[str, Any] = {"largest_frontier": found.largest}
     if found.tried:
@@ -168,7 +174,9 @@ def _result(
             statistics=statistics,
         )
     took_s = sum(tried.seconds for tried in found.tried)
-    result = explained(key, operations, operations[found.stuck], model, limits, took_s=took_s)
+    result = explained(
+        key, operations, operations[found.stuck], model, limits, took_s=took_s, answers=answers
+    )
     return replace(result, statistics=statistics)
 
 
@@ -180,15 +188,17 @@ def explained(
     limits: Limits,
     algorithm: str = "search",
     took_s: float = 0.0,
+    answers: Answers | None = None,
 ) -> Result:
     """That no order includes `stuck`, with as small a counterexample as the time allows.
 
-    `took_s` says how long it took to find that.
+    `took_s` says how long it took to find that, and `answers` what the model answered meanwhile.
     """
     if not limits.explain:
         return no_order(algorithm, key, f"includes {stuck.function}", (), ())
     soon = min(limits.until, time.monotonic() + max(SHRINKING_S, took_s))
-    left = shrink(violation_at(operations, stuck, model), model, soon, limits.memory_bytes)
+    whole = violation_at(operations, stuck, model)
+    left = shrink(whole, model, soon, limits.memory_bytes, answers)
     telling = min(limits.until, max(soon, time.monotonic() + TELLING_S))
     explanation, number = explain(left, model, telling)
     return no_order(algorithm, key, f"includes operation {number}", left.operations, explanation)

@@ -37,8 +37,12 @@ where they would have to be compiled, which takes some ten seconds."""
 STALLED = 4
 """How many times shorter the turns are of an engine that came no farther in its last one."""
 
+ENDLESS = 4
+"""How many times shorter the turns of the front are where the states are not known to be few."""
+
 LIKELIHOODS = {"early": 0.25, "late": 0.7}
-"""How far into their intervals each of the two searches supposes that operations take effect."""
+"""How far into their intervals each of the two searches supposes that operations take effect; the
+late one is sparing (`depth_ranking`)."""
 
 
 def decide(problem: Problem, until: float, memory_bytes: int, *, with_order: bool = False) -> Found:
@@ -68,7 +72,8 @@ class _Portfolio:
                 engines, turn = self._engines(fast), 0
             effort = (FIRST + EACH * self._problem.count) * GROWTH**turn
             for engine in tuple(engines):
-                found = self._turn(engine, effort / STALLED if engine.stalled else effort)
+                least = STALLED if engine.stalled else 1
+                found = self._turn(engine, engine.share * effort / least)
                 if found.verdict is not None:
                     return replace(found, tried=tuple(self._tried.values()))
                 if time.monotonic() >= self._until:
@@ -111,8 +116,8 @@ class _Portfolio:
         given = self._problem, self._until, share, self._with_order
         if not fast or max(self._problem.widths) > BITS:
             return [_Depth(*given), _Front(*given, fast)]
-        early = _CompiledDepth(*given, "early")
-        return [early, _Front(*given, fast), _CompiledDepth(*given, "late", early)]
+        late = _CompiledDepth(*given, "late")
+        return [late, _Front(*given, fast), _CompiledDepth(*given, "early", late)]
 
 
 class _Engine(ABC):
@@ -124,6 +129,7 @@ class _Engine(ABC):
         self.problem, self.until, self.memory = problem, until, memory
         self.with_order = with_order
         self.reached, self.stalled = 0, False
+        self.share = 1.0
 
     @abstractmethod
     def turn(self, effort: float) -> Found:
@@ -176,11 +182,16 @@ class _CompiledDepth(_Depth):
             problem.fresh() if beside is None else beside.problem, until, memory, with_order
         )
         self._likely = LIKELIHOODS[likely]
-        self._table: StepTable = StepTable() if beside is None else beside._table
+        assert problem.steps is not None
+        labels = len(problem.steps.labels)
+        self._table: StepTable = StepTable(labels) if beside is None else beside._table
+        self._sparing = likely == "late"
         self.name = f"depth first, {likely}, compiled"
 
     def begin(self) -> DepthFirst | CompiledDepthFirst:
-        return CompiledDepthFirst(self.problem, self.memory, self._likely, self._table)
+        return CompiledDepthFirst(
+            self.problem, self.memory, self._likely, self._table, sparing=self._sparing
+        )
 
 
 class _Front(_Engine):
@@ -191,6 +202,8 @@ class _Front(_Engine):
     ) -> None:
         super().__init__(problem, until, memory, with_order)
         self._fast = fast
+        assert problem.steps is not None
+        self.share = 1.0 if problem.steps.explored else 1 / ENDLESS
         self.name = f"front{', compiled' * fast}"
 
     def turn(self, effort: float) -> Found:

@@ -35,6 +35,12 @@ EXPLORING = 0.1
 ASKED_AGAIN_EVERY = 16
 """One step in this many is asked for twice: a model that is not pure answers otherwise."""
 
+MOST_LABELS = 1 << 30
+"""How many labels there may be of one model."""
+
+MOST_KEPT = 300_000
+"""Answers of the model that are kept for the next search: some 130 bytes each."""
+
 SAMPLED = 64
 """How many states are measured to tell how much memory all of them take."""
 
@@ -96,11 +102,35 @@ def records(count: int, columns: dict[int, Any]) -> Any:
     return result.reshape(-1)
 
 
+class Answers:
+    """What a model answered, for all searches of its operations: asking it may take long."""
+
+    def __init__(self) -> None:
+        self.states: list[State] = []
+        self.numbers: dict[State, int] = {}
+        self.labels: dict[Hashable, int] = {}
+        self.after: dict[int, int] = {}
+        """What follows, by the numbers of the label and of the state (`MOST_LABELS`)."""
+
+        self.endless = False
+        """Whether exploring the model whole was given up."""
+
+
 class Steps:
     """The table of a model's steps, by state and label, filled in when asked for."""
 
-    def __init__(self, model: Model, labels: Sequence[Operation], until: float = math.inf) -> None:
-        """After the moment `until` of `time.monotonic` there is no further step."""
+    def __init__(
+        self,
+        model: Model,
+        labels: Sequence[Operation],
+        until: float = math.inf,
+        answers: Answers | None = None,
+        names: Sequence[Hashable] = (),
+    ) -> None:
+        """After the moment `until` of `time.monotonic` there is no further step.
+
+        By their `names` labels are the same in all searches that share `answers`.
+        """
         self.model = model
         self.labels = labels
         self.until = until
@@ -111,25 +141,47 @@ class Steps:
         """Whether every state that can be reached is known, and every step."""
 
         self.states: list[State] = []
-        self._numbers: dict[State, int] = {}
+        self.answers = Answers() if answers is None else answers
+        known = self.answers.labels
+        self._names = names or range(len(labels))
+        self._labels = [known.setdefault(name, len(known)) for name in self._names]
+        self._numbers: dict[int, int] = {NO_STEP: NO_STEP}
+        # Of each state its number among all answers, which other searches number otherwise.
+        self._everywhere: list[int] = []
         self._asked = 0
 
     def number(self, state: State) -> int:
         """The number of a state, which is given one if it is new."""
-        found = self._numbers.get(state)
+        known = self.answers
+        everywhere = known.numbers.get(state)
+        if everywhere is None:
+            everywhere = known.numbers[state] = len(known.states)
+            known.states.append(state)
+        return self._here(everywhere)
+
+    def _here(self, everywhere: int) -> int:
+        """The number that a state has here, by the one that it has among all answers."""
+        found = self._numbers.get(everywhere)
         if found is None:
-            found = self._numbers[state] = len(self.states)
-            self.states.append(state)
+            found = self._numbers[everywhere] = len(self.states)
+            self.states.append(self.answers.states[everywhere])
+            self._everywhere.append(everywhere)
         return found
 
     def step(self, state: int, label: int) -> int:
         """The number of the state that follows, or `NO_STEP`; raises `LimitReached`."""
+        key = self._everywhere[state] * MOST_LABELS + self._labels[label]
+        kept = self.answers.after.get(key)
+        if kept is not None:
+            return self._here(kept)
         if time.monotonic() > self.until:
             raise LimitReached("time limit")
         after = self._ask(state, label)
         self._asked += 1
         if self._asked % ASKED_AGAIN_EVERY == 1 and self._ask(state, label) != after:
             raise impure(self.model, self.labels[label])
+        if len(self.answers.after) < MOST_KEPT:
+            self.answers.after[key] = NO_STEP if after == NO_STEP else self._everywhere[after]
         return after
 
     def _ask(self, state: int, label: int) -> int:
@@ -143,7 +195,7 @@ class Steps:
 
     def fresh(self) -> "Steps":
         """The same model and labels, with no state but the first one."""
-        steps = Steps(self.model, self.labels, self.until)
+        steps = Steps(self.model, self.labels, self.until, self.answers, self._names)
         steps.observes = self.observes
         steps.number(self.states[0])
         return steps
@@ -179,10 +231,12 @@ def of_operations(
     operations: Sequence[Operation],
     supposed: frozenset[int] = frozenset(),
     until: float = math.inf,
+    answers: Answers | None = None,
 ) -> Problem:
     """The operations of any model, as one part; those at the places `supposed` need not happen.
 
-    Raises `LimitReached` where the model's steps take longer than until that moment.
+    `answers` are those that the model gave before. Raises `LimitReached` where the model's steps
+    take longer than until that moment.
     """
     by_process: bool = getattr(model, "by_process", False)
     observers: frozenset[str] = getattr(model, "observers", frozenset())
@@ -206,7 +260,7 @@ def of_operations(
             numbers[name] = len(labels)
             labels.append(o)
         label.append(numbers[name])
-    steps = Steps(model, labels, until)
+    steps = Steps(model, labels, until, answers, [*numbers])
     initial = steps.number(initial_state(model))
     resets, totals = _properties(steps, min(MOST_STEPS, STEPS_EACH * len(todo)))
     crashed = [o.outcome is not Outcome.OK or o.completed is None for o in todo]
@@ -250,8 +304,9 @@ def _properties(steps: Steps, most: int) -> tuple[list[int], list[int]]:
     Both are known only of a model that was explored whole; of another none is claimed to be.
     """
     labels = len(steps.labels)
-    table = steps.explore(most)
+    table = None if steps.answers.endless else steps.explore(most)
     if table is None:
+        steps.answers.endless = True
         return [0] * labels, [0] * labels
     steps.explored = True
     resets, totals = [], []

@@ -17,7 +17,7 @@ from checker.columns import canonical
 from checker.linearizability.registers.facts import NOT, Unsupported, ended, saw_and_wrote
 from checker.linearizability.search.limits import LimitReached
 from checker.linearizability.search.portfolio import decide
-from checker.linearizability.search.problem import Problem, of_operations
+from checker.linearizability.search.problem import Answers, Problem, of_operations
 from checker.linearizability.search.search import Found
 from checker.models.known import is_register, known_object
 from checker.models.model import Model
@@ -73,10 +73,17 @@ def violation_at(operations: Sequence[Operation], stuck: Operation, model: Model
 
 
 def shrink(
-    violation: Unexplained, model: Model, until: float, memory_bytes: int = MEMORY_BYTES
+    violation: Unexplained,
+    model: Model,
+    until: float,
+    memory_bytes: int = MEMORY_BYTES,
+    answers: Answers | None = None,
 ) -> Unexplained:
-    """The violation as small as can be made of it until that moment."""
-    trials = Trials(model, until, min(memory_bytes, MEMORY_BYTES))
+    """The violation as small as can be made of it until that moment.
+
+    `answers` are those that the model gave before.
+    """
+    trials = Trials(model, until, min(memory_bytes, MEMORY_BYTES), answers)
     left = _window(violation, trials)
     size = max(1, len(left.demanded) // 2)
     smallest = False
@@ -115,8 +122,15 @@ def supposing(violation: Unexplained, taken: Sequence[Operation]) -> Unexplained
 class Trials:
     """Tries what less is a violation still, with one problem for as long as the operations last."""
 
-    def __init__(self, model: Model, until: float, memory_bytes: int = MEMORY_BYTES) -> None:
+    def __init__(
+        self,
+        model: Model,
+        until: float,
+        memory_bytes: int = MEMORY_BYTES,
+        answers: Answers | None = None,
+    ) -> None:
         self.model = model
+        self._answers = Answers() if answers is None else answers
         self._until, self._memory = until, memory_bytes
         self._operations: tuple[Operation, ...] = ()
         self._problem: Problem | None = None
@@ -147,7 +161,9 @@ class Trials:
         try:
             if self._problem is None or violation.operations is not self._operations:
                 self._operations = violation.operations
-                self._problem = of_operations(self.model, violation.operations, until=self._until)
+                self._problem = of_operations(
+                    self.model, violation.operations, until=self._until, answers=self._answers
+                )
         except LimitReached:
             return None
         return decide(self._problem.supposing(violation.places), self._until, self._memory)
