@@ -27,7 +27,7 @@ EACH = 2
 """Steps of plain Python that the first turns are worth, and those that each operation adds: some
 hundredths of a second."""
 
-GROWTH = 2
+GROWTH = 1.5
 """How many times longer each turn is than the one before."""
 
 PLAIN, UNCOMPILED = 2, 3
@@ -40,7 +40,7 @@ STALLED = 4
 ENDLESS = 4
 """How many times shorter the turns of the front are where the states are not known to be few."""
 
-LIKELIHOODS = {"early": 0.25, "late": 0.7}
+LIKELIHOODS = {"early": 0.25, "late": 0.55}
 """How far into their intervals each of the two searches supposes that operations take effect; the
 late one is sparing (`depth_ranking`)."""
 
@@ -116,8 +116,8 @@ class _Portfolio:
         given = self._problem, self._until, share, self._with_order
         if not fast or max(self._problem.widths) > BITS:
             return [_Depth(*given), _Front(*given, fast)]
-        late = _CompiledDepth(*given, "late")
-        return [late, _Front(*given, fast), _CompiledDepth(*given, "early", late)]
+        early = _CompiledDepth(*given, "early")
+        return [early, _Front(*given, fast), _CompiledDepth(*given, "late", early)]
 
 
 class _Engine(ABC):
