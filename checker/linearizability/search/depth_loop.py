@@ -294,25 +294,20 @@ def placed(memory: Depth, at: Any, events: int) -> None:
             at[op] = -1
 
 
-def run(memory: Depth, budget: int) -> int:
-    """Go on for about `budget` steps.
-
-    `FINISHED`: the frames are an order. `STUCK`: there is none. `PAUSED`: the steps are made.
-    `FULL`: there may be no room for one more entry, frame or step. `UNTABLED`: steps are asked for.
-    """
-    reg, asked = memory.reg, memory.asked
-    for at in range(0, reg[ASKED] * ASK, ASK):
-        learn(memory, asked[at + ASKED_STATE], asked[at + ASKED_LABEL], asked[at + ANSWER])
-    reg[ASKED] = 0
+def search(memory: Depth, budget: int) -> int:
+    """Go on for about `budget` steps, or as far as the steps of the model are known."""
+    reg = memory.reg
     stop = reg[STEPS] + budget
     most = len(memory.cache) // ENTRY
     deepest = len(memory.frames) // FRAME
     room = len(memory.steps) // 4
     while True:
+        if reg[KNOWN] >= room:
+            return FULL
         if reg[BY] != NOTHING:
             if reg[END] == len(memory.ends):
                 return FINISHED
-            if reg[CACHED] >= most or reg[FRAMES] >= deepest or reg[KNOWN] >= room:
+            if reg[CACHED] >= most or reg[FRAMES] >= deepest:
                 return FULL
             if not arrive(memory):
                 return UNTABLED
@@ -324,3 +319,20 @@ def run(memory: Depth, budget: int) -> int:
             return UNTABLED
         else:
             reg[STEPS] += 1
+
+
+def run(memory: Depth, budget: int) -> int:
+    """Go on for about `budget` steps.
+
+    `FINISHED`: the frames are an order. `STUCK`: there is none. `PAUSED`: the steps are made.
+    `FULL`: there may be no room for one more entry, frame or step. `UNTABLED`: steps are asked for.
+    """
+    reg, asked = memory.reg, memory.asked
+    for at in range(0, reg[ASKED] * ASK, ASK):
+        learn(memory, asked[at + ASKED_STATE], asked[at + ASKED_LABEL], asked[at + ANSWER])
+    reg[ASKED] = 0
+    answer = search(memory, budget)
+    if answer != UNTABLED:
+        # What was asked on the way is answered to no one.
+        reg[ASKED] = 0
+    return answer

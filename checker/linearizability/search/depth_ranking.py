@@ -39,7 +39,10 @@ def rank(memory: Depth, frame: int, ranked: int) -> bool:
     end, state = frames[frame + FRAME_END], frames[frame + FRAME_STATE]
     used, free = frames[frame + FRAME_USED], frames[frame + FRAME_FREE]
     due = memory.ends[end]
-    ahead = not free & bits[due] and known_step(memory, state, labels[due]) == NO_STEP
+    now = known_step(memory, state, labels[due])
+    if now == UNKNOWN_STEP:
+        return False
+    ahead = not free & bits[due] and now == NO_STEP
     first, last = memory.window_at[end], memory.window_at[end + 1]
     known = True
     count = 0
@@ -62,7 +65,9 @@ def rank(memory: Depth, frame: int, ranked: int) -> bool:
             other = memory.window[beside]
             if other == op or (used | free) & bits[other] or not memory.partial[labels[other]]:
                 continue
-            if known_step(memory, state, labels[other]) >= 0:
+            before = known_step(memory, state, labels[other])
+            known &= before != UNKNOWN_STEP
+            if before >= 0:
                 then = known_step(memory, after, labels[other])
                 known &= then != UNKNOWN_STEP
                 bad += then == NO_STEP
