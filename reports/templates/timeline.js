@@ -250,7 +250,8 @@
   }
 
   function paintAxis(pen, bottom) {
-    const span = view.to - view.from, raw = (span / (width - gutter)) * 90;
+    // Without times the axis counts positions, and these are whole.
+    const span = view.to - view.from, raw = Math.max((span / (width - gutter)) * 90, data.timed ? 0 : 1e6);
     const power = 10 ** Math.floor(Math.log10(raw));
     const step = [1, 2, 5, 10].map((n) => n * power).find((size) => size >= raw);
     const digits = Math.max(0, Math.min(6, 6 - Math.floor(Math.log10(step) + 1e-9)));

@@ -122,7 +122,9 @@ def test_on_a_phone_a_run_is_a_card_and_every_target_is_large(opened: Callable[.
 def test_two_runs_are_ticked_and_compared(opened: Callable[..., Any], server: Server) -> None:
     shown = server.root / "comparison/one"
     shown.mkdir(parents=True, exist_ok=True)
-    (shown / "comparison.html").write_text("<!doctype html><title>compared</title>")
+    (shown / "comparison.html").write_text(
+        "<!doctype html><link rel=icon href=data:,><title>compared</title>"
+    )
     page = opened(java_script_enabled=False)
     ticks = page.locator("tbody input[type=checkbox]")
     ticks.nth(0).check()
