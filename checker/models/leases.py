@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from checker.models.model import Inconsistent, Kind, State
-from checker.models.owned_locks import token_of
+from checker.models.owned_locks import grown
 from checker.models.wording import unknown
 from checker.operation import Operation
 
@@ -40,10 +40,10 @@ class LeasedMutex:
             case "acquire":
                 if holder is not None:
                     return Inconsistent(f"client {holder} holds it until {until}, and it is {time}")
-                token = token_of(operation.result)
-                if token is not None and token <= latest:
-                    return Inconsistent(f"the token {latest} was given before, so not {token}")
-                return client, time + asked["lease"], time, token or latest
+                token = grown(latest, operation.result)
+                if isinstance(token, Inconsistent):
+                    return token
+                return client, time + asked["lease"], time, token
             case "renew" | "release" if holder != client:
                 held = "nobody holds it" if holder is None else f"client {holder} holds it"
                 return Inconsistent(f"{held} at the time {time}, not client {client}")

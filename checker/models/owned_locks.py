@@ -102,10 +102,8 @@ class FencedMutex:
             case "acquire":
                 if holder is not None:
                     return Inconsistent(f"{name(holder)} holds it")
-                token = token_of(operation.result)
-                if token is not None and token <= latest:
-                    return Inconsistent(f"the token {latest} was given before, so not {token}")
-                return who, latest if token is None else token, used
+                token = grown(latest, operation.result)
+                return token if isinstance(token, Inconsistent) else (who, token, used)
             case "release":
                 if holder is None:
                     return Inconsistent("nobody holds it")
@@ -118,6 +116,14 @@ class FencedMutex:
                     return Inconsistent(f"the token {used} was used before, so not {shown}")
                 return holder, latest, shown
         return unknown(operation)
+
+
+def grown(latest: int, answer: Any) -> int | Inconsistent:
+    """The greatest token after that answer, whose own one must be greater than the latest."""
+    token = token_of(answer)
+    if token is not None and token <= latest:
+        return Inconsistent(f"the token {latest} was given before, so not {token}")
+    return token or latest
 
 
 def token_of(answer: Any) -> int | None:
