@@ -132,4 +132,4 @@ def test_two_runs_are_ticked_and_compared(opened: Callable[..., Any], server: Se
     page.get_by_role("button", name="Compare the ticked runs").click()
     assert len(server.compared) == 1
     assert len(server.compared[0]) == 2
-    assert page.title() == "compared"
+    page.wait_for_url("**/comparison.html", timeout=10_000)
