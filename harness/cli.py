@@ -17,6 +17,7 @@ import typer
 
 from checker.errors import InternalError, ModelError
 from harness.commands import options, output
+from harness.commands.bisect import bisect
 from harness.commands.check import check
 from harness.commands.clean import clean
 from harness.commands.compare import compare
@@ -62,7 +63,7 @@ def labrys(
     """Test replicated stores for linearizability, under faults."""
 
 
-for command in (run, check, explore, compare, replay, nightly, serve, report, clean):
+for command in (run, check, explore, compare, replay, bisect, nightly, serve, report, clean):
     app.command()(options.verbose(command))
 app.command("list")(options.verbose(list_names))
 

@@ -12,7 +12,9 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 
 
-def labrys(line: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+def labrys(
+    line: str, folder: Path, seconds: float = 120, **variables: str
+) -> "subprocess.CompletedProcess[str]":
     """Run `labrys` with these words in a folder to its end, which must not be a traceback."""
     ended = subprocess.run(
         [sys.executable, "-m", "harness", *shlex.split(line)],
@@ -20,7 +22,7 @@ def labrys(line: str, folder: Path, **variables: str) -> "subprocess.CompletedPr
         env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=seconds,
         check=False,
     )
     assert "Traceback" not in ended.stderr, ended.stderr

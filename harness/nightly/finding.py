@@ -40,9 +40,9 @@ class Finding:
 
 def finding(job: Job, ended: Ended, folder: Path) -> Finding:
     """What came of a job. A process that gave no answer was killed, or its environment failed."""
-    answer = _answer(ended)
+    answer = answer_of(ended)
     if answer is None:
-        outcome, reason = _no_answer(ended)
+        outcome, reason = no_answer(ended)
         return Finding(outcome, reason, job.seed, again(job.cell, job.seed), _directory_in(folder))
     if job.scenario is not None:
         line = replay_line(folder / SCENARIO, job.cell.config(job.seed).names)
@@ -52,7 +52,8 @@ def finding(job: Job, ended: Ended, folder: Path) -> Finding:
     return _single(job, answer)
 
 
-def _answer(ended: Ended) -> dict[str, Any] | None:
+def answer_of(ended: Ended) -> dict[str, Any] | None:
+    """What a run's process said with --json; None where it ended without a verdict."""
     if ended.timed_out or ended.status not in (0, 1, 2):
         return None
     try:
@@ -62,7 +63,7 @@ def _answer(ended: Ended) -> dict[str, Any] | None:
     return answer if isinstance(answer, dict) and "verdict" in answer else None
 
 
-def _no_answer(ended: Ended) -> tuple[Ending, str]:
+def no_answer(ended: Ended) -> tuple[Ending, str]:
     """Why there is no verdict, in a sentence."""
     lines = [line for line in ended.errors.splitlines() if line.strip()]
     last = lines[-1].removeprefix("labrys: ") if lines else "it said nothing"

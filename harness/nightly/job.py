@@ -95,13 +95,19 @@ def limit_s(job: Job) -> float:
     return config.time_limit + config.recovery_limit + config.check_time_limit + SLACK_S
 
 
-def carry_out(words: list[str], folder: Path, most_s: float) -> Ended:
+def carry_out(
+    words: list[str], folder: Path, most_s: float,
+    within: tuple[Path, list[str]] | None = None,
+) -> Ended:  # fmt: skip
     """Run `labrys` with these words to its end; what it says is kept in the folder.
+
+    `within` is another working directory, and where modules are found from there.
 
     A `KeyboardInterrupt` passes through once the process is gone.
     """
     # The same modules as here, wherever they were found: a system of your own may be among them.
-    path = os.pathsep.join(part for part in sys.path if part)
+    here, paths = within or (None, sys.path)
+    path = os.pathsep.join(part for part in paths if part)
     command = [sys.executable, "-m", "harness", *words]
     killed_before = _out_of_memory()
     began = time.monotonic()
@@ -109,7 +115,7 @@ def carry_out(words: list[str], folder: Path, most_s: float) -> Ended:
     said, errors = folder / "output.json", folder / "output.txt"
     with said.open("wb") as stdout, errors.open("wb") as stderr:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
+            command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, cwd=here,
             env={**os.environ, "PYTHONPATH": path}, start_new_session=True,
         )  # fmt: skip
         try:
