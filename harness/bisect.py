@@ -9,22 +9,18 @@ Limits: a scenario holds faults and the world, and the calls are drawn as the sy
 a commit changes what is drawn, the failure may not show in it though its cause is there.
 """
 
-import contextlib
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from checker.anomalies.anomaly import AnomalyKind
-from harness.errors import HarnessError, UsageError
+from harness.errors import UsageError
 from harness.nightly.finding import answer_of, no_answer
-from harness.nightly.job import SCENARIO, carry_out
+from harness.nightly.job import SCENARIO
 from harness.nightly.symptom import symptom_of
-from harness.provenance import git
+from harness.worktrees import Repository
 
 GOOD, BAD, SKIPPED = "good", "bad", "skipped"
 _HISTORY = "the history"
@@ -52,33 +48,18 @@ class Search:
     judged: list[Judged] = field(default_factory=list)
 
 
-def commits(repository: Path, good: str, bad: str) -> list[str]:
+def commits(repository: Repository, good: str, bad: str) -> list[str]:
     """The commits from `good`, itself left out, to `bad`, the oldest first.
 
-    Along first parents, so that a branch that was merged is one commit. Raises `UsageError` where
-    there is no repository, no such commit, or no way from the one to the other.
+    Raises `UsageError` where there is no such commit, or no way from the one to the other.
     """
-    if not git(repository, "rev-parse", "--git-dir"):
-        raise UsageError(f"{repository} is not a git repository; name another with --repository")
     for name, revision in (("--good", good), ("--bad", bad)):
-        if not full(repository, revision):
-            raise UsageError(f"{name} {revision!r} is not a commit of {repository}; name another")
-    listed = git(repository, "rev-list", "--reverse", "--first-parent", f"{good}..{bad}").split()
-    base = git(repository, "merge-base", good, bad)
-    if not listed or base != full(repository, good):
+        if not repository.commit(revision):
+            raise UsageError(f"{name} {revision!r} is not a commit there; name another")
+    listed = repository.between(good, bad)
+    if not listed:
         raise UsageError(f"{good} does not come before {bad}; name an earlier commit with --good")
     return listed
-
-
-def full(repository: Path, revision: str) -> str:
-    """The whole name of a commit, "" where there is none."""
-    return git(repository, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
-
-
-def subject(repository: Path, commit: str) -> str:
-    """ "1a2b3c4d 2026-11-23 Ada: An empty log wins no election"."""
-    return git(repository, "show", "--no-patch", "--abbrev=12", "--date=short",
-               "--format=%h %ad %an: %s", commit)  # fmt: skip
 
 
 def search(
@@ -120,9 +101,9 @@ def search(
 class Commits:
     """Judges commits of a repository by a scenario, each in a worktree that is gone afterwards."""
 
-    def __init__(self, repository: Path, scenario: dict[str, Any], seconds: float) -> None:
+    def __init__(self, repository: Repository, scenario: dict[str, Any], seconds: float) -> None:
         """`seconds` is how long one commit may take."""
-        self._root = Path(git(repository, "rev-parse", "--show-toplevel")).resolve()
+        self._repository = repository
         self._scenario = scenario
         self._seconds = seconds
         self._wanted = ""
@@ -134,12 +115,10 @@ class Commits:
         """
         folder.mkdir()
         (folder / SCENARIO).write_text(json.dumps(self._scenario))
-        with self._checked_out(commit, folder / "worktree") as worktree:
+        with self._repository.checked_out(commit, folder / "worktree") as worktree:
             words = ["replay", str(folder / SCENARIO), "--trust", "--no-shrink"]
-            ended = carry_out(
-                [*words, "--store", str(folder / "store"), "--json"], folder, self._seconds,
-                within=(self._moved(Path.cwd(), worktree) or worktree, self._paths(worktree)),
-            )  # fmt: skip
+            words += ["--store", str(folder / "store"), "--json"]
+            ended = self._repository.labrys(words, folder, self._seconds, worktree)
         answer = answer_of(ended)
         if answer is None:
             return Judged(commit, SKIPPED, no_answer(ended)[1])
@@ -160,37 +139,3 @@ class Commits:
         if known != self._wanted:
             return Judged(commit, SKIPPED, f"it fails otherwise: {failed['reason']}", known)
         return Judged(commit, BAD, failed["reason"], known)
-
-    @contextlib.contextmanager
-    def _checked_out(self, commit: str, worktree: Path) -> Iterator[Path]:
-        """A worktree of a commit, removed whatever happens."""
-        command = ["git", "-C", str(self._root), "worktree"]
-        try:
-            made = subprocess.run(
-                [*command, "add", "--detach", "--quiet", str(worktree), commit],
-                capture_output=True, text=True, check=False,
-            )  # fmt: skip
-            if made.returncode:
-                said = " ".join(made.stderr.split())
-                raise HarnessError(f"git cannot check out {commit[:12]}: {said}; see git worktree")
-            yield worktree
-        finally:
-            subprocess.run([*command, "remove", "--force", str(worktree)], capture_output=True,
-                           check=False)  # fmt: skip
-            subprocess.run([*command, "prune"], capture_output=True, check=False)
-
-    def _paths(self, worktree: Path) -> list[str]:
-        """Where modules are found: as here, but those of the repository in the worktree."""
-        # An installed package that leads back into the repository must not win over the worktree.
-        paths = [Path(part) for part in sys.path if part]
-        moved = [self._moved(part, worktree) or part for part in paths]
-        return list(dict.fromkeys(map(str, [worktree, *moved])))
-
-    def _moved(self, path: Path, worktree: Path) -> Path | None:
-        """A place in the repository as a place in its worktree; None for others, and for what is
-        not versioned, such as a virtual environment."""
-        path = path.resolve()
-        if path != self._root and self._root not in path.parents:
-            return None
-        moved = worktree / os.path.relpath(path, self._root)
-        return moved if moved.is_dir() else None

@@ -26,6 +26,7 @@ from harness.environments.namespaces import NamespaceCluster
 from harness.environments.switchboard import Weather
 from harness.errors import HarnessError
 from harness.preflight import make_room
+from harness.provenance import system_commit
 from harness.recorder import Recorder
 from harness.run import Run, RunPlan, plan
 from harness.shortage import shortage
@@ -124,6 +125,7 @@ def described(planned: RunPlan, passed_ns: int = 0) -> dict[str, Any]:
     """What run.json says of a run before it begins; its clock began `passed_ns` ago."""
     began = datetime.now(UTC) - timedelta(microseconds=passed_ns / 1000)
     config = planned.config
+    own = system_commit(config.system)
     return {
         "labrys": "run",
         "version": FORMAT_VERSION,
@@ -134,7 +136,7 @@ def described(planned: RunPlan, passed_ns: int = 0) -> dict[str, Any]:
         "seed": config.seed,
         "began": began.isoformat(timespec="milliseconds"),
         "reproduce": config.command,
-        "versions": versions(),
+        "versions": versions() | ({"system_commit": own} if own else {}),
         "machine": machine(),
         "config": asdict(config),
         "cluster": {},

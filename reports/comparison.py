@@ -2,34 +2,22 @@
 
 Runs of different systems belong together where they had the same seed, and so the same calls and
 the same schedule of faults; the differences are then taken pair by pair, which leaves out what the
-schedule and the hour of the day did to both alike. Rates, times and counts are compared by their
-ratio (the mean difference of logarithms), since a machine that is slower is slower for all in
-proportion; shares by their difference.
+schedule and the hour of the day did to both alike.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
-from math import exp, log
+from pathlib import Path
 from random import Random
 from typing import Any
 
 from checker.wording import plural
-from reports.figures import Figure, figure_of
-from reports.intervals import RESAMPLES, Bootstrap, Interval
+from reports.differences import Difference, Spread, corrected, differ
+from reports.figures import Figure, figure_of, first_six
+from reports.intervals import Bootstrap
 from reports.measures import Measured
 from reports.stored import find
-from reports.wording import digits
-
-LEAST_RATIO = 1.01
-LEAST_SHARE = 0.001
-"""Smaller differences are not told, however sure they are: nobody chooses a protocol by them."""
-
-DECIDED = (
-    "A difference is told only if its 95 % interval leaves out “no difference” and it is at least "
-    f"1 % (0.1 points for shares). Intervals are percentile bootstraps of the mean "
-    f"({RESAMPLES:,} resamples of the repeats), widened as Student’s t asks for so few repeats."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,50 +27,6 @@ class ComparedRun:
     label: str
     repeat: int
     measured: Measured
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """One figure of one system: values by repeat, their mean, and its interval if it has one."""
-
-    values: dict[int, float]
-    mean: float
-    interval: Interval | None
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "mean": self.mean,
-            "low": None if self.interval is None else self.interval.low,
-            "high": None if self.interval is None else self.interval.high,
-            "values": {str(repeat): value for repeat, value in self.values.items()},
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Two systems in one figure. `interval` is of the ratio higher / lower, or of the difference
-    where `ratio` is false; `beyond_noise` is one larger than noise, and than what matters."""
-
-    higher: str
-    lower: str
-    ratio: bool
-    paired: bool
-    interval: Interval
-    beyond_noise: bool
-    sentence: str
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "higher": self.higher,
-            "lower": self.lower,
-            "kind": "ratio" if self.ratio else "difference",
-            "paired": self.paired,
-            "estimate": self.interval.estimate,
-            "low": self.interval.low,
-            "high": self.interval.high,
-            "beyond_noise": self.beyond_noise,
-            "sentence": self.sentence,
-        }
 
 
 @dataclass(frozen=True)
@@ -123,6 +67,12 @@ class Comparison:
     def repeats(self) -> list[int]:
         return sorted({run.repeat for run in self.runs})
 
+    @property
+    def picture(self) -> list[Compared]:
+        """The six figures that are shown first, or as many of them as there are."""
+        by_key = {one.figure.key: one for one in self.compared}
+        return [by_key[key] for key in first_six(list(by_key))]
+
     def of(self, label: str) -> list[ComparedRun]:
         return [run for run in self.runs if run.label == label]
 
@@ -147,32 +97,46 @@ class Comparison:
         return any(run.measured.run.get("environment") == "simulated" for run in self.runs)
 
 
-def compare(measured: Sequence[Measured], random: Random, promises: dict[str, bool]) -> Comparison:
-    """Compare runs; `promises` is by system, and one that it does not name is taken to promise."""
-    runs = _labelled(measured)
+def compare(
+    measured: Sequence[Measured],
+    random: Random,
+    promises: dict[str, bool],
+    names: Mapping[Path, str] | None = None,
+) -> Comparison:
+    """Compare runs; `promises` is by system, and one that it does not name is taken to promise.
+
+    `names` are the labels that the user gave, by the runs' directories.
+    """
+    runs = _labelled(measured, names or {})
     labels = tuple(dict.fromkeys(run.label for run in runs))
     bootstrap = Bootstrap(random)
     keys = dict.fromkeys(key for run in runs for key in run.measured.figures)
     figures = sorted(map(figure_of, keys), key=lambda figure: figure.place)
-    compared = tuple(_compared(figure, labels, runs, bootstrap) for figure in figures)
+    compared = _corrected([_compared(figure, labels, runs, bootstrap) for figure in figures])
     by_label = {run.label: promises.get(run.measured.system, True) for run in runs}
     return Comparison(labels, runs, compared, by_label)
 
 
-def _labelled(measured: Sequence[Measured]) -> tuple[ComparedRun, ...]:
-    """Runs by system; or, where there is only one, by the commit that they ran from.
+def commit_of(run: Mapping[str, Any]) -> str:
+    """The commit that a run's system was of: that of its own repository, or of Labrys."""
+    versions = find(run, dict, "versions") or {}
+    return str(versions.get("system_commit") or versions.get("commit") or "?")
+
+
+def _labelled(measured: Sequence[Measured], names: Mapping[Path, str]) -> tuple[ComparedRun, ...]:
+    """Runs by the names that were given; else by system; or, where there is only one, by the
+    commit that they ran from.
 
     Runs of one seed belong to one repeat. If a system has several of a seed, the first of them goes
     with the first of the others, and so on.
     """
-    commits = {run.system: find(run.run, str, "versions", "commit") or "?" for run in measured}
-    by_commit = len(commits) == 1
+    by_commit = len({run.system for run in measured}) == 1
     seen: dict[tuple[str, int], int] = {}
     repeats: dict[tuple[int, int], int] = {}
     runs = []
     for one in measured:
-        commit = find(one.run, str, "versions", "commit") or "?"
-        label = f"{one.system} @ {commit}" if by_commit else one.system
+        usual = f"{one.system} @ {commit_of(one.run)}" if by_commit else one.system
+        label = names.get(one.directory, usual)
         nth = seen[label, one.seed] = seen.get((label, one.seed), 0) + 1
         repeat = repeats.setdefault((one.seed, nth), len(repeats) + 1)
         runs.append(ComparedRun(label, repeat, one))
@@ -200,60 +164,23 @@ def _compared(
         for one, other in combinations(spreads, 2)
         if (difference := differ(figure, (one, spreads[one]), (other, spreads[other]), bootstrap))
     )
-    return Compared(figure, spreads, differences, _best(figure, spreads, differences))
+    return Compared(figure, spreads, differences)
 
 
-def differ(
-    figure: Figure, one: tuple[str, Spread], other: tuple[str, Spread], bootstrap: Bootstrap
-) -> Difference | None:
-    """How far two systems lie apart in a figure; None where too few repeats can tell."""
-    common = [repeat for repeat in one[1].values if repeat in other[1].values]
-    paired = len(common) >= 2
-    left = [one[1].values[n] for n in common] if paired else list(one[1].values.values())
-    right = [other[1].values[n] for n in common] if paired else list(other[1].values.values())
-    ratio = figure.unit != "share" and min(*left, *right) > 0
-    if ratio:
-        left, right = list(map(log, left)), list(map(log, right))
-    interval = bootstrap.difference(left, right, paired)
-    if interval is None:
-        return None
-    if interval.estimate < 0:
-        one, other = other, one
-        interval = Interval(-interval.estimate, -interval.high, -interval.low)
-    clear = interval.excludes_zero
-    if ratio:
-        interval = Interval(exp(interval.estimate), exp(interval.low), exp(interval.high))
-    least = LEAST_RATIO if ratio else LEAST_SHARE if figure.unit == "share" else 0.0
-    beyond_noise = clear and interval.estimate >= least
-    sentence = _sentence(figure, one, other, ratio, interval)
-    return Difference(one[0], other[0], ratio, paired, interval, beyond_noise, sentence)
-
-
-def _sentence(
-    figure: Figure,
-    higher: tuple[str, Spread],
-    lower: tuple[str, Spread],
-    ratio: bool,
-    interval: Interval,
-) -> str:
-    """ "ring 7.10 ms, 2.20 times raft’s 3.23 ms (95 % interval 2.01 to 2.43)"."""
-    high, low = figure.in_words(higher[1].mean), figure.in_words(lower[1].mean)
-    if ratio:
-        factor, *bounds = map(_factor, _three(interval))
-        by = f"{factor} times {lower[0]}’s {low}"
-    else:
-        factor, *bounds = (figure.difference_in_words(x) for x in _three(interval))
-        by = f"{factor} more than {lower[0]}’s {low}"
-    return f"{higher[0]} {high}, {by} (95 % interval {bounds[0]} to {bounds[1]})"
-
-
-def _factor(x: float) -> str:
-    """A ratio in words; one that is close to 1 with a digit more, so that its side is seen."""
-    return digits(x) if x >= 100 else f"{x:.3f}" if abs(x - 1) < 0.01 else f"{x:.2f}"
-
-
-def _three(interval: Interval) -> tuple[float, float, float]:
-    return interval.estimate, interval.low, interval.high
+def _corrected(compared: Sequence[Compared]) -> tuple[Compared, ...]:
+    """The same with their differences corrected for how many were tried, and the best systems."""
+    six = first_six([one.figure.key for one in compared])
+    families = [
+        [d for one in compared if (one.figure.key in six) is first for d in one.differences]
+        for first in (True, False)
+    ]
+    kept = corrected(families)
+    found = []
+    for one in compared:
+        differences = tuple(kept[id(d)] for d in one.differences)
+        best = _best(one.figure, one.spreads, differences)
+        found.append(replace(one, differences=differences, best=best))
+    return tuple(found)
 
 
 def _best(figure: Figure, spreads: dict[str, Spread], differences: Sequence[Difference]) -> str:
@@ -313,17 +240,18 @@ def unpromised(comparison: Comparison) -> list[str]:
 
 
 def chance(comparison: Comparison) -> str:
-    """How many of the differences that are told may be chance."""
+    """How many differences were tried, and how many are told."""
     tried = sum(len(compared.differences) for compared in comparison.compared)
     told = sum(len(compared.clear) for compared in comparison.compared)
     if not tried:
         return (
             "One repeat says nothing of noise, so no difference is told; give --repeat 3 or more."
         )
-    return (
-        f"Of {tried} differences {told} {'is' if told == 1 else 'are'} told; were there none at "
-        f"all, about {max(round(tried * 0.05), 1)} would be told by chance."
-    )
+    return f"Of {plural(tried, 'difference')} that were tried {told} {_is(told)} told."
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def listed(names: Sequence[str]) -> str:
@@ -339,15 +267,25 @@ def caveats(comparison: Comparison) -> list[str]:
             "Simulated: all times are virtual. They compare the rounds and waits of the protocols "
             "in the same drawn worlds, not the speed of code or machines."
         )
+    closed = [run for run in comparison.runs if not run.measured.config.get("open_loop")]
+    if closed:
+        told.append(
+            "Clients wait for their answers, so latencies leave out the calls that would have come "
+            "while nothing was served (coordinated omission): read them beside silence. --rate R "
+            "--open-loop lets calls come all the same, and counts from when they were due."
+        )
     configs = [run.measured.config for run in comparison.runs]
     names = dict.fromkeys(name for config in configs for name in config)
     for name in names:
         values = list(dict.fromkeys(str(config.get(name)) for config in configs))
         if name not in ("system", "seed") and len(values) > 1:
             told.append(f"The runs do not share {name}: {', '.join(values[:5])}.")
+    same = {(run.label, commit_of(run.measured.run)) for run in comparison.runs}
+    several = len({label for label, _ in same}) < len(same)
+    one = len({run.measured.system for run in comparison.runs}) == 1
     for what, path in {"commit": ("versions", "commit"), "machine": ("machine",)}.items():
         values = list(dict.fromkeys(str(_at(run.measured.run, path)) for run in comparison.runs))
-        if len(values) > 1 and not (what == "commit" and "@" in "".join(comparison.labels)):
+        if len(values) > 1 and (what == "machine" or several or not one):
             told.append(f"The runs do not share the {what}: {', '.join(values[:5])}.")
     for repeat in comparison.repeats:
         own = [run.measured for run in comparison.runs if run.repeat == repeat]

@@ -17,11 +17,9 @@ from checker.files import is_regular, write_whole
 from checker.wording import plural
 from reports.assets import environment, policy, source, vega
 from reports.comparison import (
-    DECIDED,
     Compared,
     ComparedRun,
     Comparison,
-    Spread,
     caveats,
     chance,
     headline,
@@ -29,6 +27,9 @@ from reports.comparison import (
     unpromised,
 )
 from reports.comparison_charts import DASHES, REPEATS_MAX, SHAPES, comparison_charts
+from reports.comparison_picture import csv_rows, distributions, sentence, silences
+from reports.conditions import Judgement
+from reports.differences import DECIDED, Spread
 from reports.figures import GROUPS, NOTES
 from reports.measures import MeasuredFault
 from reports.sections import GLYPHS
@@ -46,7 +47,8 @@ class Occasion:
     """How a comparison came about: the line that repeats it, when, and what went wrong.
 
     `failed` are sentences about runs that ended without a history to judge, `notes` about what is
-    missing of the others; `interrupted` says that the comparison was interrupted.
+    missing of the others; `interrupted` says that the comparison was interrupted; `judged` is what
+    came of the conditions for which it was to fail.
     """
 
     command: str
@@ -54,11 +56,13 @@ class Occasion:
     failed: Sequence[str] = ()
     notes: Sequence[str] = ()
     interrupted: str = ""
+    judged: Sequence[Judgement] = ()
 
 
 def render_comparison(comparison: Comparison, occasion: Occasion, directory: Path) -> Path:
-    """Write `comparison.html` and `comparison.json` into a directory; the path of the page."""
+    """Write `comparison.html`, `.json` and `.csv` into a directory; the path of the page."""
     write_whole(directory / "comparison.json", comparison_json(comparison, occasion, directory))
+    write_whole(directory / "comparison.csv", csv_rows(comparison).encode("utf-8", "replace"))
     path = directory / "comparison.html"
     write_whole(path, _page(comparison, occasion, directory))
     return path
@@ -89,6 +93,8 @@ def to_json(comparison: Comparison, occasion: Occasion, directory: Path) -> dict
         ],
         "caveats": caveats(comparison),
         "decided": DECIDED,
+        "sentence": sentence(comparison),
+        "conditions": [one.to_json() for one in occasion.judged],
         "runs": [_run_json(run, directory) for run in comparison.runs],
         "figures": [compared.to_json() for compared in comparison.compared],
     }
@@ -127,6 +133,11 @@ def _page(comparison: Comparison, occasion: Occasion, directory: Path) -> bytes:
         problems=[*filter(None, [occasion.interrupted]), *occasion.failed, *occasion.notes],
         caveats=caveats(comparison),
         reproduce=plain(occasion.command, 4000),
+        judged=[_judged(one) for one in occasion.judged],
+        sentence=sentence(comparison),
+        picture=_rows(comparison.picture, comparison.labels),
+        distributions=distributions(comparison),
+        silences=silences(comparison),
         differences=_differences(comparison, main=True),
         more=_differences(comparison, main=False),
         same=_same(comparison),
@@ -235,15 +246,24 @@ def _verdict(comparison: Comparison, run: ComparedRun, directory: Path) -> dict[
     }
 
 
+def _judged(one: Judgement) -> dict[str, str]:
+    glyph, tone = {True: ("✘", "bad"), False: ("✔", "good"), None: ("?", "doubt")}[one.fails]
+    return {"glyph": glyph, "tone": tone, "sentence": one.sentence}
+
+
+def _rows(figures: Sequence[Compared], labels: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        {"label": compared.figure.label, "better": compared.figure.better,
+         "cells": _cells(compared, labels)}
+        for compared in figures
+    ]  # fmt: skip
+
+
 def _groups(comparison: Comparison) -> list[dict[str, Any]]:
     groups = []
     for name in GROUPS:
-        rows = [
-            {"label": compared.figure.label, "better": compared.figure.better,
-             "cells": _cells(compared, comparison.labels)}
-            for compared in comparison.compared
-            if compared.figure.group == name
-        ]  # fmt: skip
+        own = [one for one in comparison.compared if one.figure.group == name]
+        rows = _rows(own, comparison.labels)
         if rows:
             groups.append({"name": name, "note": NOTES[name], "rows": rows})
     return groups

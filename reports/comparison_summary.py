@@ -4,6 +4,7 @@ from pathlib import Path
 
 from reports.comparison import Comparison, headline, unpromised
 from reports.comparison_page import Occasion
+from reports.comparison_picture import sentence
 from reports.sections import GLYPHS
 
 KEYS = ("throughput.", "latency.read.p50", "latency.write.p50", "kept.", "recovery.", "cost.fsyncs")
@@ -13,9 +14,10 @@ KEYS = ("throughput.", "latency.read.p50", "latency.write.p50", "kept.", "recove
 def summarize_comparison(comparison: Comparison, occasion: Occasion, page: Path) -> str:
     """The last words, without a newline at the end."""
     lines = [f"{GLYPHS[comparison.verdict]} {headline(comparison)}"]
-    lines += [
-        f"  {sentence}" for sentence in (*unpromised(comparison), *occasion.failed, *occasion.notes)
-    ]
+    lines += [f"  {said}" for said in (*unpromised(comparison), *occasion.failed, *occasion.notes)]
+    marks = {True: "✘", False: "✔", None: "?"}
+    lines += [f"{marks[one.fails]} {one.sentence}" for one in occasion.judged]
+    lines += [f"  {sentence(comparison)}"]
     lines += [f"  {occasion.interrupted}"] if occasion.interrupted else []
     for compared in comparison.compared:
         if compared.figure.key.startswith(KEYS):

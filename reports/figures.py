@@ -1,5 +1,6 @@
 """The figures by which systems are compared: what each key of `reports.measures` means in words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.intervals import Interval
@@ -101,3 +102,28 @@ def figure_of(key: str) -> Figure:
             return Figure(key, f"{words.get(rest, rest)} per operation", GROUPS[4], unit, "less")
     label = {"share": "Stale reads", "age": "Worst age of a stale read"}.get(rest, rest)
     return Figure(key, label, GROUPS[5], "share" if rest == "share" else "ns", "less")
+
+
+PICTURE = ("throughput.outside", "latency", "kept", "silence", "recovery", "cost")
+"""What the picture of a comparison shows first; of latencies the 99th percentile, of families of
+faults kills where there were any."""
+
+_SPARE = ("throughput.inside", "throughput.overall", "answered", "stale.share")
+
+
+def first_six(keys: Sequence[str]) -> list[str]:
+    """The keys of the picture: one of each kind, and others where a kind is missing."""
+    found: list[str] = []
+    for kind in (*PICTURE, *_SPARE):
+        own = sorted((key for key in keys if f"{key}.".startswith(f"{kind}.")), key=_told_first)
+        found += [own[0]] if own and len(found) < len(PICTURE) else []
+    return found
+
+
+def _told_first(key: str) -> tuple[bool, ...]:
+    """Kills, writes, tails and messages before others; and single families before all nodes."""
+    return (
+        not key.endswith((".kill", ".p99", ".messages_sent")),
+        not key.startswith("latency.write."),
+        key.endswith(".every node"),
+    )

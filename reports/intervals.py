@@ -11,7 +11,7 @@ is known.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import atan, cos, inf, pi, sin, sqrt
 from random import Random
 from typing import TypeAlias
 
@@ -92,3 +92,48 @@ def _interval(estimate: float, means: Floats, count: int) -> Interval:
     low, high = (float(bound) for bound in np.quantile(means, (0.025, 0.975)))
     by = stretch(count)
     return Interval(estimate, estimate - (estimate - low) * by, estimate + (high - estimate) * by)
+
+
+def t_of(left: Sequence[float], right: Sequence[float], paired: bool) -> tuple[float, int] | None:
+    """Student's t of the difference of two means, and its degrees of freedom; of values that do
+    not belong together the smaller number's, which errs on the side of no difference."""
+    if paired:
+        left = [one - other for one, other in zip(left, right, strict=True)]
+        right = []
+    fewest = min(len(part) for part in (left, right) if part or not paired)
+    if fewest < 2:
+        return None
+    error = sqrt(sum(float(np.var(part, ddof=1)) / len(part) for part in (left, right) if part))
+    apart = float(np.mean(left)) - (float(np.mean(right)) if right else 0.0)
+    t = apart / error if error > abs(apart) * 1e-12 else inf if apart > 0 else -inf
+    return (0.0 if apart == 0 else t), fewest - 1
+
+
+def p_value(left: Sequence[float], right: Sequence[float], paired: bool) -> float | None:
+    """How often chance alone would make the means differ as much, in either direction; None for
+    fewer than two values."""
+    found = t_of(left, right, paired)
+    return None if found is None else two_sided(*found)
+
+
+def two_sided(t: float, freedom: int) -> float:
+    """The probability of a Student's t as far from zero as this one (Abramowitz and Stegun,
+    26.7.3 and 26.7.4)."""
+    angle = atan(abs(t) / sqrt(freedom))
+    odd = freedom % 2
+    term, total = (cos(angle), 0.0) if odd else (1.0, 0.0)
+    for n in range(2 + odd, freedom + 1, 2):
+        total += term
+        term *= cos(angle) ** 2 * (n - 1) / n
+    within = 2 / pi * (angle + sin(angle) * total) if odd else sin(angle) * total
+    return min(max(1.0 - within, 0.0), 1.0)
+
+
+def holm(ps: Sequence[float], level: float = 0.05) -> list[bool]:
+    """Which of these tests stand if any false one is to be among them in 5 % of all cases."""
+    kept = [False] * len(ps)
+    for rank, place in enumerate(sorted(range(len(ps)), key=lambda n: ps[n])):
+        if ps[place] > level / (len(ps) - rank):
+            break
+        kept[place] = True
+    return kept

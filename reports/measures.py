@@ -5,7 +5,7 @@ them. What is added here is told by family of faults, by operation, and over the
 A figure that a run does not have is left out: a run without kills says nothing of kills.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,9 @@ STEPS = 60
 
 STALE_UP_TO = 300_000
 """Operations up to which staleness is measured: it takes every one as an object."""
+
+QUANTILES = (0.0, *(n / 50 for n in range(1, 49)), 0.97, 0.98, 0.99, 0.995, 0.999, 1.0)
+"""The shares of calls of which the latency is kept, for curves."""
 
 SHOWN_PERCENTILES = ("p50", "p90", "p99")
 
@@ -76,6 +79,8 @@ class Measured:
     length_s: float
     throughput: tuple[float, ...]
     latency_ms: tuple[float | None, ...]
+    quantiles_ns: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    """Of `ok` operations by function: the latencies at `QUANTILES`."""
 
     @property
     def config(self) -> dict[str, Any]:
@@ -113,7 +118,19 @@ def measure(stored: StoredRun, world: dict[str, Any] | None = None) -> Measured:
         length_s=(end_ns - begin_ns) / 1e9,
         throughput=throughput,
         latency_ms=latency_ms,
+        quantiles_ns=_quantiles(history.columns),
     )
+
+
+def _quantiles(columns: Columns) -> dict[str, tuple[float, ...]]:
+    took_ns = columns.completed_ns - columns.invoked_ns
+    found = {}
+    for number_ in sorted(set(columns.function.tolist())):
+        own = took_ns[(columns.outcome == OK) & (columns.function == number_)]
+        if len(own):
+            name = plain(columns.functions[number_], 40)
+            found[name] = tuple(np.quantile(own, QUANTILES).tolist())
+    return found
 
 
 def _throughput(statistics: Statistics) -> dict[str, float]:

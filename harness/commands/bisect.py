@@ -13,6 +13,7 @@ from harness.errors import UsageError, require_assertions
 
 if TYPE_CHECKING:
     from harness.bisect import Judged, Search
+    from harness.worktrees import Repository
 
 _GLYPHS = {"good": "✔", "bad": "✘", "skipped": "?"}
 
@@ -35,14 +36,16 @@ def bisect(
     as_json: options.AsJson = False,
 ) -> None:
     """Find the commit that brought a failure, by replaying it in worktrees of a range."""
-    from harness.bisect import Commits, commits, full, search
+    from harness.bisect import Commits, commits, search
+    from harness.worktrees import Repository
 
     require_assertions()
     if seconds <= 0:
         raise UsageError("--seconds must be above 0")
     scenario = _scenario(what, line, trust)
-    listed = commits(repository, good, bad)
-    judges = Commits(repository, scenario, seconds)
+    within = Repository(repository)
+    listed = commits(within, good, bad)
+    judges = Commits(within, scenario, seconds)
     with tempfile.TemporaryDirectory(prefix="labrys-bisect-") as folder:
 
         def judge(commit: str) -> "Judged":
@@ -54,8 +57,8 @@ def bisect(
                 said = f"{_GLYPHS[judged.word]} {judged.commit[:12]} {judged.word}{why}"
                 print(said, flush=True)
 
-        found = search(full(repository, good), listed, judge, tell)
-    _say(found, repository, len(listed), as_json)
+        found = search(within.commit(good), listed, judge, tell)
+    _say(found, within, len(listed), as_json)
     raise typer.Exit(2 if found.between else 0)
 
 
@@ -105,10 +108,9 @@ def _entry(corpus: Path, line: int | None) -> dict[str, Any]:
     return values
 
 
-def _say(found: "Search", repository: Path, tried: int, as_json: bool) -> None:
+def _say(found: "Search", repository: "Repository", tried: int, as_json: bool) -> None:
     """What the search says last."""
     from checker.wording import plural
-    from harness.bisect import subject
 
     if as_json:
         print(json.dumps({
@@ -119,8 +121,8 @@ def _say(found: "Search", repository: Path, tried: int, as_json: bool) -> None:
         return
     runs = f"{plural(len(found.judged), 'replay')} for {plural(tried, 'commit')}"
     if not found.between:
-        print(f"✘ the first bad commit, by {runs}: {subject(repository, found.bad)}")
+        print(f"✘ the first bad commit, by {runs}: {repository.told(found.bad)}")
         return
     print(f"? one of these commits brought it, by {runs}; those that were skipped may be it too:")
     for commit in (*found.between, found.bad):
-        print(f"  {subject(repository, commit)}")
+        print(f"  {repository.told(commit)}")

@@ -3,8 +3,8 @@
 import json
 import shlex
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,13 +13,18 @@ import typer
 
 from checker.files import regular
 from harness.commands import options
+from harness.commands.output import say
 from harness.commands.trust import Trust, require_trust
 from harness.errors import FAILED, STATUS, HarnessError, UsageError, require_assertions
 
 if TYPE_CHECKING:
+    from random import Random
+
     from harness.compare import PlannedRun
     from harness.config import RunConfig
+    from reports.comparison import Comparison
     from reports.comparison_page import Occasion
+    from reports.conditions import FailIf, Judgement
 
 INTERRUPTED = "The comparison was interrupted: it is of the runs that had ended by then."
 
@@ -28,11 +33,22 @@ REPEATS = 5
 
 @options.of_a_run(*(name for name in options.OF_A_RUN if name != "check_online"))
 def compare(
-    targets: Annotated[list[str], typer.Argument(help="Systems, or directories of stored runs.")],
+    targets: Annotated[
+        list[str],
+        typer.Argument(help="Systems, SYSTEM@COMMIT, or directories of stored runs; LABEL=any."),
+    ],
     given: options.Given,
     repeat: Annotated[
         int, typer.Option(help="Runs of each system; the seed grows by one.")
     ] = REPEATS,
+    baseline: Annotated[
+        str, typer.Option(help="The label that conditions compare with; else the first.")
+    ] = "",
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(help='Exit with 1 where so, as "recovery.kill > 1.2x"; again for more.'),
+    ] = None,
+    repository: Annotated[Path, typer.Option(help="Where the commits are.")] = Path(),
     config: options.Config = None,
     trust: Trust = False,
     store: options.Store = Path("store"),
@@ -41,30 +57,67 @@ def compare(
     """Put systems side by side: the same calls and faults on each, or runs that are stored."""
     from harness.conduct import new_seed
     from harness.environments.lab import enter_user_namespace
-    from harness.options_file import OptionsFile, read_options
+    from harness.options_file import read_options
 
     require_assertions()
+    wanted = Wanted(baseline, _conditions(fail_if or []), store, as_json)
     if are_runs(targets):
-        paths = [Path(target) for target in targets]
         said = [*map(options.flag, given), *["--config"] * bool(config)]
-        said += ["--repeat"] * (repeat != REPEATS)
+        said += ["--repeat"] * (repeat != REPEATS) + ["--repository"] * (repository != Path())
         if said:
             raise UsageError(f"{', '.join(said)} cannot be said of stored runs; leave it out")
-        for path in paths:
-            require_trust(path, trust)
-        raise typer.Exit(_compare_stored(paths, store, as_json))
-    found = read_options(config) if config else OptionsFile()
-    base = {"seed": new_seed(), **found.values, **given}
+        raise typer.Exit(_compare_stored(targets, trust, wanted))
+    found = read_options(config)
+    if found.path is not None and config is None and not as_json:
+        say(f"options come from {found.path}, too")
+    file = {name: value for name, value in found.values.items() if name != "system"}
+    base = {"seed": new_seed(), **file, **given}
     with options.named_as_written({**given, "repeat": repeat}, found):
         runs = _plan(targets, base, repeat)
+    wanted.check([run.target.label for run in runs if run.repeat == 1])
     if runs[0].config.environment == "namespaces":
         enter_user_namespace()
-    raise typer.Exit(_compare_systems(runs, store, as_json))
+    raise typer.Exit(_compare_systems(runs, repository, wanted))
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a comparison is asked for, beside its runs."""
+
+    baseline: str
+    conditions: "Sequence[FailIf]"
+    store: Path
+    as_json: bool
+
+    def check(self, labels: Sequence[str]) -> None:
+        """`UsageError` for a baseline that is not compared."""
+        from harness.names import known
+
+        if self.baseline:
+            known("label", self.baseline, labels)
+
+
+def _conditions(texts: Sequence[str]) -> "list[FailIf]":
+    from reports.conditions import BadCondition, read_condition
+
+    try:
+        return [read_condition(text) for text in texts]
+    except BadCondition as error:
+        raise UsageError(f"--fail-if: {error}") from error
+
+
+def _split(target: str) -> tuple[str, str]:
+    """The label of a target, "" for none, and what it names."""
+    if Path(target).is_dir():
+        return "", target
+    label, _, named = target.rpartition("=")
+    return label, named
 
 
 def are_runs(targets: Sequence[str]) -> bool:
     """Whether stored runs are meant, and not systems; `UsageError` for both at once."""
-    paths = [target for target in targets if "/" in target or Path(target).is_dir()]
+    named = {target: _split(target)[1] for target in targets}
+    paths = [t for t in targets if "/" in named[t] or Path(named[t]).is_dir()]
     if paths and len(paths) < len(targets):
         name = next(target for target in targets if target not in paths)
         raise UsageError(
@@ -76,53 +129,86 @@ def are_runs(targets: Sequence[str]) -> bool:
 
 
 def _plan(systems: Sequence[str], base: dict[str, Any], repeat: int) -> list["PlannedRun"]:
-    from harness.compare import planned
+    from harness.compare import Contender, planned
     from harness.conduct import settle
     from harness.config import RunConfig
 
-    configs = [RunConfig.asked({**base, "system": system}) for system in systems]
+    named = [Contender.read(system).system for system in systems]
+    configs = [RunConfig.asked({**base, "system": system}) for system in named]
     settled = {settle(config).environment for config in configs}
     # All run in one environment: where docker is for some of them alone, it is for none.
     environment = settled.pop() if len(settled) == 1 else min(settled - {"docker"})
     return planned(systems, {**base, "environment": environment}, repeat)
 
 
-def _compare_systems(runs: Sequence["PlannedRun"], store: Path, as_json: bool) -> int:
-    from harness.compare import carry_out, command
+def _compare_systems(runs: Sequence["PlannedRun"], repository: Path, wanted: Wanted) -> int:
+    from contextlib import ExitStack
+
+    from harness.compare import Checkouts, carry_out, command
     from harness.store import RunDirectory
+    from harness.worktrees import Repository
     from reports.comparison_page import Occasion
 
     began = _now()
-    teller = _Teller(runs, as_json)
-    if not as_json:
-        print(command(runs), flush=True)
-    carried = carry_out(runs, lambda config: conduct_and_judge(config, store), teller.tell)
+    line = command(runs) + _asked(wanted, repository)
+    teller = _Teller(runs, wanted.as_json)
+    with ExitStack() as stack:
+        checkouts = None
+        if any(run.target.commit for run in runs):
+            within = Repository(repository)
+            for run in runs:
+                if run.target.commit and not within.commit(run.target.commit):
+                    raise UsageError(
+                        f"{run.target.commit!r} is not a commit of {repository}; name another"
+                    )
+            checkouts = Checkouts(within, wanted.store, stack)
+        if not wanted.as_json:
+            print(line, flush=True)
+
+        def conduct(run: "PlannedRun") -> Path:
+            if run.target.commit and checkouts is not None:
+                return checkouts.conduct(run)
+            return conduct_and_judge(run.config, wanted.store)
+
+        carried = carry_out(runs, conduct, teller.tell)
     if not carried.finished:
         raise KeyboardInterrupt
-    directory = RunDirectory.create(store, "comparison").path
     why = INTERRUPTED * carried.interrupted
-    occasion = Occasion(command(runs), began, carried.failed, interrupted=why)
+    occasion = Occasion(line, began, carried.failed, interrupted=why)
+    directory = RunDirectory.create(wanted.store, "comparison").path
     seed = runs[0].config.seed
-    status = _write(carried.finished, occasion, seed, directory, as_json)
+    status = _write((carried.finished, carried.labels), occasion, seed, directory, wanted)
     if carried.interrupted:
         # The page is there; what remains is to end as every command that was interrupted does.
         raise KeyboardInterrupt
     return status
 
 
-def _compare_stored(paths: Sequence[Path], store: Path, as_json: bool) -> int:
+def _asked(wanted: Wanted, repository: Path) -> str:
+    """The options of a comparison itself, as they stand at the end of its line."""
+    words = ["--repository", str(repository)] * (repository != Path())
+    words += ["--baseline", wanted.baseline] * bool(wanted.baseline)
+    words += [word for one in wanted.conditions for word in ("--fail-if", one.text)]
+    return f" {shlex.join(words)}" if words else ""
+
+
+def _compare_stored(targets: Sequence[str], trust: bool, wanted: Wanted) -> int:
     from checker.history import MalformedHistory
     from harness.compare import stored
     from harness.store import RunDirectory
     from reports.comparison_page import Occasion
 
+    named = [_split(target) for target in targets]
+    for _, path in named:
+        require_trust(Path(path), trust)
+    labels = {Path(path): label for label, path in named if label}
     try:
-        runs = stored(paths)
+        runs = stored([Path(path) for _, path in named], labels)
     except MalformedHistory as error:
         raise UsageError(f"a history is damaged: {error}; leave its run out") from error
-    directory = RunDirectory.create(store, "comparison").path
-    line = shlex.join(["labrys", "compare", *map(str, paths)])
-    return _write(runs, Occasion(line, _now()), 0, directory, as_json)
+    line = shlex.join(["labrys", "compare", *targets]) + _asked(wanted, Path())
+    directory = RunDirectory.create(wanted.store, "comparison").path
+    return _write((runs, labels), Occasion(line, _now()), 0, directory, wanted)
 
 
 def conduct_and_judge(config: "RunConfig", store: Path) -> Path:
@@ -141,9 +227,11 @@ def _now() -> str:
 
 
 def _write(
-    runs: Sequence[Path], occasion: "Occasion", seed: int, directory: Path, as_json: bool
-) -> int:
-    """Measure the runs, write the page and the figures, say what was found; the exit status."""
+    runs: tuple[Sequence[Path], Mapping[Path, str]], occasion: "Occasion", seed: int,
+    directory: Path, wanted: Wanted,
+) -> int:  # fmt: skip
+    """Measure the runs, which have these labels, write the page and the figures, say what was
+    found; the exit status."""
     from random import Random
 
     from harness.compare import promises
@@ -153,29 +241,47 @@ def _write(
     from reports.stored import read_run
 
     measured, notes = [], []
-    for path in runs:  # One after the other: a history may be large.
+    for path in runs[0]:  # One after the other: a history may be large.
         run = read_run(path)
         measured.append(measure(run, _world(path)))
         notes += [f"{path}: {problem}" for problem in run.problems]
     random = Random(f"{seed}:comparison")
-    comparison = put_side_by_side(measured, random, promises([one.system for one in measured]))
-    occasion = replace(occasion, notes=notes)
+    promised = promises([one.system for one in measured])
+    comparison = put_side_by_side(measured, random, promised, runs[1])
+    judged = _judged(comparison, wanted, Random(f"{seed}:conditions"))
+    occasion = replace(occasion, notes=notes, judged=judged)
     try:
         page = render_comparison(comparison, occasion, directory)
     except OSError as error:
         raise HarnessError(
             f"cannot write to {directory}: {error.strerror}; make room, and compare the stored runs"
         ) from error
-    if as_json:
-        paths = {"page": str(page), "json": str(directory / "comparison.json")}
+    if wanted.as_json:
+        paths = {name: str(directory / f"comparison.{name}") for name in ("json", "csv")}
+        paths["page"] = str(page)
         print(json.dumps({**to_json(comparison, occasion, directory), "paths": paths}))
     else:
         from reports.comparison_summary import summarize_comparison
 
         print(summarize_comparison(comparison, occasion, page))
+    if any(one.fails for one in judged):
+        return STATUS["invalid"]
     failed = FAILED if occasion.failed else 0
     status = STATUS[comparison.verdict]
-    return status if status == 1 else failed or status
+    untold = STATUS["unknown"] if any(one.fails is None for one in judged) else 0
+    return status if status == 1 else failed or status or untold
+
+
+def _judged(comparison: "Comparison", wanted: Wanted, random: "Random") -> "list[Judgement]":
+    """What the conditions say; `UsageError` for what is not compared."""
+    from reports.conditions import BadCondition, judge_conditions
+
+    wanted.check(comparison.labels)
+    baseline = wanted.baseline or comparison.labels[0]
+    try:
+        return judge_conditions(comparison, wanted.conditions, baseline, random)
+    except BadCondition as error:
+        raise UsageError(f"--fail-if: {error}") from error
 
 
 def _world(path: Path) -> dict[str, Any] | None:
@@ -192,7 +298,7 @@ class _Teller:
 
     def __init__(self, runs: Sequence["PlannedRun"], silent: bool) -> None:
         self._total = len(runs)
-        self._width = max(len(run.config.system) for run in runs)
+        self._width = max(len(run.target.label) for run in runs)
         self._silent = silent
         self._done = 0
         self._began = time.monotonic()
@@ -203,9 +309,7 @@ class _Teller:
             return
         took_s = (time.monotonic() - self._began) / self._done
         left = f"{took_s * (self._total - self._done) / 60:.1f} min left"
-        head = (
-            f"{self._done}/{self._total}  repeat {run.repeat}  {run.config.system:<{self._width}}"
-        )
+        head = f"{self._done}/{self._total}  repeat {run.repeat}  {run.target.label:<{self._width}}"
         print(f"{head} {_ending(path, reason)}   {left}", flush=True)
 
 

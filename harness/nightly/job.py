@@ -91,7 +91,11 @@ def limit_s(job: Job) -> float:
     """How long a job may take at the very most."""
     if job.cell.simulated:
         return job.seconds + SLACK_S
-    config = job.cell.config(job.seed)
+    return limit_of(job.cell.config(job.seed))
+
+
+def limit_of(config: RunConfig) -> float:
+    """How long one run of `labrys run` may take at the very most."""
     return config.time_limit + config.recovery_limit + config.check_time_limit + SLACK_S
 
 

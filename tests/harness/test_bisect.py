@@ -11,6 +11,7 @@ import pytest
 
 from harness.bisect import BAD, GOOD, SKIPPED, Judged, commits, search
 from harness.errors import UsageError
+from harness.worktrees import Repository
 from tests.processes import interrupted, labrys, start
 
 SOUND = '''
@@ -137,7 +138,8 @@ def test_ends_of_the_range_are_what_they_must_be(words: str, told: str) -> None:
 
 
 def test_ranges_that_are_none(repository: Path, tmp_path: Path) -> None:
-    assert len(commits(repository, f"HEAD~{COMMITS}", "HEAD")) == COMMITS
+    within = Repository(repository)
+    assert len(commits(within, f"HEAD~{COMMITS}", "HEAD")) == COMMITS
     for good, bad, told in (
         ("HEAD", "HEAD~2", "does not come before"),
         ("HEAD", "HEAD", "does not come before"),
@@ -145,9 +147,9 @@ def test_ranges_that_are_none(repository: Path, tmp_path: Path) -> None:
         ("HEAD~1", "nothing", "--bad 'nothing' is not a commit"),
     ):
         with pytest.raises(UsageError, match=told):
-            commits(repository, good, bad)
-    with pytest.raises(UsageError, match="not a git repository"):
-        commits(tmp_path, "HEAD~1", "HEAD")
+            commits(within, good, bad)
+    with pytest.raises(UsageError, match="not in a git repository"):
+        Repository(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,8 @@ def test_a_run_that_fails_is_told_and_the_others_go_on():
     runs = planned(["raft", "paxos"], BASE, 2)
     heard = []
 
-    def conduct(config: RunConfig) -> Path:
+    def conduct(run: PlannedRun) -> Path:
+        config = run.config
         if (config.system, config.seed) == ("paxos", 7):
             raise EnvironmentFailed("no container started; look at the engine")
         return Path(config.system) / str(config.seed)
@@ -73,8 +74,8 @@ def test_a_run_that_fails_is_told_and_the_others_go_on():
 def test_where_every_first_run_fails_the_others_are_not_tried():
     tried = []
 
-    def conduct(config: RunConfig) -> Path:
-        tried.append(config.system)
+    def conduct(run: PlannedRun) -> Path:
+        tried.append(run.config.system)
         raise EnvironmentFailed("no engine answers; start it")
 
     with pytest.raises(EnvironmentFailed, match="no engine answers"):
@@ -83,10 +84,10 @@ def test_where_every_first_run_fails_the_others_are_not_tried():
 
 
 def test_an_interruption_keeps_what_there_is():
-    def conduct(config: RunConfig) -> Path:
-        if config.seed == 8:
+    def conduct(run: PlannedRun) -> Path:
+        if run.config.seed == 8:
             raise KeyboardInterrupt
-        return Path(config.system)
+        return Path(run.config.system)
 
     carried = carry_out(planned(["raft", "paxos"], BASE, 2), conduct, lambda *_: None)
     assert carried.interrupted
