@@ -27,7 +27,7 @@ _HISTORY = "the history"
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedCommit:
     """What came of one commit: `word` is good, bad or skipped, `reason` why it is not good, and
     `symptom` what its failure is known by."""
 
@@ -38,14 +38,14 @@ class Judged:
 
 
 @dataclass
-class Search:
+class Bisection:
     """A search that ended: its last good commit, the first bad one, and what was passed over
     between them, which may as well have brought the failure."""
 
     good: str
     bad: str
     between: list[str] = field(default_factory=list)
-    judged: list[Judged] = field(default_factory=list)
+    judged: list[JudgedCommit] = field(default_factory=list)
 
 
 def commits(repository: Repository, good: str, bad: str) -> list[str]:
@@ -63,15 +63,18 @@ def commits(repository: Repository, good: str, bad: str) -> list[str]:
 
 
 def search(
-    good: str, listed: Sequence[str], judge: Callable[[str], Judged], tell: Callable[[Judged], None]
-) -> Search:
+    good: str,
+    listed: Sequence[str],
+    judge: Callable[[str], JudgedCommit],
+    tell: Callable[[JudgedCommit], None],
+) -> Bisection:
     """The first bad commit of `listed`, whose last one must be bad; `good` comes before them.
 
     Raises `UsageError` where an end of the range is not what it must be.
     """
-    seen: dict[str, Judged] = {}
+    seen: dict[str, JudgedCommit] = {}
 
-    def ask(commit: str) -> Judged:
+    def ask(commit: str) -> JudgedCommit:
         if commit not in seen:
             seen[commit] = judge(commit)
             tell(seen[commit])
@@ -95,7 +98,7 @@ def search(
         elif word == GOOD:
             low = number
     between = list(listed[low + 1 : high])
-    return Search(good if low < 0 else listed[low], listed[high], between, list(seen.values()))
+    return Bisection(good if low < 0 else listed[low], listed[high], between, list(seen.values()))
 
 
 class Commits:
@@ -108,7 +111,7 @@ class Commits:
         self._seconds = seconds
         self._wanted = ""
 
-    def judge(self, commit: str, folder: Path) -> Judged:
+    def judge(self, commit: str, folder: Path) -> JudgedCommit:
         """What comes of the scenario at a commit; `folder` is empty, and for this commit alone.
 
         The first failure that is found is the one that is looked for in all other commits.
@@ -121,13 +124,17 @@ class Commits:
             ended = self._repository.labrys(words, folder, self._seconds, worktree)
         answer = answer_of(ended)
         if answer is None:
-            return Judged(commit, SKIPPED, no_answer(ended)[1])
+            return JudgedCommit(commit, SKIPPED, no_answer(ended)[1])
         if not answer["failed"]:
             valid = answer["verdict"] == "valid"
-            return Judged(commit, GOOD) if valid else Judged(commit, SKIPPED, "it is undecided")
+            return (
+                JudgedCommit(commit, GOOD)
+                if valid
+                else JudgedCommit(commit, SKIPPED, "it is undecided")
+            )
         return self._failed(commit, answer["failed"][0])
 
-    def _failed(self, commit: str, failed: dict[str, Any]) -> Judged:
+    def _failed(self, commit: str, failed: dict[str, Any]) -> JudgedCommit:
         config = self._scenario.get("config") or {}
         names = {name: config.get(name) for name in ("system", "workload")}
         anomaly = failed.get("anomaly") or failed["kind"]
@@ -137,5 +144,5 @@ class Commits:
         if not self._wanted:
             self._wanted = known
         if known != self._wanted:
-            return Judged(commit, SKIPPED, f"it fails otherwise: {failed['reason']}", known)
-        return Judged(commit, BAD, failed["reason"], known)
+            return JudgedCommit(commit, SKIPPED, f"it fails otherwise: {failed['reason']}", known)
+        return JudgedCommit(commit, BAD, failed["reason"], known)

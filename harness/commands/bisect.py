@@ -12,7 +12,7 @@ from harness.commands.trust import Trust, require_trust
 from harness.errors import UsageError, require_assertions
 
 if TYPE_CHECKING:
-    from harness.bisect import Judged, Search
+    from harness.bisect import Bisection, JudgedCommit
     from harness.worktrees import Repository
 
 _GLYPHS = {"good": "✔", "bad": "✘", "skipped": "?"}
@@ -48,10 +48,10 @@ def bisect(
     judges = Commits(within, scenario, seconds)
     with tempfile.TemporaryDirectory(prefix="labrys-bisect-") as folder:
 
-        def judge(commit: str) -> "Judged":
+        def judge(commit: str) -> "JudgedCommit":
             return judges.judge(commit, Path(folder) / commit)
 
-        def tell(judged: "Judged") -> None:
+        def tell(judged: "JudgedCommit") -> None:
             if not as_json:
                 why = f": {judged.reason}" if judged.reason else ""
                 said = f"{_GLYPHS[judged.word]} {judged.commit[:12]} {judged.word}{why}"
@@ -108,7 +108,7 @@ def _entry(corpus: Path, line: int | None) -> dict[str, Any]:
     return values
 
 
-def _say(found: "Search", repository: "Repository", tried: int, as_json: bool) -> None:
+def _say(found: "Bisection", repository: "Repository", tried: int, as_json: bool) -> None:
     """What the search says last."""
     from checker.wording import plural
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.bisect import BAD, GOOD, SKIPPED, Judged, commits, search
+from harness.bisect import BAD, GOOD, SKIPPED, JudgedCommit, commits, search
 from harness.errors import UsageError
 from harness.worktrees import Repository
 from tests.processes import interrupted, labrys, start
@@ -100,10 +100,10 @@ def test_ctrl_c_leaves_no_worktree(repository: Path, corpus: Path) -> None:
     assert not left_behind(repository)
 
 
-def made(words: str) -> Callable[[str], Judged]:
+def made(words: str) -> Callable[[str], JudgedCommit]:
     """A judge of commits named by their number, of which the string tells: g, b or s."""
     names = {"g": GOOD, "b": BAD, "s": SKIPPED}
-    return lambda commit: Judged(commit, names[words[int(commit)]])
+    return lambda commit: JudgedCommit(commit, names[words[int(commit)]])
 
 
 def found_in(words: str) -> Any:
