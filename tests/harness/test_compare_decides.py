@@ -1,12 +1,13 @@
 """A comparison as a gate: a planted regression fails it, and chance does not."""
 
 import json
-import shlex
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -29,17 +30,17 @@ from systems_under_test.raft.node import Raft
 
 
 class Store(Raft):
-    ELECTION_TIMEOUT_NS = Raft.ELECTION_TIMEOUT_NS + {more}
+    def set_timer(self, name, after_ns):
+        super().set_timer(name, after_ns + {more} * (name == "election"))
 """
 OPTIONS = (
-    "--environment simulated --nodes 3 --clients 4 --rate 60 --time-limit 6 --mutations 0 "
-    "--faults kill-leader --fault-interval 2"
+    "--environment simulated --nodes 3 --clients 4 --rate 40 --time-limit 40 --mutations 0 "
+    "--faults kill-leader --fault-interval 3 --operation-timeout 0.3"
 )
 
 
-@pytest.mark.slow
-def test_a_planted_regression_between_two_commits_fails_the_comparison(tmp_path: Path) -> None:
-    """A Raft that waits 300 ms more before an election."""
+def planted(tmp_path: Path) -> Path:
+    """A repository of two commits, v1 and v2; the second one is slower to elect."""
     folder = tmp_path / "repository"
     folder.mkdir()
     git(folder, "init", "--quiet")
@@ -48,9 +49,23 @@ def test_a_planted_regression_between_two_commits_fails_the_comparison(tmp_path:
         git(folder, "add", "store.py")
         git(folder, "commit", "--quiet", "--message", name)
         git(folder, "tag", name)
+    return folder
+
+
+def commits_of(folder: Path, told: dict[str, Any]) -> set[str]:
+    """The commits that the runs of a comparison say they are of."""
+    place = (folder / told["paths"]["json"]).parent
+    runs = [json.loads((place / run["path"] / "run.json").read_text()) for run in told["runs"]]
+    return {run["versions"]["system_commit"] for run in runs}
+
+
+@pytest.mark.deep
+def test_a_planted_regression_between_two_commits_fails_the_comparison(tmp_path: Path) -> None:
+    """A Raft that waits 300 ms more before an election."""
+    folder = planted(tmp_path)
     line = (
-        f"compare old=store:Store@v1 new=store:Store@v2 --repeat 5 {OPTIONS} --seed 1 "
-        '--baseline old --fail-if "silence.kill > 1.2x" --fail-if "throughput.overall < 0.1x" '
+        f"compare old=store:Store@v1 new=store:Store@v2 --repeat 6 {OPTIONS} --seed 1 "
+        '--baseline old --fail-if "recovery.kill > 1.2x" --fail-if "throughput.overall < 0.1x" '
         "--json --store ../kept"
     )
     done = labrys(line, folder, seconds=560)
@@ -59,13 +74,22 @@ def test_a_planted_regression_between_two_commits_fails_the_comparison(tmp_path:
     slow, quick = told["conditions"]
     assert (slow["fails"], slow["low"] > 1.2) == (True, True)
     assert quick["fails"] is False
-    assert [one["name"] for one in told["systems"]] == ["old", "new"]
-    paths = [folder / told["paths"]["json"], *(Path(run["path"]) for run in told["runs"])]
-    runs = [json.loads((paths[0].parent / path / "run.json").read_text()) for path in paths[1:]]
-    commits = {run["versions"]["system_commit"] for run in runs}
-    assert commits == {git(folder, "rev-parse", "--short=12", name) for name in ("v1", "v2")}
-    assert git(folder, "worktree", "list").count("\n") == 0
-    assert len((paths[0].parent / "comparison.csv").read_text().splitlines()) > 10 * len(runs)
+
+
+@pytest.mark.slow
+def test_two_commits_of_one_store_are_compared(tmp_path: Path) -> None:
+    folder = planted(tmp_path)
+    line = (
+        "compare store:Store@v1 new=store:Store@v2 --repeat 1 --environment simulated "
+        "--time-limit 1 --mutations 0 --faults none --seed 1 --json --store ../kept"
+    )
+    done = labrys(line, folder, seconds=400)
+    told = json.loads(done.stdout)
+    assert [one["name"] for one in told["systems"]] == ["store:Store@v1", "new"]
+    found = commits_of(folder, told)
+    assert found == {git(folder, "rev-parse", "--short=12", name) for name in ("v1", "v2")}
+    assert len(git(folder, "worktree", "list").splitlines()) == 1
+    assert len((folder / told["paths"]["csv"]).read_text().splitlines()) > 10
 
 
 @pytest.mark.deep
@@ -74,17 +98,16 @@ def test_a_system_compared_with_itself_fails_no_condition(
 ) -> None:
     """Twenty times, each with ten runs of its own, so that nothing is paired and all is chance."""
     monkeypatch.chdir(tmp_path)
-    values = dict(zip(*[iter(shlex.split(OPTIONS))] * 2, strict=True))
     base = RunConfig(
-        system="raft", environment="simulated", nodes=3, clients=4, rate=60.0, time_limit=6.0,
-        mutations=0, faults=("kill-leader",), fault_interval=float(values["--fault-interval"]),
+        system="raft", environment="simulated", nodes=3, clients=4, rate=40.0, time_limit=10.0,
+        mutations=0, faults=("kill-leader",), fault_interval=2.5, operation_timeout=0.3,
     )  # fmt: skip
     statuses, ratios = [], []
     for number in range(20):
         targets = []
         for place in range(10):
             config = replace(base, seed=1_000 + 10 * number + place)
-            directory = conduct(config, tmp_path / "store", lambda *_: None)
+            directory = conduct(config, tmp_path / "store", lambda *_: nullcontext())
             judge(directory)
             targets.append(f"{'one' if place < 5 else 'other'}={directory.path}")
         words = ["compare", *targets, "--json"]
