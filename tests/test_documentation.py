@@ -68,7 +68,7 @@ def _indented(page: str) -> Iterator[tuple[str, list[str]]]:
 
 def _commands(page: str) -> Iterator[list[str]]:
     """The words of each command `labrys ...` that stands in a block of the page."""
-    for line in (DOCS / page).read_text().splitlines():
+    for line in (DOCS / page).read_text().replace("\\\n", "").splitlines():
         found = re.fullmatch(r"(?:    |\$ )(labrys .*?)(?:  +.*|\s+#.*)?", line)
         if found:
             yield shlex.split(found[1])
