@@ -129,7 +129,7 @@ PAGES = {
     FOREIGN / "etcd_000.log": ("Stale read: process 11 read 2 after 1", "position 85 to 86, lines"),
     FOREIGN / "bad-rethink-fail-minimal.edn": ("Garbage read: process 1 read 3", "the file has no"),
     CASES / "53-keyword-processes" / "history.edn": ("process c2 read 2", "by graph"),
-    CASES / "01-console-log-bracketed" / "console.log": ("Stale read: process 2", "Latency"),
+    CASES / "01-console-log-bracketed" / "console.log": ("Stale read: process 2", "Key figures"),
     FOREIGN / "c01-ok.txt": ("Valid: this history is linearizable", "Timeline"),
 }
 

@@ -129,8 +129,9 @@ def test_a_read_only_store(runs: dict[str, Path], name: str) -> None:
 def test_a_disk_that_is_full(runs: dict[str, Path], name: str) -> None:
     (runs[name].parent / "small").mkdir()
     for command, wanted in (("check small/run", STATUS[name]), ("report small/run", 255)):
-        # Room for what is there and for no page, which is about a megabyte.
-        mounted = "mount -t tmpfs -o size=400k tmpfs small"
+        # Room for what is there and for no page, which has 50 KB or more.
+        size = f"$(($(du -sk {name} | cut -f1) + 24))k"
+        mounted = f"mount -t tmpfs -o size={size} tmpfs small"
         line = f"unshare -m bash -c '{mounted} && cp -r {name} small/run && $L {command}'"
         status, _, errors = shell(line, runs[name].parent)
         assert status == wanted
