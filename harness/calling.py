@@ -40,7 +40,7 @@ def check_largest(system: str, values: str, largest: int) -> None:
 
 
 def check_connections(connections: int, clients: int, system: str, database: Database) -> None:
-    """An `OptionError` unless so many clients can share so many connections to each node."""
+    """An `OptionError` unless these clients can share these connections to each node."""
     if database.python is None:
         raise OptionError(
             "connections",

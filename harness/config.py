@@ -52,8 +52,8 @@ class RunConfig:
     which fault strikes (harness/nemesis/composition.py), in the place of both. `rate` is in
     operations a second over all clients, 0 for as fast as they go; of 100 calls `reads` are reads.
     In an `open_loop` calls come at that rate whatever becomes of others (harness/arrivals.py), and
-    a client is replaced after about `session_calls` calls, if above 0. Clients share so many
-    `connections` to each node; 0 gives each its own.
+    a client is replaced after about `session_calls` calls, if above 0. Clients share
+    `connections` to each node; with 0, each has its own.
     A `load` is a generator (workloads/generators), which says who calls what and when instead.
     Times are in seconds: `time_limit` of the calls under faults, `operation_timeout` of one
     operation, `recovery_limit` until every node must serve again once all is healed,
@@ -61,7 +61,7 @@ class RunConfig:
     the calls at the first violation. Where `clients_stay`, each of them calls one node alone.
 
     A valid history is unknown if it was too weak: it must be as strong as `strength` says, where
-    the usual (checker/strength.py) will not do, and of so many `mutations`, copies with an error
+    the usual (checker/strength.py) will not do, and of its `mutations`, copies with an error
     planted, the checker must convict most. A run that misses what is in `require`
     (checker/needs.py) is invalid.
 

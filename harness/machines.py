@@ -152,7 +152,7 @@ class Machines(ABC):
         await self._await_limit(nodes if share is not None else (), Capability.CPU, look)
 
     async def limit_memory(self, nodes: Iterable[NodeId], room: int | None) -> None:
-        """Leave these nodes so many bytes of memory beside what they have, or None for as much as
+        """Leave these nodes this many bytes of memory beside what they have, or None for as much as
         they like; those that ended for want of it are started with that."""
         nodes = tuple(nodes)
         await self._limit_memory(nodes, room)

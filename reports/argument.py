@@ -9,7 +9,7 @@ from reports.diagram import counterexample
 from reports.stored import find
 
 LINES_MAX = 8
-"""So many operations and so many sentences are given; the run's page has all."""
+"""How many operations, and how many sentences, are given; the run's page has all."""
 
 
 def argument(directory: Path | None, run: str | None) -> dict[str, list[str]]:

@@ -32,7 +32,7 @@ class BadCondition(ValueError):
 @dataclass(frozen=True, slots=True)
 class FailIf:
     """Fail where a figure is `above` (or else below) `bound` times that of the baseline; or where
-    it differs from it by more than so many `points`, of shares."""
+    it differs from it by more than this many `points`, of shares."""
 
     text: str
     key: str

@@ -177,7 +177,7 @@ class Containers:
         self._update(node, CPU, share is not None, cpu_period=PERIOD_US, cpu_quota=quota_us)
 
     def limit_memory(self, node: NodeId, room: int | None) -> None:
-        """Leave each of the node's containers so many bytes beside what its first one has, or as
+        """Leave each of the node's containers this many bytes beside what its first one has, or as
         much as any container. One that does not run has nothing, and is left alone.
 
         The kernel refuses a limit that is used up before it is set: then it is a larger one."""

@@ -42,7 +42,7 @@ class ControlGroup:
             (self.folder / "cpu.cfs_quota_us").write_text(str(quota_us))
 
     def limit_memory(self, size: int) -> None:
-        """Let the group have so many bytes of memory; the kernel kills what needs more."""
+        """Let the group have this many bytes of memory; the kernel kills what needs more."""
         if self.version == 2:
             (self.folder / "memory.max").write_text(str(size))
             with contextlib.suppress(FileNotFoundError):  # A kernel without swap.
@@ -142,7 +142,7 @@ class ControlGroups:
         self._limit(CPU, pids, lambda group: group.limit_processor(share))
 
     def limit_memory(self, pids: Mapping[NodeId, Iterable[int]], room: int) -> None:
-        """Leave the processes of each node so many bytes beside what they have, and free all
+        """Leave the processes of each node this many bytes beside what they have, and free all
         others."""
         self._limit(MEMORY, pids, lambda group: group.limit_memory(room))
 

@@ -42,7 +42,7 @@ class _Past:
 @dataclass(frozen=True)
 class Remembered:
     """What is known of a failure. Nights are told by when they began, commits as their records
-    name them; "" where there is none. It was `seen` in so many nights of those `nights` since the
+    name them; "" where there is none. It was `seen` in this many of the `nights` since the
     first, tonight among them, in which its cells ran."""
 
     state: str

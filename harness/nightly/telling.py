@@ -23,7 +23,7 @@ _DID = {
 REASON_MAX = 160
 
 CANARIES_MAX = 3
-"""So many canaries that were missed are named; of more, their number is told."""
+"""How many missed canaries are named; of more, their number is told."""
 
 
 def sentence(night: "Night", troubles: list[NotGreen]) -> str:

@@ -215,7 +215,7 @@ def test_clients_for_whom_there_is_no_memory_are_refused_by_name(
 
 
 def sessions_run(clients: int, options: str, folder: Path) -> tuple[dict[str, object], int, int]:
-    """The result of a run of so many clients, how many sessions were open at once, and the most
+    """The result of a run of these clients, how many sessions were open at once, and the most
     memory that the harness had, in MiB."""
     line = f"run raft --environment local --nodes 3 --clients {clients} {options} --json --seed 5"
     process = start(line.split(), folder)
