@@ -28,9 +28,9 @@ class Arrivals:
     """The calls of a run that are due at random moments, `rate` a second on average (Poisson).
 
     Where `session_calls` is above 0, a client leaves after about that number of calls, and
-    another comes in its place, with a session of its own. `counted` says how many calls were due, how many were
-    begun, how many late or never, by how many sessions, and in `corrected_ns` the percentiles of
-    the corrected latencies of `ok` calls.
+    another comes in its place, with a session of its own. `counted` says how many calls were due,
+    how many were begun, how many late or never, by how many sessions, and in `corrected_ns` the
+    percentiles of the corrected latencies of `ok` calls.
     """
 
     def __init__(self, config: RunConfig, clock: Clock, random: Random) -> None:
