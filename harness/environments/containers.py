@@ -125,11 +125,14 @@ class Containers:
             self._api.put_archive(self.of[node][0], "/", _archive(folder, folder))
 
     def fetch(self, node: NodeId, place: Path, folder: Path) -> None:
-        """Copy what is in a folder of a node that is down to one of ours."""
+        """Copy the files in a folder of a node that is down to one of ours."""
         chunks, _ = self._api.get_archive(self.of[node][0], str(place))
         folder.mkdir(parents=True, exist_ok=True)
         with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as tar:
-            tar.extractall(folder.parent, filter="data")
+            for member in tar:
+                content = tar.extractfile(member)  # Of a folder, None.
+                if content is not None:
+                    (folder / Path(member.name).name).write_bytes(content.read())
 
     def put(self, node: NodeId, file: Path, place: Path) -> None:
         """Copy a file of ours to that place of a node that is down."""
