@@ -72,12 +72,21 @@ def _share(_period: int) -> float:
     return min(1.0, MEASURED_S / (time.monotonic() - started))
 
 
+_FOUND: set[tuple[ModuleType, ...]] = set()
+"""Modules whose compiled functions were found on disk; every search asks, and they stay there."""
+
+
 def compiled_before(*modules: ModuleType) -> bool:
     """Whether compiled functions of all these modules are on disk: loading them takes a second."""
+    if modules in _FOUND:
+        return True
     newest = _newest(*modules)
-    return all(
+    found = all(
         any(index.stat().st_mtime >= newest for index in indices(module)) for module in modules
     )
+    if found:
+        _FOUND.add(modules)
+    return found
 
 
 def _newest(*modules: ModuleType) -> float:
