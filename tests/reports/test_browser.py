@@ -230,7 +230,8 @@ def test_a_valid_run_shows_when_each_operation_took_effect(opened: Any, sample: 
     one.page.keyboard.press("Home")
     one.page.keyboard.press("ArrowDown")
     assert "can have taken effect at" in one.detail()
-    one.page.wait_for_timeout(100)
+    drawn = "() => Number(document.querySelector('#operations-canvas').dataset.witness) > 0"
+    one.page.wait_for_function(drawn)
     joined = one.page.locator("#operations-canvas").evaluate("c => Number(c.dataset.witness)")
     found = points(columns)
     assert found is not None
