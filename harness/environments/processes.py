@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import uuid
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -222,9 +223,8 @@ class ProcessCluster(TcpCluster):
     def _environment(self, node: NodeId = "") -> dict[str, str]:
         """Our own, with our import path, so that a system from elsewhere is found as well, and the
         marks of the cluster and of the node."""
-        path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
         marked = {OWNER_VARIABLE: self._owner.text(), NODE_VARIABLE: node}
-        return {**os.environ, "PYTHONPATH": path, **marked}
+        return {**os.environ, "PYTHONPATH": os.pathsep.join(import_path()), **marked}
 
     def _unstarted(self, error: OSError) -> EnvironmentFailed:
         """What is raised where the nodes could not be started for this reason."""
@@ -289,3 +289,19 @@ def reap(process: subprocess.Popen[bytes]) -> None:
     process.wait()
     if process.stdin is not None:
         process.stdin.close()
+
+
+def import_path() -> list[str]:
+    """Where this Python finds modules, but for what comes with it: a program may be one of another
+    Python, which must not load ours."""
+    known = sysconfig.get_paths()
+    library = Path(known["stdlib"]).resolve()
+    installed = {Path(known[name]).resolve() for name in ("purelib", "platlib", "platstdlib")}
+    paths = [entry or os.getcwd() for entry in sys.path]
+    return [
+        path
+        for path in paths
+        if (place := Path(path).resolve()) not in installed
+        and place != library
+        and library not in place.parents
+    ]
