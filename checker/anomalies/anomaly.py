@@ -2,7 +2,7 @@
 
 The vocabulary is small, and that of the literature: stale and future reads, lost updates and lost
 writes, dirty reads (Adya's G1a) and garbage reads (Elle), duplicates, wrong order, double grants. A
-violation that is none of these is described by the operation that fits no order.
+violation of another kind is described by the operation that fits no order.
 
 A counterexample is minimal, so it cannot tell a write that was lost from one that was merely not
 seen once. Where that decides, the other operations of its key are asked.

@@ -52,7 +52,7 @@ class Waiter:
     def resolve(self, value: Any = None, error: BaseException | None = None) -> None:
         """Let the waiting coroutine go on; only the first call counts.
 
-        Whoever calls it does nothing after it: the coroutine may go on within this call.
+        Make it the last act of a step: the coroutine may go on within this call.
         """
         if self.resolved:
             return

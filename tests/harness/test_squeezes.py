@@ -89,7 +89,7 @@ def test_nodes_end_when_asked_to_and_are_slow_when_held_back(
 def test_nodes_that_run_out_of_memory_are_no_crash_and_come_back(
     kind: Callable[[Any], TcpCluster], tmp_path: Path
 ) -> None:
-    """The kernel kills what needs more than it left; whoever did not, goes on."""
+    """The kernel kills what needs more memory than was left; other nodes go on."""
     cluster = kind(deployment("raft", NODES, tmp_path))
     large = Request(7, 1, "write", "k", "x" * (8 << 20))
 

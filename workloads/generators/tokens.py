@@ -1,7 +1,7 @@
 """What a text in a small language of Labrys is made of: numbers, names and signs, read in order.
 
 Generators (reading.py) and schedules of faults each have a reader of their own on it, which knows
-what may follow upon what.
+the order in which tokens may stand.
 """
 
 import re
