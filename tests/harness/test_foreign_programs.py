@@ -55,7 +55,7 @@ def test_three_stores_that_know_nothing_of_each_other_are_convicted(folder: Path
 
 def test_the_pages_store_keeps_its_promise_and_the_page_says_what_it_was(folder: Path) -> None:
     (line,) = [line for line in COMMANDS if "kept:Kept" in line]
-    line = f"{line.removeprefix('labrys ')} --time-limit 5 --rate 100 --seed 3"
+    line = f"{line.removeprefix('labrys ')} --time-limit 10 --rate 100 --seed 2"
     done = labrys(line, folder)
     assert done.returncode == 0, done.stdout + done.stderr
     (report,) = folder.glob("store/*/*/report.html")
