@@ -14,6 +14,7 @@ import numpy as np
 from checker.columns import NEVER, OUTCOMES, Columns
 from checker.history import FaultSpan, History
 from checker.strength import Gate
+from checker.wording import plural
 
 CLASSES = ("one", "minority", "majority", "all", "leader")
 """What a fault may strike; a leader counts as one as well."""
@@ -90,7 +91,7 @@ def in_force(covered: Iterable[Coverage], asked: Iterable[str]) -> Iterable[Gate
     names = set(asked)
     for one in covered:
         if one.name in names:
-            detail = f"{one.in_force} of {one.scheduled} times"
+            detail = f"{one.in_force} of {plural(one.scheduled, 'time')}"
             yield Gate(f"{one.name} in force", one.in_force > 0, detail)
 
 

@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+from checker.wording import plural
+
 MIB = 1 << 20
 
 SLACK_BYTES = 32 << 20
@@ -31,8 +33,8 @@ def too_small(limit_bytes: int, operations: int, each_bytes: int) -> str:
     if need <= limit_bytes:
         return ""
     return (
-        f"the memory limit of {limit_bytes >> 20} MiB is too small for {operations:,} operations, "
-        f"which take about {need >> 20} MiB"
+        f"the memory limit of {limit_bytes >> 20} MiB is too small for "
+        f"{plural(operations, 'operation')}, taking about {need >> 20} MiB"
     )
 
 

@@ -24,6 +24,7 @@ from checker.history import FaultSpan, History
 from checker.needs import Requirement
 from checker.statistics import SECOND_NS, measured, merged_spans, percentiles
 from checker.verdict import Result, Verdict
+from checker.wording import plural
 
 Mask = NDArray[np.bool_]
 
@@ -112,7 +113,7 @@ def _latency(history: History, one: Requirement, spans: Sequence[FaultSpan]) -> 
     if not found:
         return None, "nothing was ok then"
     took_ns = found[one.measure]
-    return took_ns, f"{took_ns / 1e6:.1f} ms of {int(np.count_nonzero(rows))} operations"
+    return took_ns, f"{took_ns / 1e6:.1f} ms of {plural(int(np.count_nonzero(rows)), 'operation')}"
 
 
 def _recovery(history: History, one: Requirement, spans: Sequence[FaultSpan]) -> _Found:

@@ -17,6 +17,7 @@ from checker.history import FaultSpan, History
 from checker.least import Least
 from checker.linearizability.objects.codes import Rows, highest_before
 from checker.mutation.trial import Trial
+from checker.wording import plural
 
 Mask = NDArray[np.bool_]
 
@@ -112,7 +113,8 @@ def gates(
 
 def caught(trial: Trial, least: Least) -> Gate:
     """The gate of the mutated copies: whether enough of them were convicted."""
-    told = f"{trial.convicted} of {trial.copies} mutated copies of the history were convicted"
+    copies = plural(trial.copies, "mutated copy", "mutated copies")
+    told = f"{trial.convicted} of {copies} of the history convicted"
     if trial.missed:
         told += f"; not this one: {trial.missed[0]}"
     if trial.undecided:
@@ -141,14 +143,18 @@ def _kinds_answered(
 def _applied(spans: Sequence[FaultSpan], family: str, names: Sequence[str]) -> Gate:
     struck = [span.applied is not False for span in spans if span.name in names]
     count = sum(struck)
-    without = f", and {len(struck) - count} times without an effect" if count < len(struck) else ""
-    return Gate(f"{family} applied", count > 0, f"{count} times{without}")
+    without = (
+        f", and {plural(len(struck) - count, 'time')} without an effect"
+        if count < len(struck)
+        else ""
+    )
+    return Gate(f"{family} applied", count > 0, f"{plural(count, 'time')}{without}")
 
 
 def _in_doubt(found: Strength, least: Least) -> Iterable[Gate]:
     """Operations overlapped, without which order is never in doubt; and reads could be wrong."""
     count = found.overlapped
-    detail = f"{count} operations overlapped another on their key"
+    detail = f"{plural(count, 'operation')} overlapped another on their key"
     passed = count > 0 and 100 * (found.overlapped_share or 0) >= least.overlapped
     if count and not passed:
         detail += f", of {found.operations}: less than {least.overlapped:g} %"

@@ -113,6 +113,6 @@ def _swap(operation: Operation) -> str:
     return f"replaced {expected} by {new}"
 
 
-def plural(value: int, word: str) -> str:
-    """ "1 kill", "3,000 kills"; the words in use take an s."""
-    return f"{value:,} {word}" + ("" if value == 1 else "s")
+def plural(value: float, word: str, words: str = "") -> str:
+    """ "1 kill", "3,000 kills", "2.5 versions"; `words` are those that do more than take an s."""
+    return f"{value:,} {word if value == 1 else words or f'{word}s'}"

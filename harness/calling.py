@@ -1,6 +1,7 @@
 """What the options of a run say of its calls, checked before anything starts."""
 
 from checker.needs import Requirement
+from checker.wording import plural
 from harness.clock import SECOND_NS
 from harness.database import Database
 from harness.errors import OptionError
@@ -50,7 +51,7 @@ def check_connections(connections: int, clients: int, system: str, database: Dat
     if connections >= clients:
         raise OptionError(
             "connections",
-            f"cannot be {connections}, as {clients} clients are to share them; give fewer, or "
+            f"cannot be {connections} for {plural(clients, 'client')} to share; give fewer, or "
             "leave it out",
         )
 

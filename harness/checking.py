@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from checker.wording import plural
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -264,10 +265,10 @@ def _write(history: "History", path: Path) -> None:
 def text_of(answer: dict[str, Any]) -> str:
     """What a person reads of an answer."""
     glyph = {"valid": "✔", "invalid": "✘", "unknown": "?"}[answer["verdict"]]
-    one = answer["operations"] == 1
     line = (
-        f"{glyph} {answer['verdict']:<8} {answer['file']}  {answer['operations']:,} "
-        f"operation{'' if one else 's'}, {answer['seconds']:.2f} s by {answer['algorithm']}"
+        f"{glyph} {answer['verdict']:<8} {answer['file']}  "
+        f"{plural(answer['operations'], 'operation')}, {answer['seconds']:.2f} s "
+        f"by {answer['algorithm']}"
     )
     model = answer["model"]
     taken = f"; model {model}" + (", which alone fits" if answer["inferred"] else "")

@@ -63,9 +63,11 @@ def labrys(
     """Test replicated stores for linearizability, under faults."""
 
 
-for command in (run, check, explore, compare, replay, bisect, nightly, serve, report, clean):
-    app.command()(options.verbose(command))
-app.command("list")(options.verbose(list_names))
+for command in (run, check, explore, compare, replay, bisect, nightly):
+    app.command()(options.with_common(command, quiet=True))
+for command in (serve, report, clean):
+    app.command()(options.with_common(command))
+app.command("list")(options.with_common(list_names))
 
 
 def main() -> NoReturn:

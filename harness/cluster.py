@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
+from checker.wording import plural
 from harness.clock import MILLISECOND_NS, SECOND_NS, Clock
 from harness.conditions import Conditions, Corruption
 from harness.covering import cover
@@ -219,7 +220,7 @@ class Cluster(Machines):
             self._unseen_cuts = tuple(links)
 
     def _show_cut(self, links: Sequence[Link]) -> None:
-        told = f"nothing passes {len(links)} link{'s' * (len(links) > 1)}"
+        told = f"nothing passes {plural(len(links), 'link')}"
         self._show(Capability.CUT, cover(links), told)
 
     async def look_again(self, capabilities: Iterable[Capability]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from checker.wording import plural
 from harness.clock import MILLISECOND_NS, SECOND_NS, Clock
 from harness.conditions import Weakness
 from systems_under_test.node import NodeId
@@ -147,7 +148,9 @@ class Machines(ABC):
 
         async def look(node: NodeId) -> str:
             times = await self.held_back(node)
-            return f"{node} held back {times} times, by its control group" if times else ""
+            return (
+                f"{node} held back {plural(times, 'time')}, by its control group" if times else ""
+            )
 
         await self._await_limit(nodes if share is not None else (), Capability.CPU, look)
 
@@ -159,7 +162,11 @@ class Machines(ABC):
 
         async def look(node: NodeId) -> str:
             times = await self.out_of_memory(node)
-            return f"{node} out of memory {times} times, by its control group" if times else ""
+            return (
+                f"{node} out of memory {plural(times, 'time')}, by its control group"
+                if times
+                else ""
+            )
 
         await self._await_limit(nodes if room is not None else (), Capability.MEMORY, look)
 

@@ -4,6 +4,7 @@ import contextlib
 import resource
 from pathlib import Path
 
+from checker.wording import plural
 from harness.config import RunConfig
 from harness.errors import UsageError
 
@@ -83,7 +84,7 @@ def _open_files(config: RunConfig) -> None:
 
 
 def _cluster(config: RunConfig) -> str:
-    return f"{config.clients} clients and {len(config.node_names)} nodes"
+    return f"{plural(config.clients, 'client')} and {plural(len(config.node_names), 'node')}"
 
 
 def _less(config: RunConfig) -> str:

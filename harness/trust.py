@@ -100,7 +100,9 @@ def _all_asked(recorded: Counts) -> Gate:
     asked = recorded.asked.get("calls", {})
     never = [node for node in recorded.nodes if not asked.get(node)]
     fewest = min((asked.get(node, 0) for node in recorded.nodes), default=0)
-    detail = f"never asked: {', '.join(never)}" if never else f"each {fewest} times or more"
+    detail = (
+        f"never asked: {', '.join(never)}" if never else f"each {plural(fewest, 'time')} or more"
+    )
     return Gate("every node asked", not never, detail)
 
 
@@ -120,7 +122,9 @@ def _recovered(history: History, nodes: int, kinds: Sequence[str], unasked: Sequ
     ]
     fewest = min(answered, default=0)
     asked = plural(nodes, "node")
-    detail = f"after healing each kind of call was answered {fewest} times or more, by {asked}"
+    detail = (
+        f"after healing each kind of call was answered {plural(fewest, 'time')} or more, by {asked}"
+    )
     if unasked:
         detail += f"; no time was left to ask for {', '.join(unasked)}"
     return Gate("every node served again", fewest >= nodes and not unasked, detail)

@@ -169,9 +169,9 @@ def _setting(comparison: Comparison) -> list[str]:
     parts = [
         plain(run.get("environment", ""), 40),
         *(
-            f"{plain(config[f'{word}s'], 20)} {word}{'' if config[f'{word}s'] == 1 else 's'}"
+            plural(config[f"{word}s"], word)
             for word in ("node", "client")
-            if f"{word}s" in config
+            if isinstance(config.get(f"{word}s"), int)
         ),
         plain(run.get("workload", ""), 60),
         ",".join(plain(fault, 40) for fault in faults or ()) or "no faults",
@@ -184,7 +184,7 @@ def _basis(comparison: Comparison) -> str:
     operations = sum(run.measured.operations for run in comparison.runs)
     faults = sum(len(run.measured.faults) for run in comparison.runs)
     seeds = list(dict.fromkeys(run.measured.seed for run in comparison.runs))
-    told = f"seed{'s' * (len(seeds) != 1)} {', '.join(map(str, seeds[:10]))}"
+    told = f"{plural(len(seeds), 'seed')}: {', '.join(map(str, seeds[:10]))}"
     return (
         f"{plural(len(comparison.runs), 'run')} of {plural(len(comparison.labels), 'system')}: "
         f"{plural(operations, 'operation')} under {plural(faults, 'fault')}; {told}"

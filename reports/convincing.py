@@ -3,6 +3,7 @@
 from itertools import islice
 from typing import Any
 
+from checker.wording import plural
 from reports.stored import StoredRun, find, number, objects
 from reports.wording import count, duration, percent, plain
 
@@ -26,9 +27,8 @@ def arrivals(stored: StoredRun) -> tuple[str, str] | None:
     late, begun = (number(stored.result, "arrivals", name) for name in ("late", "due"))
     if median is None or most is None or late is None or begun is None:
         return None
-    told = (
-        f"99 % within {duration(most)}; {count(late)} of {count(begun)} calls began late or never"
-    )
+    told = f"99 % within {duration(most)}; {count(late)} of {plural(int(begun), 'call')} "
+    told += "began late or never"
     return duration(median), told
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from checker.files import regular
 from checker.history import History
 from checker.operation import Operation
+from checker.wording import plural
 from reports.room import Room, box
 from reports.stored import find, objects
 from reports.tints import tints
@@ -323,7 +324,9 @@ class _Drawing:
                 yield y, moment(moment_ns)
 
     def _note(self, drawn: int) -> str:
-        said = f"{drawn:,} messages from {moment(self._begins_ns)} to {moment(self._ends_ns)}."
+        said = (
+            f"{plural(drawn, 'message')} from {moment(self._begins_ns)} to {moment(self._ends_ns)}."
+        )
         if self._left_out:
             said += (
                 f" {self._left_out:,} more are not drawn: those that changed nothing, such as "

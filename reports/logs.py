@@ -13,8 +13,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from checker.files import regular
+from checker.wording import plural
 from reports.stored import StoredRun, find
-from reports.wording import count, duration, moment, plain, size
+from reports.wording import duration, moment, plain, size
 
 NEAR_NS = 250_000_000
 """Lines this near to a beginning or an end of an operation of the counterexample are shown."""
@@ -81,7 +82,7 @@ def around(stored: StoredRun, moments_ns: Sequence[int]) -> Around | None:
     return Around(
         tuple((moment(at), plain(node, 60), text) for at, node, text in found[:AROUND_MAX]),
         duration(NEAR_NS),
-        f"{count(left)} later lines are in the logs." if left > 0 else "",
+        f"{plural(left, 'later line')} in the logs." if left > 0 else "",
     )
 
 

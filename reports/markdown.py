@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from checker.wording import plural
 from reports.failures import failure_of, memory, page_of, rank, state
 from reports.outcomes import GOOD, NIGHTS, bad_first, look
 from reports.stored import find
@@ -87,5 +88,5 @@ def _matrix(cells: list[dict[str, Any]], runs: dict[Any, dict[str, Any]]) -> lis
         told = " | ".join("<br>".join(row.get(column, ["–"])) for column in columns)
         lines.append(f"| {escaped(name)} | {told} |")
     if len(rows) > ROWS_MAX:
-        lines += ["", f"and {len(rows) - ROWS_MAX} more systems, on the night's page"]
+        lines += ["", f"and {plural(len(rows) - ROWS_MAX, 'more system')}, on the night's page"]
     return lines

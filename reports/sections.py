@@ -95,8 +95,8 @@ def subtitle(stored: StoredRun) -> list[str]:
     parts = [
         _text(run, "system"),
         _text(run, "environment"),
-        f"{plain(nodes, 20)} node{'' if nodes == 1 else 's'}" if nodes is not None else "",
-        f"{plain(clients, 20)} client{'' if clients == 1 else 's'}" if clients is not None else "",
+        plural(nodes, "node") if isinstance(nodes, int) else "",
+        plural(clients, "client") if isinstance(clients, int) else "",
         _text(run, "workload"),
         plain(faults, 120) if faults is not None else "",
         f"{seconds:g} s" if seconds else "",

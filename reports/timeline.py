@@ -22,6 +22,7 @@ from checker.columns import NEVER, NOTHING, OK, OUTCOMES, Columns, Ints, Table
 from checker.history import History
 from checker.linearizability.registers.points import Points
 from checker.statistics import measured
+from checker.wording import plural
 from reports.tints import tints
 from reports.wording import count, duration, plain, value
 
@@ -258,6 +259,6 @@ def _left_out(
         )
     if total > drawn + shaded:
         said.append(
-            f"{count(total - drawn - shaded)} operations in rows beyond {ROWS_MAX} are left out."
+            f"Left out: {plural(total - drawn - shaded, 'operation')} in rows beyond {ROWS_MAX}."
         )
     return " ".join(said)

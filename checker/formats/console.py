@@ -18,6 +18,7 @@ from typing import Any
 
 from checker.formats.event import Recorded
 from checker.formats.event_lines import EVENT, Lines, looks_like_event, unread
+from checker.wording import plural
 
 NAME = "a console log of Jepsen"
 EXAMPLE = (
@@ -61,7 +62,7 @@ def read(text: str) -> Recorded:
         elif line.strip():
             others += 1
     if others:
-        recorded.notes.append(f"{others:,} other lines of the log are no events")
+        recorded.notes.append(f"passed over: {plural(others, 'other line')} of the log")
     return recorded
 
 

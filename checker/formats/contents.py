@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from checker.history import MalformedHistory
+from checker.wording import plural
 
 BYTES_MAX = 2 << 30
 """Bytes that are read of a file; one of ten million events has about 1 GiB."""
@@ -123,5 +124,5 @@ def _member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
                 f"the archive holds {len(named)} files named {name}; unpack it and name one"
             )
     raise MalformedHistory(
-        f"the archive holds {len(files)} files, none of them one of {', '.join(HISTORIES)}"
+        f"the archive holds {plural(len(files), 'file')}, and none named {', '.join(HISTORIES)}"
     )

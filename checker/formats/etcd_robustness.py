@@ -14,6 +14,7 @@ from checker.formats.event import shown
 from checker.formats.meaning import Meaning
 from checker.formats.timed import Timed, timed_history
 from checker.history import History, MalformedHistory
+from checker.wording import plural
 
 NAME = "operations of etcd's robustness tests"
 EXAMPLE = (
@@ -61,8 +62,8 @@ def history(items: list[tuple[int, dict[str, Any]]], meaning: Meaning) -> Histor
         operations.extend(_timed(item, line, part, error) for part in parts)
     if items and not any(one.outcome == "ok" for one in operations):
         raise MalformedHistory(
-            f"none of the {len(items)} operations reads or writes a single key and was answered; "
-            "nothing in it can be judged"
+            f"none of {plural(len(items), 'operation')} reads or writes a single key and was "
+            "answered; nothing in it can be judged"
         )
     notes = tuple(f"{count:,} {what} are not judged" for what, count in sorted(unjudged.items()))
     return timed_history(operations, NAME, notes)

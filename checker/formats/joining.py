@@ -12,6 +12,7 @@ from checker.formats.event import MISSING, TXN, Event, Recorded, numbered, shown
 from checker.formats.keys import Keyed, by_key
 from checker.formats.meaning import Meaning, operation
 from checker.history import History, MalformedHistory, Source
+from checker.wording import plural
 
 PASSED_OVER_MOST = 0.03
 """The share of events that may say nothing of an operation."""
@@ -32,9 +33,8 @@ def join(
     joined.pair(recorded)
     _demand_few(recorded, len(events))
     if recorded.passed_over:
-        one = recorded.passed_over == 1
-        what = "1 line or event was" if one else f"{recorded.passed_over:,} lines or events were"
-        notes.append(f"{what} passed over, the first being {recorded.first}")
+        passed_over = plural(recorded.passed_over, "line or event", "lines or events")
+        notes.append(f"passed over: {passed_over}, the first being {recorded.first}")
     return joined.history(name, tuple(notes), recorded)
 
 

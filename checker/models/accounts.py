@@ -13,7 +13,7 @@ from checker.linearizability.violation import Violation
 from checker.models.model import ANY, READ_LIST, Inconsistent, Kind, State
 from checker.operation import Operation, Outcome
 from checker.verdict import Result, Verdict
-from checker.wording import value_text
+from checker.wording import plural, value_text
 
 LISTED = 20
 """Elements that are named of each kind; the others are counted."""
@@ -109,14 +109,15 @@ class TotalQueue:
             last = max((o for o in operations if self._asks(o)), key=lambda o: o.invoked)
             reason = "{0} was acknowledged, and its value never came out, not even by {1}"
             violation = Violation((calls[0], last), reason)
-            return _judged(violation, key, statistics, f"{len(lost)} acknowledged values were lost")
+            return _judged(
+                violation, key, statistics, f"{plural(len(lost), 'acknowledged value')} lost"
+            )
         if missing:
-            reason = (
-                f"key {key!r}: {missing} acknowledged values never came out, but {crashed} takes "
-                "were never answered and may have taken them"
+            reason = f"key {key!r}: {plural(missing, 'acknowledged value')} never came out, but "
+            reason += (
+                f"{plural(crashed, 'take')} without an answer may have taken as many"
                 if lost
-                else f"key {key!r}: {missing} acknowledged values never came out, but nothing "
-                "asked for them later; end the history with a drain"
+                else "there were no takes later; end the history with a drain"
             )
             return Result(
                 verdict=Verdict.UNKNOWN, algorithm="accounts", key=key, reason=reason,

@@ -17,6 +17,7 @@ from checker.columns import canonical
 from checker.history import History
 from checker.linearizability.registers.facts import BEFORE_ALL, NOT, began, ended, saw_and_wrote
 from checker.operation import Operation, Outcome
+from checker.wording import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Staleness:
         if not self.stale:
             return f"stale reads: none of {self.reads:,}, each taken by itself"
         found = self.to_json()
-        behind = f"{found['versions_median']:g} version{'s' * (found['versions_median'] != 1)}"
+        behind = plural(found["versions_median"], "version")
         return (
             f"stale reads: {len(self.stale):,} of {self.reads:,}; typically {behind} and "
             f"{found['age_ms_median']:.4g} ms behind, at worst {found['versions_max']} and "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.commands import options
+from harness.commands import options, output
 from harness.commands.trust import Trust, require_trust
 from harness.errors import UsageError, require_assertions
 
@@ -52,10 +52,8 @@ def bisect(
             return judges.judge(commit, Path(folder) / commit)
 
         def tell(judged: "JudgedCommit") -> None:
-            if not as_json:
-                why = f": {judged.reason}" if judged.reason else ""
-                said = f"{_GLYPHS[judged.word]} {judged.commit[:12]} {judged.word}{why}"
-                print(said, flush=True)
+            why = f": {judged.reason}" if judged.reason else ""
+            output.tell(f"{_GLYPHS[judged.word]} {judged.commit[:12]} {judged.word}{why}")
 
         found = search(within.commit(good), listed, judge, tell)
     _say(found, within, len(listed), as_json)

@@ -10,7 +10,7 @@ import typer
 
 from harness.commands import options
 from harness.commands.ended import judge_and_tell
-from harness.commands.output import say
+from harness.commands.output import say, talks
 from harness.commands.trust import Trust, require_trust
 from harness.errors import STATUS, USAGE, UsageError
 
@@ -108,7 +108,8 @@ def check(
             say(str(error))
             continue
         statuses.append(STATUS[answer["verdict"]])
-        print(json.dumps(answer) if as_json else text_of(answer), flush=True)
+        said = json.dumps(answer) if as_json else text_of(answer)
+        print(said if as_json or talks() else said.partition("\n")[0], flush=True)
     raise typer.Exit(max(statuses, key=[0, 2, 1, USAGE].index))
 
 

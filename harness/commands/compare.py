@@ -13,7 +13,7 @@ import typer
 
 from checker.files import regular
 from harness.commands import options
-from harness.commands.output import say
+from harness.commands.output import note, talks, tell
 from harness.commands.trust import Trust, require_trust
 from harness.errors import FAILED, STATUS, HarnessError, UsageError, require_assertions
 
@@ -68,8 +68,8 @@ def compare(
             raise UsageError(f"{', '.join(said)} cannot be said of stored runs; leave it out")
         raise typer.Exit(_compare_stored(targets, trust, wanted))
     found = read_options(config)
-    if found.path is not None and config is None and not as_json:
-        say(f"options come from {found.path}, too")
+    if found.path is not None and config is None:
+        note(f"options come from {found.path}, too")
     file = {name: value for name, value in found.values.items() if name != "system"}
     base = {"seed": new_seed(), **file, **given}
     with options.named_as_written({**given, "repeat": repeat}, found):
@@ -151,7 +151,7 @@ def _compare_systems(runs: Sequence["PlannedRun"], repository: Path, wanted: Wan
 
     began = _now()
     line = command(runs) + _asked(wanted, repository)
-    teller = _Teller(runs, wanted.as_json)
+    teller = _Teller(runs)
     with ExitStack() as stack:
         checkouts = None
         if any(run.target.commit for run in runs):
@@ -162,8 +162,7 @@ def _compare_systems(runs: Sequence["PlannedRun"], repository: Path, wanted: Wan
                         f"{run.target.commit!r} is not a commit of {repository}; name another"
                     )
             checkouts = Checkouts(within, wanted.store, stack)
-        if not wanted.as_json:
-            print(line, flush=True)
+        tell(line)
 
         def conduct(run: "PlannedRun") -> Path:
             if run.target.commit and checkouts is not None:
@@ -214,8 +213,8 @@ def _compare_stored(targets: Sequence[str], trust: bool, wanted: Wanted) -> int:
 def conduct_and_judge(config: "RunConfig", store: Path) -> Path:
     """One run as `labrys run` does it: its directory, with verdict and report."""
     from harness.commands.ended import judge_and_render
+    from harness.commands.progress import shown
     from harness.conduct import conduct
-    from harness.progress import shown
 
     directory = conduct(config, store, shown)
     judge_and_render(directory, fresh=True)
@@ -263,13 +262,19 @@ def _write(
     else:
         from reports.comparison_summary import summarize_comparison
 
-        print(summarize_comparison(comparison, occasion, page))
+        said = summarize_comparison(comparison, occasion, page)
+        print(said if talks() else "\n".join(filter(_decides, said.splitlines())))
     if any(one.fails for one in judged):
         return STATUS["invalid"]
     failed = FAILED if occasion.failed else 0
     status = STATUS[comparison.verdict]
     untold = STATUS["unknown"] if any(one.fails is None for one in judged) else 0
     return status if status == 1 else failed or status or untold
+
+
+def _decides(line: str) -> bool:
+    """Whether a line is the verdict, or that of a condition."""
+    return not line.startswith(" ")
 
 
 def _judged(comparison: "Comparison", wanted: Wanted, random: "Random") -> "list[Judgement]":
@@ -296,21 +301,18 @@ def _world(path: Path) -> dict[str, Any] | None:
 class _Teller:
     """Says how each run ended, and how long the others will take."""
 
-    def __init__(self, runs: Sequence["PlannedRun"], silent: bool) -> None:
+    def __init__(self, runs: Sequence["PlannedRun"]) -> None:
         self._total = len(runs)
         self._width = max(len(run.target.label) for run in runs)
-        self._silent = silent
         self._done = 0
         self._began = time.monotonic()
 
     def tell(self, run: "PlannedRun", path: Path | None, reason: str) -> None:
         self._done += 1
-        if self._silent:
-            return
         took_s = (time.monotonic() - self._began) / self._done
         left = f"{took_s * (self._total - self._done) / 60:.1f} min left"
         head = f"{self._done}/{self._total}  repeat {run.repeat}  {run.target.label:<{self._width}}"
-        print(f"{head} {_ending(path, reason)}   {left}", flush=True)
+        tell(f"{head} {_ending(path, reason)}   {left}")
 
 
 def _ending(path: Path | None, reason: str) -> str:

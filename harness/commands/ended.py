@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.commands.output import say
+from harness.commands.output import say, talks
 from harness.errors import STATUS, HarnessError, UsageError
 
 if TYPE_CHECKING:
@@ -124,5 +124,8 @@ def _tell(path: Path, result: dict[str, Any]) -> None:
 
     colours = {"✔": "green", "✘": "red", "?": "yellow"}
     console = Console(highlight=False, soft_wrap=True)
-    for line in summarize_run(path, result).splitlines():
+    lines = summarize_run(path, result).splitlines()
+    if not talks():
+        lines = [line for line in lines if line[:1] in (*colours, "–")][:1]
+    for line in lines:
         console.print(Text(line, style=colours.get(line[:1], "")))

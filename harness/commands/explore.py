@@ -15,6 +15,7 @@ import typer
 
 from harness.commands import options
 from harness.commands.ended import store_and_render
+from harness.commands.output import tell
 from harness.errors import HarnessError, UsageError, require_assertions
 
 if TYPE_CHECKING:
@@ -101,62 +102,57 @@ class Explored:
 
     as_json: bool
 
-    def say(self, line: str) -> None:
-        """Say something to a person; standard output may be for JSON alone."""
-        if not self.as_json:
-            print(line)
-
     def explore(self, effort: Effort) -> int:
         """Run a campaign, tell and keep what it finds; the exit status."""
         from harness.simulation import telling
 
         seen, interrupted = self._campaign(effort)
         took_s = seen.seconds
-        self.say(telling.progress(self.base.system, seen))
+        tell(telling.progress(self.base.system, seen))
         if seen.differs:
             worst = seen.differs[0]
-            self.say(f"✘ seed {worst.seed} did not repeat itself: {worst.differs}")
+            self._conclude(f"✘ seed {worst.seed} did not repeat itself: {worst.differs}")
         kept = [
             one
             for group in telling.grouped(seen.failed)
             for one in self._keep(group, self.shrink and not interrupted)
         ]
-        self.say(telling.meaning(seen, interrupted))
+        self._conclude(telling.meaning(seen, interrupted))
         if self.as_json:
             print(json.dumps(telling.answer(self.base, seen, took_s, kept)), flush=True)
         if interrupted:
             raise KeyboardInterrupt
         return telling.status(seen)
 
+    def _conclude(self, verdict: str) -> None:
+        if not self.as_json:
+            print(verdict, flush=True)
+
     def _campaign(self, effort: Effort) -> tuple["Campaign", bool]:
         """Try the seeds; what was seen, and whether Ctrl-C ended it."""
         from concurrent.futures import BrokenExecutor, CancelledError
 
-        from rich.console import Console
-        from rich.live import Live
         from rich.text import Text
 
         from checker.wording import plural
+        from harness.commands.progress import telling
         from harness.executors import WORKERS_DIED, dask_executor
         from harness.simulation.campaign import Campaign, run_campaign
         from harness.simulation.telling import progress
 
-        console = Console(stderr=True)
-        live = Live(console=console, transient=True, refresh_per_second=4)
+        line = Text()
         seen = Campaign()
 
         def watch(campaign: Campaign) -> None:
-            nonlocal seen
-            seen = campaign
-            if console.is_terminal:
-                live.update(Text(progress(self.base.system, campaign)))
+            nonlocal line, seen
+            line, seen = Text(progress(self.base.system, campaign)), campaign
 
         with contextlib.ExitStack() as stack:
             try:
                 pool, jobs = None, effort.jobs
                 if effort.executor is not None:
                     pool, jobs = stack.enter_context(dask_executor(effort.executor))
-                stack.enter_context(live)
+                stack.enter_context(telling(lambda: line))
                 run_campaign(
                     self.draw, effort.seeds, jobs, until_found=effort.until_found,
                     seconds=effort.seconds, watch=watch, executor=pool,
@@ -179,16 +175,16 @@ class Explored:
         from harness.simulation.simulate import simulate
         from harness.simulation.telling import named
 
-        say, system = self.say, self.base.system
+        system = self.base.system
         stored: list[dict[str, Any]] = []
-        say(f"✘ {group[0].kind}: {len(group)} seed{'s' * (len(group) > 1)}, {named(group)}")
+        tell(f"✘ {group[0].kind}: {plural(len(group), 'seed')}, {named(group)}")
         smallest: Simulated | None = None
         origin = Path()
         tries, began = 0, time.monotonic()
         for seed in group[: self.keep]:
             found = simulate(self.draw(seed.seed))
             kept = store_and_render(self.store, found, system)
-            say(f"  seed {seed.seed}: {size_of(found)}   {kept}")
+            tell(f"  seed {seed.seed}: {size_of(found)}   {kept}")
             stored.append({"seed": seed.seed, "shrunk": False, "run": str(kept)})
             left_s = SHRINK_S - (time.monotonic() - began)
             if shrinking and left_s > 0:
@@ -201,11 +197,11 @@ class Explored:
         kept = store_and_render(self.store, smallest, f"{system}-shrunk", origin)
         took = time.monotonic() - began
         size = f"{size_of(smallest)}: {smallest.reason}"
-        say(f"  shrunk in {took:.1f} s by {plural(tries, 'run')} to {size}")
+        tell(f"  shrunk in {took:.1f} s by {plural(tries, 'run')} to {size}")
         for sentence in smallest.result.explanation:
-            say(f"    {sentence}")
-        say(f"  report     {kept / 'report.html'}")
-        say(f"  again      {replay_line(kept, smallest.scenario.config.names)}")
+            tell(f"    {sentence}")
+        tell(f"  report     {kept / 'report.html'}")
+        tell(f"  again      {replay_line(kept, smallest.scenario.config.names)}")
         return [*stored, {"seed": smallest.scenario.config.seed, "shrunk": True, "run": str(kept)}]
 
 

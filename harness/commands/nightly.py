@@ -3,8 +3,7 @@
 import contextlib
 import os
 import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,14 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.commands import options
+from harness.commands.output import talks
 from harness.errors import HarnessError, UsageError, require_assertions
 
 if TYPE_CHECKING:
     from harness.nightly.night import Night
     from harness.nightly.schedule import Job
-
-MINUTE_S = 60.0
-"""Without a terminal a night says so often how far it has come."""
 
 _GLYPHS = {0: ("✔", "green"), 1: ("✘", "red"), 2: ("?", "yellow"), 255: ("!", "magenta")}
 
@@ -48,7 +45,10 @@ def nightly(
     store: options.Store = Path("store"),
 ) -> None:
     """Run a matrix of systems, faults and environments within a budget; write the night's pages."""
+    from rich.text import Text
+
     from checker.wording import plural
+    from harness.commands.progress import telling
     from harness.conduct import new_seed
     from harness.durations import duration_s
     from harness.nightly.corpus import read_corpus
@@ -80,11 +80,11 @@ def nightly(
                       address)  # fmt: skip
     night = Night(planned, schedule, setting, _watch, PastNights.read(results))
     cells = plural(len(planned.cells), "cell")
-    _say(f"{cells} of {planned.source}, budget {budget}, seed {seed}: {folder}")
+    _tell(f"{cells} of {planned.source}, budget {budget}, seed {seed}: {folder}")
     for note in notes:
-        _say(f"  {note}")
+        _tell(f"  {note}")
     try:
-        with _progress(night):
+        with telling(lambda: Text(_so_far(night)), live=False):
             night.perform()
     finally:
         _close(night)
@@ -133,8 +133,8 @@ def _close(night: "Night") -> None:
             file.write(markdown(told))
     _say(told["sentence"], night.status)
     if told["again"]:
-        _say(f"  again      {told['again']}")
-    _say(f"  pages      {folder / 'index.html'}")
+        _tell(f"  again      {told['again']}")
+    _tell(f"  pages      {folder / 'index.html'}")
 
 
 def _write_issues(folder: Path, told: dict[str, Any]) -> None:
@@ -166,8 +166,8 @@ def _watch(night: "Night", record: dict[str, Any]) -> None:
     if record["reason"] and outcome is not Ending.CAUGHT:
         said += f": {record['reason']}"
     told = night.to_json()
-    if not _quiet() or STATUS[outcome]:
-        _say(said, STATUS[outcome])
+    if sys.stdout.isatty() or STATUS[outcome]:  # A log gets what failed alone.
+        _tell(said, STATUS[outcome])
     _write(night, told)
 
 
@@ -195,29 +195,6 @@ def _render_left(folder: Path) -> None:
                 render(path.parent)
 
 
-def _quiet() -> bool:
-    """Whether no person looks on: a log gets what failed, and a line a minute."""
-    return not sys.stdout.isatty()
-
-
-@contextlib.contextmanager
-def _progress(night: "Night") -> Iterator[None]:
-    """Meanwhile say once a minute, where no person looks on, how far the night has come."""
-    over = threading.Event()
-
-    def tell() -> None:
-        while not over.wait(MINUTE_S):
-            _say(_so_far(night))
-
-    teller = threading.Thread(target=tell, daemon=True)
-    if _quiet():
-        teller.start()
-    try:
-        yield
-    finally:
-        over.set()
-
-
 def _so_far(night: "Night") -> str:
     """ "12:03:10  14 of 43 cells, 213 runs, 1 not green; now raft · register · kill · docker"."""
     from checker.wording import plural
@@ -230,6 +207,12 @@ def _so_far(night: "Night") -> str:
     said = f"{datetime.now(UTC):%H:%M:%S}  {ran} of {plural(len(cells), 'cell')}, "
     said += f"{plural(runs, 'run')}, {bad} not green"
     return said + (f"; now {night.doing.cell.name}" if night.doing else "")
+
+
+def _tell(line: str, status: int | None = None) -> None:
+    """Say what stands beside the night's sentence."""
+    if talks():
+        _say(line, status)
 
 
 def _say(line: str, status: int | None = None) -> None:

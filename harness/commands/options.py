@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
+from harness.commands import output
 from harness.durations import option_s
 from harness.errors import OptionError, UsageError
 from harness.options_file import OptionsFile
@@ -103,21 +104,32 @@ Verbose: TypeAlias = Annotated[
 ]
 
 
-def verbose(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command take `-v` after its name as well as before it; what it does is `cli`'s."""
+Quiet: TypeAlias = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print the verdict and errors alone.")
+]
+
+
+def with_common(command: Callable[..., None], *, quiet: bool = False) -> Callable[..., None]:
+    """Let a command take `-v` after its name as well as before it, which `cli` sees to; and `-q`,
+    where it has a verdict."""
 
     @functools.wraps(command)
     def taking(**arguments: Any) -> None:
         del arguments["verbose"]
+        output.asked.quiet = arguments.pop("quiet", False)
+        output.asked.as_json = arguments.get("as_json", False)
         command(**arguments)
 
     kind = inspect.Parameter.KEYWORD_ONLY
-    own = inspect.signature(command).parameters.values()
+    added = {"quiet": Quiet} if quiet else {}
     _declare(
         taking,
         [
-            *(parameter.replace(kind=kind) for parameter in own),
-            inspect.Parameter("verbose", kind, default=False, annotation=Verbose),
+            *(one.replace(kind=kind) for one in inspect.signature(command).parameters.values()),
+            *(
+                inspect.Parameter(name, kind, default=False, annotation=annotation)
+                for name, annotation in {**added, "verbose": Verbose}.items()
+            ),
         ],
     )
     return taking

@@ -10,6 +10,7 @@ import errno
 import io
 import os
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 from harness.errors import FAILED
@@ -38,10 +39,39 @@ class _Output(io.FileIO):
         return memoryview(data).nbytes
 
 
+@dataclass
+class _Asked:
+    """What the caller wants to hear beside the verdict and what went wrong."""
+
+    quiet: bool = False
+    as_json: bool = False
+
+
+asked = _Asked()
+"""Set for the command that is carried out; streams, too, are the process's."""
+
+
+def talks() -> bool:
+    """Whether more is wanted than the verdict, and by a person."""
+    return not (asked.quiet or asked.as_json)
+
+
 def say(sentence: str) -> None:
-    """Tell a person something that is not the command's answer."""
+    """Tell a person something that is not the command's answer: what went wrong."""
     if sys.stderr is not None:
         print(f"labrys: {sentence}", file=sys.stderr, flush=True)
+
+
+def note(sentence: str) -> None:
+    """Tell a person what is not the command's answer and not wrong either."""
+    if talks():
+        say(sentence)
+
+
+def tell(line: str) -> None:
+    """Print a line that stands beside the verdict."""
+    if talks():
+        print(line, flush=True)
 
 
 def prepare() -> None:

@@ -8,6 +8,7 @@ import typer
 
 from harness.commands import options
 from harness.commands.explore import Effort, Explored
+from harness.commands.output import tell
 from harness.commands.trust import Trust, require_trust
 from harness.errors import FAILED, UsageError, require_assertions
 
@@ -38,9 +39,9 @@ def replay(
         )
     found = again(path)
     for warning in found.warnings:
-        print(f"? {warning}")
+        tell(f"? {warning}")
     print(f"{'✔' if found.same else '✘'} {found.sentence}")
-    print(f"  {found.again.kind or 'valid'}{': ' * bool(found.again.reason)}{found.again.reason}")
+    tell(f"  {found.again.kind or 'valid'}{': ' * bool(found.again.reason)}{found.again.reason}")
     if not found.same:
         raise typer.Exit(FAILED)
     raise typer.Exit(1 if found.again.failed else 2 if found.again.kind else 0)

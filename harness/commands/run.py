@@ -7,7 +7,7 @@ import typer
 
 from harness.commands import options
 from harness.commands.ended import judge_and_tell
-from harness.commands.output import say
+from harness.commands.output import note
 from harness.errors import require_assertions
 
 _SETTLED = {
@@ -27,22 +27,22 @@ def run(
     as_json: options.AsJson = False,
 ) -> None:
     """Start a cluster, drive clients and faults, judge the history, write the report."""
+    from harness.commands.progress import shown
     from harness.conduct import conduct, new_seed, settle
     from harness.config import RunConfig
     from harness.environments.lab import enter_user_namespace
     from harness.options_file import read_options
-    from harness.progress import shown
 
     require_assertions()
     found = read_options(config)
-    if found.path is not None and config is None and not as_json:
-        say(f"options come from {found.path}, too")
+    if found.path is not None and config is None:
+        note(f"options come from {found.path}, too")
     named = {} if system is None else {"system": system}
     with options.named_as_written(given, found):
         wanted = RunConfig.asked({"seed": new_seed(), **found.values, **named, **given})
     settled = settle(wanted)
-    if settled.environment != wanted.environment and not as_json:
-        say(_SETTLED[settled.environment])
+    if settled.environment != wanted.environment:
+        note(_SETTLED[settled.environment])
     if settled.environment == "namespaces":
         enter_user_namespace()
     directory = conduct(settled, store, shown)

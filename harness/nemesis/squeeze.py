@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import ClassVar
 
+from checker.wording import plural
 from harness.clock import MILLISECOND_NS, SECOND_NS
 from harness.cluster import Capability, Cluster
 from harness.nemesis.fault import Fault, Target, choose, choose_some, listed
@@ -58,7 +59,7 @@ class RestartLoop(Squeeze):
             pause_ns = random.randint(1, 50) * MILLISECOND_NS
             await cluster.clock.sleep_until_ns(cluster.clock.now_ns() + pause_ns)
         await cluster.kill(nodes)
-        return f"{listed(nodes)} started and killed {times} times, then left down"
+        return f"{listed(nodes)} started and killed {plural(times, 'time')}, then left down"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from checker.requirements import MISSED
+from checker.wording import plural
 from harness.errors import FAILED
 from harness.executors import WORKERS_DIED
 from harness.names import replay_line
@@ -138,7 +139,7 @@ def _campaign(job: Job, answer: dict[str, Any]) -> Finding:
         outcome, reason = Ending.UNKNOWN, f"no seed ended within {job.seconds:g} s"
     elif strong < STRONG_SHARE * seeds and not job.corpus:
         outcome = Ending.UNKNOWN
-        reason = f"only {strong} of {seeds} seeds could have shown a violation"
+        reason = f"only {strong} of {plural(seeds, 'seed')} could have shown a violation"
     elif unknown:
         outcome, reason = Ending.UNKNOWN, f"{unknown} of {seeds} undecided; {answer['unknown']}"
     line = again(job.cell, job.seed, max(seeds, 1))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from checker.wording import plural
 from harness.errors import UsageError
 from harness.nightly.plan import Cell
 
@@ -80,7 +81,7 @@ class Schedule:
         if needed + corpus_s > budget_s:
             raise UsageError(
                 f"a budget of {spoken(budget_s)} is too small: one run of each of the "
-                f"{len(self._cells)} cells takes about {spoken(needed)}"
+                f"{plural(len(self._cells), 'cell')} takes about {spoken(needed)}"
                 + (f", and seeds that failed before {spoken(corpus_s)}" if corpus_s else "")
                 + f"; give --budget {spoken(needed + corpus_s + 60).replace(' ', '')} or more, "
                 "or a plan with fewer cells"

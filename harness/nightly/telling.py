@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from checker.wording import joined
+from checker.wording import joined, plural
 from harness.nightly.failures import NotGreen
 from harness.nightly.outcome import WORD, Ending
 
@@ -31,7 +31,7 @@ def sentence(night: "Night", troubles: list[NotGreen]) -> str:
     if night.ended != "whole":
         how = "Interrupted" if night.ended else "Still running"
         ran = sum(bool(runs) for runs in night.cells.values())
-        said = f"{how} after {ran} of {len(night.cells)} cells"
+        said = f"{how} after {ran} of {plural(len(night.cells), 'cell')}"
         seen = [trouble for trouble in troubles if trouble.outcome is not Ending.NOT_RUN]
         return f"{said}; {_told(seen)}" if seen else f"{said}; nothing failed so far"
     if troubles:
@@ -39,8 +39,8 @@ def sentence(night: "Night", troubles: list[NotGreen]) -> str:
     runs = sum(record["facts"].get("runs", 1) for record in night.records)
     canaries = sum(cell.canary for cell in night.cells)
     return (
-        f"Green: all {len(night.cells)} cells ran, {runs:,} runs in all, "
-        f"and all {canaries} canaries were caught"
+        f"Green: {_all(len(night.cells), 'cell')} ran, {plural(runs, 'run')} in all, "
+        f"and {_all(canaries, 'canary', 'canaries')} {'was' if canaries == 1 else 'were'} caught"
     )
 
 
@@ -94,6 +94,11 @@ def _canaries(missed: list[NotGreen]) -> str:
     names = [f"{one.names['system']} in {one.names['environment']}" for one in missed]
     word = "canary" if len(missed) == 1 else "canaries"
     return f"the {word} {joined(names)} {'was' if len(missed) == 1 else 'were'} not caught"
+
+
+def _all(count: int, word: str, words: str = "") -> str:
+    """ "the one cell", "all 12 cells"."""
+    return f"the one {word}" if count == 1 else f"all {plural(count, word, words)}"
 
 
 def _faults(faults: str) -> str:

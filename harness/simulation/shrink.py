@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, replace
 from itertools import combinations, permutations
 from typing import Any, TypeVar
 
+from checker.wording import plural
 from harness.clock import SECOND_NS
 from harness.nemesis.catalogue import FAULTS
 from harness.nemesis.schedule import PlannedFault
@@ -342,7 +343,7 @@ def size_of(simulated: Simulated) -> str:
         operations = tuple(o for o in operations if heals and o.invoked < heals[0])
     clients = len({o.process % scenario.config.clients for o in operations})
     size = ", ".join(
-        f"{count} {word}{'' if count == 1 else 's'}"
+        plural(count, word)
         for count, word in (
             (clients, "client"),
             (len(operations), "operation"),
@@ -353,7 +354,7 @@ def size_of(simulated: Simulated) -> str:
     for name in EVENTS:
         count = len(getattr(scenario.world, name))
         word = name.replace("_", " ").removesuffix("s")
-        noise += [f"{count} {word}{'' if count == 1 else 's'}"] if count else []
+        noise += [plural(count, word)] if count else []
     return f"{size}, with {' and '.join(noise)}" if noise else size
 
 

@@ -54,7 +54,7 @@ def progress(system: str, campaign: Campaign) -> str:
     families = Counter[str]()
     for name, count in sorted(campaign.faults.items()):
         families[_family(name)] += count
-    faults = ", ".join(f"{count:,} {name}s" for name, count in families.items()) or "no faults"
+    faults = ", ".join(plural(count, name) for name, count in families.items()) or "no faults"
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(campaign.kinds.items()))
     return (
         f"{system} · {plural(campaign.done, 'seed')} in {campaign.seconds:.1f} s "
@@ -93,6 +93,6 @@ def meaning(campaign: Campaign, interrupted: bool) -> str:
     if campaign.done == 1:
         return f"{stopped} this one seed, which says nothing of others"
     return (
-        f"{stopped} {campaign.done:,} seeds, {campaign.twice:,} of them run twice: with 95 % "
-        f"confidence fewer than {campaign.bound:.3g} of all seeds fail"
+        f"{stopped} {plural(campaign.done, 'seed')}, {campaign.twice:,} of them run twice: "
+        f"with 95 % confidence fewer than {campaign.bound:.3g} of all seeds fail"
     )

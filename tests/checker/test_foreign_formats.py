@@ -200,7 +200,7 @@ def test_what_completes_must_be_what_was_called() -> None:
     remark = "{:process 5 :type :info :f :read :value nil}"
     history = content(EDN + remark)
     assert history.source is not None
-    assert "1 line or event was passed over, the first being line 5" in history.source.notes[0]
+    assert "passed over: 1 line or event, the first being line 5" in history.source.notes[0]
     with pytest.raises(MalformedHistory, match="6 lines or events say nothing of an operation"):
         content(EDN + remark * 6)
 

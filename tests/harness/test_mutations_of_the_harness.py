@@ -234,7 +234,7 @@ def test_a_checker_that_believes_everything(tmp_path: Path, monkeypatch: Patch) 
         return Result(verdict=Verdict.VALID, algorithm="faith", statistics=counts)
 
     monkeypatch.setattr(Workload, "check", check_nothing)
-    reason = "errors could have been caught: 0 of 20 mutated copies of the history were convicted"
+    reason = "errors could have been caught: 0 of 20 mutated copies of the history convicted"
     expect("unknown", reason, tmp_path)
 
 

@@ -26,6 +26,7 @@ from checker.columns import NEVER, canonical
 from checker.linearizability.registers.facts import Ambiguous, began, ended
 from checker.linearizability.violation import Violation
 from checker.operation import Operation, Outcome
+from checker.wording import plural
 
 MOST_CHOICES = 20_000
 """Choices that are tried before the queue is left to the search: about half a second."""
@@ -171,8 +172,8 @@ class _Ranks:
             if len(gone[value]) > len(came):
                 return Violation(
                     (*came, *gone[value]),
-                    f"{name} was dequeued {len(gone[value])} times and enqueued at most "
-                    f"{len(came)} times",
+                    f"{name} was dequeued {plural(len(gone[value]), 'time')} and enqueued at most "
+                    f"{plural(len(came), 'time')}",
                 )
         return None
 

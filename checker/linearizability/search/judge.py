@@ -24,6 +24,7 @@ from checker.models.asking import quick_enough
 from checker.models.model import Model
 from checker.operation import Operation
 from checker.verdict import Result, Verdict
+from checker.wording import plural
 
 SHRINKING_S = 0.3
 """Seconds that a counterexample may take to become small, or as long as the search took, if the
@@ -169,8 +170,8 @@ def _result(
             verdict=Verdict.UNKNOWN,
             algorithm="search",
             key=key,
-            reason=f"the {found.limit} was reached after {found.done} of {found.events} events "
-            f"of key {key!r}{_window(operations, found)}",
+            reason=f"the {found.limit} was reached after {found.done} of "
+            f"{plural(found.events, 'event')} of key {key!r}{_window(operations, found)}",
             statistics=statistics,
         )
     took_s = sum(tried.seconds for tried in found.tried)
@@ -213,5 +214,6 @@ def _window(operations: Sequence[Operation], found: Found) -> str:
     crashed = sum(o.completed is None and o.invoked <= end for o in operations)
     pending = sum(o.completed is not None and o.invoked <= end <= o.completed for o in operations)
     also = f" and {crashed} crashed before" if crashed else ""
-    most = f"; {found.largest} configurations were possible at once" if found.largest else ""
-    return f", at position {end} of the log, where {pending} operations overlapped{also}{most}"
+    most = f"; {plural(found.largest, 'configuration')} at once" if found.largest else ""
+    overlapped = f"{plural(pending, 'operation')} overlapped"
+    return f", at position {end} of the log, where {overlapped}{also}{most}"
