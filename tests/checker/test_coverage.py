@@ -40,7 +40,7 @@ def test_what_was_asked_for_by_name_must_have_been_in_force() -> None:
     gates = in_force(covered().values(), ["kill", "kill-one", "pause-all"])
     assert [(gate.name, gate.passed, gate.detail) for gate in gates] == [
         ("kill-one in force", True, "1 of 2 times"),
-        ("pause-all in force", False, "0 of 1 times"),
+        ("pause-all in force", False, "0 of 1 time"),
     ]
 
 

@@ -129,7 +129,7 @@ def test_a_history_that_is_too_long_for_the_memory_limit_is_not_begun(name: str)
     assert result.verdict is Verdict.UNKNOWN
     # 200 bytes each: see `checker.memory.ROW_BYTES` for what was measured.
     assert result.reason.startswith(
-        "the memory limit of 64 MiB is too small for 400,000 operations, which take about 76 MiB"
+        "the memory limit of 64 MiB is too small for 400,000 operations, taking about 76 MiB"
     )
 
 

@@ -187,7 +187,7 @@ def test_nobody_listening_is_unreachable_for_each() -> None:
 def test_connections_that_cannot_be_shared_are_refused() -> None:
     usual = {"system": "raft", "environment": "local", "clients": 10}
     assert RunConfig.asked({**usual, "connections": 9}).connections == 9
-    for connections, told in ((10, "as 10 clients are to share them"), (-1, "from 0 to")):
+    for connections, told in ((10, "for 10 clients to share"), (-1, "from 0 to")):
         with pytest.raises(OptionError, match=told):
             RunConfig.asked({**usual, "connections": connections})
     foreign = "examples.etcd:Etcd"
@@ -204,7 +204,7 @@ def test_clients_for_whom_there_is_no_memory_are_refused_by_name(
     for environment, told in (
         (
             "local",
-            r"20000 clients and 5 nodes need 4,\d+ MiB of memory, and 200 are .*share",
+            r"20,000 clients and 5 nodes need 4,\d+ MiB of memory, and 200 are .*share",
         ),
         ("simulated", r"need 381 MiB of memory, and 200 are free: give fewer clients or nodes$"),
     ):
