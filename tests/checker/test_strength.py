@@ -8,6 +8,7 @@ from checker.history import FaultSpan, History
 from checker.least import Least
 from checker.operation import Operation, Outcome
 from checker.strength import gates, strength
+from checker.wording import plural
 from tests.checker.registers import draw
 
 
@@ -59,7 +60,7 @@ def test_gates_by_hand() -> None:
                 for kind in ("read", "cas")
                 for n in [counted(operations, faults, kind)]
             },
-            "partition applied": (True, f"{len(faults)} times"),
+            "partition applied": (True, plural(len(faults), "time")),
             "operations overlap": (
                 overlaps > 0, f"{overlaps} operations overlapped another on their key",
             ),
