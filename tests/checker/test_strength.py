@@ -62,7 +62,7 @@ def test_gates_by_hand() -> None:
             },
             "partition applied": (True, plural(len(faults), "time")),
             "operations overlap": (
-                overlaps > 0, f"{overlaps} operations overlapped another on their key",
+                overlaps > 0, f"{plural(overlaps, 'operation')} overlapped another on their key",
             ),
         }  # fmt: skip
         shut += not all(gate.passed for gate in found)
