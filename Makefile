@@ -16,8 +16,8 @@ SHARED := --numprocesses logical --dist loadfile
 QUICK := not ($(ALONE) or browser or slow or deep)
 
 test: install
-	$(BIN)/python -m pytest tests -m "($(ALONE)) and not deep"
-	$(BIN)/python -m pytest tests $(SHARED) -m "not ($(ALONE) or deep)$(if $(CHECKED), and not ($(QUICK)))"
+	$(BIN)/python -m pytest tests --durations 15 -m "($(ALONE)) and not deep"
+	$(BIN)/python -m pytest tests $(SHARED) --durations 15 -m "not ($(ALONE) or deep)$(if $(CHECKED), and not ($(QUICK)))"
 
 test-deep: install
 	$(BIN)/python -m pytest tests -m deep
@@ -26,7 +26,7 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests $(SHARED) -m "$(QUICK)"
+	$(BIN)/python -m pytest tests $(SHARED) --durations 15 -m "$(QUICK)"
 
 check-checker: install
 	$(BIN)/python -m pytest tests/checker tests/harness/test_names.py $(SHARED) -m "$(QUICK)"

@@ -5,7 +5,7 @@ operation done alone answers and leaves behind.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -122,7 +122,7 @@ def draw(random: Random, thing: Object, most: int = 7) -> list[Operation]:
     hurry = random.choice([0, 0.7])
     repeat = random.random() < 0.3
     state, pasts = thing.start, [thing.start, *thing.elsewhere]
-    pending: dict[int, Operation] = {}
+    pending: dict[int, tuple[str, Any, int]] = {}
     done: list[Operation] = []
     processes = list(range(random.randint(2, 4)))
     place = 0
@@ -135,19 +135,15 @@ def draw(random: Random, thing: Object, most: int = 7) -> list[Operation]:
         if process not in pending:
             if started < count:
                 started += 1
-                function, argument = thing.call(random, started, repeat)
-                pending[process] = Operation(
-                    process, function, "k", argument, None, Outcome.INFO, position, None,
-                    position * 1000, None,
-                )  # fmt: skip
+                pending[process] = *thing.call(random, started, repeat), position
             continue
-        operation = pending.pop(process)
+        function, argument, invoked = pending.pop(process)
         outcome = Outcome.INFO if random.random() < crash else Outcome.OK
         if outcome is Outcome.OK and random.random() < fail:
             outcome = Outcome.FAIL
+        result, completed = None, None
         if outcome is Outcome.OK or (outcome is Outcome.INFO and random.random() < 0.5):
-            moves = thing.do(state, operation.function, operation.argument)
-            result = None
+            moves = thing.do(state, function, argument)
             if moves:
                 state, result = random.choice(moves)
                 pasts.append(state)
@@ -155,7 +151,7 @@ def draw(random: Random, thing: Object, most: int = 7) -> list[Operation]:
                 shown = [
                     answer
                     for past in dict.fromkeys(pasts)
-                    for _, answer in thing.do(past, operation.function, operation.argument)
+                    for _, answer in thing.do(past, function, argument)
                     if answer != result
                 ]
                 result = random.choice(shown) if shown else result
@@ -163,19 +159,18 @@ def draw(random: Random, thing: Object, most: int = 7) -> list[Operation]:
                 result = random.randrange(count)
             elif isinstance(result, frozenset):
                 result = random.sample(sorted(result), len(result))
-            operation = replace(operation, result=result)
         if outcome is Outcome.INFO:
             processes[place] = max(processes) + 1
-            done.append(replace(operation, result=None))
         else:
             position += random.random() >= tie
-            if outcome is Outcome.FAIL:
-                operation = replace(operation, result=None)
-            done.append(
-                replace(
-                    operation, outcome=outcome, completed=position, completed_ns=position * 1000
-                )
+            completed = position
+        done.append(
+            Operation(
+                process, function, "k", argument, result if outcome is Outcome.OK else None,
+                outcome, invoked, completed, invoked * 1000,
+                None if completed is None else completed * 1000,
             )
+        )  # fmt: skip
     return sorted(done, key=lambda operation: operation.invoked)
 
 
