@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from zlib import compress
 
-import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -41,29 +40,18 @@ def pack(data: Any) -> str:
 
 
 @cache
-def vega() -> str:
-    """Vega, Vega-Lite and vega-embed as one script, from the files of vl-convert."""
-    script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return script.replace("</script", "<\\/script")
-
-
-@cache
 def source(name: str) -> str:
     """A style sheet or script, from the folder of templates."""
     return (TEMPLATES / name).read_text("utf-8")
 
 
-def policy(scripts: list[str], *, evaluates: bool = True) -> str:
-    """The page's content security policy: these scripts by their digests, and nothing from afar.
-
-    Vega compiles its expressions ('unsafe-eval'); a page without it `evaluates` nothing.
-    """
+def policy(scripts: list[str]) -> str:
+    """The page's content security policy: these scripts by their digests, and nothing from afar."""
     digests = [
         f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
         for script in scripts
-    ]
-    evaluation = " 'unsafe-eval'" if evaluates else ""
+    ] or ["'none'"]
     return (
-        f"default-src 'none'; script-src {' '.join(digests)}{evaluation}; "
+        f"default-src 'none'; script-src {' '.join(digests)}; "
         "style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
     )

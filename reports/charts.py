@@ -57,7 +57,7 @@ def _latency(columns: Columns, faults: list[Band], end_s: float) -> Plot | None:
     latency_ms = (columns.completed_ns - columns.invoked_ns) / 1e6
     shown_ms = latency_ms[rows]
     scale = Scale(float(shown_ms.min()) * 0.8, float(shown_ms.max()) * 1.25, logarithmic=True)
-    canvas = Canvas(Scale(0.0, end_s), scale, 260)
+    canvas = Canvas(Scale(0.0, end_s, unit=" s"), scale, 260)
     sample = _sample(columns, rows, latency_ms)
     began_s = columns.invoked_ns / 1e9
     for number, word in enumerate(OUTCOME_WORDS):
@@ -65,7 +65,7 @@ def _latency(columns: Columns, faults: list[Band], end_s: float) -> Plot | None:
         canvas.dots(word, zip(began_s[own].tolist(), latency_ms[own].tolist(), strict=True))
     for name, points in _percentiles(columns, latency_ms, end_s).items():
         canvas.steps(name, points, end_s)
-    return canvas.finish("Latency of the operations over the run’s time", faults, " s")
+    return canvas.finish("Latency of the operations over the run’s time", faults)
 
 
 def _sample(columns: Columns, rows: Ints, latency_ms: Any) -> Ints:
@@ -110,9 +110,10 @@ def _throughput(columns: Columns, faults: list[Band], end_s: float) -> Plot:
         for number in range(len(OUTCOME_WORDS))
     ]
     edges = [number * end_s / STEPS for number in range(STEPS + 1)]
-    canvas = Canvas(Scale(0.0, end_s), Scale(0.0, float(np.sum(rates, axis=0).max()) * 1.05), 170)
+    most = float(np.sum(rates, axis=0).max())
+    canvas = Canvas(Scale(0.0, end_s, unit=" s"), Scale(0.0, most * 1.05), 170)
     low = np.zeros(STEPS)
     for word, rate in zip(OUTCOME_WORDS, rates, strict=True):
         canvas.area(word, edges, low.tolist(), (low + rate).tolist())
         low = low + rate
-    return canvas.finish("Operations completed a second over the run’s time", faults, " s")
+    return canvas.finish("Operations completed a second over the run’s time", faults)

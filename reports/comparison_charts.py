@@ -1,133 +1,152 @@
 """Systems over one time axis, a chart for each repeat, with the faults that they all suffered.
 
 The bands are the planned spans of the shared schedule; a fault that is aimed at the leader hits
-whichever node leads in each system. Colours are named by role ("category", the style "fault"): the
-page gives them by theme. Systems are told apart by dashes and shapes too.
+whichever node leads in each system. Recoveries are drawn one by one, each a link to its run.
 """
 
-from typing import Any
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
 
-import altair as alt
-
+from checker.files import is_regular
 from reports.comparison import ComparedRun, Comparison
-from reports.vega import finish
+from reports.measures import STEPS
+from reports.plot import Band, Canvas, Label, Plot, Scale
+from reports.series import Series, series
+from reports.tints import TINTS
+from reports.wording import digits, duration, tick
 
 REPEATS_MAX = 10
 """This many repeats are drawn; the figures are of all."""
 
-DOTS_MAX = 3_000
-DASHES = [[1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [10, 4], [4, 1], [1, 3], [12, 2]]
-SHAPES = {
-    "circle": "●", "square": "■", "triangle-up": "▲", "diamond": "◆",
-    "cross": "✚", "triangle-down": "▼", "triangle-right": "▶", "triangle-left": "◀",
-}  # fmt: skip
-"""The marks of systems in the chart of recoveries, and how they are drawn beside the names."""
-
-Spec = dict[str, Any]
+DOTS_MAX = 2_000
 
 
-def comparison_charts(comparison: Comparison) -> dict[str, Spec]:
-    """Vega-Lite specifications: "throughput-N" and "latency-N" by repeat, and "recovery"."""
+@dataclass(frozen=True, slots=True)
+class OverTime:
+    """The charts of one repeat; no `latency` where nothing was ok."""
+
+    throughput: Plot
+    latency: Plot | None
+
+
+def over_time(comparison: Comparison) -> dict[int, OverTime]:
+    """The charts by repeat, on common scales."""
     repeats = comparison.repeats[:REPEATS_MAX]
     drawn = [run for run in comparison.runs if run.repeat in repeats and run.measured.throughput]
     if not drawn:
         return {}
-    length_s = max(run.measured.length_s for run in drawn)
-    labels = list(comparison.labels)
-    rates = [rate for run in drawn for rate in run.measured.throughput]
+    time = Scale(0.0, max(run.measured.length_s for run in drawn), unit=" s")
+    rates = Scale(0.0, max(rate for run in drawn for rate in run.measured.throughput) or 1.0)
     tails = [ms for run in drawn for ms in run.measured.latency_ms if ms]
-    charts: dict[str, Spec] = {}
+    latency = Scale(min(tails) * 0.9, max(tails) * 1.1, logarithmic=True) if tails else None
+    marks = series(comparison.labels)
+    charts = {}
     for repeat in repeats:
         own = [run for run in drawn if run.repeat == repeat]
-        if not own:
-            continue
-        time = alt.X("t:Q").scale(domain=[0, length_s], nice=False)
-        time = time.title("seconds since the calls began")
-        rate = alt.Y("rate:Q").scale(domain=[0, max(rates) or 1]).title("ok a second")
-        charts[f"throughput-{repeat}"] = _lines(own, time, rate, labels, "rate")
-        if tails:
-            scale = alt.Y("ms:Q").scale(type="log", domain=[min(tails), max(tails)], nice=False)
-            charts[f"latency-{repeat}"] = _lines(own, time, scale.title("p99, ms"), labels, "ms")
-    recovery = _recovery(comparison, labels)
-    return charts | ({"recovery": recovery} if recovery else {})
+        if own:
+            canvas = Canvas(time, rates, 150)
+            by_rate = [(run, run.measured.throughput) for run in own]
+            throughput = _lines(canvas, by_rate, marks, "Ok operations a second")
+            by_tail = [(run, run.measured.latency_ms) for run in own]
+            p99 = None
+            if latency:
+                p99 = _lines(Canvas(time, latency, 150), by_tail, marks, "p99 of latency in ms")
+            charts[repeat] = OverTime(throughput, p99)
+    return charts
 
 
-def _lines(runs: list[ComparedRun], time: alt.X, y: alt.Y, labels: list[str], name: str) -> Spec:
-    rows = []
-    for run in runs:
-        series = run.measured.throughput if name == "rate" else run.measured.latency_ms
-        step_s = run.measured.length_s / len(series)
-        rows += [
-            {"t": round((n + 0.5) * step_s, 3), name: value, "system": run.label}
-            for n, value in enumerate(series)
-        ]
-    lines = (
-        alt.Chart(alt.InlineData(values=rows))
-        .mark_line(strokeWidth=1.8, invalid="break-paths-show-path-domains")
-        .encode(
-            x=time,
-            y=y,
-            color=_color(labels),
-            strokeDash=alt.StrokeDash("system:N")
-            .scale(domain=labels, range=_cycled(DASHES, len(labels)))
-            .legend(None),
-            tooltip=["system:N", "t:Q", f"{name}:Q"],
-        )
-    )
-    return finish([_bands(runs[0]), lines], 150)
+def _lines(
+    canvas: Canvas,
+    runs: Sequence[tuple[ComparedRun, Sequence[float | None]]],
+    marks: dict[str, Series],
+    name: str,
+) -> Plot:
+    """A line a system; what each came to is told where a step of the time is pointed at."""
+    for run, values in runs:
+        step_s = run.measured.length_s / len(values)
+        points = [((number + 0.5) * step_s, value) for number, value in enumerate(values)]
+        canvas.line(marks[run.label].role, points, marks[run.label].dash)
+    step_s = canvas.x.high / STEPS
+    for step in range(STEPS):
+        begins_s, ends_s = step * step_s, (step + 1) * step_s
+        told = [f"{run.label} {text}" for run, values in runs
+                if (text := _at(run, values, (begins_s + ends_s) / 2))]  # fmt: skip
+        canvas.tell(begins_s, ends_s, f"{begins_s:.1f} s: {', '.join(told)}")
+    return canvas.finish(f"{name}, over the time of the calls", _bands(runs[0][0]))
 
 
-def _bands(run: ComparedRun) -> alt.Chart:
+def _at(run: ComparedRun, values: Sequence[float | None], at_s: float) -> str:
+    """What a run came to at a moment; nothing after its end."""
+    step = int(at_s / run.measured.length_s * len(values))
+    if step >= len(values):
+        return ""
+    value = values[step]
+    return "nothing ok" if value is None else digits(value)
+
+
+def _bands(run: ComparedRun) -> list[Band]:
     """The planned spans; they are the same for all runs of a repeat."""
-    rows = [
-        {"t": at, "until": until, "fault": name} for name, at, until in run.measured.schedule[:300]
+    schedule = run.measured.schedule[:300]
+    kinds = list(dict.fromkeys(name.partition(" ")[2] for name, _, _ in schedule))
+    return [
+        Band(at_s, until_s, name, "", kinds.index(name.partition(" ")[2]) % TINTS)
+        for name, at_s, until_s in schedule
     ]
-    bands: alt.Chart = (
-        alt.Chart(alt.InlineData(values=rows))
-        .mark_rect(style="fault")
-        .encode(x=alt.X("t:Q"), x2="until", tooltip=alt.Tooltip("fault:N").title("fault"))
-    )
-    return bands
 
 
-def _recovery(comparison: Comparison, labels: list[str]) -> Spec:
-    """A dot for each fault of each run: how long until something was answered again."""
-    rows: list[dict[str, Any]] = [
-        {"ms": float(f"{fault.recovery_ns / 1e6:.4g}"), "fault": fault.name, "system": run.label,
-         "repeat": run.repeat, "detail": fault.detail}
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """One fault of one run: where it lies on the axis and in its row, and the page of its run."""
+
+    share: float
+    row: int
+    series: Series
+    title: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recoveries:
+    """The dots of each fault by name, in as many rows as there are systems, on one axis."""
+
+    faults: dict[str, list[Dot]]
+    systems: int
+    across: tuple[Label, ...]
+
+
+def recoveries(comparison: Comparison, directory: Path) -> Recoveries | None:
+    """How long it took after each fault of each run until something was answered again. Links lead
+    from `directory`."""
+    found = [
+        (run, fault, fault.recovery_ns)
         for run in comparison.runs
         for fault in run.measured.faults
         if fault.recovery_ns
-    ][:DOTS_MAX]  # fmt: skip
-    if not rows:
-        return {}
-    names = sorted({row["fault"] for row in rows})
-    shown = [row["ms"] for row in rows]
-    domain = [min(shown) * 0.8, max(shown) * 2]
-    milliseconds = alt.X("ms:Q").scale(type="log", domain=domain, nice=False)
-    dots = (
-        alt.Chart(alt.InlineData(values=rows))
-        .mark_point(filled=True, size=45, opacity=0.75)
-        .encode(
-            x=milliseconds.title("recovery, ms"),
-            y=alt.Y("fault:N")
-            .scale(domain=names, padding=0.25)
-            .title(None)
-            .axis(labelLimit=150, grid=True, bandPosition=0, tickBand="extent"),
-            yOffset=alt.YOffset("system:N").scale(domain=labels, padding=0.5),
-            color=_color(labels),
-            shape=alt.Shape("system:N")
-            .scale(domain=labels, range=_cycled(list(SHAPES), len(labels)))
-            .legend(None),
-            tooltip=["system:N", "fault:N", "detail:N", "repeat:Q", "ms:Q"],
+    ][:DOTS_MAX]
+    if not found:
+        return None
+    shown = [ns for _, _, ns in found]
+    scale = Scale(min(shown) * 0.8, max(shown) * 1.25, logarithmic=True)
+    marks = series(comparison.labels)
+    pages = {run.measured.directory: page_of(run, directory) for run, _, _ in found}
+    faults: dict[str, list[Dot]] = {name: [] for name in sorted({f.name for _, f, _ in found})}
+    for run, fault, ns in found:
+        row = comparison.labels.index(run.label)
+        title = (
+            f"{run.label}, repeat {run.repeat}: {duration(ns)} after {fault.name}, {fault.detail}"
         )
+        dot = Dot(scale.share(ns), row, marks[run.label], title, pages[run.measured.directory])
+        faults[fault.name].append(dot)
+    across = tuple(
+        Label(scale.share(ns), tick(ns), number % 2 == 1) for number, ns in enumerate(scale.ticks())
     )
-    return finish([dots], (14 * len(labels) + 10) * len(names))
+    return Recoveries(faults, len(comparison.labels), across)
 
 
-def _color(labels: list[str]) -> alt.Color:
-    return alt.Color("system:N").scale(domain=labels, range="category").legend(None)
-
-
-def _cycled(marks: list[Any], count: int) -> list[Any]:
-    return [marks[n % len(marks)] for n in range(count)]
+def page_of(run: ComparedRun, directory: Path) -> str:
+    """The address of a run's page from a directory; empty where there is no page."""
+    page = os.path.relpath(run.measured.directory / "report.html", directory)
+    return quote(page) if is_regular(directory / page) else ""

@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from markupsafe import Markup
 
-from checker.files import is_regular, write_whole
+from checker.files import write_whole
 from checker.wording import plural
-from reports.assets import environment, policy, source, vega
+from reports.assets import environment, policy, source
 from reports.comparison import (
     Compared,
     ComparedRun,
@@ -26,19 +25,25 @@ from reports.comparison import (
     listed,
     unpromised,
 )
-from reports.comparison_charts import DASHES, REPEATS_MAX, SHAPES, comparison_charts
+from reports.comparison_charts import (
+    REPEATS_MAX,
+    OverTime,
+    over_time,
+    page_of,
+    recoveries,
+)
 from reports.comparison_picture import csv_rows, distributions, sentence, silences
 from reports.conditions import Judgement
 from reports.differences import DECIDED, Spread
 from reports.figures import GROUPS, NOTES
 from reports.measures import MeasuredFault
 from reports.sections import GLYPHS
+from reports.series import series
 from reports.setting import value_of
 from reports.stored import find
 from reports.wording import duration, percent, plain
 
 VERSION = 1
-COLOURS = 8
 TONES = {"valid": "good", "invalid": "bad"}
 
 
@@ -117,17 +122,14 @@ def _run_json(run: ComparedRun, directory: Path) -> dict[str, Any]:
 
 
 def _page(comparison: Comparison, occasion: Occasion, directory: Path) -> bytes:
-    charts = comparison_charts(comparison)
-    scripts = [source("shared.js") + source("comparison.js")]
-    if charts:
-        scripts.insert(0, vega())
+    script = source("shared.js") + source("comparison.js")
     page = environment().get_template("comparison.html.j2").render(
         title=f"{GLYPHS[comparison.verdict]} {' · '.join(comparison.labels)} · comparison",
         word=comparison.verdict,
         glyph=GLYPHS[comparison.verdict],
         headline=headline(comparison),
         unpromised=unpromised(comparison),
-        began=occasion.began.replace("T", " "),
+        began=occasion.began.replace("T", " ").replace("+00:00", " UTC"),
         setting=_setting(comparison),
         basis=_basis(comparison),
         problems=[*filter(None, [occasion.interrupted]), *occasion.failed, *occasion.notes],
@@ -144,18 +146,17 @@ def _page(comparison: Comparison, occasion: Occasion, directory: Path) -> bytes:
         decided=DECIDED,
         chance=chance(comparison),
         labels=comparison.labels,
-        marks=_marks(comparison),
+        marks=list(series(comparison.labels).values()),
         verdicts=_verdicts(comparison, directory),
         groups=_groups(comparison),
-        charts=charts,
-        repeats=_repeats(comparison, charts),
+        repeats=_repeats(comparison, over_time(comparison)),
         undrawn=max(len(comparison.repeats) - REPEATS_MAX, 0),
+        recoveries=recoveries(comparison, directory),
         faults=_faults(comparison),
         tables=_tables(comparison),
-        data={"charts": charts},
-        styles=Markup(source("page.css") + source("comparison.css")),
-        scripts=[Markup(script) for script in scripts],
-        policy=policy(scripts),
+        styles=Markup(source("page.css") + source("series.css") + source("comparison.css")),
+        script=Markup(script),
+        policy=policy([script]),
     )  # fmt: skip
     return page.encode("utf-8", "replace")
 
@@ -206,17 +207,6 @@ def _same(comparison: Comparison) -> str:
     return "; ".join(labels)
 
 
-def _marks(comparison: Comparison) -> list[dict[str, Any]]:
-    """The keys of the charts: a name, its colour, its dash and its shape."""
-    shapes = list(SHAPES.values())
-    return [
-        {"label": label, "colour": number % COLOURS + 1,
-         "dash": " ".join(map(str, DASHES[number % len(DASHES)])),
-         "shape": shapes[number % len(shapes)]}
-        for number, label in enumerate(comparison.labels)
-    ]  # fmt: skip
-
-
 def _verdicts(comparison: Comparison, directory: Path) -> list[dict[str, Any]]:
     """A row for each repeat, a cell for each system."""
     rows = []
@@ -235,14 +225,13 @@ def _verdict(comparison: Comparison, run: ComparedRun, directory: Path) -> dict[
     measured = run.measured
     bad = comparison.counts_against(run)
     allowed = measured.verdict == "invalid" and not bad
-    page = os.path.relpath(measured.directory / "report.html", directory)
     return {
         "tone": "doubt" if allowed else TONES.get(measured.verdict, "doubt"),
         "glyph": GLYPHS.get(measured.verdict, "?"),
         "word": measured.verdict + (", not promised" if allowed else ""),
         "reason": "" if measured.verdict == "valid" else measured.reason,
         "operations": plural(measured.operations, "operation"),
-        "href": quote(page) if is_regular(measured.directory / "report.html") else "",
+        "href": page_of(run, directory),
     }
 
 
@@ -299,16 +288,14 @@ def _extent(spread: Spread) -> list[float]:
     return [*values, spread.interval.low, min(spread.interval.high, 2 * max(values))]
 
 
-def _repeats(comparison: Comparison, charts: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _repeats(comparison: Comparison, charts: Mapping[int, OverTime]) -> list[dict[str, Any]]:
     """The repeats that have charts, with their faults in a sentence."""
     shown = []
-    for repeat in comparison.repeats:
-        if f"throughput-{repeat}" in charts:
-            run = next(run for run in comparison.runs if run.repeat == repeat)
-            faults = [f"{name} at {at:.1f} s" for name, at, _ in run.measured.schedule[:40]]
-            shown.append({"number": repeat, "seed": run.measured.seed,
-                          "faults": listed(faults) or "none",
-                          "latency": f"latency-{repeat}" in charts})  # fmt: skip
+    for repeat, drawn in charts.items():
+        run = next(run for run in comparison.runs if run.repeat == repeat)
+        faults = [f"{name} at {at:.1f} s" for name, at, _ in run.measured.schedule[:40]]
+        shown.append({"number": repeat, "seed": run.measured.seed, "drawn": drawn,
+                      "faults": listed(faults) or "none"})  # fmt: skip
     return shown
 
 

@@ -6,15 +6,16 @@ Distributions: what is drawn for a system is the mean over its runs, quantile by
 """
 
 from collections.abc import Mapping, Sequence
-from math import log10
+from dataclasses import replace
 from typing import Any
 
 from checker.wording import joined
 from reports.comparison import Comparison
 from reports.measures import QUANTILES
-from reports.wording import duration
+from reports.plot import Canvas, Scale
+from reports.series import series
+from reports.wording import duration, tick
 
-WIDTH, HEIGHT, LEFT, BOTTOM = 640.0, 240.0, 46.0, 30.0
 NUMBERS = {0: "none", 1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
 
@@ -54,35 +55,20 @@ def _distribution(comparison: Comparison, function: str) -> dict[str, Any] | Non
     shown = [max(ns, 1.0) for values in means.values() for ns in values]
     if not shown:
         return None
-    low, high = log10(min(shown)), log10(max(shown))
-    low, high = (low - 0.5, high + 0.5) if high - low < 0.01 else (low, high)
-
-    def x(ns: float) -> float:
-        return round(LEFT + (log10(max(ns, 1.0)) - low) / (high - low) * (WIDTH - LEFT - 10), 1)
-
-    def y(share: float) -> float:
-        return round(8 + (1 - share) * (HEIGHT - BOTTOM - 8), 1)
-
-    ticks = [10.0**power * step for power in range(int(low) - 1, int(high) + 2) for step in (1, 3)]
-    return {
-        "function": function,
-        "width": WIDTH,
-        "height": HEIGHT,
-        "left": LEFT,
-        "bottom": HEIGHT - BOTTOM,
-        "curves": [
-            " ".join(f"{x(ns)},{y(share)}" for ns, share in zip(values, QUANTILES, strict=True))
-            for values in means.values()
-        ],
-        "x_ticks": [(x(ns), duration(ns)) for ns in ticks if low <= log10(ns) <= high],
-        "y_ticks": [(y(share), f"{share:.0%}".replace("%", " %")) for share in (0, 0.5, 0.9, 1)],
-        "told": "; ".join(
-            f"{label}: half within {duration(values[_place(0.5)])}, "
-            f"99 % within {duration(values[_place(0.99)])}"
-            for label, values in means.items()
-            if values
-        ),
-    }
+    scale = Scale(min(shown) * 0.9, max(shown) * 1.1, logarithmic=True)
+    named = tuple((ns, tick(ns)) for ns in scale.ticks())
+    shares = tuple((share, f"{share:.0%}".replace("%", "\u00a0%")) for share in (0, 0.5, 0.9, 1))
+    canvas = Canvas(replace(scale, named=named), Scale(0.0, 1.0, named=shares), 200)
+    for label, values in means.items():
+        mark = series(comparison.labels)[label]
+        canvas.line(mark.role, zip(values, QUANTILES, strict=False), mark.dash)
+    told = "; ".join(
+        f"{label}: half within {duration(values[_place(0.5)])}, "
+        f"99 % within {duration(values[_place(0.99)])}"
+        for label, values in means.items()
+        if values
+    )
+    return {"function": function, "drawn": canvas.finish(f"{function}. {told}"), "told": told}
 
 
 def _place(share: float) -> int:

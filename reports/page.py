@@ -140,7 +140,7 @@ def _fill(
         data={"timeline": _packed(drawn.data) if drawn else None},
         styles=Markup(source("page.css") + source("lamport.css") + source("print.css")),
         scripts=[Markup(script) for script in scripts],
-        policy=policy(scripts, evaluates=False),
+        policy=policy(scripts),
     )
     # A lone surrogate, which JSON may hold, has no form in UTF-8.
     return page.encode("utf-8", "replace")

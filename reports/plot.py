@@ -20,11 +20,17 @@ TOP = 6
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From a value to a share of the axis, between `low` and `high`, which differ."""
+    """From a value to a share of the axis, between `low` and `high`, which differ.
+
+    `unit` follows the texts of the axis; `named` are its own places with their texts, instead of
+    round values.
+    """
 
     low: float
     high: float
     logarithmic: bool = False
+    unit: str = ""
+    named: tuple[tuple[float, str], ...] = ()
 
     def share(self, value: float) -> float:
         """0 at `low`, 1 at `high`; what lies beyond an end is put there."""
@@ -34,6 +40,10 @@ class Scale:
 
     def _on(self, value: float) -> float:
         return log10(value) if self.logarithmic else value
+
+    def texts(self) -> list[tuple[float, str]]:
+        """The values that are named along the axis, with their texts."""
+        return list(self.named) or [(mark, words(mark) + self.unit) for mark in self.ticks()]
 
     def ticks(self) -> list[float]:
         """Round values, about `TICKS` of them."""
@@ -71,11 +81,12 @@ class Band:
 @dataclass(frozen=True, slots=True)
 class Mark:
     """A path of the drawing. `kind` is "dots", "line" or "area"; `role` is the class that colours
-    it."""
+    it; `dash` the lengths of its strokes and gaps, in pixels."""
 
     kind: str
     role: str
     path: str
+    dash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +97,16 @@ class Label:
     share: float
     text: str
     minor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A stretch of the horizontal axis, in shares of it, that tells its values where it is pointed
+    at."""
+
+    left: float
+    width: float
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +135,7 @@ class Plot:
     shapes: tuple[Mark, ...]
     across: tuple[Label, ...]
     up: tuple[Label, ...]
+    columns: tuple[Column, ...]
 
 
 class Canvas:
@@ -122,6 +144,7 @@ class Canvas:
     def __init__(self, x: Scale, y: Scale, height: int) -> None:
         self.x, self.y, self.height = x, y, height
         self._shapes: list[Mark] = []
+        self._columns: list[Column] = []
 
     def place(self, x: float, y: float) -> tuple[int, float]:
         down = TOP + (1 - self.y.share(y)) * (self.height - TOP)
@@ -139,10 +162,17 @@ class Canvas:
             ends = [x for x, _ in points[1:]] + [last]
             self._add("line", role, self._stairs(points, ends))
 
-    def line(self, role: str, points: Iterable[tuple[float, float]]) -> None:
-        """A line from point to point."""
-        places = [self.place(x, y) for x, y in points]
-        self._add("line", role, "M" + "L".join(f"{x} {y:g}" for x, y in places) if places else "")
+    def line(self, role: str, points: Iterable[tuple[float, float | None]], dash: str = "") -> None:
+        """A line from point to point, broken where there is no value; one between gaps is a dot."""
+        path, step = "", "M"
+        for x, y in points:
+            if y is None:
+                step = "M"
+                continue
+            at_x, at_y = self.place(x, y)
+            path += f"{step}{at_x} {at_y:g}" + ("h0" if step == "M" else "")
+            step = "L"
+        self._add("line", role, path, dash)
 
     def area(
         self, role: str, edges: Sequence[float], low: Sequence[float], high: Sequence[float]
@@ -163,21 +193,27 @@ class Canvas:
             path += f"H{self.place(end, y)[0]}"
         return path
 
-    def _add(self, kind: str, role: str, path: str) -> None:
+    def _add(self, kind: str, role: str, path: str, dash: str = "") -> None:
         if path:
-            self._shapes.append(Mark(kind, role, path))
+            self._shapes.append(Mark(kind, role, path, dash))
 
-    def finish(self, name: str, bands: Sequence[Band] = (), unit: str = "") -> Plot:
-        """The plot; `unit` follows the texts of the horizontal axis."""
+    def tell(self, begins: float, ends: float, text: str) -> None:
+        """Say this where the stretch between two values is pointed at."""
+        left = self.x.share(begins)
+        self._columns.append(Column(left, self.x.share(ends) - left, text))
+
+    def finish(self, name: str, bands: Sequence[Band] = ()) -> Plot:
+        """The plot of what was drawn; `name` says what it shows."""
         drawn = self._bands(bands)
-        up = [Label(self._down(mark), words(mark)) for mark in self.y.ticks()]
+        up = [Label(self._down(mark), text) for mark, text in self.y.texts()]
         grid = "".join(f"M0 {share * self.height:.1f}H{WIDE}" for share in (m.share for m in up))
         across = tuple(
-            Label(self.x.share(mark), words(mark) + unit, number % 2 == 1)
-            for number, mark in enumerate(self.x.ticks())
+            Label(self.x.share(mark), text, number % 2 == 1)
+            for number, (mark, text) in enumerate(self.x.texts())
         )
         rows = 1 + max((band.row for band in drawn), default=-1)
-        return Plot(name, self.height, drawn, rows, grid, tuple(self._shapes), across, tuple(up))
+        shapes, columns = tuple(self._shapes), tuple(self._columns)
+        return Plot(name, self.height, drawn, rows, grid, shapes, across, tuple(up), columns)
 
     def _down(self, mark: float) -> float:
         return self.place(self.x.low, mark)[1] / self.height

@@ -7,27 +7,29 @@ counted.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import altair as alt
 from markupsafe import Markup
 
-from reports.assets import environment, policy, source, vega
+from reports.assets import environment, policy, source
 from reports.grid import grid
 from reports.outcomes import DOUBT, GOOD, NIGHTS
+from reports.plot import Canvas, Plot, Scale
+from reports.series import COLOURS, Series, series
 from reports.stored import find, number
 from reports.stored_night import amount
-from reports.wording import count, duration, plain
+from reports.wording import count, digits, duration, plain
 
 NIGHTS_MAX = 120
 """The newest nights are shown; a year of cells would make no readable chart."""
 
 ROWS_MAX = 21
 
-SERIES_MAX = 10
+LABELS_MAX = 8
 
 Row = dict[str, Any]
 
@@ -44,30 +46,16 @@ def render_trend(results: Path, folder: Path | None = None) -> bytes:
         for record in records
         if record.get("labrys") == "night" and find(record, str, "began") in shown
     }
-    specifications = dict(_charts(runs, shown))
-    scripts = [vega(), source("shared.js") + source("trend.js")] if specifications else []
     page = environment().get_template("trend.html.j2").render(
         nights=[_night(night, verdicts.get(night), runs) for night in shown[: -ROWS_MAX - 1 : -1]],
         grid=grid(records, folder or results),
-        charts=[(name, _TITLES[name]) for name in specifications],
-        data={"timeline": None, "charts": specifications},
+        charts=_charts(runs, shown),
         skipped=skipped,
         older=len(nights) - len(shown),
-        styles=Markup(source("page.css") + source("night.css")),
-        scripts=[Markup(script) for script in scripts],
-        policy=policy(scripts) if scripts else "default-src 'none'; style-src 'unsafe-inline'",
+        styles=Markup(source("page.css") + source("series.css") + source("night.css")),
+        policy=policy([]),
     )  # fmt: skip
     return page.encode("utf-8", "replace")
-
-
-_TITLES = {
-    "runs": "Runs and simulated seeds",
-    "speed": "Simulated seeds a second, by system",
-    "canaries": "Time until canaries were caught, in seconds: each of them, and the median",
-    "unknown": "Share of runs that stayed undecided, in percent",
-    "p50": "Latency of real runs that passed, in milliseconds: p50, median of the runs",
-    "p99": "Latency of real runs that passed, in milliseconds: p99, median of the runs",
-}
 
 
 def _read(path: Path) -> tuple[list[Row], int]:
@@ -110,19 +98,32 @@ def _night(night: str, verdict: Row | None, runs: list[Row]) -> Row:
     }
 
 
-def _charts(runs: list[Row], nights: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A drawing under its title, and the series that are in it."""
+
+    name: str
+    title: str
+    drawn: Plot
+    marks: tuple[Series, ...]
+
+
+def _charts(runs: list[Row], nights: list[str]) -> list[Chart]:
     """The charts for which there is anything to show."""
-    found = {
-        "runs": _lines(_summed(runs), "runs", nights, logarithmic=True),
-        "speed": _lines(_speed(runs), "seeds a second", nights),
-        "canaries": _caught(_canaries(runs), nights),
-        "unknown": _lines(_unknown(runs), "percent", nights),
-        "p50": _lines(_latency(runs, "p50"), "milliseconds", nights, logarithmic=True),
-        "p99": _lines(_latency(runs, "p99"), "milliseconds", nights, logarithmic=True),
-    }
-    for name, chart in found.items():
-        if chart is not None:
-            yield name, _finished(chart)
+    real = "Latency of real runs that passed, in milliseconds"
+    found = [
+        _chart("runs", "Runs and simulated seeds", _summed(runs), nights, logarithmic=True),
+        _chart("speed", "Simulated seeds a second, by system", _speed(runs), nights),
+        _chart("canaries", "Time until canaries were caught, in seconds: each of them, and the "
+               "median", _canaries(runs), nights, logarithmic=True),
+        _chart("unknown", "Share of runs that stayed undecided, in percent", _unknown(runs),
+               nights),
+        _chart("p50", f"{real}: p50, median of the runs", _latency(runs, "p50"), nights,
+               logarithmic=True),
+        _chart("p99", f"{real}: p99, median of the runs", _latency(runs, "p99"), nights,
+               logarithmic=True),
+    ]  # fmt: skip
+    return [chart for chart in found if chart is not None]
 
 
 def _grouped(runs: Iterable[Row], *names: str) -> dict[tuple[str, ...], list[Row]]:
@@ -192,67 +193,49 @@ def _most(rows: list[Row]) -> list[Row]:
     greatest: dict[str, float] = {}
     for row in rows:
         greatest[row["series"]] = max(greatest.get(row["series"], 0.0), row["value"])
-    kept = sorted(greatest, key=lambda name: (-greatest[name], name))[:SERIES_MAX]
+    kept = sorted(greatest, key=lambda name: (-greatest[name], name))[:COLOURS]
     return [row for row in rows if row["series"] in kept]
 
 
-def _lines(
-    rows: list[Row], unit: str, nights: list[str], *, logarithmic: bool = False
-) -> alt.Chart | None:
-    """One line a series, over the nights in their order; None where there is nothing to show."""
+def _chart(
+    name: str, title: str, rows: list[Row], nights: list[str], *, logarithmic: bool = False
+) -> Chart | None:
+    """A point a value, and a line a series through the median of each night; None where there is
+    nothing to show. A night tells its values where it is pointed at."""
+    rows = _most(rows)
     if not rows:
         return None
-    chart: alt.Chart = _chart(_most(rows)).mark_line(point=True).encode(
-        x=_nights(nights), y=_value(rows, unit, logarithmic), color=_series(),
-        tooltip=["night:O", "series:N", "value:Q"],
-    )  # fmt: skip
-    return chart
-
-
-def _caught(rows: list[Row], nights: list[str]) -> Any:
-    """A point a canary, and a line for the median of each environment."""
-    if not rows:
-        return None
-    groups: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for row in rows:
-        groups[row["night"], row["series"]].append(row["value"])
-    medians = [_row(night, median(values), place) for (night, place), values in groups.items()]
-    x, y = _nights(nights), _value(rows, "seconds", logarithmic=True)
-    points = _chart(rows).mark_point(filled=True, size=28, opacity=0.5).encode(
-        x=x, y=y, color=_series(), tooltip=["night:O", "canary:N", "series:N", "value:Q"]
-    )  # fmt: skip
-    lines = _chart(medians).mark_line().encode(x=x, y=y, color=_series())
-    return alt.layer(points, lines)
-
-
-def _chart(rows: list[Row]) -> alt.Chart:
-    values = [{**row, "night": _short(row["night"])} for row in rows]
-    return alt.Chart(alt.InlineData(values=values))
-
-
-def _nights(nights: list[str]) -> alt.X:
-    axis = alt.Axis(labelAngle=-40, labelOverlap="greedy", title=None)
-    return alt.X("night:O").sort([_short(night) for night in nights]).axis(axis)
-
-
-def _value(rows: list[Row], unit: str, logarithmic: bool) -> alt.Y:
-    value = alt.Y("value:Q").title(unit)
+    values = [row["value"] for row in rows]
+    y = Scale(0.0, max(1.0, *values) * 1.05)
     if logarithmic:
-        return value.scale(type="log", nice=False).axis(alt.Axis(tickCount=4))
-    return value.scale(domain=[0, max(1.0, *(row["value"] for row in rows))])
+        y = Scale(min(values) * 0.8, max(values) * 1.25, logarithmic=True)
+    canvas = Canvas(Scale(-0.5, len(nights) - 0.5, named=_labels(nights)), y, 200)
+    marks = series(dict.fromkeys(row["series"] for row in rows))
+    place = {night: number for number, night in enumerate(nights)}
+    for label, mark in marks.items():
+        by_night: dict[int, list[float]] = defaultdict(list)
+        for row in rows:
+            if row["series"] == label:
+                by_night[place[row["night"]]].append(row["value"])
+        canvas.line(mark.role, [(at, median(by_night[at])) for at in sorted(by_night)], mark.dash)
+        canvas.dots(mark.role, [(at, one) for at, own in by_night.items() for one in own])
+    for night, at in place.items():
+        told = [f"{row.get('canary') or row['series']} {digits(row['value'])}"
+                for row in rows if row["night"] == night]  # fmt: skip
+        canvas.tell(at - 0.5, at + 0.5, f"{_short(night)}: {', '.join(told) or 'nothing'}")
+    return Chart(name, title, canvas.finish(title), tuple(marks.values()))
 
 
-def _series() -> alt.Color:
-    color = alt.Color("series:N").title(None).scale(scheme="tableau10")
-    return color.legend(orient="bottom", columns=2, labelLimit=170)
-
-
-def _finished(chart: Any) -> dict[str, Any]:
-    chart = chart.properties(width="container", height=220, background="transparent")
-    specification: dict[str, Any] = chart.configure_view(stroke=None).to_dict()
-    # The page carries no address of any other host, not even that of a schema.
-    specification.pop("$schema", None)
-    return specification
+def _labels(nights: list[str]) -> tuple[tuple[float, str], ...]:
+    """Some of the nights with their days; the second one of a day with its time."""
+    step = -(-len(nights) // LABELS_MAX)
+    named: list[tuple[float, str]] = []
+    days: set[str] = set()
+    for at in range(len(nights) - 1, -1, -step):
+        day, _, time = _short(nights[at]).partition(" ")
+        named.append((at, time if day in days else day))
+        days.add(day)
+    return tuple(reversed(named))
 
 
 def _short(night: str) -> str:

@@ -1,6 +1,7 @@
 """How reports put figures and operations into words: one way for the page and the terminal."""
 
 import json
+import re
 from typing import Any
 
 
@@ -15,6 +16,11 @@ def duration(ns: float) -> str:
         if abs(ns) >= size:
             return f"{digits(ns / size)} {unit}"
     return f"{ns:.0f} ns"
+
+
+def tick(ns: float) -> str:
+    """A round duration for an axis: "5 ms"."""
+    return re.sub(r"\.0+ ", " ", duration(ns))
 
 
 def digits(value: float) -> str:

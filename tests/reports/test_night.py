@@ -250,15 +250,33 @@ def test_the_trend_over_nights(tmp_path: Path) -> None:
         lines.append(json.dumps({k: v for k, v in last.items() if k not in ("cells", "runs")}))
     path.write_text("\n".join(lines))
     page = render_trend(path).decode()
-    data = json.loads(page.partition('id="data">')[2].partition("</script>")[0])
-    charts = data["charts"]
-    assert set(charts) == {"runs", "speed", "canaries", "unknown", "p50", "p99"}
-    (speeds,) = charts["speed"]["datasets"].values()
-    assert [row["value"] for row in speeds] == [50.0, 50.0]
+    charts = dict(re.findall(r'<section id="(\w+)"(.*?)</section>', page, re.DOTALL))
+    assert set(charts) == {"nights", "grid", "runs", "speed", "canaries", "unknown", "p50", "p99"}
+    assert re.findall("<title>(.*?)</title>", charts["speed"]) == [
+        "11-23 02:00: raft 50.0", "11-24 02:00: raft 50.0",
+    ]  # fmt: skip
+    told = re.findall("<title>(.*?)</title>", charts["canaries"])
+    assert told == ["11-23 02:00: flawed 0.40", "11-24 02:00: flawed 0.40"]
+    assert charts["p50"].count('class="dots') == charts["p50"].count('class="line') == 2
+    assert "script-src 'none'" in html.unescape(page)
+    assert "<script" not in page
+    assert len(page) < 60_000
     text = words(page)
     assert "2 lines of the file are no records" in text
     assert text.index("2026-11-24 02:00") < text.index("2026-11-23 02:00"), "the newest first"
     assert "1 of 2" in text
+
+
+def test_a_hundred_nights_name_some_of_their_days(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    nights = [f"2026-{1 + n // 28:02d}-{1 + n % 28:02d}T02:00:00+00:00" for n in range(112)]
+    path.write_text("\n".join(json.dumps(RED["runs"][0] | {"night": night}) for night in nights))
+    chart = render_trend(path).decode().partition('<section id="p50"')[2].partition("</section>")[0]
+    days = re.findall(r'class="across[^>]*>([^<]*)<', chart)
+    assert 6 <= len(days) <= 8
+    assert days[-1] == "04-28"
+    assert chart.count("<title>") == 112
+    assert chart.count("h0M") == 111, "each night keeps its point"
 
 
 def test_the_trend_of_no_night(tmp_path: Path) -> None:
@@ -269,28 +287,28 @@ def test_the_trend_of_no_night(tmp_path: Path) -> None:
 def test_pages_fit_a_phone_and_complain_of_nothing(browser: Any, tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text(rendered(tmp_path, RED))
     results = tmp_path / "results.jsonl"
-    results.write_text("\n".join(map(json.dumps, RED["runs"])))
+    nights = [f"2026-11-{day:02d}T02:00:00+00:00" for day in range(1, 31)]
+    runs = [one | {"night": night} for night in nights for one in RED["runs"]]
+    results.write_text("\n".join(map(json.dumps, runs)))
     (tmp_path / "trend.html").write_bytes(render_trend(results))
     for name in ("index.html", "trend.html"):
         for scheme in ("light", "dark"):
             context = browser.new_context(
-                viewport={"width": 390, "height": 844}, color_scheme=scheme
+                viewport={"width": 390, "height": 844}, color_scheme=scheme, is_mobile=True
             )
             page = context.new_page()
             complaints: list[str] = []
             page.on("console", lambda message, to=complaints: to.append(message.text))
             page.on("pageerror", lambda error, to=complaints: to.append(str(error)))
             page.goto((tmp_path / name).as_uri())
-            page.wait_for_function(
-                "[...document.querySelectorAll('[data-chart]')].every(e => e.dataset.drawn)"
-            )
             width = page.evaluate("document.documentElement.scrollWidth")
             assert (name, width, complaints) == (name, 390, [])
             context.close()
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
 def test_axe_finds_no_serious_fault(audit: Any, tmp_path: Path, width: int, scheme: str) -> None:
     (tmp_path / "index.html").write_text(rendered(tmp_path, RED))
     results = tmp_path / "results.jsonl"

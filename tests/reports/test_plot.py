@@ -48,6 +48,27 @@ def test_an_area_is_closed_and_an_empty_one_left_out() -> None:
     assert area.path == "M0 56H1000V6H2000L2000 106H1000V106H0Z"
 
 
+def test_a_line_is_broken_where_there_is_no_value() -> None:
+    canvas = Canvas(Scale(0, 10), Scale(0, 10), 106)
+    canvas.line("s1", [(0, 0), (5, 10), (6, None), (7, 5), (8, None), (9, 0), (10, 0)], "6 3")
+    canvas.line("s2", [(0, None)])
+    (line,) = canvas.finish("").shapes
+    assert line.path == "M0 106h0L1000 6M1400 56h0M1800 106h0L2000 106"
+    assert line.dash == "6 3"
+
+
+def test_an_axis_has_a_unit_or_texts_of_its_own() -> None:
+    x = Scale(0, 2, unit=" s")
+    assert [text for _, text in x.texts()][-1] == "2 s"
+    canvas = Canvas(x, Scale(0, 1, named=((0.5, "half"),)), 106)
+    canvas.tell(1, 2, "the second half")
+    plot = canvas.finish("")
+    assert [(label.share, label.text) for label in plot.up] == [(56 / 106, "half")]
+    assert [(one.left, one.width, one.text) for one in plot.columns] == [
+        (0.5, 0.5, "the second half")
+    ]
+
+
 def test_names_of_bands_have_room_and_never_meet() -> None:
     canvas = Canvas(Scale(0, 10), Scale(0, 1), 100)
     bands = [Band(at, at + 3, f"{at} kill", "", at) for at in (0, 2, 4)]
