@@ -24,9 +24,10 @@ from harness.nightly.plan import DEFAULT
 HERE = Path(__file__).parent
 MADE = "<!-- Made by docs/reference.py; change the code instead. -->"
 OPTIONS = """\
-Options of a run, read by `labrys run` from `labrys.toml` in the working directory, or else from the
-table `[tool.labrys]` of `pyproject.toml`; `--config FILE` names another file. The command line goes
-before the file."""
+Options of a run, read by `labrys run`, `compare` and `explore` from `labrys.toml` in the working
+directory, or else from the table `[tool.labrys]` of `pyproject.toml`; `--config FILE` names another
+file. The command line goes before the file. `compare` has the systems from the command line, and
+`explore` leaves out what each seed has of its own, such as the environment."""
 API = """\
 What `import checker` gives; [checker.md](checker.md) has a whole program. Tests in pytest that
 simulate a system are in [pytest.md](pytest.md)."""

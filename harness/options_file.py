@@ -11,6 +11,9 @@ from typing import Any
 
 from harness.errors import OptionError, UsageError
 
+_KEY = r"""(?:^|[{,])\s*["']?%s["']?\s*="""
+_VALUE = r"(?<![\w-])%s(?![\w-])"
+
 OWN, SHARED = Path("labrys.toml"), Path("pyproject.toml")
 
 
@@ -23,13 +26,31 @@ class OptionsFile:
     values: dict[str, Any] = field(default_factory=dict)
     text: str = ""
 
-    def where(self, error: UsageError) -> str:
-        """The file, and the line of the option that an error is about."""
-        named = error.option if isinstance(error, OptionError) else _quoted(str(error))
-        for number, line in enumerate(self.text.splitlines(), start=1):
-            if named and re.match(rf"\s*[\"']?{re.escape(named)}[\"']?\s*=", line):
-                return f"{self.path}, line {number}"
-        return str(self.path)
+    def where(self, error: UsageError, table: str = "", number: int = 1) -> str:
+        """The file, and the line of what an error is about: of the option that it names, or of the
+        value; within the `number`th of the [[tables]], if one is named. "" where the file does not
+        have it."""
+        first, lines = self._lines(table, number)
+        quoted = re.findall(r"'([^']+)'", str(error))
+        named = [error.option] if isinstance(error, OptionError) else quoted
+        for shape in (_KEY, _VALUE):
+            for name in named:
+                wanted = re.compile(shape % re.escape(name))
+                for at, line in enumerate(lines, start=first):
+                    if wanted.search(line):
+                        return f"{self.path}, line {at}"
+        return f"{self.path}, line {first}" if table else ""
+
+    def _lines(self, table: str, number: int) -> tuple[int, list[str]]:
+        """The number of the first line of a table, or of the file, and the lines."""
+        lines = ["" if line.lstrip().startswith("#") else line for line in self.text.splitlines()]
+        heads = [at for at, line in enumerate(lines) if line.lstrip().startswith("[[")]
+        own = [at for at in heads if lines[at].strip(" []").startswith(table)]
+        if not table or number > len(own):
+            return 1, lines
+        begins = own[number - 1]
+        ends = next((at for at in heads if at > begins), len(lines))
+        return begins + 1, lines[begins:ends]
 
 
 def read_options(path: Path | None) -> OptionsFile:
@@ -48,7 +69,8 @@ def read_options(path: Path | None) -> OptionsFile:
         own = tools.get("labrys") if isinstance(tools, dict) else None
         if own is not None:
             if not isinstance(own, dict):
-                raise UsageError(f"{SHARED}: [tool.labrys] must be a table of options; correct it")
+                where = OptionsFile(SHARED, {}, text).where(OptionError("labrys", ""))
+                raise UsageError(f"{where}: [tool.labrys] must be a table of options; correct it")
             return OptionsFile(SHARED, own, _table(text))
     return OptionsFile()
 
@@ -71,8 +93,3 @@ def _table(text: str) -> str:
             inside = line.strip().startswith("[tool.labrys")
         kept.append(line if inside else "")
     return "\n".join(kept)
-
-
-def _quoted(sentence: str) -> str:
-    found = re.search(r"option '(\w+)'", sentence)
-    return found[1] if found else ""

@@ -13,7 +13,7 @@ import typer
 
 from checker.files import regular
 from harness.commands import options
-from harness.commands.output import note, talks, tell
+from harness.commands.output import talks, tell
 from harness.commands.trust import Trust, require_trust
 from harness.errors import FAILED, STATUS, HarnessError, UsageError, require_assertions
 
@@ -57,7 +57,6 @@ def compare(
     """Put systems side by side: the same calls and faults on each, or runs that are stored."""
     from harness.conduct import new_seed
     from harness.environments.lab import enter_user_namespace
-    from harness.options_file import read_options
 
     require_assertions()
     wanted = Wanted(baseline, _conditions(fail_if or []), store, as_json)
@@ -67,9 +66,7 @@ def compare(
         if said:
             raise UsageError(f"{', '.join(said)} cannot be said of stored runs; leave it out")
         raise typer.Exit(_compare_stored(targets, trust, wanted))
-    found = read_options(config)
-    if found.path is not None and config is None:
-        note(f"options come from {found.path}, too")
+    found = options.found_options(config)
     file = {name: value for name, value in found.values.items() if name != "system"}
     base = {"seed": new_seed(), **file, **given}
     with options.named_as_written({**given, "repeat": repeat}, found):

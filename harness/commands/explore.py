@@ -15,11 +15,12 @@ import typer
 
 from harness.commands import options
 from harness.commands.ended import store_and_render
-from harness.commands.output import tell
+from harness.commands.output import note, tell
 from harness.errors import HarnessError, UsageError, require_assertions
 
 if TYPE_CHECKING:
     from harness.config import RunConfig
+    from harness.options_file import OptionsFile
     from harness.simulation.campaign import Campaign, Draw, Seed
     from harness.simulation.simulate import Simulated
 
@@ -48,10 +49,15 @@ class Effort:
     executor: str | None = None
 
 
-@options.of_a_run("workload", "values", "popularity", "load", "require", *DRAWN, drawn=DRAWN)
+TAKEN = ("workload", "values", "popularity", "load", "require", *DRAWN)
+"""The options of a run that mean something here."""
+
+
+@options.of_a_run(*TAKEN, drawn=DRAWN)
 def explore(
-    system: options.System,
     given: options.Given,
+    system: options.MaybeSystem = None,
+    config: options.Config = None,
     seeds: Annotated[int, typer.Option(help="How many seeds to try.")] = 1_000,
     first_seed: Annotated[int, typer.Option(help="The first of them.")] = 1,
     jobs: options.Jobs = 0,
@@ -77,14 +83,26 @@ def explore(
     options.demand_one_way(jobs, executor)
     if not 0 <= keep <= 1_000:
         raise UsageError(f"--keep cannot be {keep}; give a number from 0 to 1000")
-    with options.named_as_written(given):
-        base = RunConfig.asked({"system": system, "environment": "simulated", **given})
-    draw = partial(swarm, base, frozenset(given))
+    found = options.found_options(config)
+    file = _taken(found)
+    named = {} if system is None else {"system": system}
+    with options.named_as_written(given, found):
+        base = RunConfig.asked({**file, **named, "environment": "simulated", **given})
+    draw = partial(swarm, base, frozenset({*file, *given} & {*TAKEN}))
     effort = Effort(
         range(first_seed, first_seed + seeds), jobs or os.cpu_count() or 1, until_found, seconds,
         known_executor(executor) if executor else None,
     )  # fmt: skip
     raise typer.Exit(Explored(base, draw, store, shrink, keep, as_json).explore(effort))
+
+
+def _taken(found: "OptionsFile") -> dict[str, Any]:
+    """The options of a file that mean something here; which do not is told."""
+    left_out = [name for name in found.values if name in options.OF_A_RUN and name not in TAKEN]
+    if left_out:
+        told = f"{found.path}: {', '.join(left_out)} left out, of which each seed has its own"
+        note(told)
+    return {name: value for name, value in found.values.items() if name not in left_out}
 
 
 @dataclass(frozen=True)

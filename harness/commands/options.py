@@ -16,7 +16,7 @@ import typer
 from harness.commands import output
 from harness.durations import option_s
 from harness.errors import OptionError, UsageError
-from harness.options_file import OptionsFile
+from harness.options_file import OptionsFile, read_options
 
 SECONDS = frozenset({
     "fault_interval", "time_limit", "operation_timeout", "recovery_limit", "check_time_limit",
@@ -81,7 +81,9 @@ OF_A_RUN: dict[str, tuple[Any, str]] = {
     "duplicates": (float, "How many messages of 100 arrive twice (maelstrom)."),
 }
 
-System: TypeAlias = Annotated[str, typer.Argument(help="A name, or package.module:Class.")]
+MaybeSystem: TypeAlias = Annotated[
+    str | None, typer.Argument(help="A name, or package.module:Class; else that of the file.")
+]
 Config: TypeAlias = Annotated[
     Path | None,
     typer.Option(help="Options from a TOML file; else labrys.toml or pyproject.toml, if there."),
@@ -212,6 +214,17 @@ def demand_one_way(jobs: int, executor: str | None) -> None:
         )
 
 
+def found_options(config: Path | None) -> OptionsFile:
+    """The options of the file that is named, or else of the one that is found, which is told.
+
+    Raises `UsageError` for a file that cannot be read.
+    """
+    found = read_options(config)
+    if found.path is not None and config is None:
+        output.note(f"options come from {found.path}, too")
+    return found
+
+
 @contextlib.contextmanager
 def named_as_written(given: Mapping[str, Any], file: OptionsFile | None = None) -> Iterator[None]:
     """Call an option that cannot be what it is by the name under which the user gave it, and by
@@ -221,6 +234,5 @@ def named_as_written(given: Mapping[str, Any], file: OptionsFile | None = None) 
     except UsageError as error:
         if isinstance(error, OptionError) and error.option in given:
             raise UsageError(f"{flag(error.option)} {error.problem}") from error
-        if file is None or file.path is None:
-            raise UsageError(str(error)) from error
-        raise UsageError(f"{file.where(error)}: {error}") from error
+        place = file.where(error) if file else ""
+        raise UsageError(f"{place}: {error}" if place else str(error)) from error

@@ -1,7 +1,6 @@
 """`labrys run`: one run, from its options to its page."""
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -20,7 +19,7 @@ _SETTLED = {
 @options.of_a_run(*options.OF_A_RUN)
 def run(
     given: options.Given,
-    system: Annotated[str | None, typer.Argument(help="A name, or package.module:Class.")] = None,
+    system: options.MaybeSystem = None,
     config: options.Config = None,
     store: options.Store = Path("store"),
     certify: options.Certify = True,
@@ -31,12 +30,9 @@ def run(
     from harness.conduct import conduct, new_seed, settle
     from harness.config import RunConfig
     from harness.environments.lab import enter_user_namespace
-    from harness.options_file import read_options
 
     require_assertions()
-    found = read_options(config)
-    if found.path is not None and config is None:
-        note(f"options come from {found.path}, too")
+    found = options.found_options(config)
     named = {} if system is None else {"system": system}
     with options.named_as_written(given, found):
         wanted = RunConfig.asked({"seed": new_seed(), **found.values, **named, **given})

@@ -104,7 +104,8 @@ def read_plan(path: Path | None, environments: Sequence[str] = ()) -> Plan:
     there or senseless, and for an environment without a canary: its silence would mean nothing.
     """
     source = path or DEFAULT
-    values = read_options(source).values
+    file = read_options(source)
+    values = file.values
     for name in values:
         known("table of a plan", name, _WEIGHTS)
     cells: list[Cell] = []
@@ -116,7 +117,7 @@ def read_plan(path: Path | None, environments: Sequence[str] = ()) -> Plan:
             try:
                 cells += _cells(table, entry)
             except UsageError as error:
-                raise UsageError(f"{source}, {table} {number}: {error}") from error
+                raise UsageError(f"{file.where(error, table, number)}: {error}") from error
     if environments:
         for name in environments:
             known("environment in this plan", name, {cell.environment for cell in cells})

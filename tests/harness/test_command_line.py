@@ -177,12 +177,44 @@ def test_options_are_found_in_the_working_directory(
     assert "--nodes cannot be 0" in labrys("run --nodes 0")[2]
 
 
+def test_a_campaign_takes_the_options_that_mean_something_to_it(labrys: Labrys) -> None:
+    Path("labrys.toml").write_text(
+        'system = "raft"\nenvironment = "docker"\nseed = 7\nclients = 3\ntime_limit = "2s"\n'
+    )
+    status, out, errors = labrys("explore --seeds 1 --json")
+    assert (status, errors) == (0, "")
+    assert '"system": "raft"' in out
+    status, _, errors = labrys("explore --seeds 1")
+    assert "options come from labrys.toml, too" in errors
+    assert "environment, seed left out" in errors
+    Path("other.toml").write_text('system = "raft"\nkeys = 0\n')
+    assert "other.toml, line 2: keys cannot be 0" in labrys("explore --config other.toml")[2]
+    Path("other.toml").write_text('system = "raft"\nkeyes = 1\n')
+    assert "other.toml, line 2: there is no option" in labrys("explore --config other.toml")[2]
+
+
+def test_an_error_is_looked_for_where_it_is(labrys: Labrys) -> None:
+    Path("labrys.toml").write_text('# nodes = 3\nnodes = 3\nfaults = [\n  "kill",\n  "kil",\n]\n')
+    assert "labrys.toml, line 5: " in labrys("run raft")[2]
+    assert "labrys: there is no system 'rafd'" in labrys("run rafd --faults none")[2]
+    Path("plan.toml").write_text(
+        '[[matrix]]\nsystems = ["raft"]\n\n[[canaries]]\nsystems = ["raft-stale-reads"]\n\n'
+        '[[matrix]]\nsystems = ["raft"]\nfaults = ["kill"]\noptions = { nodes = 3, keyes = 2 }\n'
+    )
+    assert "plan.toml, line 10: " in labrys("nightly plan.toml")[2]
+    text = Path("plan.toml").read_text()
+    Path("plan.toml").write_text(text.replace(", keyes = 2", "").replace('"kill"', '"kil"'))
+    assert "plan.toml, line 9: " in labrys("nightly plan.toml")[2]
+    Path("plan.toml").write_text(text.replace("faults", "fawlts"))
+    assert "plan.toml, line 9: " in labrys("nightly plan.toml")[2]
+
+
 def test_a_project_without_options_has_none(labrys: Labrys) -> None:
     Path("pyproject.toml").write_text("[project]\nname = 'x'\n")
     assert read_options(None) == OptionsFile()
     assert "the option 'system' is missing" in labrys("run")[2]
     Path("pyproject.toml").write_text("[tool]\nlabrys = 3\n")
-    assert "[tool.labrys] must be a table" in labrys("run")[2]
+    assert "pyproject.toml, line 2: [tool.labrys] must be a table" in labrys("run")[2]
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_cells_may_be_left_out_by_environment() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('[[matrix]]\nsystems = ["rafd"]\n', "matrix 1: there is no system 'rafd'"),
+        ('[[matrix]]\nsystems = ["rafd"]\n', "line 2: there is no system 'rafd'"),
         ('[[matrix]]\nsystems = ["raft"]\nfaults = ["kil"]\n', "there is no fault 'kil'"),
         ('[[matrix]]\nsystems = ["raft"]\nenvironments = ["x"]\n', "there is no environment 'x'"),
         ('[[matrix]]\nsystems = ["raft"]\nworkloads = ["y"]\n', "there is no workload 'y'"),
