@@ -141,6 +141,7 @@ def _judge(history: "History", name: str, checking: Checking) -> tuple["Result",
     from checker.memory import MIB
     from checker.models.beginning import Beginning, check_from
     from harness import names
+    from harness.standstill import endless_calls_end
 
     model = names.model(name)()
     with contextlib.ExitStack() as stack:
@@ -171,6 +172,7 @@ def _judge(history: "History", name: str, checking: Checking) -> tuple["Result",
                 return in_time(history, model)
             return check_from(history, model, beginning, in_time)
 
+        stack.enter_context(endless_calls_end())
         result = judged(history)
         notes = _decided_by_null(history, checking, result, judged)
     return result, notes

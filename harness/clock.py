@@ -13,7 +13,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from harness.standstill import standstills_end
+from harness import standstill
 
 T = TypeVar("T")
 
@@ -22,6 +22,11 @@ MILLISECOND_NS = 1_000_000
 
 STALL_NS = SECOND_NS
 """A clock's coroutines that nobody runs for so long have stalled."""
+
+_ADVICE = (
+    "let a connection's coroutines await, or make `call` a plain function, which has a thread; all "
+    "else must return at once"
+)
 
 _LOOK_NS = 100 * MILLISECOND_NS
 _STALLS_MAX = 1_000
@@ -98,8 +103,22 @@ class RealClock(Clock):
 
     async def _watched(self, coroutine: Coroutine[Any, Any, T]) -> T:
         self._look(self.now_ns())
-        with standstills_end():
-            return await _until_terminated(coroutine)
+        loop, steps = asyncio.get_running_loop(), 0
+        timer: asyncio.TimerHandle
+
+        def step() -> None:
+            nonlocal steps, timer
+            steps += 1
+            timer = loop.call_later(standstill.TICK_S / 2, step)
+
+        step()
+        with standstill.standstills_end(
+            lambda _: steps, _ADVICE, tick_s=standstill.TICK_S, ticks=standstill.TICKS
+        ):
+            try:
+                return await _until_terminated(coroutine)
+            finally:
+                timer.cancel()
 
     def _look(self, due_ns: int) -> None:
         """Note a stall if this look comes late, and look again a tenth of a second from now."""

@@ -25,6 +25,7 @@ from checker.verdict import Result, Verdict
 from harness import names
 from harness.config import MOST_MUTATIONS, RunConfig
 from harness.errors import UsageError
+from harness.standstill import endless_calls_end
 from harness.store import FORMAT_VERSION, RunDirectory
 from harness.strength import families_of, judge_strength, trial_of
 from harness.trust import trust_gates
@@ -67,13 +68,14 @@ def judged(directory: RunDirectory, *, certify: bool = True, jobs: int = 1) -> d
     began = time.monotonic()
     work = names.workload(run["workload"])
     limits = {**_LIMITS, **run["config"]}
-    linearizability = work.check(
-        history,
-        time_limit_s=limits["check_time_limit"],
-        memory_limit_bytes=limits["check_memory_limit"] * MIB,
-        certify=certify,
-        jobs=jobs,
-    )
+    with endless_calls_end():
+        linearizability = work.check(
+            history,
+            time_limit_s=limits["check_time_limit"],
+            memory_limit_bytes=limits["check_memory_limit"] * MIB,
+            certify=certify,
+            jobs=jobs,
+        )
     check_s = time.monotonic() - began
     instead = linearizability.weaker() if linearizability.weaker else None
     anomaly = told(linearizability, history)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from checker.models.catalogue import MODELS, NUMBERED, TRANSACTIONS, numbered
 from checker.models.model import Model
-from harness.errors import UsageError, install_line
+from harness.errors import HarnessError, UsageError, install_line
+from harness.standstill import QUICK_TICKS, endless_calls_end
 
 # What is named takes a while to import, so only a name that leads there does: `labrys check` needs
 # but models.
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from workloads.workload import Workload
 
 _MODEL_PARTS = ("name", "initial", "step")
+IMPORT_S = 60.0
 ALL_FAULTS = "all"
 """Stands for every family, as far as the system and the environment can do it."""
 
@@ -212,7 +214,10 @@ def _made(kind: str, name: str, maker: Any, parts: Iterable[str]) -> Any:
     if not callable(maker):
         raise UsageError(f"{name!r} is not a class; name the class of a {kind}")
     try:
-        made = maker()
+        with endless_calls_end():
+            made = maker()
+    except HarnessError:
+        raise
     except Exception as error:
         raise UsageError(
             f"the {kind} {name!r} cannot be made: {_why(error)}; let it be made without arguments"
@@ -234,9 +239,12 @@ def _imported(kind: str, path: str) -> Any:
         here = os.getcwd()
         if here not in sys.path:
             sys.path.append(here)
-        found: Any = importlib.import_module(module)
+        with endless_calls_end(IMPORT_S / QUICK_TICKS):
+            found: Any = importlib.import_module(module)
         for part in attribute.split("."):
             found = getattr(found, part)
+    except HarnessError:
+        raise
     except (Exception, SystemExit) as error:
         todo = "write it as package.module:Name and see that Python can import it from here"
         if isinstance(error, ModuleNotFoundError) and not f"{module}.".startswith(f"{error.name}."):

@@ -124,7 +124,7 @@ class Explored:
         """Run a campaign, tell and keep what it finds; the exit status."""
         from harness.simulation import telling
 
-        seen, interrupted = self._campaign(effort)
+        seen, stopped = self._campaign(effort)
         took_s = seen.seconds
         tell(telling.progress(self.base.system, seen))
         if seen.differs:
@@ -133,21 +133,22 @@ class Explored:
         kept = [
             one
             for group in telling.grouped(seen.failed)
-            for one in self._keep(group, self.shrink and not interrupted)
+            for one in self._keep(group, self.shrink and stopped is None)
         ]
-        self._conclude(telling.meaning(seen, interrupted))
+        if seen.done or not stopped:
+            self._conclude(telling.meaning(seen, stopped is not None))
         if self.as_json:
             print(json.dumps(telling.answer(self.base, seen, took_s, kept)), flush=True)
-        if interrupted:
-            raise KeyboardInterrupt
+        if stopped is not None:
+            raise stopped
         return telling.status(seen)
 
     def _conclude(self, verdict: str) -> None:
         if not self.as_json:
             print(verdict, flush=True)
 
-    def _campaign(self, effort: Effort) -> tuple["Campaign", bool]:
-        """Try the seeds; what was seen, and whether Ctrl-C ended it."""
+    def _campaign(self, effort: Effort) -> tuple["Campaign", BaseException | None]:
+        """Try the seeds; what was seen, and what ended it before its time: Ctrl-C, or an error."""
         from concurrent.futures import BrokenExecutor, CancelledError
 
         from rich.text import Text
@@ -175,14 +176,14 @@ class Explored:
                     self.draw, effort.seeds, jobs, until_found=effort.until_found,
                     seconds=effort.seconds, watch=watch, executor=pool,
                 )  # fmt: skip
-            except KeyboardInterrupt:
-                return seen, True
+            except (KeyboardInterrupt, HarnessError) as error:
+                return seen, error
             except (BrokenExecutor, CancelledError) as error:
-                raise HarnessError(
+                return seen, HarnessError(
                     f"{WORKERS_DIED} after {plural(seen.done, 'seed')}, and so the campaign ended: "
                     f"{error}; see whether the machine is short of memory"
-                ) from error
-        return seen, False
+                )
+        return seen, None
 
     def _keep(self, group: list["Seed"], shrinking: bool) -> list[dict[str, Any]]:
         """Store a kind's first failing seeds, and the smallest form of them; say and return what

@@ -5,6 +5,7 @@ run twice, and must take the same steps both times. Any executor will do: one th
 must run its unfinished calls again, and then each seed is still counted once, when its call ends.
 """
 
+import multiprocessing
 import signal
 import time
 from collections import Counter
@@ -17,12 +18,20 @@ from typing import TypeAlias
 from harness.simulation.scenario import Scenario
 from harness.simulation.simulate import Simulated, simulate
 from harness.simulation.trace import in_words
+from harness.standstill import QUICK_TICK_S, QUICK_TICKS
 from harness.strength import gates_of
 
 CHUNK = 4
 """Seeds that a worker takes at a time: a fraction of a second, so that Ctrl-C need not wait."""
 
 TWICE_EVERY = 20
+
+GRACE_S = QUICK_TICK_S * QUICK_TICKS + 2
+"""When the time is up, a seed that is under way may go on for so long: time enough for one that is
+blocked to be told as such."""
+
+INTERRUPTED_S = 1.0
+"""The same after Ctrl-C."""
 
 Draw: TypeAlias = Callable[[int], Scenario]
 """The scenario of a seed. It is sent to other processes, so it is a function of a module, perhaps
@@ -129,15 +138,17 @@ def run_campaign(
     """Try seeds until they are all done, the time is up, or one fails where that is enough.
 
     Without an `executor`, `jobs` processes do it; with one, `jobs` is how many calls it carries
-    out at a time. A `KeyboardInterrupt` passes through, within
-    about a second; the campaign that `watch` saw last holds what was found.
+    out at a time. A `KeyboardInterrupt` passes through, within about a second or two, and so does a
+    `HarnessError` of code that blocks; the campaign that `watch` saw last holds what was found.
     """
     campaign = Campaign()
     watch(campaign)
     chunks = _chunks(iter(seeds))
     own = executor is None
     pool = executor or ProcessPoolExecutor(jobs, initializer=_leave_interrupts)
+    others = {*multiprocessing.active_children()}
     ready: set[Future[list[Seed]]] = set()
+    grace_s = INTERRUPTED_S
     try:
         for chunk in islice(chunks, 2 * jobs):
             ready.add(pool.submit(try_seeds, draw, chunk))
@@ -153,11 +164,17 @@ def run_campaign(
                 break
             for chunk in islice(chunks, len(done)):
                 ready.add(pool.submit(try_seeds, draw, chunk))
+        grace_s = GRACE_S
     finally:
-        for future in ready:
-            future.cancel()
+        under_way = {future for future in ready if not future.cancel()}
         if own:
+            done, late = wait(under_way, timeout=grace_s)
+            for worker in {*multiprocessing.active_children()} - others if late else ():
+                worker.kill()
             pool.shutdown(wait=True, cancel_futures=True)
+    if own:
+        for future in done:
+            future.result()  # Of code that blocks the reason is told.
     return campaign
 
 

@@ -11,11 +11,14 @@ from itertools import count
 from typing import Any, TypeAlias, TypeVar
 
 from harness.clock import Clock
+from harness.standstill import QUICK_TICK_S, QUICK_TICKS, standstills_end
 
 T = TypeVar("T")
 
 Action: TypeAlias = Callable[[Any], None]
 
+
+_ADVICE = "let nodes and workloads return at once; to wait is to set a timer"
 
 LOOK_EVERY = 1_024
 """After this many events a run that takes too many is stopped, and its trace is hashed."""
@@ -177,6 +180,12 @@ class VirtualClock(Clock):
                 task.give_up()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        with standstills_end(
+            lambda _: self.moment_ns, _ADVICE, tick_s=QUICK_TICK_S, ticks=QUICK_TICKS
+        ):
+            return self._run(coroutine)
+
+    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         main = _Task(coroutine, _end)
         queue, happened = self.queue, 0
         try:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from checker.wording import plural
 from harness.clock import SECOND_NS
+from harness.errors import HarnessError
 from harness.nemesis.catalogue import FAULTS
 from harness.nemesis.schedule import PlannedFault
 from harness.simulation.scenario import Scenario, Scripted
@@ -103,7 +104,10 @@ class Shrinker:
         if time.monotonic() > self.until:
             return False
         self.tried += 1
-        found = simulate(scenario)
+        try:
+            found = simulate(scenario)
+        except HarnessError:
+            return False  # It blocks, which is a failure of another kind.
         if found.kind != self.best.kind:
             return False
         self.best = found

@@ -17,6 +17,7 @@ from harness.simulation.run import SimulatedRun
 from harness.simulation.scenario import Scenario, Scripted
 from harness.simulation.tape import Tape
 from harness.simulation.trace import Step
+from harness.standstill import endless_calls_end
 from harness.strength import families_of
 from workloads.workload import Call
 
@@ -85,9 +86,10 @@ def simulate(
         observed = Observations(liveness={"passed": False, "detail": detail, "recovery_ns": None})
     history = History.from_lines(recorder.lines)
     config = scenario.config
-    result = config.named_workload.check(
-        history, time_limit_s=config.check_time_limit, memory_limit_bytes=MEMORY_BYTES
-    )
+    with endless_calls_end():
+        result = config.named_workload.check(
+            history, time_limit_s=config.check_time_limit, memory_limit_bytes=MEMORY_BYTES
+        )
     kind, reason, anomaly = _kind(result, observed, history)
     missed = _missed(scenario, history, result)
     if missed and kind in ("", "unknown"):

@@ -11,8 +11,11 @@ from harness.simulation.campaign import Campaign, Seed
 
 
 def status(campaign: Campaign) -> int:
-    """The exit status: 1 where a seed failed, or did not repeat itself."""
-    return 1 if campaign.failed or campaign.differs else 2 if campaign.kinds["unknown"] else 0
+    """The exit status: 1 where a seed failed, or did not repeat itself; 2 where one is undecided,
+    or there was time for none."""
+    if campaign.failed or campaign.differs:
+        return 1
+    return 2 if campaign.kinds["unknown"] or not campaign.done else 0
 
 
 def answer(
@@ -89,6 +92,8 @@ def meaning(campaign: Campaign, interrupted: bool) -> str:
     """What the campaign says of the system, last."""
     if campaign.failed:
         return f"{len(campaign.failed):,} of {plural(campaign.done, 'seed')} failed"
+    if not campaign.done:
+        return "no seed ended in time, which says nothing"
     stopped = "interrupted after" if interrupted else "no finding in"
     if campaign.done == 1:
         return f"{stopped} this one seed, which says nothing of others"
