@@ -135,8 +135,7 @@ class Explored:
             for group in telling.grouped(seen.failed)
             for one in self._keep(group, self.shrink and stopped is None)
         ]
-        if seen.done or not stopped:
-            self._conclude(telling.meaning(seen, stopped is not None))
+        self._conclude(telling.meaning(seen, stopped is not None))
         if self.as_json:
             print(json.dumps(telling.answer(self.base, seen, took_s, kept)), flush=True)
         if stopped is not None:

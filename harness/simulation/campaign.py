@@ -30,7 +30,7 @@ GRACE_S = QUICK_TICK_S * QUICK_TICKS + 2
 """When the time is up, a seed that is under way may go on for so long: time enough for one that is
 blocked to be told as such."""
 
-INTERRUPTED_S = 1.0
+INTERRUPTED_S = 0.5
 """The same after Ctrl-C."""
 
 Draw: TypeAlias = Callable[[int], Scenario]

@@ -93,7 +93,8 @@ def meaning(campaign: Campaign, interrupted: bool) -> str:
     if campaign.failed:
         return f"{len(campaign.failed):,} of {plural(campaign.done, 'seed')} failed"
     if not campaign.done:
-        return "no seed ended in time, which says nothing"
+        how = "interrupted after 0 seeds" if interrupted else "no seed ended in time"
+        return f"{how}, which says nothing"
     stopped = "interrupted after" if interrupted else "no finding in"
     if campaign.done == 1:
         return f"{stopped} this one seed, which says nothing of others"
