@@ -46,13 +46,14 @@ def counterexample(
     """Read the counterexample of a stored result; None where it has none. Of the run's faults
     those that were in force are drawn."""
     found = list(objects(linearizability, "counterexample"))
-    steps = tuple(_step(number, item) for number, item in enumerate(found[:SHOWN_MAX], start=1))
+    key = plain(linearizability.get("key"), 120)
+    steps = tuple(_step(n, item, key) for n, item in enumerate(found[:SHOWN_MAX], start=1))
     if not steps:
         return None
     edges = tuple(_edges(linearizability, len(steps)))
     texts = [text for text in find(linearizability, list, "explanation") or () if text]
     return Counterexample(
-        key=plain(linearizability.get("key"), 120),
+        key=key,
         steps=steps,
         edges=edges,
         sentences=tuple(_sentence(plain(text, 1000), edges) for text in texts[:100]),
@@ -61,7 +62,7 @@ def counterexample(
     )
 
 
-def _step(number: int, item: dict[str, Any]) -> Step:
+def _step(number: int, item: dict[str, Any], key: str) -> Step:
     outcome = find(item, str, "outcome") or "info"
     invoked = find(item, int, "invoked") or 0
     return Step(
@@ -78,6 +79,7 @@ def _step(number: int, item: dict[str, Any]) -> Step:
         until_ns=None if outcome == "info" else find(item, int, "completed_ns"),
         timed=item.get("invoked_ns") is not None,
         lines=_lines(find(item, int, "line"), find(item, int, "completed_line")),
+        key="" if key == "null" else key,
     )
 
 

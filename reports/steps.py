@@ -1,8 +1,12 @@
 """The operations of a counterexample and the edges between them, as a page shows them."""
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from reports.wording import moment
+
+ROOM_S, ROOM_POSITIONS = 0.01, 2.0
+"""At least this much is shown before and after an operation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,20 @@ class Step:
     until_ns: int | None
     timed: bool = True
     lines: str = ""
+    key: str = ""
+
+    @property
+    def address(self) -> str:
+        """Where the page's timeline shows it; without times, positions stand for seconds."""
+        if self.timed:
+            begins_s, room_s = self.from_ns / 1e9, ROOM_S
+            ends_s = begins_s if self.until_ns is None else self.until_ns / 1e9
+        else:
+            begins_s, room_s = float(self.invoked), ROOM_POSITIONS
+            ends_s = begins_s if self.completed is None else float(self.completed)
+        room_s = max((ends_s - begins_s) / 2, room_s)
+        view = f"#t={round(max(begins_s - room_s, 0.0), 6)},{round(ends_s + room_s, 6)}"
+        return f"{view}{f'&key={quote(self.key)}' if self.key else ''}&of={self.number}"
 
     @property
     def when(self) -> str:

@@ -112,7 +112,8 @@ function controls(timeline) {
     count();
   });
 
-  // --- the address of a view: #t=12.3,13.1&key=…&rows=key, in seconds of the run ----------------
+  // --- the address of a view: #t=12.3,13.1&key=…&rows=key, in seconds of the run; &of=2 selects the
+  // --- second operation of the counterexample ---------------------------------------------------
 
   const here = document.getElementById("here");
   let waiting = 0;
@@ -131,6 +132,8 @@ function controls(timeline) {
     arrange(key, given.get("rows") === "key" ? "key" : "worker");
     jump.selectedIndex = -1;
     if (to >= from) look(from, to);
+    const marked = data.marked.find(([, number]) => number === Number(given.get("of")));
+    if (marked) select(marked[0]);
     document.getElementById("timeline").scrollIntoView();
     return true;
   }

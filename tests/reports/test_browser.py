@@ -372,3 +372,26 @@ def test_two_hundred_thousand_operations_are_ready_within_two_seconds(opened: An
     ready = one.page.evaluate("performance.now()")
     assert ready <= 2_000
     assert "drawn one by one" in one.page.locator("#timeline-keys").inner_text()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_operations_of_the_counterexample_open_the_timeline_there(width: int, opened: Any):
+    one = opened("invalid", width=width)
+    spans = [(3_102_000, 3_140_000), (3_200_000, 3_241_000), (3_260_000, 3_264_000)]
+    links = one.page.locator(".steps a").all()
+    bars = one.page.locator(".standing a" if width < 500 else ".lying a").all()
+    assert len(links) == len(bars) == len(spans)
+    for leads in (links, bars):
+        for number, (link, (begins, ends)) in enumerate(zip(leads, spans, strict=True), start=1):
+            link.click()
+            one.page.wait_for_function(
+                f"document.getElementById('detail').textContent.startsWith('No. {number} ')"
+            )
+            begin, end = one.view()
+            assert begin < begins < ends < end
+            assert end - begin < 100_000, "nothing but this operation and some room"
+            assert one.page.locator("#key option:checked").inner_text() == "order:8812"
+            assert one.page.locator("#operations-canvas").evaluate(
+                "c => { const box = c.getBoundingClientRect();"
+                " return box.top < innerHeight && box.bottom > 0; }"
+            )
