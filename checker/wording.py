@@ -17,6 +17,11 @@ def joined(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
+def of_key(key: Any, said: str) -> str:
+    """What is said of a key, with its name where the history has keys."""
+    return said if key is None else f"key {key!r}: {said}"
+
+
 _TRIED = {
     "read": "tried to read",
     "write": "tried to write {argument}",

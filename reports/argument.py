@@ -24,7 +24,7 @@ def argument(directory: Path | None, run: str | None) -> dict[str, list[str]]:
     node = {step.number: f", node {step.node}" if step.node else "" for step in shown.steps}
     return {
         "steps": [
-            f"process {step.process} {step.predicate}, {step.when}, {step.outcome}"
+            f"process {step.process} {step.predicate}, {step.told}, {step.outcome}"
             f"{node[step.number]}"
             for step in shown.steps[:LINES_MAX]
         ],

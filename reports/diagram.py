@@ -51,7 +51,10 @@ def counterexample(
     if not steps:
         return None
     edges = tuple(_edges(linearizability, len(steps)))
-    texts = [text for text in find(linearizability, list, "explanation") or () if text]
+    texts = [
+        text for text in find(linearizability, list, "explanation") or ()
+        if text and not _tells_an_operation(text, len(steps))
+    ]  # fmt: skip
     return Counterexample(
         key=key,
         steps=steps,
@@ -60,6 +63,12 @@ def counterexample(
         diagram=draw(steps, edges, faults),
         left_out=len(found) - len(steps),
     )
+
+
+def _tells_an_operation(text: Any, count: int) -> bool:
+    """Whether a sentence says no more than one of the shown operations does: "3: process 2 …"."""
+    found = re.match(r"(\d{1,9}): process ", text) if isinstance(text, str) else None
+    return found is not None and 1 <= int(found[1]) <= count
 
 
 def _step(number: int, item: dict[str, Any], key: str) -> Step:
@@ -87,7 +96,7 @@ def _lines(first: int | None, last: int | None) -> str:
     """Where an operation stands in its file."""
     if first is None:
         return ""
-    return f", line {first}" if last in (None, first) else f", lines {first} and {last}"
+    return f"line {first}" if last in (None, first) else f"lines {first} and {last}"
 
 
 def _edges(linearizability: dict[str, Any], count: int) -> list[DrawnEdge]:

@@ -27,6 +27,11 @@ class Step:
     key: str = ""
 
     @property
+    def told(self) -> str:
+        """When it was, and where it stands in its file."""
+        return f"{self.when}, {self.lines}" if self.lines else self.when
+
+    @property
     def address(self) -> str:
         """Where the page's timeline shows it; without times, positions stand for seconds."""
         if self.timed:
@@ -43,9 +48,9 @@ class Step:
     def when(self) -> str:
         if self.timed:
             end = "unknown" if self.until_ns is None else moment(self.until_ns)
-            return f"{moment(self.from_ns)} to {end}{self.lines}"
+            return f"{moment(self.from_ns)} to {end}"
         ends = "unknown" if self.completed is None else str(self.completed)
-        return f"position {self.invoked} to {ends}{self.lines}"
+        return f"position {self.invoked} to {ends}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ def _block(shown: Counterexample) -> Iterator[str]:
 
 
 def _when(step: Step) -> str:
-    return f"{step.when}, {step.outcome}"
+    return f"{step.told}, {step.outcome}"
 
 
 def _required(one: dict[str, Any]) -> str:

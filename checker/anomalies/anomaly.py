@@ -99,9 +99,11 @@ def evidence(history: History, shown: tuple[Operation, ...]) -> Evidence:
 
 
 def unfitting(known: Evidence) -> Anomaly:
-    """The anomaly of which no more can be said than which operation fits no order."""
+    """The anomaly of which no more can be said than which operation fits no order: the last one
+    that was answered with what it had not been given, since a bare write fits anywhere."""
     answered = [o for o in known.shown if o.outcome is Outcome.OK and o.completed is not None]
-    last = max(answered or known.shown, key=lambda o: o.completed or o.invoked)
+    learnt = [o for o in answered if o.result not in (None, o.argument)]
+    last = max(learnt or answered or known.shown, key=lambda o: o.completed or o.invoked)
     did = known.did(last)
     if len(known.shown) == 1:
         return Anomaly(AnomalyKind.OTHER, f"{did}, which nothing explains", last)

@@ -6,6 +6,7 @@ from typing import Any
 
 from checker.operation import Operation
 from checker.verdict import Result, Verdict
+from checker.wording import of_key
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def no_order(
         verdict=Verdict.INVALID,
         algorithm=algorithm,
         key=key,
-        reason=f"no order {does}" if key is None else f"key {key!r}: no order {does}",
+        reason=of_key(key, f"no order {does}"),
         counterexample=operations,
         explanation=explanation,
     )

@@ -13,7 +13,7 @@ from checker.linearizability.violation import Violation
 from checker.models.model import ANY, READ_LIST, Inconsistent, Kind, State
 from checker.operation import Operation, Outcome
 from checker.verdict import Result, Verdict
-from checker.wording import plural, value_text
+from checker.wording import of_key, plural, value_text
 
 LISTED = 20
 """Elements that are named of each kind; the others are counted."""
@@ -113,14 +113,14 @@ class TotalQueue:
                 violation, key, statistics, f"{plural(len(lost), 'acknowledged value')} lost"
             )
         if missing:
-            reason = f"key {key!r}: {plural(missing, 'acknowledged value')} never came out, but "
-            reason += (
+            said = f"{plural(missing, 'acknowledged value')} never came out, but "
+            said += (
                 f"{plural(crashed, 'take')} without an answer may have taken as many"
                 if lost
                 else "there were no takes later; end the history with a drain"
             )
             return Result(
-                verdict=Verdict.UNKNOWN, algorithm="accounts", key=key, reason=reason,
+                verdict=Verdict.UNKNOWN, algorithm="accounts", key=key, reason=of_key(key, said),
                 statistics=statistics,
             )  # fmt: skip
         return Result(verdict=Verdict.VALID, algorithm="accounts", statistics=statistics)
@@ -189,7 +189,7 @@ class SetFull:
         if adds and not statistics["stable"]:
             return Result(
                 verdict=Verdict.UNKNOWN, algorithm="accounts", key=key, statistics=statistics,
-                reason=f"key {key!r}: no element was ever read, so none can have been lost",
+                reason=of_key(key, "no element was ever read, so none can have been lost"),
             )  # fmt: skip
         told = ""
         if stale:
@@ -282,7 +282,7 @@ def _judged(violation: Violation, key: Any, statistics: dict[str, Any], said: st
         verdict=result.verdict,
         algorithm=result.algorithm,
         key=key,
-        reason=f"key {key!r}: {said}" if said else result.reason,
+        reason=of_key(key, said) if said else result.reason,
         counterexample=result.counterexample,
         explanation=tuple(s.replace(": a contradiction", "") for s in result.explanation),
         statistics=statistics,

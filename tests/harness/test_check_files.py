@@ -126,7 +126,7 @@ def test_judging_twice_takes_no_longer_than_the_limit(
 CASES = ROOT / "tests" / "histories" / "cases"
 
 PAGES = {
-    FOREIGN / "etcd_000.log": ("Stale read: process 11 read 2 after 1", "position 85 to 86, lines"),
+    FOREIGN / "etcd_000.log": ("Stale read: process 11 read 2 after 1", "lines 85 and 86"),
     FOREIGN / "bad-rethink-fail-minimal.edn": ("Garbage read: process 1 read 3", "the file has no"),
     CASES / "53-keyword-processes" / "history.edn": ("process c2 read 2", "by graph"),
     CASES / "01-console-log-bracketed" / "console.log": ("Stale read: process 2", "Key figures"),
@@ -145,6 +145,15 @@ def test_a_file_has_a_page_so_far_as_it_goes(path: Path, tmp_path: Path) -> None
         assert words in text
     assert f"labrys check {path}" in text
     assert "run.json" not in text
+
+
+def test_a_headline_is_of_an_operation_that_was_told_something() -> None:
+    """Not of the write that ended last, which fits any order."""
+    answer = check_file(FOREIGN / "etcd_000.log", Checking(model="etcd", certify=False))
+    told = "Not linearizable: process 11 read 2, which fits no order of these 21 operations."
+    assert answer["anomaly"]["headline"] == told
+    assert answer["reason"] == "no order includes operation 21"
+    assert answer["counterexample"][20]["process"] == 11
 
 
 def test_a_page_is_of_one_file_and_a_verdict_stands_without_it(tmp_path: Path) -> None:

@@ -32,22 +32,22 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
-Audit = Callable[[Path, int, str], list[tuple[str, str, str]]]
+Audit = Callable[[Path | str, int, str], list[tuple[str, str, str]]]
 
 
 @pytest.fixture
 def audit(browser: Any) -> Audit:
-    """What axe-core calls serious or critical on a page, all of its rules applied and everything
-    unfolded: the rule, what it demands, and the first element at fault."""
+    """What axe-core calls serious or critical on a page (a file or an address), all of its rules
+    applied and everything unfolded: the rule, what it demands, and the first element at fault."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is missing")
 
-    def faults(path: Path, width: int, scheme: str) -> list[tuple[str, str, str]]:
+    def faults(page_of: Path | str, width: int, scheme: str) -> list[tuple[str, str, str]]:
         # The page's own policy would not let the rules in.
         context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True
         )
         page = context.new_page()
-        page.goto(path.as_uri())
+        page.goto(page_of.as_uri() if isinstance(page_of, Path) else page_of)
         page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
         found = axe.Axe().run(page).response
         context.close()

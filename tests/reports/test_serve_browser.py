@@ -73,6 +73,12 @@ def test_the_list_fits(opened: Callable[..., Any], width: int, scheme: str) -> N
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_no_serious_fault(audit: Any, server: Server, width: int, scheme: str) -> None:
+    assert audit(f"http://{server.host}/", width, scheme) == []
+
+
 def test_markup_in_a_history_is_text_in_the_list_and_on_the_page(
     opened: Callable[..., Any],
 ) -> None:

@@ -25,6 +25,7 @@ from checker.linearizability.registers.minimise import facts_of, minimal
 from checker.linearizability.registers.zones import Findings, findings
 from checker.operation import Operation
 from checker.verdict import Result, Verdict
+from checker.wording import of_key
 
 GRAPH_UP_TO = 2_000
 """Operations up to which the readable engine decides; it takes a tenth of a second for these."""
@@ -105,7 +106,7 @@ def _unexplained(columns: Columns, key: int, algorithm: str) -> Result:
         verdict=Verdict.INVALID,
         algorithm=algorithm,
         key=name,
-        reason=f"key {name!r}: no order explains its operations",
+        reason=of_key(name, "no order explains its operations"),
     )
 
 
@@ -126,7 +127,7 @@ def _violation(columns: Columns, found: Findings, key: int, initial: Any, algori
         verdict=Verdict.INVALID,
         algorithm=algorithm,
         key=name,
-        reason=f"key {name!r}: no order explains {number}",
+        reason=of_key(name, f"no order explains {number}"),
         counterexample=tuple(fact.operation for fact in facts),
         explanation=sentences,
         cycle=edges,
