@@ -14,6 +14,7 @@ from harness.errors import OptionError, UsageError
 from harness.nemesis.catalogue import FAULTS
 from harness.nemesis.schedule import PlannedFault, choose_faults
 from harness.nightly.plan import read_plan
+from harness.simulation.scenario import scenario_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,6 +57,15 @@ class Restart(Kill):
 
     def __init__(self):
         super().__init__(Target.ONE)
+
+class Plain(Fault):
+    """One whose instances are equal to themselves alone."""
+
+    async def inject(self, cluster, random):
+        return "nothing"
+
+    async def heal(self, cluster):
+        pass
 
 class HealsNot(Fault):
     async def inject(self, cluster, random):
@@ -163,6 +173,14 @@ def test_a_schedule_that_was_stored_finds_a_fault_of_the_users_again() -> None:
     assert planned.to_json()["name"] == "restart-one"
     assert type(PlannedFault.from_json(planned.to_json()).fault) is type(fault)
     assert choose_faults(["my:Restart"], 3).keys() == {"restart"}
+
+
+@pytest.mark.usefixtures("here")
+def test_a_schedule_by_hand_strikes_with_each_fault_of_the_users() -> None:
+    text = "2 * (my:Plain 0.2; my:Restart 0.2; my:Plain@term 0.2)"
+    config = RunConfig(system="raft", environment="simulated", time_limit=2.0, schedule=text)
+    struck = [one.fault.name for one in scenario_of(config).schedule]
+    assert struck == ["plain", "restart-one", "plain@term"] * 2
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=lambda fault: fault.name)
