@@ -43,9 +43,9 @@ def blocks(page: str) -> list[Block]:
     return found
 
 
-def follow(page: str, folder: Path) -> list[str]:
-    """Write the page's files, run its commands and see that they print what it says; the commands
-    that were run."""
+def follow(page: str, folder: Path, python: str = sys.executable) -> list[str]:
+    """Write the page's files, run its commands with a Python and see that they print what it says;
+    the commands that were run."""
     ran = []
     own = blocks(page)
     for block in own:
@@ -54,11 +54,11 @@ def follow(page: str, folder: Path) -> list[str]:
             (folder / block.file).write_text(block.text)
     for block in own:
         if block.language == "console":
-            ran += _type(block.text, folder)
+            ran += _type(block.text, folder, python)
     return ran
 
 
-def _type(text: str, folder: Path) -> list[str]:
+def _type(text: str, folder: Path, python: str) -> list[str]:
     """Type a block's commands."""
     ran: list[str] = []
     status = 0
@@ -67,7 +67,7 @@ def _type(text: str, folder: Path) -> list[str]:
         if command == "echo $?":
             assert status == int(expected), f"{ran[-1]} ended with {status}"
             continue
-        printed, status = _run(command, folder)
+        printed, status = run(shlex.split(command), folder, python)
         ran.append(command)
         lines = [line for line in expected.splitlines() if line.strip()]
         pattern = ".*".join(".*".join(map(re.escape, line.split("…"))) for line in lines)
@@ -75,13 +75,13 @@ def _type(text: str, folder: Path) -> list[str]:
     return ran
 
 
-def _run(command: str, folder: Path) -> tuple[str, int]:
-    words = shlex.split(command)
+def run(words: list[str], folder: Path, python: str) -> tuple[str, int]:
+    """What the words of a line, run in a folder with that Python, print, and their status."""
     if words[0] == "labrys":
-        words[:1] = [sys.executable, "-c", "from harness.cli import main; main()"]
+        words = [python, "-c", "from harness.cli import main; main()", *words[1:]]
     else:
-        assert words[0] == "python", f"who runs {command}?"
-        words[0] = sys.executable
+        assert words[0] == "python", f"who runs {words}?"
+        words = [python, *words[1:]]
     done = subprocess.run(
         words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         timeout=200, check=False, env={**os.environ, "COLUMNS": "200"},
