@@ -17,6 +17,7 @@ from checker.errors import InternalError
 from checker.models.model import Inconsistent, Model
 from checker.operation import Operation, Outcome
 from checker.verdict import Edge
+from checker.wording import on_key
 
 MOST_STEPS = 50_000
 """Steps of the model after which the orders of a counterexample are too many."""
@@ -100,7 +101,7 @@ def has_order(operations: Sequence[Operation], model: Model, until: float = inf)
 
 def uncertified(what: str, operation: Operation) -> InternalError:
     """What to raise where a verdict does not stand because of an operation."""
-    called = f"{operation.function} by process {operation.process} on key {operation.key!r}"
+    called = f"{operation.function} by process {operation.process}{on_key(operation.key)}"
     where = f"invoked at position {operation.invoked}"
     return InternalError(
         f"the verdict was not certified: {called:.120}, {where}, {what}; "

@@ -34,6 +34,7 @@ from checker.models.known import is_register, known_object
 from checker.models.model import Model
 from checker.operation import Operation, Outcome
 from checker.verdict import Verdict
+from checker.wording import of_key
 
 KEPT_UP_TO = 2_000
 """Operations of one key that are kept, in case that it cannot be judged as they come."""
@@ -107,7 +108,7 @@ class Online:
         try:
             known.stream.complete(operation)
         except Broken as broken:
-            self.violation = self.violation or f"key {operation.key!r}: {broken}"
+            self.violation = self.violation or of_key(operation.key, str(broken))
             known.stream = None
             self._let_go(known)
 

@@ -22,6 +22,11 @@ def of_key(key: Any, said: str) -> str:
     return said if key is None else f"key {key!r}: {said}"
 
 
+def on_key(key: Any, preposition: str = "on") -> str:
+    """ " on key 'x'", and nothing where an object has no keys."""
+    return "" if key is None else f" {preposition} key {key!r}"
+
+
 _TRIED = {
     "read": "tried to read",
     "write": "tried to write {argument}",

@@ -27,6 +27,7 @@ from checker.models.known import KnownObject, is_register, known_object
 from checker.models.model import Model
 from checker.operation import Operation
 from checker.verdict import NOTHING_KNOWN, Result, Verdict
+from checker.wording import of_key
 
 if TYPE_CHECKING:
     from checker.linearizability.search.judge import Limits
@@ -186,7 +187,7 @@ def _versions(history: History, result: Result) -> Result:
         return result
     key, violation = lies
     values = "the values are linearizable" if not result.verdict else "the values are undecided"
-    reason = f"key {key!r}: {values}, but the versions lie that the system reported of them"
+    reason = of_key(key, f"{values}, but the versions lie that the system reported of them")
     return replace(violation.result(key, "versions"), reason=reason)
 
 
@@ -238,7 +239,7 @@ def _one(group: Group, task: _Task) -> Result:
     """Judge one group by the rules of its model where they apply, else by the search."""
     key, operations = group
     if refused := too_small(task.memory_bytes, len(operations), OPERATION_BYTES):
-        return _unknown("trivial", f"key {key!r}: {refused}")
+        return _unknown("trivial", of_key(key, refused))
     own: Callable[[Any, Sequence[Operation]], Result] | None = getattr(task.model, "judge", None)
     if own is not None:
         return own(key, operations)

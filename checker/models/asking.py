@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from checker.errors import ModelError
 from checker.models.model import Inconsistent, Model, State
 from checker.operation import Operation
+from checker.wording import on_key
 
 STEPPING_S = 0.1
 """Seconds that all steps may take in any case."""
@@ -62,15 +63,15 @@ def part(model: Model, operation: Operation) -> Hashable | None:
 def failed_at(model: Model, operation: Operation, error: Exception) -> ModelError:
     """What to raise where a model failed at an operation."""
     given = "" if operation.argument is None else f" of {operation.argument!r:.60}"
-    called = f"{operation.function}{given} by process {operation.process} on key {operation.key!r}"
+    called = f"{operation.function}{given} by process {operation.process}{on_key(operation.key)}"
     return _failed(model, f"failed at {called:.200}", error)
 
 
 def impure(model: Model, operation: Operation) -> ModelError:
     """What to raise where a model answered an operation in two ways, in one state."""
     return ModelError(
-        f"the model {model.name} answers {operation.function:.60} by process {operation.process} "
-        f"on key {operation.key!r:.60} now so and now otherwise, in the same state; "
+        f"the model {model.name} answers {operation.function:.60} by process {operation.process}"
+        f"{on_key(operation.key):.70} now so and now otherwise, in the same state; "
         "its step must be a pure function of the state and the operation"
     )
 

@@ -24,6 +24,7 @@ from checker.linearizability.registers.facts import began
 from checker.operation import Operation
 from checker.verdict import Result, Verdict
 from checker.weaker.sessions import Key
+from checker.wording import of_key
 
 LARGEST = 20_000_000
 """Operations times processes that are judged; 160 MB."""
@@ -166,7 +167,7 @@ def _last_known(
 
 
 def _invalid(keys: Sequence[Key], reader: _Node | None, why: str) -> Result:
-    who = "" if reader is None else f"key {keys[reader.key].name!r}: "
+    who = "" if reader is None else of_key(keys[reader.key].name, "")
     what = "" if reader is None else f"{describe(reader.operation)}, but "
     return Result(
         verdict=Verdict.INVALID,

@@ -17,6 +17,7 @@ from checker.verdict import Result, Verdict
 from checker.weaker.causal import causal
 from checker.weaker.interleaving import interleaves
 from checker.weaker.sessions import GUARANTEES, Key, coherent, session_guarantees
+from checker.wording import of_key
 
 NAMES = ("sequential", "causal convergence", "causal", *GUARANTEES)
 
@@ -29,13 +30,13 @@ def guarantees(history: History, initial: Any = None) -> dict[str, Result]:
             chains = chains_of(operations, initial)
         except (Ambiguous, Unsupported) as error:
             why = str(error) or "a value that was seen had been written more than once"
-            return _all(Verdict.UNKNOWN, f"key {name!r}: {why}")
+            return _all(Verdict.UNKNOWN, of_key(name, why))
         if isinstance(chains, Forked):
-            why = f"key {name!r}: two compare-and-sets replaced one value"
+            why = of_key(name, "two compare-and-sets replaced one value")
             forked = _all(Verdict.UNKNOWN, f"{why}; what that leaves is not decided")
             return {**forked, "sequential": Result(verdict=Verdict.INVALID, reason=why)}
         if not isinstance(chains, list):
-            return _all(Verdict.INVALID, f"key {name!r}: a value was seen that nothing can explain")
+            return _all(Verdict.INVALID, of_key(name, "a value was seen that nothing can explain"))
         keys.append(Key(name, chains))
     consistent, convergent = causal(keys)
     return {

@@ -28,6 +28,7 @@ from checker.linearizability.registers.graph import (
 )
 from checker.operation import Operation
 from checker.verdict import Result, Verdict
+from checker.wording import of_key
 
 GUARANTEES = ("read your writes", "monotonic reads", "monotonic writes", "writes follow reads")
 
@@ -179,7 +180,7 @@ def _violated(
         verdict=Verdict.INVALID,
         algorithm="graph",
         key=key.name,
-        reason=f"key {key.name!r}: no order of its writes gives {guarantee}: {'; '.join(told)}",
+        reason=of_key(key.name, f"no order of its writes gives {guarantee}: {'; '.join(told)}"),
         counterexample=shown,
     )
 
@@ -192,6 +193,6 @@ def coherent(keys: Sequence[Key]) -> Result:
                 verdict=Verdict.INVALID,
                 algorithm="graph",
                 key=key.name,
-                reason=f"key {key.name!r}: no order of its operations keeps that of each process",
+                reason=of_key(key.name, "no order of its operations keeps that of each process"),
             )
     return Result(verdict=Verdict.VALID, algorithm="graph")

@@ -35,6 +35,7 @@ from checker.linearizability.registers.graph import Chain, chains_of, decide, fi
 from checker.linearizability.registers.judge import Judged
 from checker.linearizability.violation import Violation
 from checker.operation import Operation, Outcome
+from checker.wording import of_key
 
 MISMATCH = "cas-mismatch"
 
@@ -82,7 +83,7 @@ def orders(
             operations = list(columns.operations(columns.rows_of(key)))
             rest = decide([o for o in operations if o.function != MISMATCH], initial)
             if rest.order is None:
-                raise InternalError(f"key {columns.keys[key]!r}: the engines disagree")
+                raise InternalError(of_key(columns.keys[key], "the engines disagree"))
             yield operations, rest.order
 
 

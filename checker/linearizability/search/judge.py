@@ -24,7 +24,7 @@ from checker.models.asking import quick_enough
 from checker.models.model import Model
 from checker.operation import Operation
 from checker.verdict import Result, Verdict
-from checker.wording import plural
+from checker.wording import on_key, plural
 
 SHRINKING_S = 0.3
 """Seconds that a counterexample may take to become small, or as long as the search took, if the
@@ -171,7 +171,7 @@ def _result(
             algorithm="search",
             key=key,
             reason=f"the {found.limit} was reached after {found.done} of "
-            f"{plural(found.events, 'event')} of key {key!r}{_window(operations, found)}",
+            f"{plural(found.events, 'event')}{on_key(key, 'of')}{_window(operations, found)}",
             statistics=statistics,
         )
     took_s = sum(tried.seconds for tried in found.tried)
