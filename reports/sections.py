@@ -18,6 +18,7 @@ from reports.wording import (
     count,
     digits,
     duration,
+    headed,
     moment,
     percent,
     plain,
@@ -68,12 +69,8 @@ class FaultRow:
 
 def title(stored: StoredRun) -> str:
     kind = _text(find(stored.result, dict, "anomaly") or {}, "kind", 40)
-    parts = [
-        kind or stored.verdict or "no verdict",
-        _text(stored.run, "system"),
-        _text(stored.run, "name"),
-    ]
-    return " · ".join(part for part in parts if part)
+    names = (_text(stored.run, "system"), _text(stored.run, "name"))
+    return " · ".join(filter(None, (kind or stored.verdict or "no verdict", *names)))
 
 
 def subtitle(stored: StoredRun) -> list[str]:
@@ -106,8 +103,9 @@ def subtitle(stored: StoredRun) -> list[str]:
 
 
 def began(stored: StoredRun) -> str:
-    """When the run began, to the second: "2026-11-23 23:02:40+00:00"."""
-    return re.sub(r"\.\d+", "", _text(stored.run, "began", 40)).replace("T", " ")
+    """When the run began, to the second: "2026-11-23 23:02:40 UTC"."""
+    to_the_second = re.sub(r"\.\d+", "", _text(stored.run, "began", 40))
+    return to_the_second.replace("T", " ").replace("+00:00", " UTC")
 
 
 def verdict(stored: StoredRun, statistics: Statistics) -> Headline:
@@ -131,6 +129,8 @@ def verdict(stored: StoredRun, statistics: Statistics) -> Headline:
     named = _text(find(stored.result, dict, "anomaly") or {}, "headline", 1000)
     if word == "invalid" and named:
         headline, reason = named, _text(judged, "reason", 1000)
+    elif headline == "Invalid" and reason:
+        headline, reason = headed(reason)
     if not word and not reason:
         reason = "This run ended before it was judged; what it left is shown below."
     return Headline(word, GLYPHS[word], headline, reason, basis(stored, statistics))

@@ -18,6 +18,21 @@ def duration(ns: float) -> str:
     return f"{ns:.0f} ns"
 
 
+def headed(reason: str, limit: int = 70) -> tuple[str, str]:
+    """A reason as a headline and its rest, cut at a colon: "an invariant of the cluster is broken:
+    State Machine Safety: n4 applied …". One with none early enough is the headline as a whole."""
+    parts = reason.split(": ")
+    head = parts[0]
+    taken = 1
+    while taken < len(parts) - 1 and len(f"{head}: {parts[taken]}") <= limit:
+        head, taken = f"{head}: {parts[taken]}", taken + 1
+    if len(head) > limit:
+        head, taken = reason, len(parts)
+    if head.split(" ")[0].isalpha():  # A node keeps its name: "n3 ended by itself".
+        head = head[:1].upper() + head[1:]
+    return head, ": ".join(parts[taken:])
+
+
 def tick(ns: float) -> str:
     """A round duration for an axis: "5 ms"."""
     return re.sub(r"\.0+ ", " ", duration(ns))

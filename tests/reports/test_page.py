@@ -16,6 +16,7 @@ from reports.assets import embed
 from reports.page import PAGE_BYTES_MAX, render
 from reports.stored import NotARun
 from reports.timeline import timeline
+from reports.wording import headed
 from tests.reports.sample_runs import MARKUP, SAMPLES, standard
 
 Make = Callable[[str], Path]
@@ -260,3 +261,34 @@ def test_a_new_process_takes_the_row_of_one_that_ended():
 
     found = History((crashed(0, 2), crashed(1, 3), crashed(2, 4)))
     assert timeline(found).data["lanes"] == [[0, 1, 2]]
+
+
+@pytest.mark.parametrize(
+    ("reason", "headline", "rest"),
+    [
+        ("an invariant of the cluster is broken: Safety: n4 applied Entry(term=2): n5 did not",
+         "An invariant of the cluster is broken: Safety", "n4 applied Entry(term=2): n5 did not"),
+        (f"an invariant is broken: n2 takes {'x' * 80}", "An invariant is broken",
+         f"n2 takes {'x' * 80}"),
+        ("n3 ended by itself", "n3 ended by itself", ""),
+        ("", "", ""),
+    ],
+)  # fmt: skip
+def test_a_reason_is_a_headline_up_to_a_colon(reason: str, headline: str, rest: str) -> None:
+    assert headed(reason) == (headline, rest)
+
+
+def test_messages_come_last_where_nothing_is_shown_to_be_wrong(copy: Make) -> None:
+    order = {}
+    for name in ("valid", "invalid"):
+        folder = copy(name)
+        told = [{"source": "n1", "target": "n2", "sent_ns": 3_110_000_000, "lost": "", "text": "",
+                 "arrived_ns": 3_111_000_000, "kind": "Append", "matters": True}]  # fmt: skip
+        data = {"begins_ns": 3_100_000_000, "ends_ns": 3_270_000_000, "messages": told, "marks": []}
+        (folder / "messages.json").write_text(json.dumps(data))
+        page = render(folder).read_text()
+        ids = re.findall(r'<section id="(\w+)"', page)
+        order[name] = ids.index("messages") < ids.index("figures")
+        links = re.findall(r'<li><a href="#(\w+)"', page)
+        assert [one for one in ids if one in links] == links
+    assert order == {"valid": False, "invalid": True}
