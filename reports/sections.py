@@ -176,7 +176,7 @@ def figures(stored: StoredRun, statistics: Statistics) -> list[Tile]:
                inside),
         Tile("Latency, median", _latency(latency, "p50"),
                f"99 % within {_latency(latency, 'p99')}"),
-        Tile("Longest time without an answer", _time(served.failover_ns), "inside one fault"),
+        Tile("Longest silence", _time(served.failover_ns), "without an answer in a fault"),
         Tile("Slowest recovery", _time(served.recovery_ns), "from healing to an answer"),
         Tile("Operations at once", digits(statistics.concurrency),
                f"at most {count(statistics.concurrency_max)}"),
@@ -193,8 +193,8 @@ def figures(stored: StoredRun, statistics: Statistics) -> list[Tile]:
     if "cost.messages_sent" in cost:
         rest = [f"{digits(cost['cost.fsyncs'])} fsyncs"] if "cost.fsyncs" in cost else []
         rest += [size(cost["cost.bytes_sent"])] if "cost.bytes_sent" in cost else []
-        told = f"{digits(cost['cost.messages_sent'])} messages"
-        shown.append(Tile("Cost of an ok operation", told, ", ".join(rest)))
+        told = digits(cost["cost.messages_sent"])
+        shown.append(Tile("Messages per ok operation", told, ", ".join(rest)))
     if statistics.operations < FEWEST:
         shown = [tile for tile in shown if not tile.label.startswith(_OF_MANY)]
     return [tile for tile in shown if tile.value != "–"]

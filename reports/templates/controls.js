@@ -93,6 +93,8 @@ function controls(timeline) {
     const place = offer("the slowest operation", ...around(begin[slowest], last[slowest], 0.5, 0.5));
     if (!opens && total > 500) opens = place;
   }
+  // What an address brought the reader to has no place in the list; it is named there all the same.
+  jump.add(Object.assign(new Option("this view", "here"), { hidden: true }));
   jump.addEventListener("change", () => look(...places[jump.value]));
 
   const numbers = [...new Set(ops.key)].filter((key) => key >= 0);
@@ -130,7 +132,7 @@ function controls(timeline) {
     const key = given.has("key") ? named.find(([name]) => name === given.get("key"))?.[1] ?? null : null;
     if (!(to >= from) && key === null) return false;
     arrange(key, given.get("rows") === "key" ? "key" : "worker");
-    jump.selectedIndex = -1;
+    jump.value = "here";
     if (to >= from) look(from, to);
     const marked = data.marked.find(([, number]) => number === Number(given.get("of")));
     if (marked) select(marked[0]);

@@ -97,7 +97,7 @@ def test_the_timeline_zooms_by_button_wheel_and_key(opened: Any):
     one.page.mouse.wheel(0, -100)
     one.page.keyboard.up("Control")
     one.page.wait_for_function(
-        f"document.getElementById('operations-canvas').dataset.from != {first[0]}"
+        f"() => document.getElementById('operations-canvas').dataset.from != {first[0]}"
     )
     second = one.view()
     assert second[1] - second[0] < first[1] - first[0]
@@ -306,6 +306,7 @@ def test_a_link_restores_the_view(opened: Any):
     assert other.view() == one.view()
     assert other.page.locator("#key option:checked").inner_text() == "order:8812"
     assert other.page.locator("#rows").input_value() == "key"
+    assert other.page.locator("#jump option:checked").inner_text() == "this view"
     given = opened("invalid", address="#t=12.3,13.1&key=order:1007")
     assert given.view() == (12_300_000, 13_100_000)
     assert given.page.locator("#key option:checked").inner_text() == "order:1007"
@@ -385,7 +386,7 @@ def test_operations_of_the_counterexample_open_the_timeline_there(width: int, op
         for number, (link, (begins, ends)) in enumerate(zip(leads, spans, strict=True), start=1):
             link.click()
             one.page.wait_for_function(
-                f"document.getElementById('detail').textContent.startsWith('No. {number} ')"
+                f"() => document.getElementById('detail').textContent.startsWith('No. {number} ')"
             )
             begin, end = one.view()
             assert begin < begins < ends < end
