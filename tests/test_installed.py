@@ -139,7 +139,7 @@ def test_the_store_is_served(environment: Path, tmp_path: Path) -> None:
         serving.wait(20)
 
 
-@pytest.mark.parametrize("page", ["tutorial.md", "pytest.md", "checking-histories.md"])
+@pytest.mark.parametrize("page", ["tutorial.md", "pytest.md"])
 def test_a_page_followed_with_the_package(page: str, environment: Path, tmp_path: Path) -> None:
     assert follow(page, tmp_path, str(environment / "python"))
 
