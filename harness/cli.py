@@ -115,7 +115,8 @@ def _failed(error: BaseException, sentence: str, status: int) -> int:
     """Tell what went wrong, and with -v where."""
     if not {"-v", "--verbose"}.isdisjoint(sys.argv[1:]):
         traceback.print_exception(error)
-    say(sentence)
+    if sentence:  # Without a command the help was the answer.
+        say(sentence)
     return status
 
 

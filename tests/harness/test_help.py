@@ -35,6 +35,16 @@ def test_every_command_has_its_file_and_its_help() -> None:
     assert all(option in labrys("check", "--help") for option in ("--trust", "--no-certify", "-v"))
 
 
+def test_without_a_command_the_help_is_the_answer() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "harness"], capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 254
+    assert "Usage:" in done.stdout + done.stderr
+    assert "labrys: " not in done.stderr
+
+
 def test_version() -> None:
     assert labrys("--version") == f"labrys {version('labrys')}\n"
 
