@@ -96,11 +96,15 @@ def test_two_commits_of_one_store_are_compared(tmp_path: Path) -> None:
 def test_a_system_compared_with_itself_fails_no_condition(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Twenty times, each with ten runs of its own, so that nothing is paired and all is chance."""
+    """Twenty times, each with ten runs of its own, so that nothing is paired and all is chance.
+
+    Shorter runs, or timeouts, leave some too weak: worlds with the latencies of a wide area are
+    drawn, too, and all calls of one function may time out while the leader is dead.
+    """
     monkeypatch.chdir(tmp_path)
     base = RunConfig(
-        system="raft", environment="simulated", nodes=3, clients=4, rate=40.0, time_limit=10.0,
-        mutations=0, faults=("kill-leader",), fault_interval=2.5, operation_timeout=0.3,
+        system="raft", environment="simulated", nodes=3, clients=4, rate=40.0, time_limit=40.0,
+        mutations=0, faults=("kill-leader",), fault_interval=3.0, operation_timeout=1.0,
     )  # fmt: skip
     statuses, ratios = [], []
     for number in range(20):
