@@ -62,8 +62,7 @@ class RunConfig:
 
     A valid history is unknown if it was too weak: it must be as strong as `strength` says, where
     the usual (checker/strength.py) will not do, and of its `mutations`, copies with an error
-    planted, the checker must convict most. A run that misses what is in `require`
-    (checker/needs.py) is invalid.
+    planted, the checker must convict most. One that misses what it must (`require`) is invalid.
 
     A `program` is a command line that speaks Maelstrom's protocol, and stands for the system. In
     the environment maelstrom, messages between nodes take `latency` seconds on average, and of 100
