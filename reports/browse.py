@@ -14,6 +14,7 @@ from typing import Any
 
 from checker.files import is_regular
 from reports.stored import VERSION, find, read_object
+from reports.wording import plain
 
 DEEPEST = 4
 """A run's directory is at most this many below the store's."""
@@ -229,10 +230,16 @@ def read_row(folder: Path, path: str, has_page: bool) -> Row:
         faults=tuple(fault for fault in faults if isinstance(fault, str)),
         operations=find(result, int, "statistics", "operations"),
         has_page=has_page,
-        anomaly=find(result, str, "anomaly", "kind") or "",
+        anomaly=find(result, str, "anomaly", "kind") or _why(result, verdict),
         shrunk_from=_original(path, find(run, str, "shrunk_from") or ""),
         newer=any((find(data, int, "version") or 0) > VERSION for data in (run, result)),
     )
+
+
+def _why(result: dict[str, Any] | None, verdict: str) -> str:
+    """What is said in place of an anomaly: the beginning of the reason."""
+    reason = find(result, str, "reason") or ""
+    return plain(reason.partition(": ")[0], 60) if verdict in ("invalid", "unknown") else ""
 
 
 def _runs(folder: Path, depth: int, path: str = "") -> Iterable[str]:

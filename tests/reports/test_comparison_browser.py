@@ -64,6 +64,13 @@ def test_the_page_opens_quietly_and_fits(browser: Any, path: Path, width: int, s
     assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
     assert page.locator("img").count() == 0
     assert MARKUP in page.locator("tbody td >> nth=3").get_attribute("data-name")
+    page.emulate_media(media="print", color_scheme=scheme)
+    colours = page.evaluate(
+        "['body', '.key line'].map(one => { const style = getComputedStyle("
+        "document.querySelector(one)); return [style.backgroundColor, style.stroke]; })"
+    )
+    assert colours[0][0] == "rgb(255, 255, 255)", "light on paper"
+    assert colours[1][1] == "rgb(10, 114, 184)"
     context.close()
     assert complaints == []
     assert [url for url in requests if not url.startswith(("file:", "data:,"))] == []

@@ -303,6 +303,9 @@ def test_pages_fit_a_phone_and_complain_of_nothing(browser: Any, tmp_path: Path)
             page.goto((tmp_path / name).as_uri())
             width = page.evaluate("document.documentElement.scrollWidth")
             assert (name, width, complaints) == (name, 390, [])
+            page.emulate_media(media="print", color_scheme=scheme)
+            paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+            assert paper == "rgb(255, 255, 255)", "light on paper"
             context.close()
 
 

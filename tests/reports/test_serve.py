@@ -77,6 +77,20 @@ def test_the_anomaly_has_a_column(store: Path, server: Server) -> None:
     assert server.ask("/?words=stale+read")[1].count("<tr>") == 2, "the head, and one run"
 
 
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [("invalid", "an invariant is broken"), ("unknown", "an invariant is broken"), ("valid", "")],
+)
+def test_what_has_no_anomaly_says_why_there(
+    verdict: str, said: str, store: Path, server: Server
+) -> None:
+    path = store / "raft-register/two/result.json"
+    result = json.loads(path.read_text()) | {"anomaly": None, "verdict": verdict}
+    path.write_text(json.dumps(result | {"reason": "an invariant is broken: n1 leads twice"}))
+    row = server.ask("/?words=two")[1].partition("<tbody>")[2]
+    assert f'<td data-name="Anomaly">{said}</td>' in row
+
+
 def test_two_runs_that_are_ticked_are_compared(store: Path, server: Server) -> None:
     token = re.search(r'name="token" value="([^"]+)"', server.ask("/")[1])
     assert token
