@@ -93,7 +93,7 @@ class Lamport:
 
 def lamport(directory: Path, history: History, shown: Sequence[str] = ()) -> Lamport | None:
     """Read a run's messages and draw them; None where there are none. The processes `shown`, those
-    of the counterexample, have a column before others."""
+    of the counterexample, alone have columns among the clients, if they have messages."""
     path = directory / "messages.json"
     try:
         if path.stat().st_size > BYTES_MAX:
@@ -129,7 +129,6 @@ class _Drawing:
         self._tints = tints(history.faults)
         self._room = Room()
         self._left_out = find(data, int, "left_out") or 0
-        self._messages = messages
         self._marks = [m for m in objects(data, "marks") if find(m, int, "time_ns") is not None]
         self._operations = [
             o
@@ -148,13 +147,16 @@ class _Drawing:
             for m in self._marks
             if "node" in m and begins_ns <= m["time_ns"] <= ends_ns
         )
-        clients = sorted(filter(_is_client, names), key=lambda name: name not in first)
+        # Beside the clients of a counterexample no others matter.
+        clients = [name for name in names if name in first] or list(filter(_is_client, names))
         clients = sorted(clients[:CLIENTS_MAX], key=_natural)
         nodes = sorted((name for name in names if not _is_client(name)), key=_natural)
         self._columns = {
             name: LEFT + COLUMN * (number + 0.5) for number, name in enumerate([*clients, *nodes])
         }
         self._nodes = nodes
+        self._messages = [m for m in messages if {m["source"], m["target"]} <= set(self._columns)]
+        self._others = len(messages) - len(self._messages)
         self._operations = [o for o in self._operations if self._told(o, first)]
         self._marks = [m for m in self._marks if m.get("node") in self._columns]
         self._axis = _axis(self._moments(), begins_ns, ends_ns)
@@ -172,7 +174,7 @@ class _Drawing:
 
     def draw(self) -> Lamport:
         """Texts take their room in the order of what they are worth."""
-        arrows = [arrow for m in self._messages if (arrow := self._arrow(m)) is not None]
+        arrows = [self._arrow(m) for m in self._messages]
         faults = self._fault_bands()
         right = LEFT + COLUMN * len(self._columns)
         names = [0.64 * 11 * len(fault.text) + 24 for fault in faults]
@@ -219,10 +221,8 @@ class _Drawing:
     def _y(self, moment_ns: int) -> float:
         return self._axis[min(max(moment_ns, self._begins_ns), self._ends_ns)]
 
-    def _arrow(self, message: dict[str, Any]) -> MessageArrow | None:
+    def _arrow(self, message: dict[str, Any]) -> MessageArrow:
         source, target = message["source"], message["target"]
-        if source not in self._columns or target not in self._columns:
-            return None
         sent_ns, lost = message["sent_ns"], message["lost"]
         arrived_ns = find(message, int, "arrived_ns")
         x1, x2, y1 = self._columns[source], self._columns[target], self._y(sent_ns)
@@ -327,6 +327,8 @@ class _Drawing:
         said = (
             f"{plural(drawn, 'message')} from {moment(self._begins_ns)} to {moment(self._ends_ns)}."
         )
+        if self._others:
+            said += f" Not drawn: {plural(self._others, 'message')} of other clients."
         if self._left_out:
             said += (
                 f" {self._left_out:,} more are not drawn: those that changed nothing, such as "

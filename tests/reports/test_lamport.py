@@ -118,16 +118,19 @@ def test_a_node_that_neither_spoke_nor_changed_has_no_column(tmp_path: Path) -> 
     assert [name for name, _ in found.columns] == ["n1", "n2", "n4"]
 
 
-def test_clients_of_the_counterexample_have_columns_first(tmp_path: Path) -> None:
+def test_clients_of_the_counterexample_alone_have_columns(tmp_path: Path) -> None:
     messages = [message(f"process {n}", "n1", 5 + n, 1) for n in range(12)]
     (tmp_path / "messages.json").write_text(
         json.dumps({"begins_ns": 0, "ends_ns": 100 * MS, "messages": messages, "marks": []})
     )
     found = lamport(tmp_path, History(), ["11"])
     assert found is not None
-    names = [name for name, _ in found.columns]
-    assert names[-2:] == ["process 11", "n1"]
-    assert len(names) == CLIENTS_MAX + 1
+    assert [name for name, _ in found.columns] == ["process 11", "n1"]
+    assert len(found.arrows) == 1
+    assert "Not drawn: 11 messages of other clients." in found.note
+    silent = lamport(tmp_path, History(), ["99"])
+    assert silent is not None
+    assert len(silent.columns) == CLIENTS_MAX + 1
 
 
 def test_labels_take_room_of_their_own_or_are_left_out(tmp_path: Path) -> None:
