@@ -44,7 +44,7 @@ def simulate_seeds(request: pytest.FixtureRequest) -> SimulateSeeds:
     def simulate_seeds(system: str, **options: Any) -> None:
         # Imported here, since pytest loads this module wherever Labrys is installed.
         from harness.config import RunConfig
-        from harness.errors import UsageError, require_assertions
+        from harness.errors import HarnessError, UsageError, require_assertions
         from harness.simulation.scenario import swarm
         from harness.simulation.simulate import simulate
 
@@ -55,7 +55,10 @@ def simulate_seeds(request: pytest.FixtureRequest) -> SimulateSeeds:
         except UsageError as error:
             pytest.fail(str(error), pytrace=False)
         for seed in range(1, seeds + 1):
-            found = simulate(swarm(base, frozenset(options), seed))
+            try:
+                found = simulate(swarm(base, frozenset(options), seed))
+            except HarnessError as error:
+                pytest.fail(f"{system} with seed {seed}: {error}", pytrace=False)
             if found.failed:
                 pytest.fail(_failure(system, seed, found, store), pytrace=False)
 

@@ -3,6 +3,9 @@
 Never with 1, which is a violation. What cannot be imported or made is 254 (`test_command_line`).
 """
 
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -222,3 +225,19 @@ def test_what_was_found_before_is_kept(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="nothing has gone on"):
         explored.explore(Effort(range(1, 100), jobs=2))
     assert list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_the_plugin_fails_the_test_with_the_place(folder: Path) -> None:
+    run("--version", folder, SLEEPS)
+    (folder / "test_it.py").write_text(
+        "def test_it(simulate_seeds):\n    simulate_seeds('node:Steps')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "test_it.py"],
+        cwd=folder, env={**os.environ, "PYTHONPATH": f"{folder}:{ROOT}"}, capture_output=True,
+        text=True, check=False, timeout=200,
+    )  # fmt: skip
+    assert "node:Steps with seed 1: nothing has gone on for 3 s" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert done.returncode == 1
