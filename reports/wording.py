@@ -69,7 +69,7 @@ def size(count_bytes: float) -> str:
 
 
 _SEPARATORS = {0x2028: "\\u2028", 0x2029: "\\u2029"}
-"""Nobody sees these two, and the language of the charts takes them for ends of lines in a name."""
+"""Nobody sees these two, and some programs take them for ends of lines in a name."""
 
 
 def value(data: Any, limit: int = 200) -> str:
