@@ -94,13 +94,14 @@ def labrys(line: str, folder: Path, bin_: Path) -> tuple[str, int]:
 
 def test_both_hold_what_they_should(built: Path) -> None:
     (wheel,), (source,) = built.glob("*.whl"), built.glob("*.tar.gz")
-    held = zipfile.ZipFile(wheel).namelist()
+    with zipfile.ZipFile(wheel) as archive:
+        held = archive.namelist()
     assert {"harness/nightly/plan.toml", "reports/templates/page.html.j2", "checker/py.typed"} <= {
         *held
     }
     assert not [name for name in held if name.startswith(("tests/", "docs/", "benchmarks/"))]
-    with tarfile.open(source) as archive:
-        roots = {name.split("/")[1] for name in archive.getnames() if "/" in name}
+    with tarfile.open(source) as unpacked:
+        roots = {name.split("/")[1] for name in unpacked.getnames() if "/" in name}
     assert {"README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff", "docs", "tests"} <= roots
     assert not roots & {".venv", "store", "site", ".mypy_cache"}
 
@@ -125,18 +126,17 @@ def test_what_readme_shows(environment: Path, tmp_path: Path) -> None:
 
 def test_the_store_is_served(environment: Path, tmp_path: Path) -> None:
     assert labrys(f"run raft --faults none {SMALL}", tmp_path, environment)[1] in (0, 2)
-    serving = subprocess.Popen(
+    with subprocess.Popen(
         [environment / "labrys", "serve", "--port", "0"], cwd=tmp_path, stdout=subprocess.PIPE,
         text=True,
-    )  # fmt: skip
-    try:
-        assert serving.stdout is not None
-        address = serving.stdout.readline().split()[0]
-        with urllib.request.urlopen(address, timeout=20) as page:
-            assert "raft" in page.read().decode()
-    finally:
-        serving.terminate()
-        serving.wait(20)
+    ) as serving:  # fmt: skip
+        try:
+            assert serving.stdout is not None
+            address = serving.stdout.readline().split()[0]
+            with urllib.request.urlopen(address, timeout=20) as page:
+                assert "raft" in page.read().decode()
+        finally:
+            serving.terminate()
 
 
 @pytest.mark.parametrize("page", ["tutorial.md", "pytest.md"])
