@@ -7,7 +7,8 @@ from random import Random
 import pytest
 
 from checker.linearizability.check import check
-from checker.linearizability.search import machine, portfolio
+from checker.linearizability.search import breadth, machine, portfolio
+from checker.linearizability.search.breadth import BreadthFirst
 from checker.linearizability.search.depth import DepthFirst
 from checker.linearizability.search.depth_compiled import CompiledDepthFirst, StepTable
 from checker.linearizability.search.limits import LimitReached
@@ -47,7 +48,7 @@ def sparing(problem: Problem, memory_bytes: int) -> CompiledDepthFirst:
     return CompiledDepthFirst(problem, memory_bytes, sparing=True)
 
 
-SEARCHES = [DepthFirst, CompiledDepthFirst, sparing]
+SEARCHES = [DepthFirst, CompiledDepthFirst, sparing, BreadthFirst]
 
 
 @pytest.mark.parametrize("searched", SEARCHES)
@@ -159,12 +160,16 @@ def test_a_turn_that_ends_is_followed_by_another(
     monkeypatch.setattr(portfolio, "FIRST", 10)
     monkeypatch.setattr(portfolio, "EACH", 0)
     monkeypatch.setattr(portfolio._Portfolio, "_loaded", lambda self: loaded)
-    monkeypatch.setattr(machine, "may_compile", lambda until, quick: False)
+    monkeypatch.setattr(breadth, "may_compile", lambda until: False)
     monkeypatch.setattr(machine, "LOADED_FROM", 0)
     found = decide(overlapping(7, wrong=True), time.monotonic() + 60, GIGABYTE)
     assert found.verdict is False
     plain = {"depth first", "front"}
-    compiled = {"depth first, early, compiled", "front, compiled", "depth first, late, compiled"}
+    compiled = {
+        "depth first, early, compiled",
+        "by levels, compiled",
+        "depth first, late, compiled",
+    }
     assert {one.engine for one in found.tried} == (compiled if loaded else plain)
     assert {one.ended for one in found.tried} == {"end of its turn", "found that there is none"}
 

@@ -77,6 +77,8 @@ class StepTable:
 class CompiledDepthFirst:
     """Searches as `depth.DepthFirst` does, for at most `window.BITS` operations at once."""
 
+    asked_most = ASKED_MOST
+
     def __init__(
         self,
         problem: Problem,
@@ -118,6 +120,7 @@ class CompiledDepthFirst:
         supposed = np.asarray(problem.supposed, bool)
         deepest, width = 2 * len(events) + 4, max(problem.widths) + 1
         sparing = sparing and deepest * width * 8 <= self._bytes // RANKED_SHARE
+        asked = depth_memory.ASK * max(1, min(self.asked_most, STEPS_KNOWN // 4))
         memory = Depth(
             reg=np.zeros(depth_memory.SCALARS, np.int64),
             ends=op[ending],
@@ -132,7 +135,7 @@ class CompiledDepthFirst:
             idle=np.full(len(steps.labels), TRIES, np.int64),
             partial=self._table.partial,
             steps=self._table.steps,
-            asked=np.zeros(depth_memory.ASK * max(1, min(ASKED_MOST, STEPS_KNOWN // 4)), np.int64),
+            asked=np.zeros(asked, np.int64),
             cache=np.zeros(ENTRIES * depth_memory.ENTRY, np.int64),
             heads=np.full(ENTRIES, -1, np.int64),
             frames=np.zeros(deepest * depth_memory.FRAME, np.int64),
@@ -170,7 +173,7 @@ class CompiledDepthFirst:
         reg[depth_memory.KNOWN] = self._table.known
         stop = self._effort() + effort
         while True:
-            answer = self._functions["run"](self.memory, min(BUDGET, int(effort * PACE) + 1))
+            answer = self._go_on(min(BUDGET, int(effort * PACE) + 1))
             self._table.known = int(reg[depth_memory.KNOWN])
             if answer == window.UNTABLED:
                 before = self._asked // LOOK_EVERY
@@ -189,6 +192,9 @@ class CompiledDepthFirst:
                 raise LimitReached("memory limit")
             if self._effort() >= stop:
                 return None
+
+    def _go_on(self, budget: int) -> int:
+        return int(self._functions["run"](self.memory, budget))
 
     def _answer(self, count: int) -> None:
         """Ask the model for that many steps."""
@@ -227,15 +233,23 @@ class CompiledDepthFirst:
             frames = np.concatenate([memory.frames, np.zeros_like(memory.frames)])
             ranked = np.concatenate([memory.ranked, np.zeros_like(memory.ranked)])
             self.memory = memory = memory._replace(frames=frames, ranked=ranked)
-        if reg[depth_memory.CACHED] * depth_memory.ENTRY >= len(memory.cache):
+        if self._cache_is_full():
             self._more_cache()
+
+    def _cache_is_full(self) -> bool:
+        cached = int(self.memory.reg[depth_memory.CACHED])
+        return cached * depth_memory.ENTRY >= len(self.memory.cache)
 
     def _more_cache(self) -> None:
         memory = self.memory
         if 3 * memory.cache.nbytes > self._bytes // 2:
             memory.heads.fill(-1)
             memory.reg[depth_memory.CACHED] = 0
-            return
+        else:
+            self._double_cache()
+
+    def _double_cache(self) -> None:
+        memory = self.memory
         cache = np.concatenate([memory.cache, np.zeros_like(memory.cache)])
         self.memory = memory._replace(
             cache=cache, heads=np.full(2 * len(memory.heads), -1, np.int64)

@@ -7,14 +7,16 @@ right: each proves its answer.
 
 The first turns are made by plain Python. What takes longer than these is searched by the compiled
 loops, once these are loaded or may be: then there are two searches depth first, since an order that
-one of them misses for long is often found at once by the other.
+one of them misses for long is often found at once by the other. Where the states are not known to
+be few, the search by levels (`breadth`) has the turns of the front.
 """
 
 import time
 from abc import ABC, abstractmethod
 from dataclasses import replace
 
-from checker.linearizability.search import depth_compiled, machine
+from checker.linearizability.search import breadth, depth_compiled, machine
+from checker.linearizability.search.breadth import BreadthFirst
 from checker.linearizability.search.depth import DepthFirst
 from checker.linearizability.search.depth_compiled import CompiledDepthFirst, StepTable
 from checker.linearizability.search.limits import OVER, LimitReached
@@ -99,16 +101,27 @@ class _Portfolio:
         return replace(self._farthest, limit=limit, tried=tuple(self._tried.values()))
 
     def _plain_turns(self) -> int:
-        ready = self._loaded() or (machine.on_disk() and depth_compiled.on_disk())
+        beside = machine.on_disk() if self._few() else breadth.on_disk()
+        ready = self._loaded() or (beside and depth_compiled.on_disk())
         return PLAIN if ready else PLAIN + UNCOMPILED
 
+    def _few(self) -> bool:
+        """Whether the front is searched, rather than by levels."""
+        steps = self._problem.steps
+        assert steps is not None
+        return steps.explored or max(self._problem.widths) > BITS
+
     def _loaded(self) -> bool:
-        return machine.loaded() and depth_compiled.loaded()
+        beside = machine if self._few() else breadth
+        return beside.loaded() and depth_compiled.loaded()
 
     def _may_compile(self) -> bool:
+        if self._loaded():
+            return True
         until = self._until
-        loadable = machine.may_compile(until, quick=False) and depth_compiled.may_compile(until)
-        return self._loaded() or loadable
+        few = self._few()
+        beside = machine.may_compile(until, quick=False) if few else breadth.may_compile(until)
+        return beside and depth_compiled.may_compile(until)
 
     def _engines(self, fast: bool) -> "list[_Engine]":
         """Those that take turns; all keep what they have while the others have theirs."""
@@ -117,7 +130,8 @@ class _Portfolio:
         if not fast or max(self._problem.widths) > BITS:
             return [_Depth(*given), _Front(*given, fast)]
         early = _CompiledDepth(*given, "early")
-        return [early, _Front(*given, fast), _CompiledDepth(*given, "late", early)]
+        beside = _Front(*given, fast) if self._few() else _ByLevels(*given, early)
+        return [early, beside, _CompiledDepth(*given, "late", early)]
 
 
 class _Engine(ABC):
@@ -184,14 +198,32 @@ class _CompiledDepth(_Depth):
         self._likely = LIKELIHOODS[likely]
         assert problem.steps is not None
         labels = len(problem.steps.labels)
-        self._table: StepTable = StepTable(labels) if beside is None else beside._table
+        self.table: StepTable = StepTable(labels) if beside is None else beside.table
         self._sparing = likely == "late"
         self.name = f"depth first, {likely}, compiled"
 
     def begin(self) -> DepthFirst | CompiledDepthFirst:
         return CompiledDepthFirst(
-            self.problem, self.memory, self._likely, self._table, sparing=self._sparing
+            self.problem, self.memory, self._likely, self.table, sparing=self._sparing
         )
+
+
+class _ByLevels(_Depth):
+    name = "by levels, compiled"
+
+    def __init__(
+        self,
+        problem: Problem,
+        until: float,
+        memory: int,
+        with_order: bool,
+        beside: _CompiledDepth,
+    ) -> None:
+        super().__init__(beside.problem, until, memory, with_order)
+        self._table = beside.table
+
+    def begin(self) -> BreadthFirst:
+        return BreadthFirst(self.problem, self.memory, self._table)
 
 
 class _Front(_Engine):
