@@ -140,14 +140,16 @@ def small(random: Random, name: str, subject: Subject, ways: Sequence[str]) -> s
     valid = all(oracle.linearizable(own, model) for own in keys.values())
     assert valid or shape.way != CORRECT, operations
     for way in ways:
-        if wrong(way, WAYS[way], operations, model) is None:
+        found = wrong(way, WAYS[way], operations, model)
+        if found is None:
             continue
 
         def fails(rest: Sequence[Operation], way: str = way) -> bool:
             return wrong(way, WAYS[way], rest, model) is not None
 
         left = shrunk(operations, fails)
-        truth, answer = wrong(way, WAYS[way], left, model) or ("", "")
+        # What does not come again is told as it was found.
+        truth, answer = wrong(way, WAYS[way], left, model) or found
         raise Disagreement(name, way, truth, answer, left)
     return "valid" if valid else "invalid"
 
