@@ -197,3 +197,11 @@ def test_limits_hold_for_hard_histories(name: str) -> None:
         result = check(operations, MODELS[name](), time_limit_s=1, memory_limit_bytes=128 * MIB)
         assert time.monotonic() - started < 1.1 + 0.5
         assert result.verdict is not (Verdict.VALID if wrong else Verdict.INVALID)
+
+
+def test_machine_code_that_another_process_removes_meanwhile_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(compiling, "indices", lambda module: [tmp_path / "removed.nbi"])
+    monkeypatch.setattr(compiling, "_FOUND", set())
+    assert not compiling.compiled_before(compiling)

@@ -31,7 +31,7 @@ def compiled(
     newest = _newest(*modules)
     for index in (index for module in modules for index in indices(module)):
         # numba looks only at the file of a function, not at those of the functions that it calls.
-        if index.stat().st_mtime < newest:
+        if _written(index) < newest:
             index.unlink(missing_ok=True)
     namespace = {name: item for module in modules for name, item in vars(module).items()}
     for name in functions:
@@ -81,12 +81,18 @@ def compiled_before(*modules: ModuleType) -> bool:
     if modules in _FOUND:
         return True
     newest = _newest(*modules)
-    found = all(
-        any(index.stat().st_mtime >= newest for index in indices(module)) for module in modules
-    )
+    found = all(any(_written(index) >= newest for index in indices(module)) for module in modules)
     if found:
         _FOUND.add(modules)
     return found
+
+
+def _written(index: Path) -> float:
+    """When a file was written; long ago where another process has just removed it."""
+    try:
+        return index.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _newest(*modules: ModuleType) -> float:
