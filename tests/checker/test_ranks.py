@@ -12,6 +12,7 @@ from checker.linearizability.objects.ranks import check_ranks, order_ranks
 from checker.linearizability.registers.facts import Ambiguous
 from checker.models.queues import Queue
 from checker.verdict import Verdict
+from tests.checker.fuzz.explanations import judged
 from tests.checker.objects import OBJECTS, draw, linearizable, stands_alone
 from tests.checker.orders import prove
 from tests.deep import DEEP
@@ -31,6 +32,17 @@ def test_queues_agree_with_every_linearization() -> None:
             assert stands_alone(violation.operations, operations, thing), violation
         seen[truth] += 1
     assert min(seen.values()) > 100 * DEEP, seen
+
+
+def test_of_a_value_that_was_taken_too_often_nothing_can_be_left_out() -> None:
+    """Neither a later enqueue, which explains no earlier dequeue, nor a later dequeue."""
+    random, found = Random("excess"), 0
+    while found < 150 * DEEP:
+        operations = draw(random, OBJECTS["queue"], 9)
+        result = check(operations, Queue())
+        if any("enqueued at most" in sentence for sentence in result.explanation):
+            assert judged(result, operations, Queue()) == ("", "smallest"), (result, operations)
+            found += 1
 
 
 @pytest.mark.parametrize("wrong", [False, True])

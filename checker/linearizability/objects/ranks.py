@@ -74,6 +74,19 @@ def order_ranks(operations: Sequence[Operation]) -> list[Operation]:
     return [operation for _, operation in sorted(moves, key=lambda move: move[0])]
 
 
+def _first_excess(
+    came: Sequence[Operation], gone: Sequence[Operation]
+) -> tuple[list[Operation], list[Operation]]:
+    """The first dequeues of a value to end that are more than the enqueues that began by then."""
+    taken: list[Operation] = []
+    for dequeue in sorted(gone, key=ended):
+        taken.append(dequeue)
+        before = [enqueue for enqueue in came if began(enqueue) <= ended(dequeue)]
+        if len(taken) > len(before):
+            return before, taken
+    raise AssertionError("all enqueues are fewer than all dequeues")
+
+
 def _wrong(operations: Sequence[Operation], until: float) -> bool:
     """Whether there certainly is no order."""
     try:
@@ -170,9 +183,10 @@ class _Ranks:
                 )
             gone.setdefault(value, []).append(dequeue)
             if len(gone[value]) > len(came):
+                came, taken = _first_excess(came, gone[value])
                 return Violation(
-                    (*came, *gone[value]),
-                    f"{name} was dequeued {plural(len(gone[value]), 'time')} and enqueued at most "
+                    (*came, *taken),
+                    f"{name} was dequeued {plural(len(taken), 'time')} and enqueued at most "
                     f"{plural(len(came), 'time')}",
                 )
         return None
