@@ -67,10 +67,12 @@ def check_element(operations: Sequence[Operation]) -> Violation | None:
     if not removes:
         if not late:
             return None
-        proof = min((*found, *adds), key=ended)
-        cause = [o for o in adds if o is not proof] if proof in found else []
         reason = "{1} did not find the element, which was there since {0}"
-        return Violation((proof, late[0], *cause), reason)
+        added = min(adds, key=ended)
+        after = [o for o in late if began(o) > ended(added)]
+        if after:
+            return Violation((added, after[0]), reason)
+        return Violation((min(found, key=ended), late[0], *adds), reason)
     add, remove = adds[0], removes[0]
     if _explained(add, remove, reads):
         return None

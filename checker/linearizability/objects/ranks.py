@@ -56,8 +56,11 @@ def check_ranks(operations: Sequence[Operation], until: float = inf) -> Violatio
         if _wrong(_as_of(end, rest), until):
             left = rest
     taken = {_moved(o) for o in left if o.function == "dequeue"}
-    for enqueue in [o for o in left if o.function == "enqueue" and _moved(o) not in taken]:
-        rest = [o for o in left if o is not enqueue]
+    idle = [
+        o for o in left if _found_none(o) or (o.function == "enqueue" and _moved(o) not in taken)
+    ]
+    for spare in idle:
+        rest = [o for o in left if o is not spare]
         if _wrong(_as_of(end, rest), until):
             left = rest
     last = max((o.completed, place) for place, o in enumerate(left) if ended(o) <= end)[1]
@@ -104,6 +107,12 @@ def _as_of(end: int, operations: Sequence[Operation]) -> list[Operation]:
         for o in operations
         if o.invoked <= end and o.outcome is not Outcome.FAIL
     ]
+
+
+def _found_none(operation: Operation) -> bool:
+    """Whether it is a dequeue that was answered that the queue was empty."""
+    answered = operation.function == "dequeue" and operation.outcome is Outcome.OK
+    return answered and operation.result is None
 
 
 def _moved(operation: Operation) -> tuple[Any, ...]:

@@ -21,6 +21,11 @@ def test_explanations_hold_and_are_the_smallest() -> None:
     founded(campaign(24, "few", SAMPLE), 24)
 
 
+def test_explanations_by_rules_are_the_smallest() -> None:
+    seen = campaign(60, "rules", ("set of elements", "queue"))
+    assert seen["smallest"] > 40, seen
+
+
 @pytest.mark.deep
 def test_explanations_of_every_model_hold_and_are_the_smallest() -> None:
     founded(campaign(600, "many", tuple(SUBJECTS)), 600)
