@@ -1,11 +1,12 @@
 """Starting the command under test as a person's shell would."""
 
+import contextlib
 import os
 import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +40,20 @@ def interrupted(process: "subprocess.Popen[str]") -> tuple[str, str]:
     return output, errors
 
 
-def start(words: Sequence[str], folder: Path, **more: Any) -> subprocess.Popen[str]:
-    """Start `labrys` with these words in a folder; Ctrl-C reaches it.
-
-    A shell starts jobs in the background with SIGINT ignored, and children inherit that: so it is
-    heeded while the process is made.
-    """
+@contextlib.contextmanager
+def heeding_ctrl_c() -> Iterator[None]:
+    """A shell starts jobs in the background with SIGINT ignored, and children inherit that: so it
+    is heeded while a process is made."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def start(words: Sequence[str], folder: Path, **more: Any) -> subprocess.Popen[str]:
+    """Start `labrys` with these words in a folder; Ctrl-C reaches it."""
+    with heeding_ctrl_c():
         return subprocess.Popen(
             [sys.executable, "-m", "harness", *words],
             cwd=folder,
@@ -56,5 +63,3 @@ def start(words: Sequence[str], folder: Path, **more: Any) -> subprocess.Popen[s
             text=True,
             **more,
         )
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -25,6 +25,7 @@ from checker.operation import Operation
 from checker.verdict import Result, Verdict
 from tests.checker.fuzz.subjects import Semaphore
 from tests.checker.objects import OBJECTS, draw, linearizable
+from tests.processes import heeding_ctrl_c
 
 ROOT = Path(__file__).parents[2]
 
@@ -174,7 +175,8 @@ def begun(folder: Path) -> tuple["subprocess.Popen[bytes]", list[int]]:
     command = [sys.executable, program, "check", "--jobs", "2", path]
     command += ["--model", "tests.checker.test_jobs:VerySlow"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    running = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE)
+    with heeding_ctrl_c():
+        running = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 30
     # One more process is Python's own, which counts what they share.
     while len(workers := children(running.pid)) < 3:

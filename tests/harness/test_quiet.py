@@ -52,9 +52,14 @@ def test_what_went_wrong_is_told_all_the_same(tmp_path: Path) -> None:
     assert "there is no system 'nosuch'" in ended.stderr
 
 
-def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> list[str]:
+def told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], **asked: bool
+) -> list[str]:
     """What a log holds of a quarter of a second with a line every 50 ms."""
+    wants = {"quiet": False, "as_json": False, **asked}  # An earlier test's command asked, too.
     monkeypatch.setattr("harness.commands.progress.PAUSES_S", (0.05,))
+    for option, wanted in wants.items():
+        monkeypatch.setattr(output.asked, option, wanted)
     count = iter(range(100))
     before = threading.active_count()
     with telling(lambda: Text(f"step {next(count)}", style="bold")):
@@ -77,8 +82,7 @@ def test_a_log_holds_a_line_now_and_then(
 def test_no_such_line_where_none_is_wanted(
     option: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(output.asked, option, True)
-    assert told(monkeypatch, capsys) == []
+    assert told(monkeypatch, capsys, **{option: True}) == []
 
 
 @pytest.mark.local
