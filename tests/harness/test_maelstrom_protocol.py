@@ -175,6 +175,7 @@ def test_a_calm_network_keeps_all_messages_and_their_order() -> None:
     assert [number for number, _ in carried(Weather(), set())] == [*range(400)]
 
 
+@pytest.mark.timed
 def test_messages_take_their_time_and_overtake_each_other() -> None:
     arrived = carried(Weather(latency_ns=10 * MILLISECOND_NS), set())
     order = [number for number, _ in arrived]
@@ -192,6 +193,7 @@ def test_loss_and_doubles_are_as_frequent_as_asked_and_the_same_for_a_seed() -> 
     assert 60 < sum(count == 2 for count in doubled.values()) < 140
 
 
+@pytest.mark.timed
 def test_conditions_hold_messages_up_and_keep_their_order_unless_they_say_otherwise() -> None:
     late = {"delay_ns": 30 * MILLISECOND_NS, "jitter_ns": 20 * MILLISECOND_NS}
     for reorders in (False, True):
