@@ -45,7 +45,8 @@ OPTIONS = {
     "partition-majorities-ring 20 & 8 * (kill-leader 1.5; wait 0.8)'",
     "ring-no-write-back": "--faults partition-bridge,kill-one --fault-interval 1 --keys 2 "
     "--operations-per-key 2000 --reads 60",
-    "ring-lost-hint": "--faults partition-halves,isolate-one --fault-interval 3 --clients 20",
+    "ring-lost-hint": "--nodes 3 --clients 30 --time-limit 33 --schedule 'wait 1; "
+    "packet-regions 31 & 10 * ((kill-one 1.4 & (wait 0.9; isolate-one 1.6)); wait 0.4)'",
     "ring-serves-early": CHANGES,
     "ring-old-epoch": "--spares 1 --nodes 3 --clients 30 --time-limit 22 --schedule 'wait 1; "
     "25 * (partition-bridge 0.6 & (wait 0.1; add-node 0.5); wait 0.2)'",
