@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -139,24 +140,41 @@ def run(line: str, folder: Path, blocks: str) -> tuple[int, str, float]:
 SIMULATED = "--environment simulated --time-limit 3 --rate 10 --faults none --nodes 3"
 
 
+WAYS = {"sleeping": SLEEPS, "endless": LOOPS, "swallowing": SWALLOWS}
+
+LINES = (
+    f"run raft --workload load:BLOCKS {SIMULATED}",
+    f"run raft --workload load:BEGINS {SIMULATED}",
+    f"run raft --workload load:JUDGES {SIMULATED}",
+    f"run node:Steps {SIMULATED}",
+    f"run node:Starts {SIMULATED}",
+    "explore node:Steps --seconds 5 --jobs 2",
+    "explore raft --workload load:BLOCKS --seconds 1",
+    "explore raft --workload load:JUDGES --seeds 9",
+    "check history.json --model load:Model --time-limit 4",
+)
+REAL_LINES = (
+    "run raft --workload load:BLOCKS",
+    "run store:Connects",
+    "run store:Commands",
+)
+
+
+def each(lines: tuple[str, ...], *ways: str) -> list[Any]:
+    """Each line with each way of blocking: every line and every way once, and deep all others."""
+    often = {(place, ways[place % len(ways)]) for place in range(len(lines))}
+    return [
+        pytest.param(
+            line, WAYS[way], id=f"{line}-{way}",
+            marks=[] if (place, way) in often else [pytest.mark.deep],
+        )
+        for place, line in enumerate(lines)
+        for way in ways
+    ]  # fmt: skip
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "blocks", [SLEEPS, LOOPS, SWALLOWS], ids=["sleeping", "endless", "swallowing"]
-)
-@pytest.mark.parametrize(
-    "line",
-    [
-        f"run raft --workload load:BLOCKS {SIMULATED}",
-        f"run raft --workload load:BEGINS {SIMULATED}",
-        f"run raft --workload load:JUDGES {SIMULATED}",
-        f"run node:Steps {SIMULATED}",
-        f"run node:Starts {SIMULATED}",
-        "explore node:Steps --seconds 5 --jobs 2",
-        "explore raft --workload load:BLOCKS --seconds 1",
-        "explore raft --workload load:JUDGES --seeds 9",
-        "check history.json --model load:Model --time-limit 4",
-    ],
-)
+@pytest.mark.parametrize(("line", "blocks"), each(LINES, "sleeping", "endless", "swallowing"))
 def test_it_is_told_where(line: str, blocks: str, folder: Path) -> None:
     status, said, took_s = run(line, folder, blocks)
     assert f"block() in {folder}/blocking.py, line " in said
@@ -167,15 +185,7 @@ def test_it_is_told_where(line: str, blocks: str, folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.local
-@pytest.mark.parametrize("blocks", [SLEEPS, LOOPS], ids=["sleeping", "endless"])
-@pytest.mark.parametrize(
-    "line",
-    [
-        "run raft --workload load:BLOCKS",
-        "run store:Connects",
-        "run store:Commands",
-    ],
-)
+@pytest.mark.parametrize(("line", "blocks"), each(REAL_LINES, "sleeping", "endless"))
 def test_it_is_told_where_in_real_time(line: str, blocks: str, folder: Path) -> None:
     local = "--environment local --nodes 3 --time-limit 3 --faults none --recovery-limit 3"
     status, said, took_s = run(f"{line} {local}", folder, blocks)
@@ -184,7 +194,7 @@ def test_it_is_told_where_in_real_time(line: str, blocks: str, folder: Path) -> 
     assert took_s < 60
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 @pytest.mark.local
 def test_a_driver_that_never_answers_does_not_keep_the_harness(folder: Path) -> None:
     """Its calls have threads, and are timeouts, as are those of a node that does not serve."""
