@@ -1,10 +1,20 @@
 """Mistakes in the engines do not go unnoticed."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.checker.fuzz.mutants import MUTANTS, run
+import checker
+from tests.checker.fuzz.mutants import ENGINES, MUTANTS, run
 
 HISTORIES = 6_000
+
+
+def test_each_mistake_can_still_be_made() -> None:
+    """The deep test runs seldom, and the engines change."""
+    engines = Path(str(checker.__file__)).parents[1] / ENGINES
+    lost = [m.name for m in MUTANTS if m.right not in (engines / m.file).read_text("utf-8")]
+    assert not lost, "choose others"
 
 
 @pytest.mark.deep
