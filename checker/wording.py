@@ -125,4 +125,5 @@ def _swap(operation: Operation) -> str:
 
 def plural(value: float, word: str, words: str = "") -> str:
     """ "1 kill", "3,000 kills", "2.5 versions"; `words` are those that do more than take an s."""
-    return f"{value:,} {word if value == 1 else words or f'{word}s'}"
+    count = f"{value:,}".removesuffix(".0")  # As a median may be.
+    return f"{count} {word if value == 1 else words or f'{word}s'}"

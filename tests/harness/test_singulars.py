@@ -128,3 +128,8 @@ def test_pages_of_small_runs(folder: Path) -> None:
     for page in pages:
         body = re.sub(r"<(script|style)\b.*?</\1>", "", page.read_text("utf-8"), flags=re.DOTALL)
         assert wrong(html.unescape(re.sub(r"<[^>]+>", " ", body))) == [], page
+
+
+def test_a_median_is_told_as_a_count_is() -> None:
+    told = [plural(value, "version") for value in (1, 1.0, 2.0, 2.5, 3_000)]
+    assert told == ["1 version", "1 version", "2 versions", "2.5 versions", "3,000 versions"]
