@@ -145,38 +145,30 @@ class Machines(ABC):
         """Leave these nodes so much of a processor, or None for as much as they like."""
         nodes = tuple(nodes)
         await self._limit_processors(nodes, share)
-
-        async def look(node: NodeId) -> str:
-            times = await self.held_back(node)
-            return (
-                f"{node} held back {plural(times, 'time')}, by its control group" if times else ""
-            )
-
-        await self._await_limit(nodes if share is not None else (), Capability.CPU, look)
+        limited = nodes if share is not None else ()
+        await self._await_limit(limited, Capability.CPU, self.held_back, "held back")
 
     async def limit_memory(self, nodes: Iterable[NodeId], room: int | None) -> None:
         """Leave these nodes this many bytes of memory beside what they have, or None for as much as
         they like; those that ended for want of it are started with that."""
         nodes = tuple(nodes)
         await self._limit_memory(nodes, room)
-
-        async def look(node: NodeId) -> str:
-            times = await self.out_of_memory(node)
-            return (
-                f"{node} out of memory {plural(times, 'time')}, by its control group"
-                if times
-                else ""
-            )
-
-        await self._await_limit(nodes if room is not None else (), Capability.MEMORY, look)
+        limited = nodes if room is not None else ()
+        await self._await_limit(limited, Capability.MEMORY, self.out_of_memory, "out of memory")
 
     async def _await_limit(
         self,
         nodes: Iterable[NodeId],
         capability: Capability,
-        look: Callable[[NodeId], Awaitable[str]],
+        met: Callable[[NodeId], Awaitable[int | None]],
+        said: str,
     ) -> None:
         """Look for a while whether nodes meet a limit; later once more (`look_again`)."""
+
+        async def look(node: NodeId) -> str:
+            times = await met(node)
+            return f"{node} {said} {plural(times, 'time')}, by its control group" if times else ""
+
         self._unmet_limits[capability] = dict.fromkeys(nodes, look)
         until_ns = self.clock.now_ns() + MET_WITHIN_NS
         while self._unmet_limits[capability] and self.clock.now_ns() < until_ns:

@@ -130,7 +130,7 @@ class _Portfolio:
         if not fast or max(self._problem.widths) > BITS:
             return [_Depth(*given), _Front(*given, fast)]
         early = _CompiledDepth(*given, "early")
-        beside = _Front(*given, fast) if self._few() else _ByLevels(*given, early)
+        beside = _Front(*given, fast) if self._few() else _ByLevels(early)
         return [early, beside, _CompiledDepth(*given, "late", early)]
 
 
@@ -211,15 +211,8 @@ class _CompiledDepth(_Depth):
 class _ByLevels(_Depth):
     name = "by levels, compiled"
 
-    def __init__(
-        self,
-        problem: Problem,
-        until: float,
-        memory: int,
-        with_order: bool,
-        beside: _CompiledDepth,
-    ) -> None:
-        super().__init__(beside.problem, until, memory, with_order)
+    def __init__(self, beside: _CompiledDepth) -> None:
+        super().__init__(beside.problem, beside.until, beside.memory, beside.with_order)
         self._table = beside.table
 
     def begin(self) -> BreadthFirst:
