@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from workloads.workload import Workload
 
 _MODEL_PARTS = ("name", "initial", "step")
+
 IMPORT_S = 60.0
+"""Seconds that importing a user's module may take."""
+
 ALL_FAULTS = "all"
 """Stands for every family, as far as the system and the environment can do it."""
 

@@ -44,7 +44,10 @@ class _Blocked(BaseException):
 def standstills_end(
     standing: Standing, advice: str, *, tick_s: float, ticks: int
 ) -> Iterator[None]:
-    """Raise `HarnessError` where nothing has gone on for so many ticks, with where and `advice`."""
+    """Raise `HarnessError` if there is no progress for `ticks` ticks of `tick_s` seconds each.
+
+    The error says which call stands still, and ends with `advice`.
+    """
     alone = threading.current_thread() is threading.main_thread()
     if not alone or signal.getitimer(signal.ITIMER_REAL)[0]:
         yield

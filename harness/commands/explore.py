@@ -100,8 +100,7 @@ def _taken(found: "OptionsFile") -> dict[str, Any]:
     """The options of a file that mean something here; which do not is told."""
     left_out = [name for name in found.values if name in options.OF_A_RUN and name not in TAKEN]
     if left_out:
-        told = f"{found.path}: {', '.join(left_out)} left out, of which each seed has its own"
-        note(told)
+        note(f"{found.path}: {', '.join(left_out)} left out, of which each seed has its own")
     return {name: value for name, value in found.values.items() if name not in left_out}
 
 
