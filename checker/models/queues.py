@@ -38,8 +38,9 @@ class Queue(InOrder):
 class UnorderedQueue(KnownModel):
     """A bag: `enqueue`, and `dequeue` of any value that is in it, or null where it is empty.
 
-    A dequeue that was never answered may have taken any value, and a step leads to one state only:
-    so a state is the set of all bags that are possible, and a bag is its values, sorted.
+    A dequeue that was never answered may have taken any value, at any moment after it began. So it
+    need not be settled which, or when, before another found the queue empty: a state is the values,
+    sorted, and how many such dequeues have taken nothing so far.
     """
 
     kind = ObjectKind.UNORDERED_QUEUE
@@ -48,25 +49,23 @@ class UnorderedQueue(KnownModel):
     functions: ClassVar = {"enqueue": ANY, "dequeue": ANY}
 
     def initial(self) -> State:
-        return frozenset({tuple(sorted(map(canonical, self.start), key=repr))})
+        return tuple(sorted(map(canonical, self.start), key=repr)), 0
 
     def step(self, state: State, operation: Operation) -> State | Inconsistent:
-        assert isinstance(state, frozenset)
+        assert isinstance(state, tuple)
+        values, unanswered = state
         match operation.function:
             case "enqueue":
-                item = canonical(operation.argument)
-                return frozenset(tuple(sorted((*bag, item), key=repr)) for bag in state)
+                return tuple(sorted((*values, canonical(operation.argument)), key=repr)), unanswered
             case "dequeue":
-                any_of_them = operation.outcome is Outcome.INFO
                 item = canonical(operation.result)
-                left = {
-                    bag[:place] + bag[place + 1 :]
-                    for bag in state
-                    for place, other in enumerate(bag)
-                    if any_of_them or other == item
-                }
-                if () in state and (any_of_them or item is None):
-                    left.add(())
+                if operation.outcome is Outcome.INFO:
+                    return values, unanswered + 1
+                if item in values:
+                    place = values.index(item)
+                    return (*values[:place], *values[place + 1 :]), unanswered
+                if item is None and len(values) <= unanswered:
+                    return (), unanswered - len(values)
                 absent = "empty" if item is None else f"holding {item!r}"
-                return frozenset(left) or Inconsistent(f"it cannot be {absent}")
+                return Inconsistent(f"it cannot be {absent}")
         return unknown(operation)

@@ -96,8 +96,13 @@ def meaning(campaign: Campaign, interrupted: bool) -> str:
         how = "interrupted after 0 seeds" if interrupted else "no seed ended in time"
         return f"{how}, which says nothing"
     stopped = "interrupted after" if interrupted else "no finding in"
-    if campaign.done == 1:
+    if campaign.done == 1 and not campaign.unknown:
         return f"{stopped} this one seed, which says nothing of others"
+    if count := campaign.kinds["unknown"]:
+        return (
+            f"{stopped} {plural(campaign.done, 'seed')}, but {count:,} could not be decided; "
+            f"one is {campaign.unknown}"
+        )
     return (
         f"{stopped} {plural(campaign.done, 'seed')}, {campaign.twice:,} of them run twice: "
         f"with 95 % confidence fewer than {campaign.bound:.3g} of all seeds fail"

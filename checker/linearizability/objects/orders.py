@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 from typing import TypeAlias
 
 from checker.columns import NEVER, canonical
+from checker.linearizability.objects.emptiness import Moments
 from checker.linearizability.objects.stay import Stay
 from checker.linearizability.registers.facts import began, ended
 from checker.operation import Operation, Outcome
@@ -59,7 +60,9 @@ def order_queue(operations: Sequence[Operation], first_out: bool = True) -> Orde
     kept = [v for v in values if v.dequeue or v.enqueue.outcome is Outcome.OK]
     if first_out:
         _help(kept, crashed)
-    moments = _empty_moments(kept, empty)
+    moments = _empty_moments(Moments(kept, () if first_out else crashed), empty)
+    if not first_out:
+        _take_away(kept, crashed, moments)
     for value in kept:
         # At an empty moment a value has left, or is not there yet.
         value.stretch = bisect_left(moments, value.leaves)
@@ -75,7 +78,7 @@ def order_queue(operations: Sequence[Operation], first_out: bool = True) -> Orde
 
 
 def order_unordered_queue(operations: Sequence[Operation]) -> Order:
-    """An unordered queue's: each value comes and goes as soon as it can."""
+    """An unordered queue's: each value comes and goes as soon as it can, or when it must."""
     return order_queue(operations, first_out=False)
 
 
@@ -117,24 +120,25 @@ def _help(kept: Sequence[_Value], crashed: Sequence[Operation]) -> None:
         kept[place].dequeue = helper
 
 
-def _empty_moments(kept: Sequence[_Value], empty: Sequence[Operation]) -> list[int]:
+def _take_away(
+    kept: Iterable[_Value], crashed: Sequence[Operation], moments: Sequence[int]
+) -> None:
+    """Let unanswered dequeues take what must be gone at a moment.
+
+    The first of them to begin takes the first value to come, and so on.
+    """
+    stays = sorted((v for v in kept if v.dequeue is None), key=lambda v: v.inside)
+    due = [v for v in stays if moments and v.inside < moments[-1]]
+    for value, helper in zip(due, crashed, strict=False):
+        value.dequeue = helper
+
+
+def _empty_moments(possible: Moments, empty: Sequence[Operation]) -> list[int]:
     """For each dequeue that found nothing a moment, in order, at which nothing was for certain."""
     moments: list[int] = []
-    stays = sorted((v.inside, v.leaves) for v in kept if v.inside < v.leaves)
-    spans: list[list[int]] = []
-    for inside, leaves in stays:
-        if spans and inside < spans[-1][1]:
-            spans[-1][1] = max(spans[-1][1], leaves)
-        else:
-            spans.append([inside, leaves])
     for o in empty:
-        if moments and began(o) <= moments[-1] <= ended(o):
-            continue
-        moment = began(o)
-        place = bisect_left(spans, [moment, -NEVER]) - 1
-        if place >= 0 and spans[place][1] > moment:
-            moment = spans[place][1]
-        moments.append(moment)
+        if not (moments and began(o) <= moments[-1] <= ended(o)):
+            moments.append(possible.first(began(o), ended(o))[0])
     return sorted(set(moments))
 
 

@@ -14,21 +14,19 @@ deadline need as many such dequeues called in time (Hall's theorem on nested set
 rule 3 that is not exact, and such queues are left to the search.
 
 An unordered queue knows no rule 2. Between two moments at which it is empty a value can always come
-as late and go as soon as its operations allow, so that the other two suffice.
+as late and go as soon as its operations allow, so that the other two suffice, with unanswered
+dequeues as well (`emptiness`).
 """
 
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
 
-from checker.linearizability.objects.stay import Stay, enqueued, taken
+from checker.linearizability.objects.emptiness import never_empty
+from checker.linearizability.objects.stay import Stay, enqueued, longer, taken
 from checker.linearizability.registers.facts import Ambiguous, began, ended
 from checker.linearizability.violation import Violation
 from checker.operation import Operation, Outcome
-
-
-def _longer(one: Stay, other: Stay) -> Stay:
-    return one if one.leaves >= other.leaves else other
 
 
 def _sooner(one: Stay, other: Stay) -> Stay:
@@ -57,15 +55,12 @@ def check_queue(operations: Sequence[Operation]) -> Violation | None:
 def check_unordered_queue(operations: Sequence[Operation]) -> Violation | None:
     """Judge `enqueue` and `dequeue` of one unordered queue.
 
-    Raises `Ambiguous` where a value is enqueued twice or is null, or rule 3 meets unanswered
-    dequeues.
+    Raises `Ambiguous` where a value is enqueued twice or is null.
     """
     kept, empty, crashed = _values(operations)
     if isinstance(kept, Violation):
         return kept
-    if empty and crashed:
-        raise Ambiguous
-    return never_empty(kept, empty)
+    return never_empty(kept, empty, crashed)
 
 
 def _values(
@@ -91,7 +86,7 @@ def _values(
 def _overtaken(gone: Sequence[Stay], kept: Sequence[Stay]) -> Violation | None:
     """Rule 2 for two values that were both dequeued."""
     inside = [value.inside for value in gone]
-    slowest = list(accumulate(gone, _longer))
+    slowest = list(accumulate(gone, longer))
     for later in gone:
         place = bisect_left(inside, began(later.enqueue))
         if place == 0:
@@ -123,24 +118,4 @@ def _left_behind(kept: Sequence[Stay], crashed: Sequence[Operation]) -> Violatio
             reason = "{0} enqueued its value before {1} began, and {2} dequeued the later one"
             shown = (value.enqueue, *later.operations(), *early, *helpers)
             return Violation(shown, f"{reason}, but nothing can have dequeued the earlier one")
-    return None
-
-
-def never_empty(
-    kept: Sequence[Stay], empty: Sequence[Operation], what: str = "queue"
-) -> Violation | None:
-    """Rule 3: the moments at which a value was certainly inside cover the whole dequeue."""
-    inside = [value.inside for value in kept]
-    longest = list(accumulate(kept, _longer))
-    for dequeue in empty:
-        moment, cover = began(dequeue), []
-        while place := bisect_left(inside, moment):
-            value = longest[place - 1]
-            if value.leaves <= moment:
-                break  # at this moment the queue may have been empty
-            cover.append(value)
-            moment = value.leaves
-            if moment > ended(dequeue):
-                shown = (dequeue, *(o for v in cover for o in v.operations()))
-                return Violation(shown, f"{{0}} found the {what} empty, but it never was meanwhile")
     return None

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from checker.columns import NEVER
-from checker.linearizability.objects.queue import never_empty
+from checker.linearizability.objects.emptiness import never_empty
 from checker.linearizability.objects.stay import POPPED, Stay, enqueued, taken
 from checker.linearizability.registers.facts import Ambiguous, began, ended
 from checker.linearizability.violation import Violation
@@ -47,7 +47,7 @@ def check_stack(operations: Sequence[Operation], until: float = inf) -> Violatio
     stack = _Stack.of(operations)
     if isinstance(stack, Violation):
         return stack
-    violation = never_empty(stack.values, stack.empty, "stack")
+    violation = never_empty(stack.values, stack.empty, what="stack")
     if violation is None:
         stuck = _Nesting(stack.values, until=until).stuck
         violation = None if stuck is None else _no_bottom(stuck, until)

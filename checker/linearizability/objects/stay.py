@@ -30,6 +30,11 @@ class Stay:
         return (self.enqueue,) if self.dequeue is None else (self.enqueue, self.dequeue)
 
 
+def longer(one: Stay, other: Stay) -> Stay:
+    """The one that leaves last."""
+    return one if one.leaves >= other.leaves else other
+
+
 def enqueued(operations: Sequence[Operation], function: str = "enqueue") -> dict[object, Operation]:
     """What enqueued each value; `Ambiguous` where one is null, or was enqueued twice."""
     found: dict[object, Operation] = {}

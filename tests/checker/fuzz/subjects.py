@@ -144,8 +144,8 @@ def stack(random: Random, state: Any, function: str, argument: Any) -> Any:
 def bag(random: Random, state: Any, function: str, argument: Any) -> Any:
     if function == "enqueue":
         return None
-    chosen = random.choice(sorted(state, key=repr))
-    return plain(random.choice(chosen)) if chosen else None
+    values, _ = state
+    return plain(random.choice(values)) if values else None
 
 
 def transaction(random: Random, values: Values) -> tuple[str, Any]:

@@ -1,0 +1,77 @@
+"""What was found empty while some who took from it were never answered: exact, and explained."""
+
+from random import Random
+
+from checker.linearizability.check import check
+from checker.linearizability.objects.orders import order_unordered_queue
+from checker.linearizability.objects.queue import check_unordered_queue
+from checker.models.queues import UnorderedQueue
+from checker.operation import Operation, Outcome
+from checker.verdict import Verdict
+from tests.checker.fuzz.explanations import judged
+from tests.checker.objects import OBJECTS, draw, linearizable, stands_alone
+from tests.checker.orders import prove
+from tests.deep import DEEP
+
+
+def histories(random: Random, count: int, most: int) -> list[list[Operation]]:
+    """Of distinct values, with dequeues that found nothing and dequeues without an answer."""
+    found: list[list[Operation]] = []
+    while len(found) < count:
+        operations = draw(random, OBJECTS["unordered-queue"], most)
+        put = [o.argument for o in operations if o.function == "enqueue"]
+        taken = [o for o in operations if o.function == "dequeue"]
+        unanswered = any(o.outcome is Outcome.INFO for o in taken)
+        empty = any(o.outcome is Outcome.OK and o.result is None for o in taken)
+        if unanswered and empty and len(put) == len(set(put)):
+            found.append(operations)
+    return found
+
+
+def test_unanswered_dequeues_agree_with_every_linearization() -> None:
+    random, thing, model = Random("emptiness"), OBJECTS["unordered-queue"], UnorderedQueue()
+    seen = {True: 0, False: 0}
+    for operations in histories(random, 1_000 * DEEP, 10):
+        truth = linearizable(operations, thing)
+        violation = check_unordered_queue(operations)
+        assert (violation is None) is truth, operations
+        if violation is None:
+            prove(order_unordered_queue(operations), operations, model)
+        else:
+            assert stands_alone(violation.operations, operations, thing), violation
+        seen[truth] += 1
+    assert min(seen.values()) > 100 * DEEP, seen
+
+
+def test_of_what_was_found_empty_nothing_can_be_left_out() -> None:
+    random, found = Random("smallest emptiness"), 0
+    for operations in histories(random, 500 * DEEP, 12):
+        result = check(operations, UnorderedQueue())
+        if any("empty" in sentence for sentence in result.explanation):
+            assert judged(result, operations, UnorderedQueue()) == ("", "smallest"), operations
+            found += 1
+    assert found > 50 * DEEP
+
+
+def crowded(values: int, unanswered: int) -> list[Operation]:
+    """Values that were put in one by one, dequeues without an answer, and then one that found
+    nothing."""
+    calls = [("enqueue", value, Outcome.OK) for value in range(values)]
+    calls += [("dequeue", None, Outcome.INFO)] * unanswered
+    calls += [("dequeue", None, Outcome.OK)]
+    return [
+        Operation(
+            number, function, "k", argument, None, outcome, 2 * number,
+            2 * number + 1 if outcome is Outcome.OK else None, 0, 0,
+        )
+        for number, (function, argument, outcome) in enumerate(calls)
+    ]  # fmt: skip
+
+
+def test_many_unanswered_dequeues_are_decided_by_counting() -> None:
+    enough = check(crowded(200, 200), UnorderedQueue())
+    assert (enough.verdict, enough.algorithm) == (Verdict.VALID, "rules")
+    missing = check(crowded(201, 200), UnorderedQueue())
+    assert (missing.verdict, missing.algorithm) == (Verdict.INVALID, "rules")
+    assert "whatever the unanswered ones took" in missing.explanation[0]
+    assert len(missing.counterexample) == 402
