@@ -107,6 +107,27 @@ def test_compiled_and_plain_functions_find_the_same(monkeypatch: pytest.MonkeyPa
         assert np.array_equal(found.one, expected.one)
 
 
+@pytest.mark.parametrize("copies", [2, 127, 128, 129, 255, 256, 257, 513, 65_536, 65_537])
+def test_a_value_may_be_written_any_number_of_times(
+    monkeypatch: pytest.MonkeyPatch, copies: int
+) -> None:
+    """The second key is ambiguous, however large a number of copies compiled code can hold."""
+    calls = [("x", 7), *(("y", 1) for _ in range(copies))]
+    operations = []
+    for place, (key, value) in enumerate(calls):
+        for function, argument, result, at in (
+            ("write", value, None, 4 * place), ("read", None, value, 4 * place + 2),
+        ):  # fmt: skip
+            operations.append(
+                Operation(0, function, key, argument, result, Outcome.OK, at, at + 1, at, at + 1)
+            )
+    for least in (0, 10**9):
+        monkeypatch.setattr(zones, "COMPILED_FROM", least)
+        monkeypatch.setattr(zones, "LOADED_FROM", least)
+        found = zones.judge(zones.prepare(Columns.of(operations)), 2)
+        assert found.finding.tolist() == [chains.CLEAN, chains.AMBIGUOUS]
+
+
 def test_witnesses_are_linearizations() -> None:
     random = Random(10)
     for _ in range(2000):

@@ -47,9 +47,9 @@ def link(
 
     An operation is a node; so is, behind them, the initial value of each key. `seen` and `wrote`
     hold slots, one for each pair of a key and a value, or `NONE`. Crashed operations have
-    `ret == LATE`. Filled in are `writer` of every slot and how many `copies` of it were written;
-    for every node whether it is `needed`, the compare-and-set `following` it, and the earliest
-    completion and latest invocation of the reads of its value.
+    `ret == LATE`. Filled in are `writer` of every slot and the `copies` of it that were written, at
+    most 2 as more say nothing else; for every node whether it is `needed`, the compare-and-set
+    `following` it, and the earliest completion and latest invocation of the reads of its value.
 
     A crashed update is needed only if a completed operation saw its value, or saw a value that a
     needed compare-and-set made from it. Any other can be left out of every linearization: nobody
@@ -58,7 +58,7 @@ def link(
     count = len(seen)
     for i in range(count):
         if wrote[i] != NONE:
-            copies[wrote[i]] += 1
+            copies[wrote[i]] = 2 if copies[wrote[i]] else 1
             writer[wrote[i]] = i
             if ret[i] != LATE:
                 needed[i] = 1

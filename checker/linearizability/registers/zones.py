@@ -22,6 +22,9 @@ Ints32: TypeAlias = NDArray[np.int32]
 COMPILED_FROM = 150_000
 """Operations from which loading the compiled functions, a second, is less than running without."""
 
+LOADED_FROM = 200
+"""Operations from which they are quicker once they have been loaded."""
+
 READ, WRITE, CAS, OTHER = range(4)
 _KINDS = {"read": READ, "write": WRITE, "cas": CAS}
 
@@ -182,7 +185,8 @@ def judge(ready: Prepared, keys: int) -> Findings:
     """Run the algorithm on a prepared history of `keys` keys."""
     count = len(ready.seen)
     nodes = count + keys
-    if count >= COMPILED_FROM:
+    loaded = bool(_compiled.cache_info().currsize)
+    if count >= (min(LOADED_FROM, COMPILED_FROM) if loaded else COMPILED_FROM):
         link, walk, sweep = _compiled()
         new: Callable[[int, int, Any], Any] = _filled
     else:
