@@ -1,5 +1,6 @@
 """Several keys as one object, so that operations may concern more than one."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -36,8 +37,7 @@ class KVMap:
         asked = operation.argument
         match operation.function:
             case "write":
-                pairs = asked.items() if isinstance(asked, dict) else [asked]
-                values.update((_key(key), canonical(value)) for key, value in pairs)
+                values.update(_entries(asked))
                 return _state(values)
             case "delete":
                 values.pop(_key(asked), None)
@@ -49,6 +49,21 @@ class KVMap:
                     return state
                 return self._read(state, values, operation)
         return unknown(operation)
+
+    def unmissed(self, operations: Sequence[Operation]) -> Iterator[int]:
+        """Unanswered writes and compare-and-sets of whose values none was read, or expected.
+
+        Wherever such a one stands, each of its values was overwritten before anything saw it.
+        """
+        seen = {pair for o in operations if o.outcome is Outcome.OK for pair in _seen(o)}
+        for place, o in enumerate(operations):
+            if o.outcome is Outcome.INFO and o.function in ("write", "cas"):
+                if o.function == "write":
+                    given = _entries(o.argument)
+                else:
+                    given = [(_key(o.argument[0]), canonical(o.argument[2]))]
+                if seen.isdisjoint(given) and all(value is not None for _, value in given):
+                    yield place
 
     def _swap(self, values: dict[str, State], operation: Operation) -> State | Inconsistent:
         name, expected, new = operation.argument
@@ -84,6 +99,27 @@ class KVMap:
 def _key(key: Any) -> str:
     """A key as an object has it."""
     return key if isinstance(key, str) else repr(key)
+
+
+def _entries(asked: Any) -> list[tuple[str, State]]:
+    """What a write leaves of each key."""
+    pairs = asked.items() if isinstance(asked, dict) else [asked]
+    return [(_key(key), canonical(value)) for key, value in pairs]
+
+
+def _seen(operation: Operation) -> Iterable[tuple[str, State]]:
+    """The values that an answered operation saw, of which keys; of those that are absent no more
+    than need be told, since nothing that is left out makes a key absent."""
+    asked, answer = operation.argument, operation.result
+    if operation.function == "cas":
+        return [(_key(asked[0]), canonical(asked[1]))]
+    if operation.function != "read":
+        return []
+    if asked is None or isinstance(answer, dict):
+        return _entries(answer or {})
+    if isinstance(asked, list | tuple):
+        return zip(map(_key, asked), map(canonical, answer or []), strict=False)
+    return [(_key(asked), canonical(answer))]
 
 
 def _state(values: dict[str, Any]) -> State:

@@ -1,11 +1,11 @@
 """What a sequential specification is: a pure step over hashable states."""
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
-from checker.operation import Operation
+from checker.operation import Operation, Outcome
 
 State: TypeAlias = Hashable
 
@@ -46,14 +46,15 @@ READ_LIST = (Kind.ANYTHING, Kind.LIST)
 class Model(Protocol):
     """A sequential specification: what each operation may do to the state when done alone.
 
-    Three optional attributes buy speed and change no verdict: `observers`, the functions that never
-    change a state; `only_observes(operation)`, which says so of one operation; and
-    `part(operation)`, which names the part of the object that an operation touches, or None for all
-    of it, where the parts are independent of one another. A fourth, `behaves_as`, says that the
-    model is one of those objects that need no search (`checker.models.known`). A fifth,
-    `functions`, says what `Kind` the argument and the result of each function must be; a history
-    that does not fit is refused. A model that is `by_process` looks at the process of an operation,
-    too.
+    Some optional attributes buy speed and change no verdict: `observers`, the functions that never
+    change a state; `only_observes(operation)`, which says so of one operation; `part(operation)`,
+    which names the part of the object that an operation touches, or None for all of it, where the
+    parts are independent of one another; and `unmissed(operations)`, the places of unanswered
+    operations that nothing misses: where an order has any of them, it is one without them as well.
+    `behaves_as` says that the model is one of those objects that need no search
+    (`checker.models.known`). `functions` says what `Kind` the argument and the result of each
+    function must be; a history that does not fit is refused. A model that is `by_process` looks at
+    the process of an operation, too.
     """
 
     name: str
@@ -77,3 +78,14 @@ def only_observes(model: Model, operation: Operation) -> bool:
         return True
     says = getattr(model, "only_observes", None)
     return says is not None and bool(says(operation))
+
+
+def unmissed(model: Model, operations: Sequence[Operation]) -> Collection[int]:
+    """The places of unanswered operations that need not be searched: nothing misses them."""
+    says = getattr(model, "unmissed", None)
+    found = frozenset() if says is None else frozenset(says(operations))
+    return found | {
+        place
+        for place, o in enumerate(operations)
+        if o.outcome is Outcome.INFO and only_observes(model, o)
+    }

@@ -1,5 +1,6 @@
 """Registers, alone or several of them together."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -8,6 +9,9 @@ from checker.models.known import KnownModel, ObjectKind
 from checker.models.model import ANY, Inconsistent, Kind, State
 from checker.models.wording import shown, unknown
 from checker.operation import Operation, Outcome
+
+READS = ("r", "read")
+"""How a step of a transaction that reads may be written."""
 
 
 @dataclass
@@ -76,7 +80,27 @@ class MultiRegister:
     def only_observes(self, operation: Operation) -> bool:
         """Whether a transaction writes nothing."""
         steps = operation.argument or []
-        return operation.function == "txn" and all(step[0] in ("r", "read") for step in steps)
+        return operation.function == "txn" and all(step[0] in READS for step in steps)
+
+    def unmissed(self, operations: Sequence[Operation]) -> Iterator[int]:
+        """Unanswered transactions of whose values none was read.
+
+        Wherever such a one stands, each of its values was overwritten before anything read it.
+        """
+        read = {
+            (canonical(step[1]), canonical(step[2]))
+            for o in operations
+            if o.outcome is Outcome.OK
+            for step in o.result or []
+            if step[0] in READS
+        }
+        for place, o in enumerate(operations):
+            if o.outcome is Outcome.INFO and read.isdisjoint(
+                (canonical(step[1]), canonical(step[2]))
+                for step in o.argument or []
+                if step[0] not in READS
+            ):
+                yield place
 
     def step(self, state: State, operation: Operation) -> State | Inconsistent:
         assert isinstance(state, frozenset)
@@ -88,7 +112,7 @@ class MultiRegister:
             register, seen = canonical(name), canonical(value)
             if kind in ("w", "write"):
                 registers[register] = seen
-            elif kind not in ("r", "read"):
+            elif kind not in READS:
                 return Inconsistent(f"{kind!r} is no step of a transaction")
             elif known and registers.get(register) != seen:
                 found = shown(registers.get(register))

@@ -1,8 +1,13 @@
 """What was found empty while some who took from it were never answered: exact, and explained."""
 
+from collections import Counter
 from random import Random
 
+import pytest
+
+from checker.columns import Columns
 from checker.linearizability.check import check
+from checker.linearizability.objects import codes, columnar, emptiness_columns
 from checker.linearizability.objects.orders import order_unordered_queue
 from checker.linearizability.objects.queue import check_unordered_queue
 from checker.models.queues import UnorderedQueue
@@ -51,6 +56,19 @@ def test_of_what_was_found_empty_nothing_can_be_left_out() -> None:
             assert judged(result, operations, UnorderedQueue()) == ("", "smallest"), operations
             found += 1
     assert found > 50 * DEEP
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 100])
+def test_columns_find_the_same_or_leave_it(monkeypatch: pytest.MonkeyPatch, rounds: int) -> None:
+    monkeypatch.setattr(emptiness_columns, "ROUNDS", rounds)
+    seen: Counter[int] = Counter()
+    for operations in histories(Random("columns"), 1_000 * DEEP, 12):
+        (found,) = columnar.find_unordered_queue(Columns.of(operations)).finding.tolist()
+        wrong = check_unordered_queue(operations) is not None
+        assert found == codes.AMBIGUOUS or wrong == (found == codes.WRONG), operations
+        seen[found] += 1
+    assert min(seen[codes.WRONG], seen[codes.CLEAN]) > 50 * DEEP
+    assert (seen[codes.AMBIGUOUS] > 0) == (rounds < 100)
 
 
 def crowded(values: int, unanswered: int) -> list[Operation]:

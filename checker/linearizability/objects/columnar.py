@@ -26,6 +26,7 @@ from checker.linearizability.objects.codes import (
     lowest_after,
     out_of_order,
 )
+from checker.linearizability.objects.emptiness_columns import Values, never_empty
 from checker.linearizability.objects.lock_loop import find_lock as find_lock
 from checker.linearizability.registers.chains import LATE
 
@@ -53,8 +54,8 @@ def find_queue(columns: Columns, ordered: bool = True) -> PartFindings:
     answered = rows.of_function("dequeue", OK)
     takes, empty = np.flatnonzero(answered & ~null), np.flatnonzero(answered & null)
     crashed = rows.numbers("dequeue", INFO)
-    # With a dequeue that found it empty and one that crashed, not all of this is certain.
-    unclear = np.intersect1d(key[crashed], key[empty])
+    # With a dequeue that found it empty and one that crashed, its order leaves some in doubt.
+    unclear = np.intersect1d(key[crashed], key[empty]) if ordered else np.empty(0, np.int64)
     slots, slot = np.unique(
         np.concatenate(
             [
@@ -80,8 +81,13 @@ def find_queue(columns: Columns, ordered: bool = True) -> PartFindings:
         found.mark(owner[gone][left[gone] < late], WRONG)
         behind = _left_behind(rows, crashed, owner, begun, inside, left, gone)
         found.mark(np.setdiff1d(behind, unclear), WRONG)
-    covered = _covered(owner, inside, leaves, key[empty], rows.call[empty], rows.ret[empty])
-    found.mark(np.setdiff1d(key[empty][covered], unclear), WRONG)
+    unanswered = np.sort(code(key[crashed], rows.call[crashed]))
+    never, unsure = never_empty(
+        Values(owner, inside, leaves, gone), unanswered, key[empty], rows.call[empty],
+        rows.ret[empty],
+    )  # fmt: skip
+    found.mark(np.setdiff1d(key[empty][never], unclear), WRONG)
+    found.mark(key[empty][unsure], AMBIGUOUS)
     found.mark(unclear, AMBIGUOUS)
     found.settle(slots[puts > 1] >> 32)
     # Null is also what an empty queue answers.
@@ -108,24 +114,6 @@ def _left_behind(
     helped = np.append(helpers, -1)[np.minimum(place, len(helpers))]
     late = (helped >> 32 != due >> 32) | (helped > due)
     return np.unique(due[late] >> 32)
-
-
-def _covered(owner: Ints, inside: Ints, leaves: Ints, key: Ints, call: Ints, ret: Ints) -> Mask:
-    """Which of the intervals from `call` to `ret` lie within the union of those of the values."""
-    some = inside < leaves
-    order = np.argsort(code(owner[some], inside[some]))
-    starts = code(owner[some], inside[some])[order]
-    reach = np.maximum.accumulate(code(owner[some], leaves[some])[order])
-    if not len(starts):
-        return np.zeros(len(key), np.bool_)
-    # A run of values that overlap ends where the next one begins after all have left.
-    fresh = np.append(True, starts[1:] > reach[:-1])
-    ends = reach[np.append(np.flatnonzero(fresh)[1:] - 1, len(starts) - 1)]
-    runs = starts[fresh]
-    place = np.searchsorted(runs, code(key, call)) - 1
-    begins = runs[np.maximum(place, 0)]
-    within: Mask = (begins >> 32 == key) & (ends[np.maximum(place, 0)] > code(key, ret))
-    return within & (place >= 0)
 
 
 def find_list(columns: Columns) -> PartFindings:

@@ -1,7 +1,7 @@
 """Operations as numbers, ready to be searched: what `frontier` takes.
 
-Operations that cannot tell anything are left out: those that failed, and crashed ones that only
-observe. What is left has a kind and two values (a register's, see `of_columns`), or a label whose
+Operations that cannot tell anything are left out: those that failed, and crashed ones that nothing
+misses. What is left has a kind and two values (a register's, see `of_columns`), or a label whose
 steps stand in a table that is filled in as the search asks for them (any other model's).
 """
 
@@ -19,7 +19,7 @@ from checker.linearizability.search import window
 from checker.linearizability.search.limits import LimitReached
 from checker.linearizability.search.window import LATE, NO_STEP
 from checker.models.asking import failed_at, impure, initial_state
-from checker.models.model import Inconsistent, Model, State, only_observes
+from checker.models.model import Inconsistent, Model, State, only_observes, unmissed
 from checker.operation import Operation, Outcome
 
 MOST_STATES = 2_000
@@ -239,12 +239,11 @@ def of_operations(
     take longer than until that moment.
     """
     by_process: bool = getattr(model, "by_process", False)
-    observers: frozenset[str] = getattr(model, "observers", frozenset())
+    left_out = unmissed(model, operations)
     rows = [
         row
         for row, o in enumerate(operations)
-        if o.outcome is not Outcome.FAIL
-        and (o.outcome is Outcome.OK or o.function not in observers)
+        if o.outcome is not Outcome.FAIL and row not in left_out
     ]
     todo = [operations[row] for row in rows]
     numbers: dict[Hashable, int] = {}
