@@ -138,12 +138,12 @@ class _Engine(ABC):
     """One that takes turns: `reached` is the event that it came to in the last one."""
 
     name: str
+    share = 1.0
 
     def __init__(self, problem: Problem, until: float, memory: int, with_order: bool) -> None:
         self.problem, self.until, self.memory = problem, until, memory
         self.with_order = with_order
         self.reached, self.stalled = 0, False
-        self.share = 1.0
 
     @abstractmethod
     def turn(self, effort: float) -> Found:
@@ -210,6 +210,7 @@ class _CompiledDepth(_Depth):
 
 class _ByLevels(_Depth):
     name = "by levels, compiled"
+    share = 3.0
 
     def __init__(self, beside: _CompiledDepth) -> None:
         super().__init__(beside.problem, beside.until, beside.memory, beside.with_order)
