@@ -39,8 +39,8 @@ WARM_UP, OPERATOR = -1, -2
 """Processes that are no client's: who asks before the calls, and the nemesis as an operator."""
 
 
-STOPS_WITHIN_NS = 5 * SECOND_NS
-"""A process that waits for its disk stops only when the disk has answered."""
+HEEDS_WITHIN_NS = 5 * SECOND_NS
+"""A process that waits for its disk ends, or stops, only when the disk has answered."""
 
 
 class Unreachable(Exception):
@@ -164,13 +164,20 @@ class Cluster(Machines):
         raise NotImplementedError
 
     async def _ended_of(self, lives: Mapping[NodeId, str]) -> list[NodeId]:
-        """The nodes whose lives have ended, or `EnvironmentFailed` where one goes on."""
+        """The nodes whose lives have ended, or `EnvironmentFailed` where one goes on.
+
+        Who kills by a command of somebody's own knows only that the signal was sent.
+        """
+        until_ns, pause_ns = self.clock.now_ns() + HEEDS_WITHIN_NS, MILLISECOND_NS
         for node, life in lives.items():
-            if life and await self.life(node) == life:
-                raise EnvironmentFailed(
-                    f"{node} was killed and goes on living ({life}): see what keeps the harness "
-                    f"from ending processes of the {self.environment} environment"
-                )
+            while life and await self.life(node) == life:
+                if self.clock.now_ns() > until_ns:
+                    raise EnvironmentFailed(
+                        f"{node} was killed and goes on living ({life}): see what keeps the "
+                        f"harness from ending processes of the {self.environment} environment"
+                    )
+                await self.clock.sleep_until_ns(self.clock.now_ns() + pause_ns)
+                pause_ns *= 2
         return [node for node, life in lives.items() if life]
 
     async def _lose_power(self, nodes: Sequence[NodeId]) -> None:
@@ -187,7 +194,7 @@ class Cluster(Machines):
 
     async def _stops(self, node: NodeId, life: str) -> bool:
         """Wait until the node has stopped; False if another fault ended or resumed it first."""
-        until_ns = self.clock.now_ns() + STOPS_WITHIN_NS
+        until_ns = self.clock.now_ns() + HEEDS_WITHIN_NS
         while not await self.stopped(node):
             if await self.life(node) != life or not self.state(node).paused:
                 return False

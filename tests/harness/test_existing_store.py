@@ -180,3 +180,15 @@ def test_a_command_that_fails_is_one_sentence(tmp_path: Path, kill: str, words: 
         database = Listening(listening.getsockname()[1], kill=kill, start="true")
         with pytest.raises(EnvironmentFailed, match=words):
             killed(database, tmp_path)
+
+
+def test_a_killed_node_may_take_a_moment_to_end(tmp_path: Path) -> None:
+    """A command that kills returns when the signal was sent."""
+    program = "import socket, time; s = socket.create_server(('127.0.0.1', {})); time.sleep(60)"
+    (port,) = free_ports(1)
+    with subprocess.Popen([sys.executable, "-c", program.format(port)]) as node:
+        late = f"sh -c '(sleep 0.3; kill -9 {node.pid}) >/dev/null 2>&1 &'"
+        database = Listening(port, kill=late, start="true")
+        database.start_limit_s = 10
+        killed(database, tmp_path)
+        assert node.wait(timeout=10) == -signal.SIGKILL

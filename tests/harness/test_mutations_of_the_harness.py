@@ -299,7 +299,7 @@ def test_real_controls_that_control_nothing(
         monkeypatch.setattr(Firewall, "_adding", lambda self, links: "")
     else:
         monkeypatch.setattr(kind, "_cut", nothing)
-    monkeypatch.setattr("harness.cluster.STOPS_WITHIN_NS", 100 * MILLISECOND_NS)
+    monkeypatch.setattr("harness.cluster.HEEDS_WITHIN_NS", 100 * MILLISECOND_NS)
 
     async def scenario() -> None:
         cluster = kind(deployment("tiny_system:Tiny", NODES, tmp_path))
