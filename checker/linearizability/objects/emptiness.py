@@ -41,11 +41,10 @@ class Moments:
         """`values` are those that came for certain; `unanswered` the dequeues without an answer."""
         gone = sorted((v for v in values if v.dequeue), key=lambda v: v.inside)
         self.others = sorted((v for v in values if not v.dequeue), key=lambda v: v.inside)
-        self.unanswered = sorted(unanswered, key=began)
         self._inside = [v.inside for v in gone]
         self._longest = list(accumulate(gone, longer))
         self._came = [v.inside for v in self.others]
-        self._began = [began(o) for o in self.unanswered]
+        self._began = sorted(map(began, unanswered))
 
     def first(self, since: int, until: int) -> tuple[int, Blocked]:
         """The first such moment from one position on, and what was inside before.
