@@ -55,6 +55,19 @@ def _history_with_calls(harness: subprocess.Popen[str], folder: Path) -> Path:
     raise AssertionError("no calls were made within a minute")
 
 
+# The other environments take as long and have what these look at in common with it.
+DOCKER_FIRST = pytest.mark.parametrize(
+    "environment",
+    [
+        pytest.param("docker", marks=pytest.mark.docker),
+        pytest.param("namespaces", marks=[pytest.mark.local, pytest.mark.deep]),
+        pytest.param("local", marks=[pytest.mark.local, pytest.mark.deep]),
+    ],
+    indirect=True,
+)
+
+
+@DOCKER_FIRST
 def test_a_run_says_all_in_one_object(environment: str, tmp_path: Path) -> None:
     output, errors = labrys(
         f"run raft --environment {environment} --faults partition,kill {SMALL} --json",
@@ -127,6 +140,7 @@ def test_an_interrupted_run_cleans_up_and_keeps_its_history(
     labrys(f"check {history}", tmp_path)
 
 
+@DOCKER_FIRST
 def test_a_killed_harness_leaves_a_history_that_can_be_judged_and_the_next_run_cleans_up(
     environment: str, tmp_path: Path
 ) -> None:
