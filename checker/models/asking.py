@@ -4,8 +4,8 @@ import time
 from collections.abc import Hashable, Sequence
 
 from checker.errors import ModelError
-from checker.models.model import Inconsistent, Model, State
-from checker.operation import Operation
+from checker.models.model import Inconsistent, Model, State, only_observes
+from checker.operation import Operation, Outcome
 from checker.wording import on_key
 
 STEPPING_S = 0.1
@@ -60,6 +60,22 @@ def part(model: Model, operation: Operation) -> Hashable | None:
     return touched
 
 
+def unmissed(model: Model, operations: Sequence[Operation]) -> frozenset[int]:
+    """The places of unanswered operations that need not be searched, since nothing misses them."""
+    ask = getattr(model, "unmissed", None)
+    try:
+        told = frozenset() if ask is None else frozenset(ask(operations))
+    except Exception as error:
+        how = "fails to say which operations nothing misses"
+        raise _failed(model, how, error, "its unmissed must give their places") from error
+    only_observed = (
+        place
+        for place, o in enumerate(operations)
+        if o.outcome is Outcome.INFO and only_observes(model, o)
+    )
+    return told.union(only_observed)
+
+
 def failed_at(model: Model, operation: Operation, error: Exception) -> ModelError:
     """What to raise where a model failed at an operation."""
     given = "" if operation.argument is None else f" of {operation.argument!r:.60}"
@@ -76,9 +92,9 @@ def impure(model: Model, operation: Operation) -> ModelError:
     )
 
 
-def _failed(model: Model, how: str, error: Exception) -> ModelError:
+ANSWERS = "its step must answer every operation with a hashable state or an Inconsistent"
+
+
+def _failed(model: Model, how: str, error: Exception, advice: str = ANSWERS) -> ModelError:
     name = getattr(model, "name", type(model).__name__)
-    return ModelError(
-        f"the model {name} {how}: {type(error).__name__}: {error!s:.200}; "
-        "its step must answer every operation with a hashable state or an Inconsistent"
-    )
+    return ModelError(f"the model {name} {how}: {type(error).__name__}: {error!s:.200}; {advice}")

@@ -1,11 +1,11 @@
 """What a sequential specification is: a pure step over hashable states."""
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
-from checker.operation import Operation, Outcome
+from checker.operation import Operation
 
 State: TypeAlias = Hashable
 
@@ -78,14 +78,3 @@ def only_observes(model: Model, operation: Operation) -> bool:
         return True
     says = getattr(model, "only_observes", None)
     return says is not None and bool(says(operation))
-
-
-def unmissed(model: Model, operations: Sequence[Operation]) -> Collection[int]:
-    """The places of unanswered operations that need not be searched: nothing misses them."""
-    says = getattr(model, "unmissed", None)
-    found = frozenset() if says is None else frozenset(says(operations))
-    return found | {
-        place
-        for place, o in enumerate(operations)
-        if o.outcome is Outcome.INFO and only_observes(model, o)
-    }

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from checker.errors import ModelError
 from checker.linearizability.check import check
+from checker.models.asking import unmissed
 from checker.models.catalogue import MODELS
-from checker.models.model import unmissed
+from checker.models.registers import MultiRegister
 from checker.operation import Operation, Outcome
 from checker.verdict import Verdict
 from tests.checker.objects import OBJECTS, draw, linearizable
@@ -63,3 +65,15 @@ def test_fifty_unanswered_writes_that_nothing_read_do_not_keep_it_from_a_verdict
     assert right.verdict is Verdict.VALID, right.reason
     wrong = check(history(name, 50, lie=True), MODELS[name](), time_limit_s=10)
     assert wrong.verdict is Verdict.INVALID, wrong.reason
+
+
+@pytest.mark.parametrize("answer", [None, [[]]])
+def test_a_model_that_cannot_say_is_named(answer: Any) -> None:
+    class Vague(MultiRegister):
+        def unmissed(self, operations: Any) -> Any:
+            return answer
+
+    with pytest.raises(
+        ModelError, match="multi-register fails to say which operations"
+    ):
+        check(history("multi-register", 3, lie=False), Vague())

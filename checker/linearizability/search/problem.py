@@ -18,8 +18,8 @@ from checker.columns import NOTHING, canonical
 from checker.linearizability.search import window
 from checker.linearizability.search.limits import LimitReached
 from checker.linearizability.search.window import LATE, NO_STEP
-from checker.models.asking import failed_at, impure, initial_state
-from checker.models.model import Inconsistent, Model, State, only_observes, unmissed
+from checker.models.asking import failed_at, impure, initial_state, unmissed
+from checker.models.model import Inconsistent, Model, State, only_observes
 from checker.operation import Operation, Outcome
 
 MOST_STATES = 2_000
