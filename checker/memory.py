@@ -59,4 +59,8 @@ class Watch:
         if now < self._next:
             return False
         self._next = now + EVERY_S
-        return resident_bytes() > self._most
+        return not self.allows(0)
+
+    def allows(self, more_bytes: int) -> bool:
+        """Whether so much more would be within the limit."""
+        return resident_bytes() + more_bytes <= self._most

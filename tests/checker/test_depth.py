@@ -1,13 +1,14 @@
 """The search depth first, and the engines in turn, against every linearization."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from random import Random
 
 import pytest
 
 from checker.linearizability.check import check
-from checker.linearizability.search import breadth, machine, portfolio
+from checker.linearizability.search import breadth, depth_compiled, machine, portfolio
 from checker.linearizability.search.breadth import BreadthFirst
 from checker.linearizability.search.depth import DepthFirst
 from checker.linearizability.search.depth_compiled import CompiledDepthFirst, StepTable
@@ -71,6 +72,44 @@ def test_depth_first_agrees_with_every_linearization(
                 assert is_linearization(model, operations, order), (operations, order)
         seen[truth] += 1
     assert min(seen.values()) > 0.12 * sum(seen.values()), seen
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_what_has_no_loose_order_has_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One in which some operations take effect again and again, or never, says nothing."""
+    monkeypatch.setattr(breadth, "MOST_LOOSE", 200)
+    monkeypatch.setattr(depth_compiled, "BUDGET", 20)
+    thing, model = OBJECTS[name], MODELS[MODEL_OF.get(name, name)]()
+    random, seen = Random(f"loose {name}"), Counter[str]()
+    for _ in range(200 * DEEP):
+        operations = draw(random, thing, random.choice([5, 7, 9]))
+        truth = linearizable(operations, thing)
+        problem = of_operations(model, operations).fresh()
+        search = BreadthFirst(problem, GIGABYTE, loose_above=random.choice([0.0, 0.5, 0.8]))
+        try:
+            found = search.run(time.monotonic() + 60, FOR_EVER)
+        except LimitReached:
+            seen["endless"] += 1
+            continue
+        assert found is truth or (found and search.loose), operations
+        seen[f"{'loose' if search.loose else 'exact'} {found}"] += 1
+    assert seen["loose True"] > 20 * DEEP
+
+
+def test_what_grows_with_every_effect_ends_without_a_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(breadth, "MOST_LOOSE", 5_000)
+    crowd = [("enqueue", value, None, value, 100 + value) for value in range(8)]
+    operations = [
+        Operation(process, function, "k", argument, result, Outcome.OK, begin, end, 0, 0)
+        for process, (function, argument, result, begin, end) in enumerate(
+            [*crowd, ("dequeue", None, "nothing of that", 200, 201)]
+        )
+    ]
+    problem = of_operations(MODELS["queue"](), operations).fresh()
+    search = BreadthFirst(problem, GIGABYTE, loose_above=0.5)
+    with pytest.raises(LimitReached, match=breadth.PROVES_NOTHING):
+        search.run(time.monotonic() + 60, FOR_EVER)
+    assert BreadthFirst(problem, GIGABYTE).run(time.monotonic() + 60, FOR_EVER) is False
 
 
 @pytest.mark.parametrize("searched", SEARCHES)
@@ -168,6 +207,7 @@ def test_a_turn_that_ends_is_followed_by_another(
     compiled = {
         "depth first, early, compiled",
         "by levels, compiled",
+        "by levels, loosely, compiled",
         "depth first, late, compiled",
     }
     assert {one.engine for one in found.tried} == (compiled if loaded else plain)

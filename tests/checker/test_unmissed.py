@@ -73,7 +73,5 @@ def test_a_model_that_cannot_say_is_named(answer: Any) -> None:
         def unmissed(self, operations: Any) -> Any:
             return answer
 
-    with pytest.raises(
-        ModelError, match="multi-register fails to say which operations"
-    ):
+    with pytest.raises(ModelError, match="multi-register fails to say which operations"):
         check(history("multi-register", 3, lie=False), Vague())

@@ -10,6 +10,7 @@ import pytest
 from checker.linearizability.check import check
 from checker.linearizability.search.breadth import BreadthFirst
 from checker.linearizability.search.depth_compiled import CompiledDepthFirst
+from checker.linearizability.search.depth_memory import CACHED
 from checker.linearizability.search.problem import of_operations
 from checker.models.model import Inconsistent, Model
 from checker.operation import Operation, Outcome
@@ -109,6 +110,20 @@ def test_engines_agree_on_histories_that_are_not_small(model: Any) -> None:
             assert is_linearization(model, operations, order)
     assert all(verdicts[::2])
     assert verdicts[1::2].count(False) > 5 * DEEP
+
+
+def test_a_lie_after_a_crowd_is_convicted_by_loose_orders() -> None:
+    """At first all clients call at once; what follows may be wrong whatever came of that."""
+    random, kept = Random("crowds"), [0, 0]
+    for _ in range(5 * DEEP):
+        operations = played(Cache(3), random, 300, 20, lie=True)
+        problem = of_operations(Cache(3), operations).fresh()
+        searches = [BreadthFirst(problem, GIGABYTE, loose_above=above) for above in (0.8, 1.0)]
+        assert [search.loose for search in searches] == [True, False]
+        assert [search.run(time.monotonic() + 60, 1e18) for search in searches] == [False, False]
+        for place, search in enumerate(searches):
+            kept[place] += int(search.memory.reg[CACHED])
+    assert 3 * kept[0] < kept[1], "a part of the configurations suffices"
 
 
 @pytest.mark.parametrize("model", [Cache(2), Cache(4), Limiter()], ids=["two", "four", "limiter"])

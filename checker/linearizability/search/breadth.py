@@ -28,6 +28,13 @@ MODULES = window, depth_memory, depth_loop, breadth_loop
 COMPILING_S = 8.0
 """Seconds of a processor that compiling for the first time may take."""
 
+MOST_LOOSE = 1 << 17
+"""Configurations of one moment at which a search with loose operations gives up: where these
+make a queue longer each time, there is no end of them."""
+
+PROVES_NOTHING = "no proof"
+"""What ends a search of a problem with more orders than there are."""
+
 
 @cache
 def _compiled() -> dict[str, Any]:
@@ -60,7 +67,17 @@ class BreadthFirst(CompiledDepthFirst):
 
     asked_most = 1_024
 
-    def __init__(self, problem: Problem, memory_bytes: int, table: StepTable | None = None) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        memory_bytes: int,
+        table: StepTable | None = None,
+        *,
+        loose_above: float = 1.0,
+    ) -> None:
+        """Loose are the operations of moments at which more are pending than that share of the most
+        that ever are; they may take effect again and again, or never. Where they make the states
+        endless, `run` raises `LimitReached`."""
         super().__init__(problem, memory_bytes, LIKELY, table)
         count = len(self.memory.ends)
         if 8 * breadth_loop.SCORES * count > memory_bytes // 4:
@@ -71,14 +88,37 @@ class BreadthFirst(CompiledDepthFirst):
             firsts=np.full(breadth_loop.SCORES * count, -1, np.int64),
             lasts=np.full(breadth_loop.SCORES * count, -1, np.int64),
             left=np.zeros(count, np.int64),
+            entered=np.zeros(count, np.int64),
+            loose=self._loosened(loose_above),
         )
         self._levels.now[breadth_loop.WAITING] = depth_memory.NOTHING
+        self.loose = bool(self._levels.loose.any())
+        """Whether an order that is found says nothing: that there is none says it all the same."""
+
+    def _loosened(self, above: float) -> Any:
+        """At each end the bits of the loose operations, which are born free from now on."""
+        memory = self.memory
+        count = len(memory.ends)
+        end = np.repeat(np.arange(count), np.diff(memory.window_at))
+        bits = memory.bits[memory.window]
+        owed = (bits & memory.born_free[end]) == 0
+        crowds = np.bincount(end[owed], minlength=count)
+        crowded = crowds > above * crowds.max(initial=0)
+        loose = np.zeros(len(memory.bits), np.bool_)
+        loose[memory.window[owed & crowded[end]]] = True
+        found = np.zeros(count, np.int64)
+        np.bitwise_or.at(found, end, np.where(loose[memory.window], bits, 0))
+        memory.born_free[:] |= found
+        return found
 
     def _room(self) -> int:
         return len(self.memory.cache) // depth_memory.ENTRY
 
     def _go_on(self, budget: int) -> int:
-        return int(_compiled()["run_levels"](self.memory, self._levels, budget))
+        answer = int(_compiled()["run_levels"](self.memory, self._levels, budget))
+        if self.loose and self._levels.entered.max() > MOST_LOOSE:
+            raise LimitReached(PROVES_NOTHING)
+        return answer
 
     def order(self) -> list[int]:
         """The order that was found, as operations of the problem, once `run` says that there is."""
@@ -91,7 +131,7 @@ class BreadthFirst(CompiledDepthFirst):
 
     def _more_cache(self) -> None:
         taken = self.memory.cache.nbytes + self._levels.nodes.nbytes + self.memory.heads.nbytes
-        if 3 * taken > self._bytes:
+        if 3 * taken > self._bytes or not self.watch.allows(2 * taken):
             raise LimitReached("memory limit")
         self._double_cache()
         nodes = self._levels.nodes

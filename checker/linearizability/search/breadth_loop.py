@@ -10,6 +10,11 @@ has used few of them so far: it is the least committed.
 
 A configuration is dropped where another of the same level and state covers it, which was there
 before or is still open: whatever the dropped one leads to, that one leads to as well. No other is.
+
+Some operations may be *loose*: while they are pending they may take effect again and again, or
+never. Then there are more orders than there are, and only that there is none says something. But of
+a crowd of loose operations there is one configuration for each state, where there is else one for
+each set of those that were used.
 """
 
 from typing import Any, NamedTuple
@@ -92,7 +97,8 @@ class Levels(NamedTuple):
     - `nodes`: for each entry of the cache a record of `NODE` fields;
     - `firsts`, `lasts`: of each level and score the open configurations, the one that was opened
       first and the one that was opened last;
-    - `left`: of each level how many are open.
+    - `left`, `entered`: of each level how many are open, and how many were in all;
+    - `loose`: at each end the bits of the operations that may take effect again and again.
     """
 
     now: Any
@@ -100,6 +106,8 @@ class Levels(NamedTuple):
     firsts: Any
     lasts: Any
     left: Any
+    entered: Any
+    loose: Any
 
 
 def push(levels: Levels, end: int, node: int) -> None:
@@ -164,6 +172,7 @@ def enter(memory: Depth, levels: Levels, by: int, source: int, score: int, todo:
     nodes[at + NODE_FROM] = source
     nodes[at + NODE_SCORE] = max(0, min(score, SCORES - 1))
     nodes[at + NODE_TODO] = todo
+    levels.entered[reg[END]] += 1
     push(levels, reg[END], node)
 
 
@@ -254,7 +263,9 @@ def expand(memory: Depth, levels: Levels, node: int) -> bool:
         after = known_step(memory, state, memory.labels[op])
         if after == NO_STEP or (after == state and free & bit):
             continue
-        reg[END], reg[STATE], reg[USED], reg[FREE] = end, after, used | bit, free & ~bit
+        reg[END], reg[STATE], reg[USED], reg[FREE] = end, after, used, free
+        if not levels.loose[end] & bit:
+            reg[USED], reg[FREE] = used | bit, free & ~bit
         reg[SURE] = sure
         if not covered(memory, levels):
             enter(memory, levels, op, node, score + 1, RAW)

@@ -64,7 +64,7 @@ class DepthFirst:
         self._label_count = len(problem.steps.labels)
         self._labels = problem.labels
         self._memory = memory_bytes
-        self._watch = Watch(memory_bytes)
+        self.watch = Watch(memory_bytes)
         self._table: dict[int, int] = {}
         self._idle = [TRIES] * self._label_count
         self._seen: dict[tuple[int, int], list[tuple[int, int]]] = {}
@@ -177,7 +177,7 @@ class DepthFirst:
         if after is None:
             after = self._table[key] = self._steps.step(state, label)
             # One step of the search may ask for many, and each may make a large state.
-            if len(self._table) % LOOK_EVERY == 0 and self._watch.exceeded():
+            if len(self._table) % LOOK_EVERY == 0 and self.watch.exceeded():
                 raise LimitReached("memory limit")
         return after
 
@@ -189,7 +189,7 @@ class DepthFirst:
             + self._timeline.taken * WINDOW_BYTES
             + self._steps.bytes()
         )
-        if fixed > self._memory or self._watch.exceeded():
+        if fixed > self._memory or self.watch.exceeded():
             raise LimitReached("memory limit")
         if fixed + self._cached * ENTRY_BYTES > self._memory:
             self._seen.clear()

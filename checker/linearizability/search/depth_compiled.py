@@ -97,7 +97,9 @@ class CompiledDepthFirst:
         self._problem, self._steps = problem, problem.steps
         self._table = StepTable(len(problem.steps.labels)) if table is None else table
         self._bytes = memory_bytes
-        self._watch = Watch(memory_bytes)
+        self.watch = Watch(memory_bytes)
+        """Tells when the process takes too much; the tables here keep to `memory_bytes` anyway."""
+
         self._functions = _compiled()
         self._asked = 0
         self.memory = self._laid_out(likely, sparing)
@@ -188,7 +190,7 @@ class CompiledDepthFirst:
                 self._grow()
             if time.monotonic() > until:
                 raise LimitReached("time limit")
-            if self._watch.exceeded():
+            if self.watch.exceeded():
                 raise LimitReached("memory limit")
             if self._effort() >= stop:
                 return None
@@ -242,7 +244,8 @@ class CompiledDepthFirst:
 
     def _more_cache(self) -> None:
         memory = self.memory
-        if 3 * memory.cache.nbytes > self._bytes // 2:
+        taken = memory.cache.nbytes
+        if 3 * taken > self._bytes // 2 or not self.watch.allows(2 * taken):
             memory.heads.fill(-1)
             memory.reg[depth_memory.CACHED] = 0
         else:

@@ -8,7 +8,7 @@ right: each proves its answer.
 The first turns are made by plain Python. What takes longer than these is searched by the compiled
 loops, once these are loaded or may be: then there are two searches depth first, since an order that
 one of them misses for long is often found at once by the other. Where the states are not known to
-be few, the search by levels (`breadth`) has the turns of the front.
+be few, the search by levels (`breadth`) has the turns of the front, exactly and loosely.
 """
 
 import time
@@ -16,13 +16,14 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 
 from checker.linearizability.search import breadth, depth_compiled, machine
-from checker.linearizability.search.breadth import BreadthFirst
+from checker.linearizability.search.breadth import PROVES_NOTHING, BreadthFirst
 from checker.linearizability.search.depth import DepthFirst
 from checker.linearizability.search.depth_compiled import CompiledDepthFirst, StepTable
 from checker.linearizability.search.limits import OVER, LimitReached
 from checker.linearizability.search.problem import Problem
 from checker.linearizability.search.search import Found, Search, Tried
 from checker.linearizability.search.window import BITS
+from checker.memory import Watch
 
 FIRST = 6_000
 EACH = 2
@@ -41,6 +42,9 @@ STALLED = 4
 
 ENDLESS = 4
 """How many times shorter the turns of the front are where the states are not known to be few."""
+
+LOOSE_ABOVE = 0.8
+"""Which share of the most pending operations is a crowd whose operations are loose at first."""
 
 LIKELIHOODS = {"early": 0.25, "late": 0.55}
 """How far into their intervals each of the two searches supposes that operations take effect; the
@@ -61,6 +65,7 @@ class _Portfolio:
         self._with_order = with_order
         self._until = until
         self._memory = memory_bytes
+        self._watch = Watch(memory_bytes)
         self._tried: dict[str, Tried] = {}
         self._farthest = Found(None, 0, len(problem.events), 0, "time limit")
 
@@ -93,7 +98,7 @@ class _Portfolio:
         endings = {None: found.limit, True: "found an order", False: "found that there is none"}
         self._tried[engine.name] = Tried(engine.name, seconds, endings[found.verdict])
         engine.stalled, engine.reached = found.done <= engine.reached, found.done
-        if found.verdict is None and found.done >= self._farthest.done:
+        if found.verdict is None and engine.exact and found.done >= self._farthest.done:
             self._farthest = found
         return found
 
@@ -126,22 +131,30 @@ class _Portfolio:
     def _engines(self, fast: bool) -> "list[_Engine]":
         """Those that take turns; all keep what they have while the others have theirs."""
         share = self._memory // 3
-        given = self._problem, self._until, share, self._with_order
+        given = self._problem, self._until, share, self._watch, self._with_order
         if not fast or max(self._problem.widths) > BITS:
             return [_Depth(*given), _Front(*given, fast)]
         early = _CompiledDepth(*given, "early")
-        beside = _Front(*given, fast) if self._few() else _ByLevels(early)
-        return [early, beside, _CompiledDepth(*given, "late", early)]
+        late = _CompiledDepth(*given, "late", early)
+        if self._few():
+            return [early, _Front(*given, fast), late]
+        return [early, _ByLevels(early), _Loosely(early), late]
 
 
 class _Engine(ABC):
-    """One that takes turns: `reached` is the event that it came to in the last one."""
+    """One that takes turns: `reached` is the event that it came to in the last one.
+
+    Its own tables take at most `memory` bytes, and `watch` tells when all of them take too much.
+    """
 
     name: str
     share = 1.0
+    exact = True
 
-    def __init__(self, problem: Problem, until: float, memory: int, with_order: bool) -> None:
-        self.problem, self.until, self.memory = problem, until, memory
+    def __init__(
+        self, problem: Problem, until: float, memory: int, watch: Watch, with_order: bool
+    ) -> None:
+        self.problem, self.until, self.memory, self.watch = problem, until, memory, watch
         self.with_order = with_order
         self.reached, self.stalled = 0, False
 
@@ -166,6 +179,7 @@ class _Depth(_Engine):
         try:
             if self.search is None:
                 self.search = self.begin()
+                self.search.watch = self.watch
             verdict = self.search.run(self.until, effort)
         except (LimitReached, MemoryError) as reached:
             limit = str(reached) or "memory limit"
@@ -188,13 +202,13 @@ class _CompiledDepth(_Depth):
         problem: Problem,
         until: float,
         memory: int,
+        watch: Watch,
         with_order: bool,
         likely: str,
         beside: "_CompiledDepth | None" = None,
     ) -> None:
-        super().__init__(
-            problem.fresh() if beside is None else beside.problem, until, memory, with_order
-        )
+        own = problem.fresh() if beside is None else beside.problem
+        super().__init__(own, until, memory, watch, with_order)
         self._likely = LIKELIHOODS[likely]
         assert problem.steps is not None
         labels = len(problem.steps.labels)
@@ -210,23 +224,56 @@ class _CompiledDepth(_Depth):
 
 class _ByLevels(_Depth):
     name = "by levels, compiled"
-    share = 3.0
 
     def __init__(self, beside: _CompiledDepth) -> None:
-        super().__init__(beside.problem, beside.until, beside.memory, beside.with_order)
+        super().__init__(
+            beside.problem, beside.until, beside.memory, beside.watch, beside.with_order
+        )
         self._table = beside.table
 
     def begin(self) -> BreadthFirst:
         return BreadthFirst(self.problem, self.memory, self._table)
 
 
+class _Loosely(_ByLevels):
+    """The search by levels of a problem with more orders: where that has none, this has none."""
+
+    name = "by levels, loosely, compiled"
+    share = 3.0
+    exact = False
+
+    def __init__(self, beside: _CompiledDepth) -> None:
+        super().__init__(beside)
+        self.with_order = False
+        self._above = LOOSE_ABOVE
+
+    def begin(self) -> BreadthFirst:
+        return BreadthFirst(self.problem, self.memory, self._table, loose_above=self._above)
+
+    def turn(self, effort: float) -> Found:
+        found = super().turn(effort)
+        if not found.verdict:
+            return found
+        # What was found is no order unless nothing was loose. Fewer are next time.
+        search, self.search = self.search, None
+        self._above = (1 + self._above) / 2
+        loose = isinstance(search, BreadthFirst) and search.loose
+        return replace(found, verdict=None, limit=OVER if loose else PROVES_NOTHING)
+
+
 class _Front(_Engine):
     """The front, which begins again in each turn."""
 
     def __init__(
-        self, problem: Problem, until: float, memory: int, with_order: bool, fast: bool
+        self,
+        problem: Problem,
+        until: float,
+        memory: int,
+        watch: Watch,
+        with_order: bool,
+        fast: bool,
     ) -> None:
-        super().__init__(problem, until, memory, with_order)
+        super().__init__(problem, until, memory, watch, with_order)
         self._fast = fast
         assert problem.steps is not None
         self.share = 1.0 if problem.steps.explored else 1 / ENDLESS
