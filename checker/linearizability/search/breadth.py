@@ -32,6 +32,15 @@ MOST_LOOSE = 1 << 17
 """Configurations of one moment at which a search with loose operations gives up: where these
 make a queue longer each time, there is no end of them."""
 
+FEW_LOOSE = 8_192
+"""As many as it may have in any case, though the search without loose operations has fewer."""
+
+LOST_AT = 6
+"""Dead ends without progress after which a search is lost: it goes back by 64 ends, and more."""
+
+LOOSE_BUDGET = 10_000
+"""Steps between two looks at that."""
+
 PROVES_NOTHING = "no proof"
 """What ends a search of a problem with more orders than there are."""
 
@@ -59,6 +68,10 @@ def may_compile(until: float) -> bool:
     return in_time(until, COMPILING_S, breadth_loop)
 
 
+class Crowded(Exception):
+    """A search with loose operations has more configurations of some moment than that without."""
+
+
 class BreadthFirst(CompiledDepthFirst):
     """Searches a problem as `CompiledDepthFirst` does, but level by level.
 
@@ -66,6 +79,10 @@ class BreadthFirst(CompiledDepthFirst):
     """
 
     asked_most = 1_024
+
+    beside: "BreadthFirst | None" = None
+    """The search without loose operations: with more configurations of a moment than that has so
+    far, `run` raises `Crowded`, and may be called again later."""
 
     def __init__(
         self,
@@ -115,10 +132,24 @@ class BreadthFirst(CompiledDepthFirst):
         return len(self.memory.cache) // depth_memory.ENTRY
 
     def _go_on(self, budget: int) -> int:
-        answer = int(_compiled()["run_levels"](self.memory, self._levels, budget))
-        if self.loose and self._levels.entered.max() > MOST_LOOSE:
+        if self.loose:
+            self._look_at_crowds()
+            budget = min(budget, LOOSE_BUDGET)
+        return int(_compiled()["run_levels"](self.memory, self._levels, budget))
+
+    @property
+    def lost(self) -> bool:
+        """Whether it has come no farther for long, and looks for another way far back."""
+        return bool(self._levels.now[breadth_loop.BACK] >= LOST_AT)
+
+    def _look_at_crowds(self) -> None:
+        entered = self._levels.entered
+        if entered.max() > MOST_LOOSE:
             raise LimitReached(PROVES_NOTHING)
-        return answer
+        if self.beside is not None:
+            most = np.maximum(4 * self.beside._levels.entered, FEW_LOOSE)
+            if (entered > most).any():
+                raise Crowded
 
     def order(self) -> list[int]:
         """The order that was found, as operations of the problem, once `run` says that there is."""

@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 
 from checker.linearizability.search import breadth, depth_compiled, machine
-from checker.linearizability.search.breadth import PROVES_NOTHING, BreadthFirst
+from checker.linearizability.search.breadth import PROVES_NOTHING, BreadthFirst, Crowded
 from checker.linearizability.search.depth import DepthFirst
 from checker.linearizability.search.depth_compiled import CompiledDepthFirst, StepTable
 from checker.linearizability.search.limits import OVER, LimitReached
@@ -138,7 +138,8 @@ class _Portfolio:
         late = _CompiledDepth(*given, "late", early)
         if self._few():
             return [early, _Front(*given, fast), late]
-        return [early, _ByLevels(early), _Loosely(early), late]
+        exact = _ByLevels(early)
+        return [early, exact, _Loosely(early, exact), late]
 
 
 class _Engine(ABC):
@@ -242,16 +243,30 @@ class _Loosely(_ByLevels):
     share = 3.0
     exact = False
 
-    def __init__(self, beside: _CompiledDepth) -> None:
+    def __init__(self, beside: _CompiledDepth, exactly: _ByLevels) -> None:
         super().__init__(beside)
+        # It meets states that no order leads to, which the others need not keep.
+        self.problem = self.problem.fresh()
+        assert self.problem.steps is not None
+        self._table = StepTable(len(self.problem.steps.labels))
         self.with_order = False
+        self._exactly = exactly
         self._above = LOOSE_ABOVE
 
     def begin(self) -> BreadthFirst:
         return BreadthFirst(self.problem, self.memory, self._table, loose_above=self._above)
 
     def turn(self, effort: float) -> Found:
-        found = super().turn(effort)
+        waiting = Found(None, 0, len(self.problem.events), 0, OVER)
+        exact = self._exactly.search
+        if isinstance(exact, BreadthFirst) and not exact.lost:
+            return waiting
+        if isinstance(self.search, BreadthFirst):
+            self.search.beside = exact if isinstance(exact, BreadthFirst) else None
+        try:
+            found = super().turn(effort)
+        except Crowded:
+            return waiting
         if not found.verdict:
             return found
         # What was found is no order unless nothing was loose. Fewer are next time.
