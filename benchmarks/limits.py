@@ -45,8 +45,9 @@ def judge(
     """Judge some histories of a model here, each with what it took."""
     random = Random(f"hard {name}")
     rows = []
-    # What is imported when it is first needed is no part of a check.
-    check(hard(name, "first", 60, 5, 0, wrong=True), MODELS[name](), engine="search")
+    # What is imported when it is first needed is no part of a check, nor is what Python keeps.
+    first = hard(name, "first", 60, 5, 0, wrong=True)
+    check(first, MODELS[name](), engine="search", memory_limit_bytes=memory_mib * MIB)
     for number in range(histories):
         wrong = number % 2 == 1
         shape = {
