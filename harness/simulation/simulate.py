@@ -1,8 +1,6 @@
 """Runs a scenario in virtual time and judges it, in memory; thousands of them are a campaign."""
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from checker.anomalies.naming import headline, name_anomaly
@@ -81,8 +79,7 @@ def simulate(
     recorder = MemoryRecorder(cluster.clock)
     run = SimulatedRun(scenario, cluster, recorder)
     try:
-        with collecting_seldom():
-            observed = cluster.clock.run(run.perform())
+        observed = cluster.clock.run(run.perform())
     except Runaway:
         storm = f"{MOST_EVENTS:,} events in {cluster.clock.now_ns() / SECOND_NS:.1f} s"
         detail = f"a storm of messages: {storm}, and no end of it"
@@ -111,20 +108,6 @@ def simulate(
         trace=cluster.trace.kept or (),
         anomaly=anomaly,
     )
-
-
-@contextmanager
-def collecting_seldom() -> Iterator[None]:
-    """Let Python look for cycles of garbage a hundredth as often, which takes a tenth of the time.
-
-    A simulation makes hundreds of thousands of tuples that live until its end, and few cycles.
-    """
-    usual = gc.get_threshold()
-    gc.set_threshold(100 * usual[0], *usual[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
 
 
 def cluster_of(
