@@ -14,6 +14,7 @@ be few, the search by levels (`breadth`) has the turns of the front, exactly and
 import time
 from abc import ABC, abstractmethod
 from dataclasses import replace
+from typing import NamedTuple
 
 from checker.linearizability.search import breadth, depth_compiled, machine
 from checker.linearizability.search.breadth import PROVES_NOTHING, BreadthFirst, Crowded
@@ -131,32 +132,38 @@ class _Portfolio:
     def _engines(self, fast: bool) -> "list[_Engine]":
         """Those that take turns; all keep what they have while the others have theirs."""
         share = self._memory // 3
-        given = self._problem, self._until, share, self._watch, self._with_order
+        given = _Given(self._problem, self._until, share, self._watch, self._with_order)
         if not fast or max(self._problem.widths) > BITS:
-            return [_Depth(*given), _Front(*given, fast)]
-        early = _CompiledDepth(*given, "early")
-        late = _CompiledDepth(*given, "late", early)
+            return [_Depth(given), _Front(given, fast)]
+        early = _CompiledDepth(given, "early")
+        late = _CompiledDepth(given, "late", early)
         if self._few():
-            return [early, _Front(*given, fast), late]
+            return [early, _Front(given, fast), late]
         exact = _ByLevels(early)
         return [early, exact, _Loosely(early, exact), late]
 
 
-class _Engine(ABC):
-    """One that takes turns: `reached` is the event that it came to in the last one.
+class _Given(NamedTuple):
+    """What every engine is given. Its own tables take at most `memory` bytes, and `watch` tells
+    when those of all take too much."""
 
-    Its own tables take at most `memory` bytes, and `watch` tells when all of them take too much.
-    """
+    problem: Problem
+    until: float
+    memory: int
+    watch: Watch
+    with_order: bool
+
+
+class _Engine(ABC):
+    """One that takes turns: `reached` is the event that it came to in the last one."""
 
     name: str
     share = 1.0
     exact = True
 
-    def __init__(
-        self, problem: Problem, until: float, memory: int, watch: Watch, with_order: bool
-    ) -> None:
-        self.problem, self.until, self.memory, self.watch = problem, until, memory, watch
-        self.with_order = with_order
+    def __init__(self, given: _Given) -> None:
+        self.given = given
+        self.problem, self.until, self.memory, self.watch, self.with_order = given
         self.reached, self.stalled = 0, False
 
     @abstractmethod
@@ -198,21 +205,12 @@ class _Depth(_Engine):
 
 
 class _CompiledDepth(_Depth):
-    def __init__(
-        self,
-        problem: Problem,
-        until: float,
-        memory: int,
-        watch: Watch,
-        with_order: bool,
-        likely: str,
-        beside: "_CompiledDepth | None" = None,
-    ) -> None:
-        own = problem.fresh() if beside is None else beside.problem
-        super().__init__(own, until, memory, watch, with_order)
+    def __init__(self, given: _Given, likely: str, beside: "_CompiledDepth | None" = None) -> None:
+        own = given.problem.fresh() if beside is None else beside.problem
+        super().__init__(given._replace(problem=own))
         self._likely = LIKELIHOODS[likely]
-        assert problem.steps is not None
-        labels = len(problem.steps.labels)
+        assert own.steps is not None
+        labels = len(own.steps.labels)
         self.table: StepTable = StepTable(labels) if beside is None else beside.table
         self._sparing = likely == "late"
         self.name = f"depth first, {likely}, compiled"
@@ -227,9 +225,7 @@ class _ByLevels(_Depth):
     name = "by levels, compiled"
 
     def __init__(self, beside: _CompiledDepth) -> None:
-        super().__init__(
-            beside.problem, beside.until, beside.memory, beside.watch, beside.with_order
-        )
+        super().__init__(beside.given)
         self._table = beside.table
 
     def begin(self) -> BreadthFirst:
@@ -279,19 +275,11 @@ class _Loosely(_ByLevels):
 class _Front(_Engine):
     """The front, which begins again in each turn."""
 
-    def __init__(
-        self,
-        problem: Problem,
-        until: float,
-        memory: int,
-        watch: Watch,
-        with_order: bool,
-        fast: bool,
-    ) -> None:
-        super().__init__(problem, until, memory, watch, with_order)
+    def __init__(self, given: _Given, fast: bool) -> None:
+        super().__init__(given)
         self._fast = fast
-        assert problem.steps is not None
-        self.share = 1.0 if problem.steps.explored else 1 / ENDLESS
+        assert given.problem.steps is not None
+        self.share = 1.0 if given.problem.steps.explored else 1 / ENDLESS
         self.name = f"front{', compiled' * fast}"
 
     def turn(self, effort: float) -> Found:
