@@ -14,8 +14,8 @@ from checker.models.queues import UnorderedQueue
 from checker.operation import Operation, Outcome
 from checker.verdict import Verdict
 from tests.checker.fuzz.explanations import judged
-from tests.checker.objects import OBJECTS, draw, linearizable, stands_alone
-from tests.checker.orders import prove
+from tests.checker.objects import OBJECTS, draw
+from tests.checker.orders import agree
 from tests.deep import DEEP
 
 
@@ -34,18 +34,14 @@ def histories(random: Random, count: int, most: int) -> list[list[Operation]]:
 
 
 def test_unanswered_dequeues_agree_with_every_linearization() -> None:
-    random, thing, model = Random("emptiness"), OBJECTS["unordered-queue"], UnorderedQueue()
-    seen = {True: 0, False: 0}
-    for operations in histories(random, 1_000 * DEEP, 10):
-        truth = linearizable(operations, thing)
-        violation = check_unordered_queue(operations)
-        assert (violation is None) is truth, operations
-        if violation is None:
-            prove(order_unordered_queue(operations), operations, model)
-        else:
-            assert stands_alone(violation.operations, operations, thing), violation
-        seen[truth] += 1
-    assert min(seen.values()) > 100 * DEEP, seen
+    seen = agree(
+        histories(Random("emptiness"), 1_000 * DEEP, 10),
+        OBJECTS["unordered-queue"],
+        UnorderedQueue(),
+        check_unordered_queue,
+        order_unordered_queue,
+    )
+    assert min(seen[True], seen[False]) > 100 * DEEP, seen
 
 
 def test_of_what_was_found_empty_nothing_can_be_left_out() -> None:
