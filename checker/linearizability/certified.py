@@ -35,7 +35,7 @@ SAMPLED = 2_000
 """About how many operations of a longer history are certified."""
 
 FEW = 4
-"""Keys that are looked at one by one."""
+"""Keys that are looked at one by one, where keys have so many operations that no more would fit."""
 
 
 def certify(
@@ -113,6 +113,6 @@ def _rows_of_few(columns: Columns, keys: Iterable[int]) -> Ints:
         if len(rows) <= left:
             found.append(rows)
             left -= len(rows)
-        if 4 * left < SAMPLED:
-            break
+        if FEW * left < SAMPLED:
+            break  # Hardly any other would fit.
     return np.sort(np.concatenate([np.empty(0, np.int64), *found]))

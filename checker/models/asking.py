@@ -11,6 +11,9 @@ from checker.wording import on_key
 STEPPING_S = 0.1
 """Seconds that all steps may take in any case."""
 
+ANSWERS = "its step must answer every operation with a hashable state or an Inconsistent"
+"""What to do about a step that fails."""
+
 
 def initial_state(model: Model) -> State:
     """The state before the first operation; raises `ModelError` where the model has none."""
@@ -90,9 +93,6 @@ def impure(model: Model, operation: Operation) -> ModelError:
         f"{on_key(operation.key):.70} now so and now otherwise, in the same state; "
         "its step must be a pure function of the state and the operation"
     )
-
-
-ANSWERS = "its step must answer every operation with a hashable state or an Inconsistent"
 
 
 def _failed(model: Model, how: str, error: Exception, advice: str = ANSWERS) -> ModelError:

@@ -108,8 +108,8 @@ def _entries(asked: Any) -> list[tuple[str, State]]:
 
 
 def _seen(operation: Operation) -> Iterable[tuple[str, State]]:
-    """The values that an answered operation saw, of which keys; of those that are absent no more
-    than need be told, since nothing that is left out makes a key absent."""
+    """The keys and values that an answered operation saw. A read of all does not tell the keys that
+    are absent, and need not: `unmissed` leaves out nothing that makes a key absent."""
     asked, answer = operation.argument, operation.result
     if operation.function == "cas":
         return [(_key(asked[0]), canonical(asked[1]))]

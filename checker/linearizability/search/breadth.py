@@ -32,8 +32,9 @@ MOST_LOOSE = 1 << 17
 """Configurations of one moment at which a search with loose operations gives up: where these
 make a queue longer each time, there is no end of them."""
 
-FEW_LOOSE = 8_192
-"""As many as it may have in any case, though the search without loose operations has fewer."""
+MOST_TIMES, FEW_LOOSE = 4, 8_192
+"""How many times as many it may have as the search without loose operations, and how many it may
+have in any case."""
 
 LOST_AT = 6
 """Dead ends without progress after which a search is lost: it goes back by 64 ends, and more."""
@@ -69,7 +70,7 @@ def may_compile(until: float) -> bool:
 
 
 class Crowded(Exception):
-    """A search with loose operations has more configurations of some moment than that without."""
+    """A search with loose operations has too many configurations of some moment, for now."""
 
 
 class BreadthFirst(CompiledDepthFirst):
@@ -81,8 +82,8 @@ class BreadthFirst(CompiledDepthFirst):
     asked_most = 1_024
 
     beside: "BreadthFirst | None" = None
-    """The search without loose operations: with more configurations of a moment than that has so
-    far, `run` raises `Crowded`, and may be called again later."""
+    """The search without loose operations: with `MOST_TIMES` as many configurations of a moment as
+    that has so far, `run` raises `Crowded`, and may be called again later."""
 
     def __init__(
         self,
@@ -147,7 +148,7 @@ class BreadthFirst(CompiledDepthFirst):
         if entered.max() > MOST_LOOSE:
             raise LimitReached(PROVES_NOTHING)
         if self.beside is not None:
-            most = np.maximum(4 * self.beside._levels.entered, FEW_LOOSE)
+            most = np.maximum(MOST_TIMES * self.beside._levels.entered, FEW_LOOSE)
             if (entered > most).any():
                 raise Crowded
 
