@@ -78,10 +78,10 @@ class Led(Node):
 
     def on_message(self, message: Message) -> None:
         source, payload = message[0], message[2]  # Quicker than by name.
-        if source in self.peers:
-            self.on_peer_message(source, payload)
-        elif isinstance(payload, Request):
+        if isinstance(payload, Request):
             self.on_request(source, payload)
+        elif source in self.peers:
+            self.on_peer_message(source, payload)
 
     @abstractmethod
     def on_request(self, client: NodeId, request: Request) -> None:

@@ -44,20 +44,6 @@ from systems_under_test.raft.messages import (
 from systems_under_test.raft.state import Role
 from systems_under_test.requests import ErrorCode, OperatorRequest, Reply, Request
 
-HANDLERS: dict[type[Payload], str] = {
-    AppendEntries: "on_append_entries",
-    AppendAnswer: "on_append_answer",
-    AppendConflict: "on_append_conflict",
-    RequestPreVote: "on_request_pre_vote",
-    PreVoteAnswer: "on_pre_vote_answer",
-    RequestVote: "on_request_vote",
-    VoteAnswer: "on_vote_answer",
-    InstallSnapshot: "on_install_snapshot",
-    SnapshotAnswer: "on_snapshot_answer",
-    TimeoutNow: "on_timeout_now",
-}
-"""Which method handles what another node sends."""
-
 
 class Raft(Membership):
     """A replica of the key-value store, kept equal to the others by Raft."""
@@ -80,9 +66,27 @@ class Raft(Membership):
         # follower" (Figure 2, Rules for Servers).
         if isinstance(payload, PeerMessage) and payload.term > self.term:
             self.become_follower(payload.term, None)
-        handler = HANDLERS.get(type(payload))
-        if handler is not None:
-            getattr(self, handler)(peer, payload)
+        match payload:
+            case AppendEntries():
+                self.on_append_entries(peer, payload)
+            case AppendAnswer():
+                self.on_append_answer(peer, payload)
+            case AppendConflict():
+                self.on_append_conflict(peer, payload)
+            case RequestPreVote():
+                self.on_request_pre_vote(peer, payload)
+            case PreVoteAnswer():
+                self.on_pre_vote_answer(peer, payload)
+            case RequestVote():
+                self.on_request_vote(peer, payload)
+            case VoteAnswer():
+                self.on_vote_answer(peer, payload)
+            case InstallSnapshot():
+                self.on_install_snapshot(peer, payload)
+            case SnapshotAnswer():
+                self.on_snapshot_answer(peer, payload)
+            case TimeoutNow():
+                self.on_timeout_now(payload)
 
     def on_request(self, client: NodeId, request: Request) -> None:
         if request.function == "inspect":

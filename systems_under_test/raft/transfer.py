@@ -35,7 +35,7 @@ class Transfer(Election):
         if peer == self.heir and self.role is Role.LEADER:
             self.tell_heir()
 
-    def on_timeout_now(self, _leader: NodeId, ask: TimeoutNow) -> None:
+    def on_timeout_now(self, ask: TimeoutNow) -> None:
         """Stand for election as if the timeout had passed (dissertation §3.10)."""
         if ask.term == self.term and self.role is Role.FOLLOWER and self.may_lead:
             self.cancel_timer(SILENCE)
