@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from checker.columns import Ints
-from checker.linearizability.objects.codes import Mask, code
+from checker.linearizability.objects.codes import LOW, Mask, code
 from checker.linearizability.registers.chains import LATE
 
 ROUNDS = 100
@@ -41,11 +41,11 @@ def never_empty(
         helped = helpers - np.searchsorted(unanswered, key << 32)
         others = np.searchsorted(came, here) - np.searchsorted(came, key << 32)
         helper = np.append(unanswered, -1)[helpers]
-        after = np.where(helper >> 32 == key, helper & LATE, LATE)
+        after = np.where(helper >> 32 == key, helper & LOW, LATE)
         run = np.searchsorted(starts, here) - 1
         begun = np.append(starts, -1)[run] >> 32 == key
         end = np.append(ends, -1)[run]
-        until = np.where(begun & (end > here), end & LATE, moment)
+        until = np.where(begun & (end > here), end & LOW, moment)
         # Beyond the end of the dequeue all moments are the same.
         later = np.minimum(np.where(others > helped, after, until), ret + 1)
         moved = later != moment
