@@ -200,11 +200,11 @@ class CompiledDepthFirst:
 
     def _answer(self, count: int) -> None:
         """Ask the model for that many steps."""
-        asked, step = self.memory.asked, self._steps.step
-        for at in range(0, count * depth_memory.ASK, depth_memory.ASK):
-            asked[at + depth_memory.ANSWER] = step(
-                int(asked[at + depth_memory.ASKED_STATE]), int(asked[at + depth_memory.ASKED_LABEL])
-            )
+        width, step = depth_memory.ASK, self._steps.step
+        asked = self.memory.asked[: count * width]
+        states = asked[depth_memory.ASKED_STATE :: width].tolist()
+        labels = asked[depth_memory.ASKED_LABEL :: width].tolist()
+        asked[depth_memory.ANSWER :: width] = [*map(step, states, labels)]
         self._asked += count
 
     def _effort(self) -> float:

@@ -26,9 +26,9 @@ from checker.operation import Operation
 from checker.verdict import Result, Verdict
 from checker.wording import on_key, plural
 
-SHRINKING_S = 0.3
-"""Seconds that a counterexample may take to become small, or as long as the search took, if the
-time limit leaves as many."""
+SHRINKING_S, SHRINKING = 0.3, 0.25
+"""Seconds that a counterexample may take to become small, or that part of what the search took, if
+the time limit leaves as much. What took long is seldom made small in as long again."""
 
 TELLING_S = 0.1
 """Seconds that the orders of a counterexample may be told for, though it took all that time."""
@@ -197,7 +197,7 @@ def explained(
     """
     if not limits.explain:
         return no_order(algorithm, key, f"includes {stuck.function}", (), ())
-    soon = min(limits.until, time.monotonic() + max(SHRINKING_S, took_s))
+    soon = min(limits.until, time.monotonic() + max(SHRINKING_S, SHRINKING * took_s))
     whole = violation_at(operations, stuck, model)
     left = shrink(whole, model, soon, limits.memory_bytes, answers)
     telling = min(limits.until, max(soon, time.monotonic() + TELLING_S))
