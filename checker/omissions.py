@@ -11,8 +11,8 @@ explains the rest. It may go where the kind of object says that nobody can miss 
 - a queue's or a stack's, if nothing shown moved the same value, or as many dequeues as enqueues of
   it are shown; an unanswered dequeue, if all that was enqueued is dequeued for certain.
 - an addition to a set, if nothing shown found its element; an append, if no other of the same
-  value is shown. Reads then count without that value, or the addition is put back. A removal, if
-  nothing shown missed its element.
+  value is shown. Reads then count without that value, or the addition is put back, as it must be
+  where another one of the same element is shown. A removal, if nothing shown missed its element.
 - as many acquires as releases of a lock, if all that is shown ended later.
 - an addition to a counter, if a read that is shown is beyond all sums that were possible; an id.
 """
@@ -178,20 +178,23 @@ def _collection(shown: Operations, gone: Operations, initial: Any) -> list[list[
     for o in gone:
         value = canonical(o.argument)
         if o.function == "add":
-            missed = value in found or value in added & read
+            missed = value in found
         elif o.function == "append":
             missed = value in added
         else:
             missed = value in absent or not all(value in one for one in contents)
         if missed:
             raise _missed(o)
+    put_back = [*shown, *(o for o in gone if canonical(o.argument) in read)]
+    if left_out & added & read:
+        return [put_back]
     without = [
         replace(o, result=[v for v in o.result or () if canonical(v) not in left_out])
         if o.function == "read" and o.outcome is Outcome.OK
         else o
         for o in shown
     ]
-    return [without, [*shown, *(o for o in gone if canonical(o.argument) in read)]]
+    return [without, put_back]
 
 
 def _counter(shown: Operations, gone: Operations, initial: Any) -> list[list[Operation]]:

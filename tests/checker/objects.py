@@ -155,10 +155,7 @@ def draw(random: Random, thing: Object, most: int = 7) -> list[Operation]:
                     if answer != result
                 ]
                 result = random.choice(shown) if shown else result
-            if result is ANY:
-                result = random.randrange(count)
-            elif isinstance(result, frozenset):
-                result = random.sample(sorted(result), len(result))
+            result = told(random, result, count)
         if outcome is Outcome.INFO:
             processes[place] = max(processes) + 1
         else:
@@ -172,6 +169,40 @@ def draw(random: Random, thing: Object, most: int = 7) -> list[Operation]:
             )
         )  # fmt: skip
     return sorted(done, key=lambda operation: operation.invoked)
+
+
+def told(random: Random, result: Any, count: int) -> Any:
+    """An answer of an object as a client hears it."""
+    if result is ANY:
+        return random.randrange(count)
+    return random.sample(sorted(result), len(result)) if isinstance(result, frozenset) else result
+
+
+def scattered(random: Random, thing: Object, most: int = 7) -> list[Operation]:
+    """Operations anywhere in one log, with answers of any state: wrong as no run of the object is,
+    and with values that repeat."""
+    count = random.randint(2, most)
+    calls = [thing.call(random, number, True) for number in range(1, count + 1)]
+    states = [thing.start, *thing.elsewhere]
+    for function, argument in random.choices(calls, k=2 * count):
+        states += [state for state, _ in thing.do(random.choice(states), function, argument)[:1]]
+    places = random.sample(range(2 * count), 2 * count)
+    done, busy = [], {}
+    for begin, end in sorted(map(sorted, zip(places[::2], places[1::2], strict=True))):
+        process = next(p for p in range(count) if busy.get(p, -1) < begin)
+        function, argument = calls.pop()
+        answers = [answer for state in states for _, answer in thing.do(state, function, argument)]
+        crashed = not answers or random.random() < 0.1
+        busy[process] = 2 * count if crashed else end
+        done.append(
+            Operation(
+                process, function, "k", argument,
+                None if crashed else told(random, random.choice(answers), count),
+                Outcome.INFO if crashed else Outcome.OK, begin, None if crashed else end,
+                begin * 1000, None if crashed else end * 1000,
+            )
+        )  # fmt: skip
+    return done
 
 
 def either(update: str, read: str, nulls: float = 0) -> Call:

@@ -23,6 +23,7 @@ from checker.linearizability.objects import queue, rules
 from checker.linearizability.registers import chains, judge, placing, points, zones
 from checker.linearizability.search import search as searching
 from checker.linearizability.search.of_columns import of_registers
+from checker.models.collections import Set
 from checker.models.known import known_object
 from checker.omissions import proofs
 from checker.operation import Operation, Outcome
@@ -217,6 +218,18 @@ def test_what_may_explain_the_rest_is_not_left_out() -> None:
         list(proofs(shown, late, MODEL, known_object(MODEL)))
     with pytest.raises(InternalError, match="is not in the history"):
         list(proofs([operation("read", None, 9, 1, 2)], late, MODEL, known_object(MODEL)))
+
+
+def test_an_addition_that_was_made_twice_is_put_back() -> None:
+    """Of two additions of one element only the first is shown; the other may explain a read."""
+    first, read = operation("add", 1, None, 0, 2), operation("read", None, [3], 1, 7)
+    twice = operation("add", 3, None, 3, 5), operation("add", 3, None, 4, 6)
+    history = [first, read, *twice]
+    result = check(history, Set())
+    assert result.verdict is Verdict.INVALID
+    assert sorted(o.process for o in result.counterexample) == [0, 1, 3]
+    only, thing = [first, read, twice[0]], known_object(Set())
+    assert [len(way) for way in proofs(only, history, Set(), thing)][:1] == [4]
 
 
 def test_the_order_of_fields_is_no_fact() -> None:

@@ -29,6 +29,7 @@ from tests.checker.objects import (
     draw,
     judged,
     linearizable,
+    scattered,
     stands_alone,
 )
 from tests.checker.registers import known
@@ -93,6 +94,19 @@ def test_agrees_with_every_linearization(name: str) -> None:
         assert seen["bounds"] > 0.5 * seen["invalid"]
     if has_rules(model) and name not in ("set", "counter", "answering counter"):
         assert min(seen["rules"], seen["on columns"]) > 0.4 * 10_000 * DEEP, seen
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_agrees_on_operations_that_lie_anywhere(name: str) -> None:
+    thing, model = OBJECTS[name], MODELS[MODEL_OF.get(name, name)]()
+    random, seen = Random(f"scattered {name}"), Counter[bool]()
+    while seen.total() < 300 * DEEP:
+        operations = scattered(random, thing)
+        if known(operations):
+            truth = linearizable(operations, thing)
+            judged_whole(operations, model, thing, truth)
+            seen[truth] += 1
+    assert min(seen[True], seen[False]) > 10 * DEEP, seen
 
 
 def decide(operations: list[Operation], model: Model) -> tuple[str, bool | None]:
