@@ -57,19 +57,36 @@ class DirectedLink:
         self._latest_ns = 0
 
     def send(self, message: Message) -> None:
-        """Put a message on its way, once, twice or not at all."""
+        """Put a message on its way, once, twice or not at all, with the moments of its arrival in
+        the queue."""
         if self.cut:
             return
-        if self.conditions is not None:
-            self._send_under(self.conditions, message)
-            return
-        if self._troubled:  # One draw decides: the lowest are lost, the next are doubled.
+        copies, conditions = 1, self.conditions
+        if conditions is not None:
+            copies = self._copies_under(conditions)
+        elif self._troubled:  # One draw decides: the lowest are lost, the next are doubled.
             drawn = self._draw()
             if drawn < self._troubled:
-                if drawn < self._loss:
-                    return
-                self._set_out(message)
-        self._set_out(message)
+                copies = 0 if drawn < self._loss else 2
+        clock = self._clock
+        while copies:
+            copies -= 1
+            moment_ns = clock.moment_ns + self._base_ns
+            if conditions is not None:
+                moment_ns += self._delay_under(conditions)
+            if self._spread_ns:
+                moment_ns += int(self._spread_ns * self._draw())
+            elif self._tail_ns:
+                # Bounded, so that one message does not take for ever.
+                moment_ns += int(min(-log(1 - self._draw()), 40) * self._tail_ns)
+            for clog in self._clogs:
+                if clog.at_ns <= moment_ns < clog.until_ns:
+                    moment_ns = clog.until_ns
+            if self._in_order and not (conditions is not None and conditions.reorders):
+                if moment_ns < self._latest_ns:
+                    moment_ns = self._latest_ns
+                self._latest_ns = moment_ns
+            heappush(clock.queue, (moment_ns, clock.next_number(), self._arrive, message))
 
     def calm(self) -> None:
         """Lose no more than a healed network does."""
@@ -77,39 +94,25 @@ class DirectedLink:
         self._loss = min(self._loss, LASTING_LOSS)
         self._troubled += self._loss
 
-    def _send_under(self, conditions: Conditions, message: Message) -> None:
-        """Put a message on its way under conditions of a fault, beside those of the world."""
+    def _copies_under(self, conditions: Conditions) -> int:
+        """How many copies of a message leave under conditions of a fault, beside those of the
+        world."""
         self.met += 1
         if self._draw() < max(conditions.loss, self._loss):
-            return
+            return 0
         if conditions.corruption and self._draw() < conditions.corruption:
-            return  # Its receiver's checksum tells, and throws it away.
-        for _ in range(2 if self._draw() < conditions.duplication else 1):
-            late_ns = conditions.delay_ns + int(conditions.jitter_ns * (2 * self._draw() - 1))
-            if conditions.rate:
-                now_ns = self._clock.moment_ns
-                takes_ns = MESSAGE_BYTES * SECOND_NS // conditions.rate
-                self._free_ns = max(self._free_ns, now_ns) + takes_ns
-                late_ns += self._free_ns - now_ns
-            self._set_out(message, max(0, late_ns), overtakes=conditions.reorders)
+            return 0  # Its receiver's checksum tells, and throws it away.
+        return 2 if self._draw() < conditions.duplication else 1
 
-    def _set_out(self, message: Message, late_ns: int = 0, *, overtakes: bool = False) -> None:
-        """Put one copy of a message into the queue, at the moment when it is to arrive."""
-        clock = self._clock
-        moment_ns = clock.moment_ns + self._base_ns + late_ns
-        if self._spread_ns:
-            moment_ns += int(self._spread_ns * self._draw())
-        elif self._tail_ns:
-            # Bounded, so that one message does not take for ever.
-            moment_ns += int(min(-log(1 - self._draw()), 40) * self._tail_ns)
-        for clog in self._clogs:
-            if clog.at_ns <= moment_ns < clog.until_ns:
-                moment_ns = clog.until_ns
-        if self._in_order and not overtakes:
-            if moment_ns < self._latest_ns:
-                moment_ns = self._latest_ns
-            self._latest_ns = moment_ns
-        heappush(clock.queue, (moment_ns, clock.next_number(), self._arrive, message))
+    def _delay_under(self, conditions: Conditions) -> int:
+        """Nanoseconds by which conditions make one copy later."""
+        late_ns = conditions.delay_ns + int(conditions.jitter_ns * (2 * self._draw() - 1))
+        if conditions.rate:
+            now_ns = self._clock.moment_ns
+            takes_ns = MESSAGE_BYTES * SECOND_NS // conditions.rate
+            self._free_ns = max(self._free_ns, now_ns) + takes_ns
+            late_ns += self._free_ns - now_ns
+        return max(0, late_ns)
 
     def _arrive(self, message: Message) -> None:
         if not self.cut:

@@ -48,9 +48,10 @@ class Log:
 
         What a snapshot took the place of was committed, and so stands in every leader's log.
         """
-        if index < self.base_index:
-            return True
-        return index <= self.last_index and self.term_at(index) == term
+        base = self.base_index
+        if index <= base:
+            return index < base or term == self.base_term
+        return index <= self.last_index and self._entries[index - base - 1].term == term
 
     def after(self, index: int, limit: int) -> tuple[Entry, ...]:
         """At most `limit` entries that follow that index."""

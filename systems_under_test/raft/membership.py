@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from systems_under_test.node import NodeId
 from systems_under_test.raft.members import Members
-from systems_under_test.raft.messages import AppendAnswer, TimeoutNow
+from systems_under_test.raft.messages import TimeoutNow
 from systems_under_test.raft.state import Role
 from systems_under_test.raft.transfer import Transfer
 from systems_under_test.requests import (
@@ -129,8 +129,8 @@ class Membership(Transfer):
             receivers.add(self.asked.learner)
         return receivers
 
-    def on_append_answer(self, peer: NodeId, answer: AppendAnswer) -> None:
-        super().on_append_answer(peer, answer)
+    def on_awaited_answer(self, peer: NodeId) -> None:
+        super().on_awaited_answer(peer)
         if self.asked is None or self.asked.learner != peer or peer not in self.progress:
             return
         if self.log.last_index - self.progress[peer].match_index <= self.MAX_BATCH:

@@ -71,6 +71,8 @@ class Raft(Membership):
                 self.on_append_entries(peer, payload)
             case AppendAnswer():
                 self.on_append_answer(peer, payload)
+                if self.heir is not None or self.asked is not None:
+                    self.on_awaited_answer(peer)
             case AppendConflict():
                 self.on_append_conflict(peer, payload)
             case RequestPreVote():

@@ -27,6 +27,11 @@ from systems_under_test.sizes import fitting
 class Replication(Snapshots):
     """Bringing the leader's log to the followers, and finding out what is committed."""
 
+    def set_up(self) -> None:
+        super().set_up()
+        self.acknowledged = AppendAnswer(0, 0, 0)
+        """The last answer that we gave; most heartbeats are given the same one again."""
+
     # --- the leader -------------------------------------------------------------------------------
 
     def propose(self, client: NodeId, request: Request) -> None:
@@ -137,7 +142,8 @@ class Replication(Snapshots):
             progress.probing = progress.overdue = False
             while progress.in_flight and progress.in_flight[0][1] <= answer.match_index:
                 progress.in_flight.popleft()
-            self.advance_commit_index()
+            if answer.match_index > self.commit_index:
+                self.advance_commit_index()
             if peer in self.progress and self.role is Role.LEADER:  # A commit may remove either.
                 self.replicate((peer,))
         if self.reads_asked:
@@ -165,7 +171,8 @@ class Replication(Snapshots):
         progress = self.progress.get(peer)
         if progress is not None:
             progress.heard = True
-            progress.read_round = max(progress.read_round, read_round)
+            if read_round > progress.read_round:
+                progress.read_round = read_round
         return progress
 
     def go_back(self, peer: NodeId, index: int) -> None:
@@ -219,7 +226,14 @@ class Replication(Snapshots):
         match_index = ask.previous_index + len(ask.entries)
         if (index := min(ask.commit_index, match_index)) > self.commit_index:
             self.commit(index)
-        self.send(leader, AppendAnswer(self.term, match_index, ask.read_round))
+        answer = self.acknowledged
+        if (
+            answer.match_index != match_index
+            or answer.read_round != ask.read_round
+            or answer.term != self.term
+        ):
+            answer = self.acknowledged = AppendAnswer(self.term, match_index, ask.read_round)
+        self.send(leader, answer)
 
     def conflict_at(self, index: int, read_round: int) -> AppendConflict:
         """Why we cannot append after that index, with enough to skip a whole term (§5.3)."""

@@ -10,7 +10,7 @@ timeout, the leader gives up and takes writes again.
 from systems_under_test.led import SILENCE
 from systems_under_test.node import NodeId
 from systems_under_test.raft.election import Election
-from systems_under_test.raft.messages import AppendAnswer, TimeoutNow
+from systems_under_test.raft.messages import TimeoutNow
 from systems_under_test.raft.state import Role
 
 
@@ -30,8 +30,8 @@ class Transfer(Election):
             if progress is not None and progress.match_index == self.log.last_index:
                 self.send(self.heir, TimeoutNow(self.term))
 
-    def on_append_answer(self, peer: NodeId, answer: AppendAnswer) -> None:
-        super().on_append_answer(peer, answer)
+    def on_awaited_answer(self, peer: NodeId) -> None:
+        """A peer has answered entries while an heir or a change of the members is waited for."""
         if peer == self.heir and self.role is Role.LEADER:
             self.tell_heir()
 
