@@ -9,7 +9,7 @@ seeks to lead itself. A leader runs the two other timers.
 
 from abc import abstractmethod
 
-from systems_under_test.node import Message, Node, NodeId, Payload
+from systems_under_test.node import Node, NodeId
 from systems_under_test.requests import ErrorCode, Refusal, Request
 
 SILENCE = "silence"
@@ -73,23 +73,6 @@ class Led(Node):
     @abstractmethod
     def on_quorum_due(self) -> None:
         """It is time to see whether enough of the others still answer."""
-
-    # --- messages ---------------------------------------------------------------------------------
-
-    def on_message(self, message: Message) -> None:
-        source, payload = message[0], message[2]  # Quicker than by name.
-        if isinstance(payload, Request):
-            self.on_request(source, payload)
-        elif source in self.peers:
-            self.on_peer_message(source, payload)
-
-    @abstractmethod
-    def on_request(self, client: NodeId, request: Request) -> None:
-        """Serve a client if we lead; else send it on at once, with the leader's name if known."""
-
-    @abstractmethod
-    def on_peer_message(self, peer: NodeId, payload: Payload) -> None:
-        """Do what a message of another node asks for."""
 
     # --- clients ----------------------------------------------------------------------------------
 

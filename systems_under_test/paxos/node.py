@@ -65,7 +65,11 @@ class Paxos(Leadership):
     }
 
     def on_message(self, message: Message) -> None:
-        super().on_message(message)
+        source, payload = message[0], message[2]  # Quicker than by name.
+        if isinstance(payload, Request):
+            self.on_request(source, payload)
+        elif source in self.peers:
+            self.on_peer_message(source, payload)
         self.compact_if_due()
 
     def on_peer_message(self, peer: NodeId, payload: Payload) -> None:
@@ -96,6 +100,7 @@ class Paxos(Leadership):
                 self.on_reject(payload)
 
     def on_request(self, client: NodeId, request: Request) -> None:
+        """Serve a client if we lead; else send it on at once, with the leader's name if known."""
         waiting = len(self.queue) + len(self.reads_asked) + len(self.reads_waiting)
         if self.role is not Role.LEADER:
             self.refuse_for_leader(client, request, self.leader)

@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from systems_under_test.kv import objection
-from systems_under_test.node import Json, NodeId, Payload
+from systems_under_test.node import Json, Message, NodeId, Payload
 from systems_under_test.objects import FUNCTIONS
 from systems_under_test.raft.invariants import Invariants
 from systems_under_test.raft.membership import Membership
@@ -61,7 +61,13 @@ class Raft(Membership):
         "MAX_BATCH": 16,
     }
 
-    def on_peer_message(self, peer: NodeId, payload: Payload) -> None:
+    def on_message(self, message: Message) -> None:
+        peer, payload = message[0], message[2]  # Quicker than by name.
+        if isinstance(payload, Request):
+            self.on_request(peer, payload)
+            return
+        if peer not in self.peers:
+            return
         # "If RPC request or response contains term T > currentTerm: set currentTerm = T, convert to
         # follower" (Figure 2, Rules for Servers).
         if isinstance(payload, PeerMessage) and payload.term > self.term:
@@ -91,6 +97,7 @@ class Raft(Membership):
                 self.on_timeout_now(payload)
 
     def on_request(self, client: NodeId, request: Request) -> None:
+        """Serve a client if we lead; else send it on at once, with the leader's name if known."""
         if request.function == "inspect":
             self.send(client, Reply(request.sequence, [self.leader, self.term]))
         elif self.role is not Role.LEADER:
