@@ -89,3 +89,31 @@ def test_many_unanswered_dequeues_are_decided_by_counting() -> None:
     assert (missing.verdict, missing.algorithm) == (Verdict.INVALID, "rules")
     assert "whatever the unanswered ones took" in missing.explanation[0]
     assert len(missing.counterexample) == 402
+
+
+def test_many_values_are_not_said_to_be_the_fewest() -> None:
+    """One value is taken late, a hundred are more than those without an answer may have taken."""
+    log: list[tuple[str, int | None, Outcome, int, int | None]] = []
+    for number in range(101):
+        at = 560 if number == 100 else 2 * number
+        log.append(("enqueue", number, Outcome.OK, at, at + 1))
+        if number:
+            begun = 550 if number == 100 else 300 + number
+            log.append(("dequeue", None, Outcome.INFO, begun, None))
+    log += [
+        ("enqueue", 500, Outcome.OK, 210, 211),
+        ("dequeue", 500, Outcome.OK, 600, 700),
+        ("dequeue", None, Outcome.OK, 500, 800),
+    ]
+    operations = []
+    for process, (function, value, outcome, begin, end) in enumerate(
+        sorted(log, key=lambda o: o[3])
+    ):
+        put = function == "enqueue"
+        argument, result = (value, None) if put else (None, value)
+        operations.append(
+            Operation(process, function, "k", argument, result, outcome, begin, end, begin, end)
+        )
+    result = check(operations, UnorderedQueue())
+    assert result.verdict is Verdict.INVALID
+    assert any("fewer operations may do" in sentence for sentence in result.explanation)

@@ -23,7 +23,8 @@ from checker.linearizability.violation import Violation
 from checker.operation import Operation
 
 SMALLEST_UP_TO = 100
-"""Values of a violation up to which it is made as small as can be."""
+"""Values of a violation up to which it is made as small as can be; a larger one says that it may
+not be."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,11 @@ def never_empty(
         moment, blocked = moments.first(began(found), ended(found))
         if moment > ended(found):
             shown = [*blocked.taken, *moments.others[: blocked.others]]
-            if blocked.taken and blocked.others and len(shown) <= SMALLEST_UP_TO:
-                shown = _needed(shown, found, unanswered)
-            return _violation(shown, found, unanswered, what)
+            if not (blocked.taken and blocked.others):
+                return _violation(shown, found, unanswered, what)
+            if len(shown) <= SMALLEST_UP_TO:
+                return _violation(_needed(shown, found, unanswered), found, unanswered, what)
+            return _violation(shown, found, unanswered, what, "; fewer operations may do")
     return None
 
 
@@ -97,7 +100,11 @@ def _needed(
 
 
 def _violation(
-    values: Sequence[Stay], found: Operation, unanswered: Sequence[Operation], what: str
+    values: Sequence[Stay],
+    found: Operation,
+    unanswered: Sequence[Operation],
+    what: str,
+    more: str = "",
 ) -> Violation:
     shown = (found, *(o for v in values for o in v.operations()))
     reason = f"{{0}} found the {what} empty, but it never was meanwhile"
@@ -107,4 +114,4 @@ def _violation(
         helpers = tuple(o for o in unanswered if began(o) <= until)
     if helpers:
         reason += ", whatever the unanswered ones took"
-    return Violation((*shown, *helpers), reason)
+    return Violation((*shown, *helpers), reason + more)
