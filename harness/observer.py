@@ -73,8 +73,10 @@ class Observer:
         """Note what the node did. Counters start over with each life, so one that fell tells of a
         restart."""
         last = self._last.get(node, {})
-        if any(status.counters[name] < value for name, value in last.items()):
-            self._past[node].update(last)
+        for name, value in last.items():
+            if status.counters[name] < value:
+                self._past[node].update(last)
+                break
         self._last[node] = status.counters
         self.facts[node] = status.facts
 

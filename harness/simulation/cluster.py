@@ -298,7 +298,7 @@ class SimulatedCluster(Cluster):
         place = self.places[node]
         if not place.running or place.paused:
             return None
-        return Status(node, place.facts(), dict(place.counters))
+        return Status(node, place.facts(), place.counters)
 
     def state(self, node: NodeId) -> NodeState:
         place = self.places[node]

@@ -139,9 +139,12 @@ class Invariants:
         stands on entries that were checked before.
         """
         log, known = node.log, seen.log
-        del known[: log.base_index - seen.base_index]
-        seen.base_index = base = log.base_index
-        del known[log.last_index - base :]
+        base = log.base_index
+        if base != seen.base_index:
+            del known[: base - seen.base_index]
+            seen.base_index = base
+        if log.last_index < base + len(known):
+            del known[log.last_index - base :]
         while known and known[-1] is not log[base + len(known)]:
             known.pop()
         for index in range(base + len(known) + 1, log.last_index + 1):
@@ -184,6 +187,8 @@ class Invariants:
         an entry and its term say which one stood before it.
         """
         index, known = node.commit_index, len(self.committed)
+        if index <= known:
+            return
         term = node.log.term_at(index)
         new: list[Entry] = []
         while index > known:
