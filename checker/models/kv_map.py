@@ -55,7 +55,7 @@ class KVMap:
 
         Wherever such a one stands, each of its values was overwritten before anything saw it.
         """
-        seen = {pair for o in operations if o.outcome is Outcome.OK for pair in _seen(o)}
+        seen = {pair for o in operations for pair in _seen(o)}
         for place, o in enumerate(operations):
             if o.outcome is Outcome.INFO and o.function in ("write", "cas"):
                 if o.function == "write":
@@ -108,12 +108,13 @@ def _entries(asked: Any) -> list[tuple[str, State]]:
 
 
 def _seen(operation: Operation) -> Iterable[tuple[str, State]]:
-    """The keys and values that an answered operation saw. A read of all does not tell the keys that
-    are absent, and need not: `unmissed` leaves out nothing that makes a key absent."""
+    """The keys and values that an operation saw: a compare-and-set without an answer may have seen
+    what it expected. A read of all does not tell the keys that are absent, and need not: `unmissed`
+    leaves out nothing that makes a key absent."""
     asked, answer = operation.argument, operation.result
-    if operation.function == "cas":
+    if operation.function == "cas" and operation.outcome is not Outcome.FAIL:
         return [(_key(asked[0]), canonical(asked[1]))]
-    if operation.function != "read":
+    if operation.function != "read" or operation.outcome is not Outcome.OK:
         return []
     if asked is None or isinstance(answer, dict):
         return _entries(answer or {})

@@ -178,7 +178,7 @@ def told(random: Random, result: Any, count: int) -> Any:
     return random.sample(sorted(result), len(result)) if isinstance(result, frozenset) else result
 
 
-def scattered(random: Random, thing: Object, most: int = 7) -> list[Operation]:
+def scattered(random: Random, thing: Object, most: int = 7, crash: float = 0.1) -> list[Operation]:
     """Operations anywhere in one log, with answers of any state: wrong as no run of the object is,
     and with values that repeat."""
     count = random.randint(2, most)
@@ -192,7 +192,7 @@ def scattered(random: Random, thing: Object, most: int = 7) -> list[Operation]:
         process = next(p for p in range(count) if busy.get(p, -1) < begin)
         function, argument = calls.pop()
         answers = [answer for state in states for _, answer in thing.do(state, function, argument)]
-        crashed = not answers or random.random() < 0.1
+        crashed = not answers or random.random() < crash
         busy[process] = 2 * count if crashed else end
         done.append(
             Operation(

@@ -101,7 +101,7 @@ def test_agrees_on_operations_that_lie_anywhere(name: str) -> None:
     thing, model = OBJECTS[name], MODELS[MODEL_OF.get(name, name)]()
     random, seen = Random(f"scattered {name}"), Counter[bool]()
     while seen.total() < 300 * DEEP:
-        operations = scattered(random, thing)
+        operations = scattered(random, thing, crash=random.choice([0.1, 0.5]))
         if known(operations):
             truth = linearizable(operations, thing)
             judged_whole(operations, model, thing, truth)
