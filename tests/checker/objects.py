@@ -180,9 +180,11 @@ def told(random: Random, result: Any, count: int) -> Any:
 
 def scattered(random: Random, thing: Object, most: int = 7, crash: float = 0.1) -> list[Operation]:
     """Operations anywhere in one log, with answers of any state: wrong as no run of the object is,
-    and with values that repeat."""
+    and with values that repeat, or even calls of a few kinds alone."""
     count = random.randint(2, most)
     calls = [thing.call(random, number, True) for number in range(1, count + 1)]
+    if random.random() < 0.5:
+        calls = random.choices(calls[:3], k=count)
     states = [thing.start, *thing.elsewhere]
     for function, argument in random.choices(calls, k=2 * count):
         states += [state for state, _ in thing.do(random.choice(states), function, argument)[:1]]
