@@ -1,20 +1,26 @@
 """Operations of one key that contradict each other, with the reason."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from checker.operation import Operation
 from checker.verdict import Result, Verdict
 from checker.wording import of_key
 
+NOT_SMALLEST = "There was no time to leave out all that does not matter: fewer operations may do."
+
 
 @dataclass(frozen=True)
 class Violation:
-    """Operations that no order explains; `reason` calls them {0}, {1} and so on."""
+    """Operations that no order explains; `reason` calls them {0}, {1} and so on.
+
+    Unless they are the `smallest`, it may be that some can be left out.
+    """
 
     operations: tuple[Operation, ...]
     reason: str
+    smallest: bool = True
 
     @property
     def sentence(self) -> str:
@@ -29,13 +35,14 @@ class Violation:
         names = [
             "the beginning" if id(o) in stands else f"{{{next(numbers)}}}" for o in self.operations
         ]
-        return Violation(shown, self.reason.format(*names))
+        return replace(self, operations=shown, reason=self.reason.format(*names))
 
     def result(self, key: Any, algorithm: str) -> Result:
         """The verdict on the key."""
         count = len(self.operations)
         number = "this operation" if count == 1 else f"these {count} operations"
-        return no_order(algorithm, key, f"explains {number}", self.operations, (self.sentence,))
+        told = (self.sentence,) if self.smallest else (self.sentence, NOT_SMALLEST)
+        return no_order(algorithm, key, f"explains {number}", self.operations, told)
 
 
 def no_order(

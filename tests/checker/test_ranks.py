@@ -46,6 +46,20 @@ def test_crowded_queues_of_few_values_are_decided(clients: int, crashed: int, wr
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("choices", [0, ranks.SHRINKING_CHOICES])
+def test_what_could_not_be_made_smaller_says_so(
+    choices: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranks, "SHRINKING_CHOICES", choices)
+    random, found = Random("not smaller"), 0
+    while found < 50:
+        explanation = check(draw(random, OBJECTS["queue"], 9), Queue()).explanation
+        if any("whichever enqueue" in sentence for sentence in explanation):
+            told = any("fewer operations may do" in sentence for sentence in explanation)
+            assert told is (choices == 0), explanation
+            found += 1
+
+
 def test_too_many_choices_are_left_to_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
     operations = hard("queue", "many", 60, 5, 0, wrong=False)
     with pytest.raises(Ambiguous):

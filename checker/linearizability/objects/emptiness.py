@@ -13,7 +13,7 @@ for the first moment after it came (Hall's theorem on nested sets).
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from checker.columns import NEVER
@@ -79,11 +79,11 @@ def never_empty(
         moment, blocked = moments.first(began(found), ended(found))
         if moment > ended(found):
             shown = [*blocked.taken, *moments.others[: blocked.others]]
-            if not (blocked.taken and blocked.others):
-                return _violation(shown, found, unanswered, what)
-            if len(shown) <= SMALLEST_UP_TO:
+            mixed = bool(blocked.taken and blocked.others)
+            if mixed and len(shown) <= SMALLEST_UP_TO:
                 return _violation(_needed(shown, found, unanswered), found, unanswered, what)
-            return _violation(shown, found, unanswered, what, "; fewer operations may do")
+            violation = _violation(shown, found, unanswered, what)
+            return replace(violation, smallest=not mixed)
     return None
 
 
@@ -100,11 +100,7 @@ def _needed(
 
 
 def _violation(
-    values: Sequence[Stay],
-    found: Operation,
-    unanswered: Sequence[Operation],
-    what: str,
-    more: str = "",
+    values: Sequence[Stay], found: Operation, unanswered: Sequence[Operation], what: str
 ) -> Violation:
     shown = (found, *(o for v in values for o in v.operations()))
     reason = f"{{0}} found the {what} empty, but it never was meanwhile"
@@ -114,4 +110,4 @@ def _violation(
         helpers = tuple(o for o in unanswered if began(o) <= until)
     if helpers:
         reason += ", whatever the unanswered ones took"
-    return Violation((*shown, *helpers), reason + more)
+    return Violation((*shown, *helpers), reason)

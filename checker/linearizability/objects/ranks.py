@@ -46,28 +46,28 @@ def check_ranks(operations: Sequence[Operation], until: float = inf) -> Violatio
         return violation
     if ranks.moves(until=until) is not None:
         return None
+    trials = _Trials(until)
     ends = sorted(o.completed for o in operations if o.completed is not None)
-    first = bisect_left(ends, True, key=lambda end: _wrong(_as_of(end, operations), until))
+    first = bisect_left(ends, True, key=lambda end: trials.wrong(operations, end))
     end = ends[min(first, len(ends) - 1)]
     left = [o for o in operations if o.invoked <= end and o.outcome is not Outcome.FAIL]
     # An unanswered dequeue may have taken anything, so all of them stay.
     for value in {_moved(o): None for o in left if _moved(o)}:
         rest = [o for o in left if _moved(o) != value]
-        if _wrong(_as_of(end, rest), until):
-            left = rest
+        left = rest if trials.wrong(rest, end) else left
     taken = {_moved(o) for o in left if o.function == "dequeue"}
     idle = [
         o for o in left if _found_none(o) or (o.function == "enqueue" and _moved(o) not in taken)
     ]
     for spare in idle:
         rest = [o for o in left if o is not spare]
-        if _wrong(_as_of(end, rest), until):
-            left = rest
+        left = rest if trials.wrong(rest, end) else left
     last = max((o.completed, place) for place, o in enumerate(left) if ended(o) <= end)[1]
     return Violation(
         tuple(left),
         "whichever enqueue each dequeue is matched with, first in, first out, there is no order up "
         f"to the end of {{{last}}}",
+        smallest=not trials.undecided,
     )
 
 
@@ -90,12 +90,21 @@ def _first_excess(
     raise AssertionError("all enqueues are fewer than all dequeues")
 
 
-def _wrong(operations: Sequence[Operation], until: float) -> bool:
-    """Whether there certainly is no order."""
-    try:
-        return _Ranks(operations).moves(SHRINKING_CHOICES, until) is None
-    except Ambiguous:
-        return False
+class _Trials:
+    """Tries what less has no order still, until some moment."""
+
+    def __init__(self, until: float) -> None:
+        self._until = until
+        self.undecided = False
+        """Whether something could not be tried to its end."""
+
+    def wrong(self, operations: Sequence[Operation], end: int) -> bool:
+        """Whether there certainly is no order of what had begun by that position."""
+        try:
+            return _Ranks(_as_of(end, operations)).moves(SHRINKING_CHOICES, self._until) is None
+        except Ambiguous:
+            self.undecided = True
+            return False
 
 
 def _as_of(end: int, operations: Sequence[Operation]) -> list[Operation]:

@@ -3,6 +3,7 @@
 from checker.errors import InternalError
 from checker.linearizability.search.exhaust import DeadEnd, TooLarge, dead_ends
 from checker.linearizability.search.shrink import Unexplained
+from checker.linearizability.violation import NOT_SMALLEST
 from checker.models.model import Model
 from checker.wording import clause, joined
 
@@ -17,9 +18,7 @@ def explain(violation: Unexplained, model: Model, until: float) -> tuple[tuple[s
     there is an order after all.
     """
     operations = violation.operations
-    size = () if violation.smallest else (
-        "Time ran out before all that does not matter was left out: fewer operations may do.",
-    )  # fmt: skip
+    size = () if violation.smallest else (NOT_SMALLEST,)
     try:
         ends = dead_ends(operations, model, violation.places, until)
     except TooLarge:
