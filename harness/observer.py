@@ -73,10 +73,8 @@ class Observer:
         """Note what the node did. Counters start over with each life, so one that fell tells of a
         restart."""
         last = self._last.get(node, {})
-        for name, value in last.items():
-            if status.counters[name] < value:
-                self._past[node].update(last)
-                break
+        if any(status.counters[name] < value for name, value in last.items()):
+            self._past[node].update(last)
         self._last[node] = status.counters
         self.facts[node] = status.facts
 

@@ -170,6 +170,7 @@ class Invariants:
         self._note_commits(node, nodes)
         for index in range(max(seen.commit_index, base) + 1, node.commit_index + 1):
             entry, first = node.log[index], self.committed[index - 1][0]
+            # Mostly they are one object, which is seen sooner than that two are equal.
             assert first is entry or first == entry, (
                 f"State Machine Safety: {node.node_id} applied {entry} at index {index}, "
                 f"another node applied {first}"

@@ -77,6 +77,7 @@ class Raft(Membership):
                 self.on_append_entries(peer, payload)
             case AppendAnswer():
                 self.on_append_answer(peer, payload)
+                # Asked here, as it is seldom so, and most messages are such answers.
                 if self.heir is not None or self.asked is not None:
                     self.on_awaited_answer(peer)
             case AppendConflict():
