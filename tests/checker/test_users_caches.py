@@ -70,8 +70,13 @@ class Limiter:
         return "allow", 4 * number
 
 
-def played(model: Any, random: Random, count: int, clients: int, lie: bool) -> list[Operation]:
-    """What clients see who call one object; one of them is told a wrong answer in the end."""
+def played(
+    model: Any, random: Random, count: int, clients: int, lie: bool, pause: float = 4.0
+) -> list[Operation]:
+    """What clients see who call one object; one of them may be told a wrong answer in the end.
+
+    They pause for so many times as long as a call takes.
+    """
     state, calls, moment = model.initial(), [], [random.random() for _ in range(clients)]
     for number in range(count):
         client = min(range(clients), key=moment.__getitem__)
@@ -79,7 +84,7 @@ def played(model: Any, random: Random, count: int, clients: int, lie: bool) -> l
         ended = begun + 0.1 + random.expovariate(1)
         called = model.call(random, number)
         calls.append((random.uniform(begun, ended), begun, ended, client, *called))
-        moment[client] = ended + 4 * random.expovariate(1)
+        moment[client] = ended + pause * random.expovariate(1)
     done = []
     for place, (_, begun, ended, client, function, argument) in enumerate(sorted(calls)):
         state, result = model.do(state, function, argument)

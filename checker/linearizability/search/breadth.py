@@ -16,7 +16,7 @@ from checker.linearizability.search.breadth_loop import Levels
 from checker.linearizability.search.compiling import compiled, compiled_before, in_time
 from checker.linearizability.search.depth import LIKELY
 from checker.linearizability.search.depth_compiled import CompiledDepthFirst, StepTable
-from checker.linearizability.search.limits import LimitReached
+from checker.linearizability.search.limits import PROVES_NOTHING, LimitReached
 from checker.linearizability.search.problem import Problem
 
 RUN = (
@@ -41,9 +41,6 @@ LOST_AT = 6
 
 LOOSE_BUDGET = 10_000
 """Steps between two looks at that."""
-
-PROVES_NOTHING = "no proof"
-"""What ends a search of a problem with more orders than there are."""
 
 
 @cache

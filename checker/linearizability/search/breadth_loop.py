@@ -267,6 +267,7 @@ def expand(memory: Depth, levels: Levels, node: int) -> bool:
         if not levels.loose[end] & bit:
             reg[USED], reg[FREE] = used | bit, free & ~bit
         reg[SURE] = sure
+        reg[STEPS] += 1
         if not covered(memory, levels):
             enter(memory, levels, op, node, score + 1, RAW)
     return False
@@ -318,6 +319,8 @@ def search_levels(memory: Depth, levels: Levels, budget: int) -> int:
         if reg[STEPS] >= stop:
             # What was asked for is needed: without the answers the next turn would ask again.
             return UNTABLED if reg[ASKED] else PAUSED
+        if reg[ASKED] * ASK == len(memory.asked):
+            return UNTABLED
         width = WIDTH << now[BACK]
         enough = now[PASSED] >= width
         enough |= now[PASSED] > 0 and now[EXPANDED] >= PATIENCE * width

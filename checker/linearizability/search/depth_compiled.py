@@ -6,28 +6,37 @@ from typing import Any
 
 import numpy as np
 
-from checker.linearizability.search import depth_loop, depth_memory, depth_ranking, window
+from checker.linearizability.search import (
+    demands,
+    depth_loop,
+    depth_memory,
+    depth_ranking,
+    window,
+)
 from checker.linearizability.search.compiling import compiled, compiled_before, in_time
 from checker.linearizability.search.depth import LIKELY, LOOK_EVERY, TRIES
 from checker.linearizability.search.depth_memory import Depth
-from checker.linearizability.search.limits import LimitReached
+from checker.linearizability.search.limits import PROVES_NOTHING, LimitReached
 from checker.linearizability.search.problem import Problem
 from checker.memory import Watch
 
 STEP = ("place_of", "ask", "known_step", "learn")
 RUN = (
-    *STEP, "settle", "hash_of", "tried", "arrive", "rank", "next_ranked", "go_on", "search",
+    *STEP, "settle", "hash_of", "tried", "lost", "arrive", "rank", "next_ranked", "go_on", "search",
     "run",
 )  # fmt: skip
 RELEARN = ("place_of", "learn", "relearn")
 REHASH = ("place_of", "hash_of", "rehash")
-MODULES = window, depth_memory, depth_ranking, depth_loop
+MODULES = window, depth_memory, depth_ranking, demands, depth_loop
 
 BUDGET = 100_000
 """Steps between two looks at the clock: some hundredths of a second."""
 
 PACE = 20
 """How many steps are worth one of plain Python, or one of the model."""
+
+TRIP = 3
+"""How many steps of the model it is worth to ask for some: that hands on two dozen arrays."""
 
 COMPILING_S = 8.0
 """Seconds of a processor that compiling for the first time may take."""
@@ -40,6 +49,9 @@ ASKED_MOST = 64
 
 RANKED_SHARE = 16
 """Which part of the memory it may take to rank the moves from each configuration on the way."""
+
+DEMANDS_SHARE = 8
+"""Which part of it the demands of answers may take."""
 
 
 @cache
@@ -87,11 +99,13 @@ class CompiledDepthFirst:
         table: StepTable | None = None,
         *,
         sparing: bool = False,
+        demanding: bool = False,
     ) -> None:
         """`likely` says how far into its interval an operation is supposed to take effect.
 
-        If it is `sparing`, what makes the fewest others impossible is tried first. Raises
-        `LimitReached` where the memory does not suffice.
+        If it is `sparing`, what makes the fewest others impossible is tried first; if `demanding`,
+        what does not meet the demands of later answers is left out. Raises `LimitReached` where the
+        memory does not suffice.
         """
         assert problem.steps is not None
         self._problem, self._steps = problem, problem.steps
@@ -101,10 +115,10 @@ class CompiledDepthFirst:
         """Tells when the process takes too much; the tables here keep to `memory_bytes` anyway."""
 
         self._functions = _compiled()
-        self._asked = 0
-        self.memory = self._laid_out(likely, sparing)
+        self._asked = self._trips = 0
+        self.memory = self._laid_out(likely, sparing, demanding)
 
-    def _laid_out(self, likely: float, sparing: bool) -> Depth:
+    def _laid_out(self, likely: float, sparing: bool, demanding: bool) -> Depth:
         problem, steps = self._problem, self._steps
         events = np.asarray(problem.events, np.int64)
         count = problem.count
@@ -123,10 +137,16 @@ class CompiledDepthFirst:
         deepest, width = 2 * len(events) + 4, max(problem.widths) + 1
         sparing = sparing and deepest * width * 8 <= self._bytes // RANKED_SHARE
         asked = depth_memory.ASK * max(1, min(self.asked_most, STEPS_KNOWN // 4))
+        bits = _bits(op, ending, count)
+        demanded = (
+            demands.demands_of(problem, bits, self._bytes // DEMANDS_SHARE)
+            if demanding
+            else demands.no_demands(len(pending))
+        )
         memory = Depth(
             reg=np.zeros(depth_memory.SCALARS, np.int64),
             ends=op[ending],
-            bits=_bits(op, ending, count),
+            bits=bits,
             labels=np.asarray(problem.labels, np.int64),
             last=last,
             window_at=window_at,
@@ -142,6 +162,8 @@ class CompiledDepthFirst:
             heads=np.full(ENTRIES, -1, np.int64),
             frames=np.zeros(deepest * depth_memory.FRAME, np.int64),
             ranked=np.zeros(deepest * width * sparing, np.int64),
+            demands_at=demanded.at,
+            demands=demanded.records,
         )
         memory.reg[depth_memory.LABELS] = len(steps.labels)
         memory.reg[depth_memory.STATE] = problem.initial
@@ -167,8 +189,8 @@ class CompiledDepthFirst:
     def run(self, until: float, effort: float) -> bool | None:
         """Whether an order exists; None after that much more effort, in steps of plain Python.
 
-        Raises `LimitReached` where the memory does not suffice, or that moment of `time.monotonic`
-        came before.
+        Raises `LimitReached` where the memory does not suffice, where that moment of
+        `time.monotonic` came before, or where there is no order but what was left out.
         """
         reg = self.memory.reg
         self.memory = self.memory._replace(steps=self._table.steps)
@@ -185,6 +207,8 @@ class CompiledDepthFirst:
             if answer == window.FINISHED:
                 return True
             if answer == window.STUCK:
+                if reg[depth_memory.LEFT_OUT]:
+                    raise LimitReached(PROVES_NOTHING)
                 return False
             if answer == window.FULL:
                 self._grow()
@@ -206,9 +230,10 @@ class CompiledDepthFirst:
         labels = asked[depth_memory.ASKED_LABEL :: width].tolist()
         asked[depth_memory.ANSWER :: width] = [*map(step, states, labels)]
         self._asked += count
+        self._trips += 1
 
     def _effort(self) -> float:
-        return self._asked + float(self.memory.reg[depth_memory.STEPS]) / PACE
+        return self._asked + self._trips * TRIP + float(self.memory.reg[depth_memory.STEPS]) / PACE
 
     def order(self) -> list[int]:
         """The order that was found, as operations of the problem, once `run` has said that it is.

@@ -7,6 +7,7 @@ not known yet are asked for: `run` ends as `UNTABLED`, and begins again where it
 
 from typing import Any
 
+from checker.linearizability.search.demands import lost
 from checker.linearizability.search.depth_memory import (
     AHEAD,
     ANSWER,
@@ -37,6 +38,7 @@ from checker.linearizability.search.depth_memory import (
     FRAMES,
     FREE,
     KNOWN,
+    LEFT_OUT,
     NOTHING,
     PASS,
     PASSING,
@@ -161,7 +163,11 @@ def arrive(memory: Depth) -> bool:
         if after == UNKNOWN_STEP:
             return False
         round_ = AHEAD if after == NO_STEP else FIRST_ROUND
-    if not tried(memory):
+    losing = lost(memory) if len(memory.demands) else 0
+    if losing < 0:
+        return False
+    reg[LEFT_OUT] += losing > 0
+    if not losing and not tried(memory):
         frame = reg[FRAMES] * FRAME
         frames[frame + FRAME_END] = reg[END]
         frames[frame + FRAME_STATE] = reg[STATE]
@@ -324,7 +330,8 @@ def search(memory: Depth, budget: int) -> int:
 def run(memory: Depth, budget: int) -> int:
     """Go on for about `budget` steps.
 
-    `FINISHED`: the frames are an order. `STUCK`: there is none. `PAUSED`: the steps are made.
+    `FINISHED`: the frames are an order. `STUCK`: there is none, but for what was
+    left out. `PAUSED`: the steps are made.
     `FULL`: there may be no room for one more entry, frame or step. `UNTABLED`: steps are asked for.
     """
     reg, asked = memory.reg, memory.asked

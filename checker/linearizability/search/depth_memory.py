@@ -9,10 +9,11 @@ from checker.linearizability.search.window import NO_STEP, UNKNOWN_STEP
 
 # The scalars of a search that is under way. `BY` is what leads to the configuration that `END` to
 # `FREE` say, which is looked at next; `NOTHING` where there is none.
+# `LEFT_OUT` says how many were not tried since they lose an answer.
 (
     END, STATE, USED, FREE, BY, FRAMES, CACHED, STEPS, FARTHEST, KNOWN, LABELS, ASKED, SURE,
-    SCALARS,
-) = range(14)  # fmt: skip
+    LEFT_OUT, SCALARS,
+) = range(15)  # fmt: skip
 
 PASS, NOTHING = -1, -2
 
@@ -23,6 +24,9 @@ PASSING, FIRST_ROUND, LAST_ROUND, AHEAD, REST, RANKED = range(6)
 
 # A step that is asked for: the state, the label, and what the answer is.
 ASKED_STATE, ASKED_LABEL, ANSWER, ASK = range(4)
+
+# What an answer demands: its label, the bits of its givers that are pending, and that of itself.
+DEMAND_LABEL, DEMAND_GIVERS, DEMAND_OWED, DEMAND = range(4)
 
 # An entry of the cache: a configuration that was tried, and the entry before with the same hash.
 ENTRY_END, ENTRY_STATE, ENTRY_USED, ENTRY_FREE, ENTRY_SURE, ENTRY_NEXT, ENTRY = range(7)
@@ -50,7 +54,9 @@ class Depth(NamedTuple):
     - `cache`, `heads`: the configurations that were tried, as lists by hash;
     - `frames`: the way to the present configuration;
     - `ranked`: of each frame the places in its window of what may come next, the best first, and
-      how bad each of them is.
+      how bad each of them is;
+    - `demands_at`: where the demands of each end begin; `demands`: these (see `demands`), if what
+      does not meet them is left out.
     """
 
     reg: Any
@@ -71,6 +77,8 @@ class Depth(NamedTuple):
     heads: Any
     frames: Any
     ranked: Any
+    demands_at: Any
+    demands: Any
 
 
 def place_of(key: int, size: int) -> int:

@@ -2,6 +2,9 @@
 
 OVER = "end of its turn"
 
+PROVES_NOTHING = "no proof"
+"""What ends a search of more orders than there are, or of fewer, whose answer says nothing."""
+
 PATIENCE_S = 1.0
 """Seconds after which it pays to start processes, each of which needs some tenths of one."""
 

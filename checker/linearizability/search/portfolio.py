@@ -17,10 +17,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from checker.linearizability.search import breadth, depth_compiled, machine
-from checker.linearizability.search.breadth import PROVES_NOTHING, BreadthFirst, Crowded
+from checker.linearizability.search.breadth import BreadthFirst, Crowded
 from checker.linearizability.search.depth import DepthFirst
 from checker.linearizability.search.depth_compiled import CompiledDepthFirst, StepTable
-from checker.linearizability.search.limits import OVER, LimitReached
+from checker.linearizability.search.limits import OVER, PROVES_NOTHING, LimitReached
 from checker.linearizability.search.problem import Problem
 from checker.linearizability.search.search import Found, Search, Tried
 from checker.linearizability.search.window import BITS
@@ -80,8 +80,7 @@ class _Portfolio:
                 engines, turn = self._engines(fast), 0
             effort = (FIRST + EACH * self._problem.count) * GROWTH**turn
             for engine in tuple(engines):
-                least = STALLED if engine.stalled else 1
-                found = self._turn(engine, engine.share * effort / least)
+                found = self._turn(engine, self._share(engine) * effort)
                 if found.verdict is not None:
                     return replace(found, tried=tuple(self._tried.values()))
                 if time.monotonic() >= self._until:
@@ -90,6 +89,11 @@ class _Portfolio:
                     engines.remove(engine)
             turn += 1
         return self._given_up("memory limit")
+
+    def _share(self, engine: "_Engine") -> float:
+        """How long the turn of an engine is compared with others'."""
+        proving = engine.keeps_all and engine.reached >= self._farthest.done
+        return engine.share / (STALLED if engine.stalled and not proving else 1)
 
     def _turn(self, engine: "_Engine", effort: float) -> Found:
         began = time.monotonic()
@@ -135,12 +139,12 @@ class _Portfolio:
         given = _Given(self._problem, self._until, share, self._watch, self._with_order)
         if not fast or max(self._problem.widths) > BITS:
             return [_Depth(given), _Front(given, fast)]
-        early = _CompiledDepth(given, "early")
-        late = _CompiledDepth(given, "late", early)
+        late = _CompiledDepth(given, "late")
+        early = _CompiledDepth(given, "early", late)
         if self._few():
-            return [early, _Front(given, fast), late]
+            return [late, early, _Front(given, fast)]
         exact = _ByLevels(early)
-        return [early, exact, _Loosely(early, exact), late]
+        return [late, early, exact, _Loosely(early, exact)]
 
 
 class _Given(NamedTuple):
@@ -160,6 +164,7 @@ class _Engine(ABC):
     name: str
     share = 1.0
     exact = True
+    keeps_all = False
 
     def __init__(self, given: _Given) -> None:
         self.given = given
@@ -212,17 +217,29 @@ class _CompiledDepth(_Depth):
         assert own.steps is not None
         labels = len(own.steps.labels)
         self.table: StepTable = StepTable(labels) if beside is None else beside.table
-        self._sparing = likely == "late"
+        self._sparing = self._demanding = likely == "late"
         self.name = f"depth first, {likely}, compiled"
+        self.share = 2.0 if self._sparing else 0.5
 
     def begin(self) -> DepthFirst | CompiledDepthFirst:
         return CompiledDepthFirst(
-            self.problem, self.memory, self._likely, self.table, sparing=self._sparing
-        )
+            self.problem, self.memory, self._likely, self.table,
+            sparing=self._sparing, demanding=self._demanding,
+        )  # fmt: skip
+
+    def turn(self, effort: float) -> Found:
+        """Search for as long; where it left out what loses answers, without doing so next time."""
+        found = super().turn(effort)
+        if found.limit == PROVES_NOTHING:
+            self._demanding = False
+            return replace(found, limit=OVER)
+        return found
 
 
 class _ByLevels(_Depth):
     name = "by levels, compiled"
+    share = 2.0
+    keeps_all = True
 
     def __init__(self, beside: _CompiledDepth) -> None:
         super().__init__(beside.given)
@@ -238,6 +255,7 @@ class _Loosely(_ByLevels):
     name = "by levels, loosely, compiled"
     share = 3.0
     exact = False
+    keeps_all = False
 
     def __init__(self, beside: _CompiledDepth, exactly: _ByLevels) -> None:
         super().__init__(beside)
