@@ -7,8 +7,9 @@ right: each proves its answer.
 
 The first turns are made by plain Python. What takes longer than these is searched by the compiled
 loops, once these are loaded or may be: then there are two searches depth first, since an order that
-one of them misses for long is often found at once by the other. Where the states are not known to
-be few, the search by levels (`breadth`) has the turns of the front, exactly and loosely.
+one of them misses for long is often found at once by the other, and one of them at first leaves out
+what loses a later answer (`demands`). Where the states are not known to be few, the search by
+levels (`breadth`) has the turns of the front, exactly and loosely.
 """
 
 import time
@@ -49,7 +50,11 @@ LOOSE_ABOVE = 0.8
 
 LIKELIHOODS = {"early": 0.25, "late": 0.55}
 """How far into their intervals each of the two searches supposes that operations take effect; the
-late one is sparing (`depth_ranking`)."""
+late one is sparing (`depth_ranking`), and leaves out what loses answers until nothing else is left
+(`demands`)."""
+
+SHARES = {"early": 0.5, "late": 2.0}
+"""How long their turns are compared with those of others."""
 
 
 def decide(problem: Problem, until: float, memory_bytes: int, *, with_order: bool = False) -> Found:
@@ -91,7 +96,7 @@ class _Portfolio:
         return self._given_up("memory limit")
 
     def _share(self, engine: "_Engine") -> float:
-        """How long the turn of an engine is compared with others'."""
+        """How long the turn of an engine is compared with those of others."""
         proving = engine.keeps_all and engine.reached >= self._farthest.done
         return engine.share / (STALLED if engine.stalled and not proving else 1)
 
@@ -165,6 +170,7 @@ class _Engine(ABC):
     share = 1.0
     exact = True
     keeps_all = False
+    """Whether it comes nearer to a proof in a turn in which it comes no farther."""
 
     def __init__(self, given: _Given) -> None:
         self.given = given
@@ -219,7 +225,7 @@ class _CompiledDepth(_Depth):
         self.table: StepTable = StepTable(labels) if beside is None else beside.table
         self._sparing = self._demanding = likely == "late"
         self.name = f"depth first, {likely}, compiled"
-        self.share = 2.0 if self._sparing else 0.5
+        self.share = SHARES[likely]
 
     def begin(self) -> DepthFirst | CompiledDepthFirst:
         return CompiledDepthFirst(
@@ -228,7 +234,7 @@ class _CompiledDepth(_Depth):
         )  # fmt: skip
 
     def turn(self, effort: float) -> Found:
-        """Search for as long; where it left out what loses answers, without doing so next time."""
+        """Search for as long; where what is left would lose an answer, that is tried next time."""
         found = super().turn(effort)
         if found.limit == PROVES_NOTHING:
             self._demanding = False
