@@ -144,12 +144,12 @@ class _Portfolio:
         given = _Given(self._problem, self._until, share, self._watch, self._with_order)
         if not fast or max(self._problem.widths) > BITS:
             return [_Depth(given), _Front(given, fast)]
-        late = _CompiledDepth(given, "late")
-        early = _CompiledDepth(given, "early", late)
+        early = _CompiledDepth(given, "early")
+        late = _CompiledDepth(given, "late", early)
         if self._few():
-            return [late, early, _Front(given, fast)]
+            return [early, late, _Front(given, fast)]
         exact = _ByLevels(early)
-        return [late, early, exact, _Loosely(early, exact)]
+        return [early, late, exact, _Loosely(early, exact)]
 
 
 class _Given(NamedTuple):
