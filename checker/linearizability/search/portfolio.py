@@ -48,12 +48,12 @@ ENDLESS = 4
 LOOSE_ABOVE = 0.8
 """Which share of the most pending operations is a crowd whose operations are loose at first."""
 
-LIKELIHOODS = {"early": 0.25, "late": 0.55}
+LIKELIHOODS = {"early": 0.25, "late": 1.5}
 """How far into their intervals each of the two searches supposes that operations take effect; the
 late one is sparing (`depth_ranking`), and leaves out what loses answers until nothing else is left
 (`demands`)."""
 
-SHARES = {"early": 0.5, "late": 2.0}
+SHARES = {"early": 0.5, "late": 1.5}
 """How long their turns are compared with those of others."""
 
 
