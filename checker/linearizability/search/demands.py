@@ -2,10 +2,10 @@
 
 An answer that is impossible at first has its *givers*: the operations that change the first state
 into one where it is possible. Once all of them are used and it is impossible all the same, it is
-*lost*: what they gave was taken away too early, as an entry is that a cache pushed out. That
-need not be so, since other operations may lead to the answer in other states. So a search that
-leaves out whatever loses an answer finds orders quickly, often at once, but proves nothing where it
-finds none.
+*lost*: what they gave was taken away too early, as an entry is that a cache pushed out. That need
+not be so, since in other states other operations may lead to the answer. So a search that leaves
+out whatever loses an answer finds orders quickly, often at once, but proves nothing where it finds
+none.
 """
 
 import time
@@ -129,9 +129,10 @@ def _givers(problem: Problem, ended: Any) -> Iterator[tuple[int, list[int]]]:
             return
         first.append(steps.step(initial, label))
     changing = [first[label] not in (NO_STEP, initial) for label in labels]
-    owed = [first[label] == NO_STEP for label in labels]
-    for op, free in enumerate(problem.supposed):
-        owed[op] &= not free and bool(ended[op])
+    owed = [
+        first[label] == NO_STEP and ends and not free
+        for label, ends, free in zip(labels, ended.tolist(), problem.supposed, strict=True)
+    ]
     for op, near in _near(problem, owed, changing):
         if time.monotonic() > stop:
             return

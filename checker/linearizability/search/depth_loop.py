@@ -330,9 +330,9 @@ def search(memory: Depth, budget: int) -> int:
 def run(memory: Depth, budget: int) -> int:
     """Go on for about `budget` steps.
 
-    `FINISHED`: the frames are an order. `STUCK`: there is none, but for what was
-    left out. `PAUSED`: the steps are made.
-    `FULL`: there may be no room for one more entry, frame or step. `UNTABLED`: steps are asked for.
+    `FINISHED`: the frames are an order. `STUCK`: there is none, but for what was left out.
+    `PAUSED`: the steps are made. `FULL`: there may be no room for one more entry, frame or step.
+    `UNTABLED`: steps are asked for.
     """
     reg, asked = memory.reg, memory.asked
     for at in range(0, reg[ASKED] * ASK, ASK):
