@@ -28,7 +28,7 @@ def test_queues_agree_with_every_linearization() -> None:
 def test_of_a_value_that_was_taken_too_often_nothing_can_be_left_out() -> None:
     """Neither a later enqueue, which explains no earlier dequeue, nor a later dequeue."""
     random, found = Random("excess"), 0
-    while found < 150 * DEEP:
+    while found < 50 * DEEP:
         operations = draw(random, OBJECTS["queue"], 9)
         result = check(operations, Queue())
         if any("enqueued at most" in sentence for sentence in result.explanation):

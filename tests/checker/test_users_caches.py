@@ -120,7 +120,7 @@ def test_engines_agree_on_histories_that_are_not_small(model: Any) -> None:
 def test_a_lie_after_a_crowd_is_convicted_by_loose_orders() -> None:
     """At first all clients call at once; what follows may be wrong whatever came of that."""
     random, kept = Random("crowds"), [0, 0]
-    for _ in range(5 * DEEP):
+    for _ in range(3 * DEEP):
         operations = played(Cache(3), random, 300, 20, lie=True)
         problem = of_operations(Cache(3), operations).fresh()
         searches = [BreadthFirst(problem, GIGABYTE, loose_above=above) for above in (0.8, 1.0)]

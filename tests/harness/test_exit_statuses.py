@@ -166,6 +166,7 @@ def test_nowhere_to_keep_machine_code(runs: dict[str, Path]) -> None:
     assert (status, "valid" in output) == (0, True)
 
 
+@pytest.mark.deep
 def test_without_assertions(runs: dict[str, Path]) -> None:
     """What judges needs none, and goes on; what finds violations by them is refused."""
     folder = runs["valid"].parent
