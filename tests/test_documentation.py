@@ -25,7 +25,10 @@ NOT_RUN = re.compile(r"<!-- not run: (.+?) -->")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["tutorial.md", "continuous-integration.md", "pytest.md"])
+@pytest.mark.parametrize(
+    "page",
+    ["tutorial.md", pytest.param("continuous-integration.md", marks=pytest.mark.deep), "pytest.md"],
+)
 def test_a_page_followed_to_the_letter(page: str, tmp_path: Path) -> None:
     assert follow(page, tmp_path)
 

@@ -182,6 +182,7 @@ def test_a_command_that_fails_is_one_sentence(tmp_path: Path, kill: str, words: 
             killed(database, tmp_path)
 
 
+@pytest.mark.deep
 def test_a_killed_node_may_take_a_moment_to_end(tmp_path: Path) -> None:
     """A command that kills returns when the signal was sent."""
     program = "import socket, time; s = socket.create_server(('127.0.0.1', {})); time.sleep(60)"

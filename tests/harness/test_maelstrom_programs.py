@@ -60,6 +60,7 @@ def test_raft_keeps_its_promise_on_a_bad_network(tmp_path: Path) -> None:
     assert not cluster["leaders"] or "most messages" in str(cluster["leaders"])
 
 
+@pytest.mark.deep
 def test_stale_reads_are_convicted_and_their_messages_drawn(tmp_path: Path) -> None:
     words = ("examples.maelstrom_raft:Stale", "--nodes", "3", "--faults", "isolate-leader")
     many = ("--reads", "80", "--keys", "1", "--time-limit", "9")

@@ -234,7 +234,7 @@ def sessions_run(clients: int, options: str, folder: Path) -> tuple[dict[str, ob
 
 
 @pytest.mark.local
-@pytest.mark.slow
+@pytest.mark.deep
 def test_many_sessions_on_few_connections_survive_faults(tmp_path: Path) -> None:
     options = "--connections 3 --rate 60 --time-limit 8 --faults kill,partition,pause"
     found, most, _ = sessions_run(150, options, tmp_path)

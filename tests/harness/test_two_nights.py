@@ -9,7 +9,7 @@ import pytest
 
 from tests.harness.nights import Done, night, plan
 
-pytestmark = [pytest.mark.local, pytest.mark.slow]
+pytestmark = [pytest.mark.local, pytest.mark.deep]
 
 OLD = "systems_under_test.classics.primary_backup:PrimaryBackup"
 NEW = "systems_under_test.classics.overwriting:Overwriting"
