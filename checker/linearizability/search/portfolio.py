@@ -48,10 +48,10 @@ ENDLESS = 4
 LOOSE_ABOVE = 0.8
 """Which share of the most pending operations is a crowd whose operations are loose at first."""
 
-LIKELIHOODS = {"early": 0.25, "late": 1.5}
-"""How far into their intervals each of the two searches supposes that operations take effect; the
-late one is sparing (`depth_ranking`), and leaves out what loses answers until nothing else is left
-(`demands`)."""
+LIKELIHOODS = {"early": 0.25, "late": 1.0}
+"""How far into their intervals each of the two searches supposes that operations take effect. The
+late one, by which those that end first come first, is sparing (`depth_ranking`), and leaves out
+what loses answers until nothing else is left (`demands`)."""
 
 SHARES = {"early": 0.5, "late": 1.5}
 """How long their turns are compared with those of others."""
