@@ -75,7 +75,7 @@ def played(
 ) -> list[Operation]:
     """What clients see who call one object; one of them may be told a wrong answer in the end.
 
-    They pause for so many times as long as a call takes.
+    Between calls they pause, on average, `pause` times as long as a call takes.
     """
     state, calls, moment = model.initial(), [], [random.random() for _ in range(clients)]
     for number in range(count):

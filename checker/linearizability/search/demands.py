@@ -69,7 +69,7 @@ def lost(memory: Depth) -> int:
 
 
 def no_demands(ends: int) -> Demands:
-    """Nothing is demanded at any of so many ends."""
+    """No demand at any of that many ends."""
     return Demands(np.zeros(ends + 1, np.int64), np.zeros(0, np.int64))
 
 

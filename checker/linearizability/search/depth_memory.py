@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from checker.linearizability.search.window import NO_STEP, UNKNOWN_STEP
 
 # The scalars of a search that is under way. `BY` is what leads to the configuration that `END` to
-# `FREE` say, which is looked at next; `NOTHING` where there is none.
-# `LEFT_OUT` says how many were not tried since they lose an answer.
+# `FREE` say, which is looked at next; `NOTHING` where there is none. `LEFT_OUT` says how many were
+# not tried since they lose an answer.
 (
     END, STATE, USED, FREE, BY, FRAMES, CACHED, STEPS, FARTHEST, KNOWN, LABELS, ASKED, SURE,
     LEFT_OUT, SCALARS,
