@@ -10,7 +10,7 @@ import pytest
 from checker.linearizability.check import check
 from checker.linearizability.search.breadth import BreadthFirst
 from checker.linearizability.search.depth_compiled import CompiledDepthFirst
-from checker.linearizability.search.depth_memory import CACHED
+from checker.linearizability.search.depth_memory import ASK, CACHED, STEPS
 from checker.linearizability.search.problem import of_operations
 from checker.models.model import Inconsistent, Model
 from checker.operation import Operation, Outcome
@@ -129,6 +129,15 @@ def test_a_lie_after_a_crowd_is_convicted_by_loose_orders() -> None:
         for place, search in enumerate(searches):
             kept[place] += int(search.memory.reg[CACHED])
     assert 3 * kept[0] < kept[1], "a part of the configurations suffices"
+
+
+def test_what_waits_for_answers_is_not_looked_at_again_for_each_of_them() -> None:
+    operations = played(Cache(4), Random("waiting"), 300, 20, lie=False, pause=0.05)
+    search = BreadthFirst(of_operations(Cache(4), operations).fresh(), GIGABYTE)
+    search.memory = search.memory._replace(asked=search.memory.asked[: 64 * ASK])
+    search.run(time.monotonic() + 60, 60_000)
+    assert search._asked > 10_000
+    assert search.memory.reg[STEPS] < 10 * search._asked
 
 
 @pytest.mark.parametrize("model", [Cache(2), Cache(4), Limiter()], ids=["two", "four", "limiter"])

@@ -51,10 +51,10 @@ class Demands(NamedTuple):
     records: Any
 
 
-def lost(memory: Depth) -> int:
-    """How many answers are lost in the new configuration; -1 where a step is unknown."""
+def loses(memory: Depth) -> int:
+    """1 where an answer is lost in the new configuration, else 0; -1 where a step is unknown."""
     reg, demands = memory.reg, memory.demands
-    count = 0
+    one = 0
     known = True
     for place in range(memory.demands_at[reg[END]], memory.demands_at[reg[END] + 1]):
         at = place * DEMAND
@@ -64,8 +64,9 @@ def lost(memory: Depth) -> int:
             continue
         after = known_step(memory, reg[STATE], demands[at + DEMAND_LABEL])
         known &= after != UNKNOWN_STEP
-        count += after == NO_STEP
-    return count if known else -1
+        if after == NO_STEP:
+            one = 1
+    return one if known else -1
 
 
 def no_demands(ends: int) -> Demands:

@@ -22,8 +22,8 @@ from checker.memory import Watch
 
 STEP = ("place_of", "ask", "known_step", "learn")
 RUN = (
-    *STEP, "settle", "hash_of", "tried", "lost", "arrive", "rank", "next_ranked", "go_on", "search",
-    "run",
+    *STEP, "settle", "hash_of", "tried", "loses", "arrive", "rank", "next_ranked", "go_on",
+    "search", "run",
 )  # fmt: skip
 RELEARN = ("place_of", "learn", "relearn")
 REHASH = ("place_of", "hash_of", "rehash")

@@ -7,7 +7,7 @@ not known yet are asked for: `run` ends as `UNTABLED`, and begins again where it
 
 from typing import Any
 
-from checker.linearizability.search.demands import lost
+from checker.linearizability.search.demands import loses
 from checker.linearizability.search.depth_memory import (
     AHEAD,
     ANSWER,
@@ -163,7 +163,7 @@ def arrive(memory: Depth) -> bool:
         if after == UNKNOWN_STEP:
             return False
         round_ = AHEAD if after == NO_STEP else FIRST_ROUND
-    losing = lost(memory) if len(memory.demands) else 0
+    losing = loses(memory) if len(memory.demands) else 0
     if losing < 0:
         return False
     reg[LEFT_OUT] += losing > 0

@@ -10,7 +10,7 @@ PATIENCE_S = 1.0
 
 
 class LimitReached(Exception):
-    """Time or memory ran out; the message names which."""
+    """Time or memory ran out, or what was searched proves nothing; the message says which."""
 
 
 class TurnOver(LimitReached):

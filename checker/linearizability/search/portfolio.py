@@ -97,7 +97,7 @@ class _Portfolio:
 
     def _share(self, engine: "_Engine") -> float:
         """How long the turn of an engine is compared with those of others."""
-        proving = engine.keeps_all and engine.reached >= self._farthest.done
+        proving = engine.patient and engine.reached >= self._farthest.done
         return engine.share / (STALLED if engine.stalled and not proving else 1)
 
     def _turn(self, engine: "_Engine", effort: float) -> Found:
@@ -169,8 +169,8 @@ class _Engine(ABC):
     name: str
     share = 1.0
     exact = True
-    keeps_all = False
-    """Whether it comes nearer to a proof in a turn in which it comes no farther."""
+    patient = False
+    """Whether its turns stay as long where it comes no farther: a proof may come nearer."""
 
     def __init__(self, given: _Given) -> None:
         self.given = given
@@ -245,7 +245,7 @@ class _CompiledDepth(_Depth):
 class _ByLevels(_Depth):
     name = "by levels, compiled"
     share = 2.0
-    keeps_all = True
+    patient = True
 
     def __init__(self, beside: _CompiledDepth) -> None:
         super().__init__(beside.given)
@@ -261,7 +261,7 @@ class _Loosely(_ByLevels):
     name = "by levels, loosely, compiled"
     share = 3.0
     exact = False
-    keeps_all = False
+    patient = False
 
     def __init__(self, beside: _CompiledDepth, exactly: _ByLevels) -> None:
         super().__init__(beside)
