@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ALWAYS_UP_TO = 100_000
 """Operations up to which all of a history is certified."""
 
-AT_LEAST_S, AT_MOST_S = 0.1, 0.3
+AT_LEAST_S, AT_MOST_S = 0.1, 0.15
 """Seconds that a counterexample may be verified for, though the time limit has come, and in all."""
 
 SAMPLED = 2_000

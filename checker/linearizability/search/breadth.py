@@ -32,7 +32,7 @@ MOST_LOOSE = 1 << 17
 """Configurations of one moment at which a search with loose operations gives up: where these
 make a queue longer each time, there is no end of them."""
 
-MOST_TIMES, FEW_LOOSE = 4, 8_192
+MOST_TIMES, FEW_LOOSE = 4, 65_536
 """How many times as many it may have as the search without loose operations, and how many it may
 have in any case."""
 
@@ -136,17 +136,26 @@ class BreadthFirst(CompiledDepthFirst):
         return int(_compiled()["run_levels"](self.memory, self._levels, budget))
 
     @property
+    def entered(self) -> Any:
+        """How many configurations there were before each end so far."""
+        return self._levels.entered
+
+    @property
+    def crowds(self) -> Any:
+        """Before which ends operations are loose."""
+        return self._levels.loose != 0
+
+    @property
     def lost(self) -> bool:
         """Whether it has come no farther for long, and looks for another way far back."""
         return bool(self._levels.now[breadth_loop.BACK] >= LOST_AT)
 
     def _look_at_crowds(self) -> None:
-        entered = self._levels.entered
-        if entered.max() > MOST_LOOSE:
+        if self.entered.max() > MOST_LOOSE:
             raise LimitReached(PROVES_NOTHING)
         if self.beside is not None:
-            most = np.maximum(MOST_TIMES * self.beside._levels.entered, FEW_LOOSE)
-            if (entered > most).any():
+            most = np.maximum(MOST_TIMES * self.beside.entered, FEW_LOOSE)
+            if (self.entered > most).any():
                 raise Crowded
 
     def order(self) -> list[int]:
@@ -163,6 +172,5 @@ class BreadthFirst(CompiledDepthFirst):
         if 3 * taken > self._bytes or not self.watch.allows(2 * taken):
             raise LimitReached("memory limit")
         self._double_cache()
-        nodes = self._levels.nodes
-        more = np.zeros(self._room() * breadth_loop.NODE - len(nodes), np.int64)
-        self._levels = self._levels._replace(nodes=np.concatenate([nodes, more]))
+        nodes = depth_compiled.longer(self._levels.nodes, self._room() * breadth_loop.NODE)
+        self._levels = self._levels._replace(nodes=nodes)

@@ -278,11 +278,18 @@ class CompiledDepthFirst:
 
     def _double_cache(self) -> None:
         memory = self.memory
-        cache = np.concatenate([memory.cache, np.zeros_like(memory.cache)])
+        cache = longer(memory.cache, 2 * len(memory.cache))
         self.memory = memory._replace(
             cache=cache, heads=np.full(2 * len(memory.heads), -1, np.int64)
         )
         self._functions["rehash"](self.memory)
+
+
+def longer(array: Any, size: int) -> Any:
+    """The same numbers, and zeros up to that size: pages of these take no memory until used."""
+    result = np.zeros(size, np.int64)
+    result[: len(array)] = array
+    return result
 
 
 def _bits(op: Any, ending: Any, count: int) -> Any:

@@ -26,7 +26,7 @@ from checker.operation import Operation
 from checker.verdict import Result, Verdict
 from checker.wording import on_key, plural
 
-SHRINKING_S, SHRINKING = 0.3, 0.25
+SHRINKING_S, SHRINKING = 0.3, 0.15
 """Seconds that a counterexample may take to become small, or that part of what the search took, if
 the time limit leaves as much. What took long is seldom made small in as long again."""
 

@@ -14,6 +14,7 @@ levels (`breadth`) has the turns of the front, exactly and loosely.
 
 import time
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -47,6 +48,13 @@ ENDLESS = 4
 
 LOOSE_ABOVE = 0.8
 """Which share of the most pending operations is a crowd whose operations are loose at first."""
+
+CROWDED = 0.6
+"""Which part of the configurations are of crowds where loose operations spare most of them."""
+
+LEADING, FOLLOWING = 6.0, 0.5
+"""How long the turns are, compared with those of others, of the search by levels that is likely to
+end sooner, where that is the loose one, and of the other one wherever that can be told."""
 
 LIKELIHOODS = {"early": 0.25, "late": 1.0}
 """How far into their intervals each of the two searches supposes that operations take effect. The
@@ -98,7 +106,7 @@ class _Portfolio:
     def _share(self, engine: "_Engine") -> float:
         """How long the turn of an engine is compared with those of others."""
         proving = engine.patient and engine.reached >= self._farthest.done
-        return engine.share / (STALLED if engine.stalled and not proving else 1)
+        return engine.weight() / (STALLED if engine.stalled and not proving else 1)
 
     def _turn(self, engine: "_Engine", effort: float) -> Found:
         began = time.monotonic()
@@ -177,6 +185,10 @@ class _Engine(ABC):
         self.problem, self.until, self.memory, self.watch, self.with_order = given
         self.reached, self.stalled = 0, False
 
+    def weight(self) -> float:
+        """How long the next turn should be, compared with those of others."""
+        return self.share
+
     @abstractmethod
     def turn(self, effort: float) -> Found:
         """Search for as long as that many steps of plain Python take."""
@@ -192,13 +204,18 @@ class _Depth(_Engine):
         """The search at its beginning."""
         return DepthFirst(self.problem.fresh(), self.memory)
 
+    def watched(self) -> DepthFirst | CompiledDepthFirst:
+        """The same, with an eye on the memory of all."""
+        search = self.begin()
+        search.watch = self.watch
+        return search
+
     def turn(self, effort: float) -> Found:
         problem, limit, verdict = self.problem, OVER, None
         events = len(problem.events)
         try:
             if self.search is None:
-                self.search = self.begin()
-                self.search.watch = self.watch
+                self.search = self.watched()
             verdict = self.search.run(self.until, effort)
         except (LimitReached, MemoryError) as reached:
             limit = str(reached) or "memory limit"
@@ -246,10 +263,15 @@ class _ByLevels(_Depth):
     name = "by levels, compiled"
     share = 2.0
     patient = True
+    follows = False
+    """Whether the search with loose operations is likely to end sooner."""
 
     def __init__(self, beside: _CompiledDepth) -> None:
         super().__init__(beside.given)
         self._table = beside.table
+
+    def weight(self) -> float:
+        return FOLLOWING if self.follows else self.share
 
     def begin(self) -> BreadthFirst:
         return BreadthFirst(self.problem, self.memory, self._table)
@@ -272,6 +294,25 @@ class _Loosely(_ByLevels):
         self.with_order = False
         self._exactly = exactly
         self._above = LOOSE_ABOVE
+
+    def weight(self) -> float:
+        """It leads where the exact search has most of its configurations in crowds, until it has as
+        many of its own, and follows where that has few there. Once it found what is no order, and
+        no proof, neither does."""
+        exact = self._exactly.search
+        self._exactly.follows = False
+        if self._above > LOOSE_ABOVE or not isinstance(exact, BreadthFirst) or not exact.lost:
+            return self.share
+        if self.search is None:
+            with suppress(LimitReached, MemoryError):  # These are for the turn to tell.
+                self.search = self.watched()
+        loosely, entered = self.search, int(exact.entered.sum())
+        if not isinstance(loosely, BreadthFirst):
+            return self.share
+        if exact.entered[loosely.crowds].sum() < CROWDED * entered:
+            return FOLLOWING
+        self._exactly.follows = bool(loosely.entered.sum() < entered)
+        return LEADING if self._exactly.follows else self.share
 
     def begin(self) -> BreadthFirst:
         return BreadthFirst(self.problem, self.memory, self._table, loose_above=self._above)
