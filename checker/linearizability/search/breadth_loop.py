@@ -45,6 +45,7 @@ from checker.linearizability.search.depth_memory import (
     FRAMES,
     FREE,
     KNOWN,
+    LOOKS,
     NOTHING,
     PASS,
     STATE,
@@ -140,15 +141,19 @@ def covered(memory: Depth, levels: Levels) -> bool:
     """Whether another configuration covers the new one; open ones that it covers are gone."""
     reg, cache, nodes = memory.reg, memory.cache, levels.nodes
     entry = memory.heads[hash_of(memory, reg[END], reg[STATE], reg[USED] & reg[SURE])]
+    looked = 0
     while entry >= 0:
+        looked += 1
         at = entry * ENTRY
         if cache[at + ENTRY_END] == reg[END] and cache[at + ENTRY_STATE] == reg[STATE]:
             differ = reg[USED] ^ cache[at + ENTRY_USED]
             if not (reg[FREE] | differ) & ~cache[at + ENTRY_FREE]:
+                reg[STEPS] += looked // LOOKS
                 return True
             if not (cache[at + ENTRY_FREE] | differ) & ~reg[FREE]:
                 nodes[entry * NODE + NODE_TODO] = GONE
         entry = cache[at + ENTRY_NEXT]
+    reg[STEPS] += looked // LOOKS
     return False
 
 

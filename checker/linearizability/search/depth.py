@@ -18,6 +18,7 @@ from bisect import insort
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from checker.linearizability.search.depth_memory import LOOKS
 from checker.linearizability.search.limits import LimitReached
 from checker.linearizability.search.problem import Problem
 from checker.linearizability.search.window import NO_STEP
@@ -71,7 +72,7 @@ class DepthFirst:
         self._timeline = _Timeline(problem)
         self._choices: list[_Choice] = []
         self._cached = 0
-        self._done = 0
+        self._done = self._looks = 0
         self._farthest = 0
         if self._timeline.ends:
             self._arrive(0, problem.initial, 0, 0, PASS)
@@ -89,10 +90,10 @@ class DepthFirst:
         came before.
         """
         timeline, choices = self._timeline, self._choices
-        stop = self._done + steps
+        stop = self._done + self._looks // LOOKS + steps
         while choices:
             choice = choices[-1]
-            if self._done >= stop:
+            if self._done + self._looks // LOOKS >= stop:
                 return None
             move = next(choice.moves, None)
             if move is None:
@@ -133,6 +134,7 @@ class DepthFirst:
             elif self._idle[label] > 0:
                 self._idle[label] -= 1
         tried = self._seen.setdefault((end, state), [])
+        self._looks += len(tried)
         for other_used, other_free in tried:
             if not (free | (used ^ other_used)) & ~other_free:
                 return

@@ -39,6 +39,7 @@ from checker.linearizability.search.depth_memory import (
     FREE,
     KNOWN,
     LEFT_OUT,
+    LOOKS,
     NOTHING,
     PASS,
     PASSING,
@@ -119,13 +120,17 @@ def tried(memory: Depth) -> bool:
     sure = reg[USED] & reg[SURE]
     head = hash_of(memory, reg[END], reg[STATE], sure)
     entry = heads[head]
+    looked = 0
     while entry >= 0:
         at = entry * ENTRY
+        looked += 1
         if cache[at + ENTRY_END] == reg[END] and cache[at + ENTRY_STATE] == reg[STATE]:
             differ = reg[USED] ^ cache[at + ENTRY_USED]
             if not (reg[FREE] | differ) & ~cache[at + ENTRY_FREE]:
+                reg[STEPS] += looked // LOOKS
                 return True
         entry = cache[at + ENTRY_NEXT]
+    reg[STEPS] += looked // LOOKS
     at = reg[CACHED] * ENTRY
     cache[at + ENTRY_END] = reg[END]
     cache[at + ENTRY_STATE] = reg[STATE]

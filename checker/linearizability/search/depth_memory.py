@@ -31,6 +31,9 @@ DEMAND_LABEL, DEMAND_GIVERS, DEMAND_OWED, DEMAND = range(4)
 # An entry of the cache: a configuration that was tried, and the entry before with the same hash.
 ENTRY_END, ENTRY_STATE, ENTRY_USED, ENTRY_FREE, ENTRY_SURE, ENTRY_NEXT, ENTRY = range(7)
 
+LOOKS = 8
+"""How many looks at other configurations, or at other operations, are worth one step."""
+
 SHUFFLE = 0x1E3779B97F4A7C15
 """An odd number whose products are spread over a word."""
 

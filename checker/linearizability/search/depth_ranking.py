@@ -17,8 +17,10 @@ from checker.linearizability.search.depth_memory import (
     FRAME_USED,
     FRAMES,
     FREE,
+    LOOKS,
     RANKED,
     STATE,
+    STEPS,
     USED,
     Depth,
     known_step,
@@ -78,6 +80,7 @@ def rank(memory: Depth, frame: int, ranked: int) -> bool:
         order[ranked + at] = bad * PLACES + place - first
         count += 1
     frames[frame + FRAME_NEXT] = count
+    memory.reg[STEPS] += count * (last - first) // LOOKS
     return known
 
 
