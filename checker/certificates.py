@@ -12,7 +12,9 @@ where these are too many, the moments are compared that the explanation names.
 import time
 from collections.abc import Iterable, Sequence
 from math import inf
+from typing import Any
 
+from checker.columns import canonical
 from checker.errors import InternalError
 from checker.models.model import Inconsistent, Model
 from checker.operation import Operation, Outcome
@@ -21,6 +23,9 @@ from checker.wording import on_key
 
 MOST_STEPS = 50_000
 """Steps of the model after which the orders of a counterexample are too many."""
+
+MOST_CLOSED = 100_000
+"""Steps of the model after which the states that there can be are too many."""
 
 REAL_TIME = "real time"
 """The label of an edge that says: one operation had ended before the other began."""
@@ -97,6 +102,29 @@ def has_order(operations: Sequence[Operation], model: Model, until: float = inf)
         if steps > MOST_STEPS or time.monotonic() > until:
             return None
     return False
+
+
+def impossible_ever(operation: Operation, operations: Iterable[Operation], model: Model) -> bool:
+    """Whether no state allows the operation that any of those can lead to, in whatever order and
+    however often; False, too, where the states are too many."""
+    different: dict[Any, Operation] = {}
+    for o in operations:
+        if o.outcome is not Outcome.FAIL:
+            who = o.process if getattr(model, "by_process", False) else None
+            answer = o.result if o.outcome is Outcome.OK else None
+            different[canonical([who, o.function, o.argument, str(o.outcome), answer])] = o
+    states = {model.initial()}
+    todo = [*states]
+    while todo and len(states) * len(different) <= MOST_CLOSED:
+        state = todo.pop()
+        if not isinstance(model.step(state, operation), Inconsistent):
+            return False
+        for other in different.values():
+            after = model.step(state, other)
+            if not isinstance(after, Inconsistent) and after not in states:
+                states.add(after)
+                todo.append(after)
+    return not todo
 
 
 def uncertified(what: str, operation: Operation) -> InternalError:

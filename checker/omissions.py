@@ -14,15 +14,17 @@ explains the rest. It may go where the kind of object says that nobody can miss 
   value is shown. Reads then count without that value, or the addition is put back, as it must be
   where another one of the same element is shown. A removal, if nothing shown missed its element.
 - as many acquires as releases of a lock, if all that is shown ended later.
+- anything, if no state that all operations can lead to allows the only one that is shown.
 - an addition to a counter, if a read that is shown is beyond all sums that were possible; an id.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from checker.certificates import uncertified
+from checker.certificates import impossible_ever, uncertified
 from checker.columns import canonical
 from checker.errors import InternalError
 from checker.models.known import KnownObject, ObjectKind, is_register
@@ -49,7 +51,7 @@ def proofs(
     ]
     if is_register(thing):
         left_out = [o for o in left_out if o.function != "cas" or _wrote(o)]
-    judge = _unknown if thing is None else _BY_KIND.get(thing.kind, _unknown)
+    judge = _BY_KIND.get(thing.kind, _unknown) if thing else partial(_by_states, whole, model)
     initial = None if thing is None else thing.initial
     missed: InternalError | None = None
     ends = sorted({o.completed for o in shown if o.completed is not None}, reverse=True)
@@ -224,6 +226,14 @@ def _lock(shown: Operations, gone: Operations, initial: Any) -> list[list[Operat
 
 def _ids(shown: Operations, gone: Operations, initial: Any) -> list[list[Operation]]:
     return [list(shown)]
+
+
+def _by_states(
+    whole: Operations, model: Model, shown: Operations, gone: Operations, initial: Any
+) -> list[list[Operation]]:
+    if len(shown) == 1 and impossible_ever(shown[0], whole, model):
+        return [[*shown]]
+    return _unknown(shown, gone, initial)
 
 
 def _unknown(shown: Operations, gone: Operations, initial: Any) -> list[list[Operation]]:

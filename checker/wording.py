@@ -17,6 +17,20 @@ def joined(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
+def numbered(numbers: Sequence[int]) -> str:
+    """Numbers in ascending order, with no gap told but those that there are: "1 to 4, 6 and 9"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    words: list[str] = []
+    for run in runs:
+        words += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run)
+    return joined(words)
+
+
 def of_key(key: Any, said: str) -> str:
     """What is said of a key, with its name where the history has keys."""
     return said if key is None else f"key {key!r}: {said}"

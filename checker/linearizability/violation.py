@@ -6,7 +6,7 @@ from typing import Any
 
 from checker.operation import Operation
 from checker.verdict import Result, Verdict
-from checker.wording import of_key
+from checker.wording import clause, of_key, on_key, plural
 
 NOT_SMALLEST = "There was no time to leave out all that does not matter: fewer operations may do."
 
@@ -61,3 +61,14 @@ def no_order(
         counterexample=operations,
         explanation=explanation,
     )
+
+
+def impossible_in_all(key: Any, operation: Operation, states: int) -> Result:
+    """The verdict that an operation is possible in none of the states that there can be."""
+    told = (
+        f"1: {clause(operation)}.",
+        f"In whatever order the operations{on_key(key)} take effect, no more than "
+        f"{plural(states, 'state')} can come of them, and none of these allows 1: a contradiction.",
+    )
+    result = no_order("states", key, "explains this operation", (operation,), told)
+    return replace(result, statistics={"states": {"found": states, "all": True}})

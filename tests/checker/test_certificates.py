@@ -1,6 +1,5 @@
 """What is verified of a verdict: a wrong witness and a wrong counterexample do not stand."""
 
-import re
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -31,6 +30,7 @@ from checker.verdict import Verdict
 from tests.checker.fuzz import oracle
 from tests.checker.fuzz.campaign import drawn
 from tests.checker.fuzz.declared import SUBJECTS
+from tests.checker.fuzz.explanations import supposed
 from tests.checker.fuzz.histories import CORRECT, Shape
 
 TWELVE = (
@@ -198,14 +198,6 @@ def test_counterexamples_convict_and_nothing_more_can_be_left_out(name: str) -> 
             if one.function in observers or idle:
                 rest = [*demanded[:place], *demanded[place + 1 :]]
                 assert not oracle.convicts(rest, operations, model), (demanded, one)
-
-
-def supposed(explanation: tuple[str, ...]) -> set[int]:
-    """The numbers of the operations of which it does not matter whether they happened."""
-    for sentence in explanation:
-        if found := re.match(r"Of ([\d, and]+) it does not matter here whether", sentence):
-            return set(map(int, re.findall(r"\d+", found[1])))
-    return set()
 
 
 def test_what_may_explain_the_rest_is_not_left_out() -> None:

@@ -5,7 +5,7 @@ from checker.linearizability.search.exhaust import DeadEnd, TooLarge, dead_ends
 from checker.linearizability.search.shrink import Unexplained
 from checker.linearizability.violation import NOT_SMALLEST
 from checker.models.model import Model
-from checker.wording import clause, joined
+from checker.wording import clause, joined, numbered
 
 ENDS_TOLD = 6
 """How many of the configurations that were left are told."""
@@ -43,11 +43,11 @@ def explain(violation: Unexplained, model: Model, until: float) -> tuple[tuple[s
 
 def _supposed(violation: Unexplained) -> tuple[str, ...]:
     """Of which operations it does not matter whether they happened."""
-    numbers = [str(place + 1) for place in sorted(violation.places)]
+    numbers = [place + 1 for place in sorted(violation.places)]
     if not numbers:
         return ()
     who = "they" if len(numbers) > 1 else "it"
-    return (f"Of {joined(numbers)} it does not matter here whether {who} happened at all.",)
+    return (f"Of {numbered(numbers)} it does not matter here whether {who} happened at all.",)
 
 
 def _sentence(end: DeadEnd) -> str:

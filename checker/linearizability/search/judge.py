@@ -19,8 +19,9 @@ from checker.linearizability.search.portfolio import decide
 from checker.linearizability.search.problem import Answers, Problem, of_operations
 from checker.linearizability.search.search import Found, Search
 from checker.linearizability.search.shrink import shrink, violation_at
-from checker.linearizability.violation import no_order
+from checker.linearizability.violation import impossible_in_all, no_order
 from checker.models.asking import quick_enough
+from checker.models.known import known_object
 from checker.models.model import Model
 from checker.operation import Operation
 from checker.verdict import Result, Verdict
@@ -54,6 +55,10 @@ def judge_operations(
     """Judge the operations of one key against any model."""
     try:
         problem = of_operations(model, operations, until=limits.until)
+        # Of an object that is known there is more to tell.
+        row = problem.impossible() if known_object(model) is None else None
+        if row is not None:
+            return impossible_in_all(key, operations[row], problem.states)
         found = decide(problem, limits.until, limits.memory_bytes, with_order=limits.certify)
     except (LimitReached, MemoryError) as reached:
         found = Found(None, 0, 2 * len(operations), 0, str(reached) or "memory limit")

@@ -85,6 +85,17 @@ class Problem:
         own[window.SUPPOSED :: window.OP] = supposed
         return replace(self, records=own, supposed=supposed)
 
+    def impossible(self) -> int | None:
+        """The row of an operation that was answered as no state at all allows; None where that is
+        not known of any."""
+        if self.steps is None or not any(self.steps.impossible):
+            return None
+        for code in self.events:
+            op, ending = divmod(code, 2)
+            if ending and self.steps.impossible[self.labels[op]] and not self.supposed[op]:
+                return int(self.rows[op])
+        return None
+
     def fresh(self) -> "Problem":
         """The same problem, whose model has made no step yet."""
         return self if self.steps is None else replace(self, steps=self.steps.fresh(), states=1)
@@ -136,6 +147,9 @@ class Steps:
         self.until = until
         self.observes = [only_observes(model, label) for label in labels]
         """Which labels never change a state, as far as that is known."""
+
+        self.impossible = [False] * len(labels)
+        """Which labels no state that can be reached allows, as far as is known."""
 
         self.explored = False
         """Whether every state that can be reached is known, and every step."""
@@ -315,6 +329,7 @@ def _properties(steps: Steps, most: int) -> tuple[list[int], list[int]]:
         steps.observes[label] = after <= {NO_STEP} or all(
             state in (before, NO_STEP) for before, state in enumerate(column)
         )
+        steps.impossible[label] = after <= {NO_STEP}
         totals.append(int(NO_STEP not in after))
         resets.append(int(NO_STEP not in after and len(after) == 1))
     return resets, totals

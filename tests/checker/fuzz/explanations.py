@@ -102,15 +102,14 @@ def superfluous(result: Result, whole: Sequence[Operation], model: Model) -> int
     """
     shown = result.counterexample
     searched = any(line.startswith("No order") for line in result.explanation)
-    told = next((line for line in result.explanation if "does not matter here" in line), "")
-    supposed = {int(number) - 1 for number in re.findall(r"\d+", told)}
+    idle = {number - 1 for number in supposed(result.explanation)}
     for place, operation in enumerate(shown):
         rest = [*shown[:place], *shown[place + 1 :]]
         if searched:
-            if place in supposed or operation.completed is None:
+            if place in idle or operation.completed is None:
                 continue
-            optional = [o for n, o in enumerate(shown) if n == place or n in supposed]
-            demanded = [o for n, o in enumerate(shown) if n != place and n not in supposed]
+            optional = [o for n, o in enumerate(shown) if n == place or n in idle]
+            demanded = [o for n, o in enumerate(shown) if n != place and n not in idle]
             if demanded and not oracle.linearizable(demanded, model, optional):
                 return place
         elif rest and result.algorithm != "bounds":
@@ -120,6 +119,13 @@ def superfluous(result: Result, whole: Sequence[Operation], model: Model) -> int
             if convicted(rest, [*rest, *(ever(o, shown) for o in hidden)], model):
                 return place
     return None
+
+
+def supposed(explanation: Sequence[str]) -> set[int]:
+    """The numbers of the operations of which it does not matter whether they happened."""
+    told = next((line for line in explanation if "it does not matter here whether" in line), "")
+    runs = re.findall(r"(\d+)(?: to (\d+))?", told)
+    return {n for first, last in runs for n in range(int(first), int(last or first) + 1)}
 
 
 def ever(operation: Operation, shown: Sequence[Operation]) -> Operation:
