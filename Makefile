@@ -10,9 +10,10 @@ BIN    := $(VENV)/bin
 demo: install
 	@$(BIN)/python -m harness.demo
 
-# These have the machine to themselves; all others share its cores, one file of them at a time.
+# These have the machine to themselves; all others share its cores, with one process more than there
+# are: many wait.
 ALONE := docker or local or timed
-SHARED := --numprocesses logical --dist loadfile
+SHARED = --numprocesses $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)') --dist worksteal
 QUICK := not ($(ALONE) or browser or slow or deep)
 
 test: install

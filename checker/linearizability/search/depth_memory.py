@@ -32,7 +32,7 @@ DEMAND_LABEL, DEMAND_GIVERS, DEMAND_OWED, DEMAND = range(4)
 ENTRY_END, ENTRY_STATE, ENTRY_USED, ENTRY_FREE, ENTRY_SURE, ENTRY_NEXT, ENTRY = range(7)
 
 LOOKS = 8
-"""How many looks at other configurations, or at other operations, are worth one step."""
+"""How many looks at other configurations are worth one step."""
 
 SHUFFLE = 0x1E3779B97F4A7C15
 """An odd number whose products are spread over a word."""

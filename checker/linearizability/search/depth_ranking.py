@@ -17,7 +17,6 @@ from checker.linearizability.search.depth_memory import (
     FRAME_USED,
     FRAMES,
     FREE,
-    LOOKS,
     RANKED,
     STATE,
     STEPS,
@@ -80,7 +79,7 @@ def rank(memory: Depth, frame: int, ranked: int) -> bool:
         order[ranked + at] = bad * PLACES + place - first
         count += 1
     frames[frame + FRAME_NEXT] = count
-    memory.reg[STEPS] += count * (last - first) // LOOKS
+    memory.reg[STEPS] += count
     return known
 
 
