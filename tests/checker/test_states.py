@@ -10,6 +10,7 @@ import pytest
 from checker.certificates import has_order, impossible_ever
 from checker.errors import InternalError
 from checker.linearizability.check import check
+from checker.linearizability.search import judge
 from checker.models.model import Inconsistent
 from checker.omissions import proofs
 from checker.operation import Operation, Outcome
@@ -56,7 +57,8 @@ def test_it_convicts_at_once_and_alone_whatever_overlaps(pause: float) -> None:
     )
 
 
-def test_it_agrees_with_every_order() -> None:
+def test_it_agrees_with_every_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judge, "ALONE_FROM", 0)
     random, seen = Random("states"), Counter[Any]()
     while seen["states", Verdict.INVALID] < 40 * DEEP or seen.total() < 200 * DEEP:
         operations = played(Permits(2), random, 24, 3, lie=False)

@@ -34,6 +34,10 @@ the time limit leaves as much. What took long is seldom made small in as long ag
 TELLING_S = 0.1
 """Seconds that the orders of a counterexample may be told for, though it took all that time."""
 
+ALONE_FROM = 100
+"""Operations from which an answer that no state allows is shown alone: of fewer the search tells
+more."""
+
 BATCHES = 16
 """Into how many batches of keys a history is split for an executor."""
 
@@ -56,7 +60,8 @@ def judge_operations(
     try:
         problem = of_operations(model, operations, until=limits.until)
         # Of an object that is known there is more to tell.
-        row = problem.impossible() if known_object(model) is None else None
+        alone = problem.count >= ALONE_FROM and known_object(model) is None
+        row = problem.impossible() if alone else None
         if row is not None:
             return impossible_in_all(key, operations[row], problem.states)
         found = decide(problem, limits.until, limits.memory_bytes, with_order=limits.certify)
