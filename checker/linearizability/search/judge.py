@@ -23,7 +23,7 @@ from checker.linearizability.violation import impossible_in_all, no_order
 from checker.models.asking import quick_enough
 from checker.models.known import known_object
 from checker.models.model import Model
-from checker.operation import Operation
+from checker.operation import Operation, Outcome
 from checker.verdict import Result, Verdict
 from checker.wording import on_key, plural
 
@@ -59,9 +59,7 @@ def judge_operations(
     """Judge the operations of one key against any model."""
     try:
         problem = of_operations(model, operations, until=limits.until)
-        # Of an object that is known there is more to tell.
-        alone = problem.count >= ALONE_FROM and known_object(model) is None
-        row = problem.impossible() if alone else None
+        row = problem.impossible() if _may_stand_alone(operations, problem, model) else None
         if row is not None:
             return impossible_in_all(key, operations[row], problem.states)
         found = decide(problem, limits.until, limits.memory_bytes, with_order=limits.certify)
@@ -73,6 +71,13 @@ def judge_operations(
     known = problem.steps is not None and problem.steps.explored
     states = {"found": problem.states, "all": known}
     return replace(result, statistics={**result.statistics, "states": states})
+
+
+def _may_stand_alone(operations: Sequence[Operation], problem: Problem, model: Model) -> bool:
+    """Whether an answer that no state allows is shown alone: not if the problem left out what may
+    lead to such a state, and not of an object that is known, of which there is more to tell."""
+    whole = sum(o.outcome is not Outcome.FAIL for o in operations)
+    return problem.count == whole >= ALONE_FROM and known_object(model) is None
 
 
 def judge_registers(
