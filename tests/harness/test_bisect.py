@@ -72,7 +72,7 @@ def left_behind(repository: Path) -> list[str]:
     return git(repository, "worktree", "list").splitlines()[1:]
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_the_commit_of_a_planted_violation_is_named(repository: Path, corpus: Path) -> None:
     line = f"bisect {corpus} --good HEAD~{COMMITS} --trust"
     done = labrys(line, repository, seconds=500)

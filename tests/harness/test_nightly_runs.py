@@ -101,6 +101,7 @@ def test_failing_runs_keep_everything(red: Done) -> None:
     )
 
 
+@pytest.mark.deep
 def test_seeds_that_failed_are_run_first_the_next_night(red: Done) -> None:
     corpus = red.store / "nightly" / "corpus.jsonl"
     kept = json.loads(corpus.read_text())
