@@ -131,6 +131,18 @@ def test_a_lie_after_a_crowd_is_convicted_by_loose_orders() -> None:
     assert 3 * kept[0] < kept[1], "a part of the configurations suffices"
 
 
+def test_loose_orders_lead_where_most_configurations_are_of_crowds() -> None:
+    decided = []
+    # The first one loads what is compiled: until then the turns are others.
+    for seed in ("seed 1", "seed 1", "seed 2", "seed 3"):
+        operations = played(Cache(3), Random(seed), 1_000, 20, lie=True)
+        result = check(operations, Cache(3), explain=False)
+        assert result.verdict is Verdict.INVALID
+        engines = result.statistics["engines"]
+        decided.append(next(e["engine"] for e in engines if e["ended"].endswith("is none")))
+    assert decided[1:] == ["by levels, loosely, compiled"] * 3
+
+
 def test_what_waits_for_answers_is_not_looked_at_again_for_each_of_them() -> None:
     operations = played(Cache(4), Random("waiting"), 300, 20, lie=False, pause=0.05)
     search = BreadthFirst(of_operations(Cache(4), operations).fresh(), GIGABYTE)

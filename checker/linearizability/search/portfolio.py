@@ -53,8 +53,8 @@ CROWDED = 0.6
 """Which part of the configurations are of crowds where loose operations spare most of them."""
 
 LEADING, FOLLOWING = 6.0, 0.5
-"""How long the turns are, compared with those of others, of the search by levels that is likely to
-end sooner, where that is the loose one, and of the other one wherever that can be told."""
+"""Where it can be told which of the two searches by levels is likely to end sooner: how long the
+turns of the loose one are if that is it, and those of the one that is not, beside others'."""
 
 LIKELIHOODS = {"early": 0.25, "late": 1.0}
 """How far into their intervals each of the two searches supposes that operations take effect. The
@@ -296,9 +296,9 @@ class _Loosely(_ByLevels):
         self._above = LOOSE_ABOVE
 
     def weight(self) -> float:
-        """It leads where the exact search has most of its configurations in crowds, until it has as
-        many of its own, and follows where that has few there. Once it found what is no order, and
-        no proof, neither does."""
+        """It leads where most configurations of the exact search are of crowds, until it has as
+        many itself, and follows where few are; once it has found what proves nothing, it does
+        neither."""
         exact = self._exactly.search
         self._exactly.follows = False
         if self._above > LOOSE_ABOVE or not isinstance(exact, BreadthFirst) or not exact.lost:
