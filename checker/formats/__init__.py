@@ -36,7 +36,7 @@ class Taking:
 
 
 def read(
-    path: Path,
+    path: str | Path,
     format: str = "auto",  # noqa: A002
     model: str | None = None,
     taking: Taking | None = None,
@@ -50,7 +50,7 @@ def read(
     if format != "auto" and format not in FORMATS:
         raise MalformedHistory(f"{format!r} is not a format; choose one of {', '.join(FORMATS)}")
     taking = taking or Taking(Meaning(model=model))
-    history = _read_path(path, format, taking)
+    history = _read_path(Path(path), format, taking)
     if taking.meaning.of_one_object:
         from checker.formats.one_object import as_one_object
 

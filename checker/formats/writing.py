@@ -16,11 +16,12 @@ from checker.history import VERSION, History
 from checker.operation import Operation, Outcome
 
 
-def write(history: History, path: Path) -> None:
+def write(history: History, path: str | Path) -> None:
     """Write a history in the format that the name of the file asks for.
 
     Raises `ValueError` for another ending than those of `WRITABLE`, and `OSError`.
     """
+    path = Path(path)
     lines = next((w for ending, w in WRITABLE.items() if path.name.endswith(ending)), None)
     if lines is None:
         *some, last = WRITABLE
