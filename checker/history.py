@@ -166,9 +166,9 @@ class History:
         return {key: tuple(operations) for key, operations in groups.items()}
 
     @classmethod
-    def read(cls, path: Path) -> "History":
+    def read(cls, path: str | Path) -> "History":
         """Read a file; raises `MalformedHistory` where a whole line is wrong, or `OSError`."""
-        with path.open("rb") as lines:
+        with Path(path).open("rb") as lines:
             return cls.from_lines(lines)
 
     @classmethod
