@@ -287,11 +287,14 @@ def test_a_memory_limit_is_kept_and_used(compiled: bool) -> None:
     problem = by_key([exploding(60)])
     # Loads all that is compiled or imported on the way.
     Search(problem, time.monotonic() + 60, limit // 4, compiled).part(0)
-    search = Search(problem, time.monotonic() + 60, limit, compiled)
     before = tracemalloc_peak(lambda: None)
     held: list[Found] = []
-    peak = tracemalloc_peak(lambda: held.append(search.part(0))) - before
-    assert (held[0].verdict, held[0].limit) == (None, "memory limit")
+    peaks = []
+    for _ in range(3):  # What threads of earlier tests take meanwhile counts as well.
+        search = Search(problem, time.monotonic() + 60, limit, compiled)
+        peaks.append(tracemalloc_peak(lambda one=search: held.append(one.part(0))) - before)
+    assert {(found.verdict, found.limit) for found in held} == {(None, "memory limit")}
+    peak = min(peaks)
     assert peak < 1.1 * limit
     if compiled:
         assert peak > 0.6 * limit
