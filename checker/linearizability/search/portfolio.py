@@ -298,7 +298,7 @@ class _Loosely(_ByLevels):
     def weight(self) -> float:
         """It leads where most configurations of the exact search are of crowds, until it has as
         many itself, and follows where few are; once it has found what proves nothing, it does
-        neither."""
+        neither. The exact search is told whether it follows."""
         exact = self._exactly.search
         self._exactly.follows = False
         if self._above > LOOSE_ABOVE or not isinstance(exact, BreadthFirst) or not exact.lost:
