@@ -31,6 +31,9 @@ ALWAYS_UP_TO = 100_000
 AT_LEAST_S, AT_MOST_S = 0.1, 0.15
 """Seconds that a counterexample may be verified for, though the time limit has come, and in all."""
 
+LONG = 100
+"""Operations of a counterexample beyond which it is not tried what took an engine longer."""
+
 SAMPLED = 2_000
 """About how many operations of a longer history are certified."""
 
@@ -78,6 +81,9 @@ def certify_violation(
             ways = proofs(shown, whole, model, thing)
             now = time.monotonic()
             soon = min(max(until, now + AT_LEAST_S), now + AT_MOST_S)
+            engines = result.statistics.get("engines")
+            if engines and engines[-1]["seconds"] > AT_MOST_S and len(shown) > LONG:
+                soon = now
             verify_counterexample(ways, model, result.cycle, shown, soon)
 
 

@@ -3,7 +3,9 @@
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from checker.linearizability.search import breadth, depth_compiled, machine, por
 from checker.linearizability.search.breadth import BreadthFirst
 from checker.linearizability.search.depth import DepthFirst
 from checker.linearizability.search.depth_compiled import CompiledDepthFirst, StepTable
+from checker.linearizability.search.depth_memory import CACHED
 from checker.linearizability.search.limits import PROVES_NOTHING, LimitReached
 from checker.linearizability.search.portfolio import decide
 from checker.linearizability.search.problem import Problem, of_operations
@@ -76,7 +79,7 @@ def test_depth_first_agrees_with_every_linearization(
 
 @pytest.mark.parametrize("name", OBJECTS)
 def test_what_has_no_loose_order_has_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One in which some operations take effect again and again, or never, says nothing."""
+    """One in which some operations take effect again and again says nothing."""
     monkeypatch.setattr(breadth, "MOST_LOOSE", 200)
     monkeypatch.setattr(depth_compiled, "BUDGET", 20)
     thing, model = OBJECTS[name], MODELS[MODEL_OF.get(name, name)]()
@@ -96,20 +99,63 @@ def test_what_has_no_loose_order_has_none(name: str, monkeypatch: pytest.MonkeyP
     assert seen["loose True"] > 20 * DEEP
 
 
-def test_what_grows_with_every_effect_ends_without_a_proof(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(breadth, "MOST_LOOSE", 5_000)
-    crowd = [("enqueue", value, None, value, 100 + value) for value in range(8)]
-    operations = [
+def called(*calls: tuple[str, Any, Any, int, int]) -> list[Operation]:
+    """One operation for each function, argument, result, beginning and end."""
+    return [
         Operation(process, function, "k", argument, result, Outcome.OK, begin, end, 0, 0)
-        for process, (function, argument, result, begin, end) in enumerate(
-            [*crowd, ("dequeue", None, "nothing of that", 200, 201)]
-        )
+        for process, (function, argument, result, begin, end) in enumerate(calls)
     ]
+
+
+def test_what_grows_with_every_effect_is_not_loose() -> None:
+    crowd = [("enqueue", value, None, value, 100 + value) for value in range(8)]
+    operations = called(*crowd, ("dequeue", None, "nothing of that", 200, 201))
     problem = of_operations(MODELS["queue"](), operations).fresh()
-    search = BreadthFirst(problem, GIGABYTE, loose_above=0.5)
+    assert not BreadthFirst(problem, GIGABYTE, loose_above=0.5).loose
+    search = BreadthFirst(problem, GIGABYTE, loose_above=0.0)
+    assert search.loose, "the dequeue"
+    assert search.run(time.monotonic() + 60, FOR_EVER) is False
+
+
+@dataclass
+class Gate:
+    """Counts what comes in once it is open."""
+
+    name: str = "gate"
+
+    def initial(self) -> int | None:
+        return None
+
+    def step(self, state: Any, operation: Operation) -> Any:
+        if operation.function == "open":
+            return 0
+        if operation.function == "count" and operation.result != state:
+            return Inconsistent(f"it is {state}")
+        return state if state is None or operation.function == "count" else state + 1
+
+
+def test_what_turns_out_to_grow_ends_without_a_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(breadth, "MOST_LOOSE", 5_000)
+    comings = [("come", value, None, 2 + value, 100 + value) for value in range(8)]
+    operations = called(("open", None, None, 0, 1), *comings, ("count", None, -1, 200, 201))
+    problem = of_operations(Gate(), operations).fresh()
+    search = BreadthFirst(problem, GIGABYTE, loose_above=0.0)
     with pytest.raises(LimitReached, match=PROVES_NOTHING):
         search.run(time.monotonic() + 60, FOR_EVER)
     assert BreadthFirst(problem, GIGABYTE).run(time.monotonic() + 60, FOR_EVER) is False
+
+
+def test_what_leads_back_leaves_one_configuration_of_each_state() -> None:
+    """Sixteen writes at once have 65,536 sets of those that were; loose ones, hardly any."""
+    writes = [("write", value, None, value, 100 + value) for value in range(16)]
+    operations = called(*writes, ("read", None, -1, 200, 201))
+    problem = of_operations(MODELS["register"](), operations).fresh()
+    kept = []
+    for above in (0.0, 1.0):
+        search = BreadthFirst(problem, GIGABYTE, loose_above=above)
+        assert search.run(time.monotonic() + 60, FOR_EVER) is False
+        kept.append(int(search.memory.reg[CACHED]))
+    assert kept[0] < 2_000 < 65_536 < kept[1]
 
 
 @pytest.mark.parametrize("searched", SEARCHES)

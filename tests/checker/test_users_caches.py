@@ -117,13 +117,13 @@ def test_engines_agree_on_histories_that_are_not_small(model: Any) -> None:
     assert verdicts[1::2].count(False) > 5 * DEEP
 
 
-def test_a_lie_after_a_crowd_is_convicted_by_loose_orders() -> None:
-    """At first all clients call at once; what follows may be wrong whatever came of that."""
+def test_loose_orders_convict_with_a_part_of_the_configurations() -> None:
+    """Most lies are lies whatever came of the calls that overlapped before."""
     random, kept = Random("crowds"), [0, 0]
     for _ in range(3 * DEEP):
         operations = played(Cache(3), random, 300, 20, lie=True)
         problem = of_operations(Cache(3), operations).fresh()
-        searches = [BreadthFirst(problem, GIGABYTE, loose_above=above) for above in (0.8, 1.0)]
+        searches = [BreadthFirst(problem, GIGABYTE, loose_above=above) for above in (0.0, 1.0)]
         assert [search.loose for search in searches] == [True, False]
         assert [search.run(time.monotonic() + 60, 1e18) for search in searches] == [False, False]
         for place, search in enumerate(searches):
@@ -131,16 +131,15 @@ def test_a_lie_after_a_crowd_is_convicted_by_loose_orders() -> None:
     assert 3 * kept[0] < kept[1], "a part of the configurations suffices"
 
 
-def test_loose_orders_lead_where_most_configurations_are_of_crowds() -> None:
-    decided = []
-    # The first one loads what is compiled: until then the turns are others.
-    for seed in ("seed 1", "seed 1", "seed 2", "seed 3"):
-        operations = played(Cache(3), Random(seed), 1_000, 20, lie=True)
-        result = check(operations, Cache(3), explain=False)
+@pytest.mark.parametrize("pause", [1.0, 0.05])
+def test_a_lie_among_clients_that_hardly_pause_is_convicted(pause: float) -> None:
+    for seed in ("busy 1", "busy 2"):
+        operations = played(Cache(2), Random(seed), 1_000, 20, lie=True, pause=pause)
+        result = check(operations, Cache(2), time_limit_s=60, explain=False)
         assert result.verdict is Verdict.INVALID
         engines = result.statistics["engines"]
-        decided.append(next(e["engine"] for e in engines if e["ended"].endswith("is none")))
-    assert decided[1:] == ["by levels, loosely, compiled"] * 3
+        decided = [e["engine"] for e in engines if e["ended"] == "found that there is none"]
+        assert decided == ["by levels, loosely, compiled"]
 
 
 def test_what_waits_for_answers_is_not_looked_at_again_for_each_of_them() -> None:

@@ -36,6 +36,10 @@ MOST_TIMES, FEW_LOOSE = 4, 65_536
 """How many times as many it may have as the search without loose operations, and how many it may
 have in any case."""
 
+SAMPLES, REPEATS = 3, 32
+"""How many operations of each function are tried, and how many times, to see whether they lead to
+ever new states."""
+
 LOST_AT = 6
 """Dead ends without progress after which a search is lost: it goes back by 64 ends, and more."""
 
@@ -91,8 +95,8 @@ class BreadthFirst(CompiledDepthFirst):
         loose_above: float = 1.0,
     ) -> None:
         """Loose are the operations of moments at which more are pending than that share of the most
-        that ever are; they may take effect again and again, or never. Where they make the states
-        endless, `run` raises `LimitReached`."""
+        that ever are, but for those of functions that would lead to new states each time. Where
+        they make the states endless all the same, `run` raises `LimitReached`."""
         super().__init__(problem, memory_bytes, LIKELY, table)
         count = len(self.memory.ends)
         if 8 * breadth_loop.SCORES * count > memory_bytes // 4:
@@ -110,8 +114,11 @@ class BreadthFirst(CompiledDepthFirst):
         self.loose = bool(self._levels.loose.any())
         """Whether an order that is found says nothing: that there is none says it all the same."""
 
+        if self.loose:
+            self.steps_share *= 2  # It meets states that no order leads to; others share the table.
+
     def _loosened(self, above: float) -> Any:
-        """At each end the bits of the loose operations, which are born free from now on."""
+        """At each end the bits of the loose operations."""
         memory = self.memory
         count = len(memory.ends)
         end = np.repeat(np.arange(count), np.diff(memory.window_at))
@@ -121,10 +128,30 @@ class BreadthFirst(CompiledDepthFirst):
         crowded = crowds > above * crowds.max(initial=0)
         loose = np.zeros(len(memory.bits), np.bool_)
         loose[memory.window[owed & crowded[end]]] = True
+        if loose.any():
+            loose &= ~self._growing()[memory.labels]
         found = np.zeros(count, np.int64)
         np.bitwise_or.at(found, end, np.where(loose[memory.window], bits, 0))
-        memory.born_free[:] |= found
         return found
+
+    def _growing(self) -> Any:
+        """Of which labels it is to be supposed that each time they lead to a new state."""
+        functions: dict[str, list[bool]] = {}
+        for label, operation in enumerate(self._steps.labels):
+            grown = functions.setdefault(operation.function, [])
+            if len(grown) < SAMPLES:
+                grown.append(self._grows(label))
+        return np.array([any(functions[o.function]) for o in self._steps.labels], np.bool_)
+
+    def _grows(self, label: int) -> bool:
+        """Whether a label leads from the first state to ever new ones."""
+        states = [self._problem.initial]
+        while len(states) <= REPEATS:
+            after = self._steps.step(states[-1], label)
+            if after == window.NO_STEP or after in states:
+                return False
+            states.append(after)
+        return True
 
     def _room(self) -> int:
         return len(self.memory.cache) // depth_memory.ENTRY
@@ -139,11 +166,6 @@ class BreadthFirst(CompiledDepthFirst):
     def entered(self) -> Any:
         """How many configurations there were before each end so far."""
         return self._levels.entered
-
-    @property
-    def crowds(self) -> Any:
-        """Before which ends operations are loose."""
-        return self._levels.loose != 0
 
     @property
     def lost(self) -> bool:

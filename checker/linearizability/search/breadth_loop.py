@@ -11,10 +11,11 @@ has used few of them so far: it is the least committed.
 A configuration is dropped where another of the same level and state covers it, which was there
 before or is still open: whatever the dropped one leads to, that one leads to as well. No other is.
 
-Some operations may be *loose*: while they are pending they may take effect again and again, or
-never. Then there are more orders than there are, and only that there is none says something. But of
-a crowd of loose operations there is one configuration for each state, where there is else one for
-each set of those that were used.
+Some operations may be *loose*: once they took effect they may do so again, for as long as they are
+pending. Then there are more orders than there are, and only that there is none says something. But
+of two configurations with one state the one covers the other in which more took effect: so few are
+left of each state, and of a state to which they lead back only one. There is else one for each set
+of those that were used.
 """
 
 from typing import Any, NamedTuple
@@ -99,7 +100,7 @@ class Levels(NamedTuple):
     - `firsts`, `lasts`: of each level and score the open configurations, the one that was opened
       first and the one that was opened last;
     - `left`, `entered`: of each level how many are open, and how many were in all;
-    - `loose`: at each end the bits of the operations that may take effect again and again.
+    - `loose`: at each end the bits of the operations that may take effect again.
     """
 
     now: Any
@@ -192,14 +193,19 @@ def surely(memory: Depth, end: int) -> int:
     return int(sure & ~memory.born_free[end])
 
 
-def score_of(memory: Depth) -> int:
-    """How little the new configuration promises, all of whose steps are known."""
+def score_of(memory: Depth, levels: Levels) -> int:
+    """How little the new configuration promises, all of whose steps are known.
+
+    Where operations are loose it promises the more, the more of these took effect: it covers more.
+    """
     reg, bits, labels = memory.reg, memory.bits, memory.labels
     done = reg[USED] | reg[FREE]
     score = 0
     for place in range(memory.window_at[reg[END]], memory.window_at[reg[END] + 1]):
         op = memory.window[place]
-        if done & bits[op]:
+        if levels.loose[reg[END]] & bits[op]:
+            score += (done & bits[op]) == 0
+        elif done & bits[op]:
             score += 1
         elif known_step(memory, reg[STATE], labels[op]) == NO_STEP:
             score += 2
@@ -224,14 +230,14 @@ def prepare(memory: Depth, levels: Levels, node: int) -> None:
     settle(memory)
     if reg[USED] == cache[entry + ENTRY_USED] and reg[FREE] == cache[entry + ENTRY_FREE]:
         nodes[at + NODE_TODO] = READY
-        nodes[at + NODE_SCORE] = min(score_of(memory), SCORES - 1)
+        nodes[at + NODE_SCORE] = min(score_of(memory, levels), SCORES - 1)
         push(levels, reg[END], node)
         return
     # The settled one stands for this one and for more.
     nodes[at + NODE_TODO] = GONE
     if not covered(memory, levels):
         by, source = nodes[at + NODE_BY], nodes[at + NODE_FROM]
-        enter(memory, levels, by, source, score_of(memory), READY)
+        enter(memory, levels, by, source, score_of(memory, levels), READY)
 
 
 def expand(memory: Depth, levels: Levels, node: int) -> bool:
@@ -268,13 +274,15 @@ def expand(memory: Depth, levels: Levels, node: int) -> bool:
         after = known_step(memory, state, memory.labels[op])
         if after == NO_STEP or (after == state and free & bit):
             continue
-        reg[END], reg[STATE], reg[USED], reg[FREE] = end, after, used, free
+        reg[END], reg[STATE], reg[USED], reg[FREE] = end, after, used, free | bit
+        then = score - 1
         if not levels.loose[end] & bit:
             reg[USED], reg[FREE] = used | bit, free & ~bit
+            then = score + 1
         reg[SURE] = sure
         reg[STEPS] += 1
         if not covered(memory, levels):
-            enter(memory, levels, op, node, score + 1, RAW)
+            enter(memory, levels, op, node, then, RAW)
     return False
 
 

@@ -91,6 +91,9 @@ class CompiledDepthFirst:
 
     asked_most = ASKED_MOST
 
+    steps_share = 2
+    """Which part of the memory the table of steps may take, with the states."""
+
     def __init__(
         self,
         problem: Problem,
@@ -249,7 +252,8 @@ class CompiledDepthFirst:
         """Make room in what is full; forget the cache where it may not grow."""
         memory, reg = self.memory, self.memory.reg
         if reg[depth_memory.KNOWN] >= len(memory.steps) // 4:
-            if 2 * memory.steps.nbytes + self._steps.bytes() > self._bytes // 2:
+            most = self._bytes // self.steps_share
+            if 2 * memory.steps.nbytes + self._steps.bytes() > most:
                 raise LimitReached("memory limit")
             self._table.steps = np.full(2 * len(memory.steps), -1, np.int64)
             self.memory = memory._replace(steps=self._table.steps)

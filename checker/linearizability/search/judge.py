@@ -17,7 +17,7 @@ from checker.linearizability.search.limits import PATIENCE_S, LimitReached
 from checker.linearizability.search.of_columns import of_registers
 from checker.linearizability.search.portfolio import decide
 from checker.linearizability.search.problem import Answers, Problem, of_operations
-from checker.linearizability.search.search import Found, Search
+from checker.linearizability.search.search import Found, Search, Tried
 from checker.linearizability.search.shrink import shrink, violation_at
 from checker.linearizability.violation import impossible_in_all, no_order
 from checker.models.asking import quick_enough
@@ -30,6 +30,9 @@ from checker.wording import on_key, plural
 SHRINKING_S, SHRINKING = 0.3, 0.15
 """Seconds that a counterexample may take to become small, or that part of what the search took, if
 the time limit leaves as much. What took long is seldom made small in as long again."""
+
+HOPELESS = 0.5
+"""Which part of that time a proof may have taken if anything is to be made small."""
 
 TELLING_S = 0.1
 """Seconds that the orders of a counterexample may be told for, though it took all that time."""
@@ -189,9 +192,8 @@ def _result(
             f"{plural(found.events, 'event')}{on_key(key, 'of')}{_window(operations, found)}",
             statistics=statistics,
         )
-    took_s = sum(tried.seconds for tried in found.tried)
     result = explained(
-        key, operations, operations[found.stuck], model, limits, took_s=took_s, answers=answers
+        key, operations, operations[found.stuck], model, limits, tried=found.tried, answers=answers
     )
     return replace(result, statistics=statistics)
 
@@ -203,21 +205,32 @@ def explained(
     model: Model,
     limits: Limits,
     algorithm: str = "search",
-    took_s: float = 0.0,
+    tried: Sequence[Tried] = (),
     answers: Answers | None = None,
 ) -> Result:
     """That no order includes `stuck`, with as small a counterexample as the time allows.
 
-    `took_s` says how long it took to find that, and `answers` what the model answered meanwhile.
+    `tried` says what was tried to find that, and `answers` what the model answered meanwhile.
     """
     if not limits.explain:
         return no_order(algorithm, key, f"includes {stuck.function}", (), ())
-    soon = min(limits.until, time.monotonic() + max(SHRINKING_S, SHRINKING * took_s))
+    soon = min(limits.until, time.monotonic() + _shrinking_s(tried, answers))
     whole = violation_at(operations, stuck, model)
     left = shrink(whole, model, soon, limits.memory_bytes, answers)
     telling = min(limits.until, max(soon, time.monotonic() + TELLING_S))
     explanation, number = explain(left, model, telling)
     return no_order(algorithm, key, f"includes operation {number}", left.operations, explanation)
+
+
+def _shrinking_s(tried: Sequence[Tried], answers: Answers | None) -> float:
+    """How long a counterexample may be made smaller: not at all where that is hopeless.
+
+    What is only supposed to have happened leaves more orders, so a proof of less takes no shorter,
+    but where all states are known: these are soon met.
+    """
+    whole_s = max(SHRINKING_S, SHRINKING * sum(one.seconds for one in tried))
+    endless = answers is not None and answers.endless
+    return 0.0 if endless and tried and tried[-1].seconds > HOPELESS * whole_s else whole_s
 
 
 def _window(operations: Sequence[Operation], found: Found) -> str:

@@ -14,7 +14,6 @@ levels (`breadth`) has the turns of the front, exactly and loosely.
 
 import time
 from abc import ABC, abstractmethod
-from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -46,15 +45,15 @@ STALLED = 4
 ENDLESS = 4
 """How many times shorter the turns of the front are where the states are not known to be few."""
 
-LOOSE_ABOVE = 0.8
+LOOSE_ABOVE = 0.0
 """Which share of the most pending operations is a crowd whose operations are loose at first."""
 
-CROWDED = 0.6
-"""Which part of the configurations are of crowds where loose operations spare most of them."""
+LEADING, FOLLOWING = 4.0, 0.5
+"""How long the turns of the search with loose operations are while it leads, and how long those of
+the exact one are then, beside others'."""
 
-LEADING, FOLLOWING = 6.0, 0.5
-"""Where it can be told which of the two searches by levels is likely to end sooner: how long the
-turns of the loose one are if that is it, and those of the one that is not, beside others'."""
+AGAIN = 0.5
+"""How long the turns of the former are once it has found what proves nothing."""
 
 LIKELIHOODS = {"early": 0.25, "late": 1.0}
 """How far into their intervals each of the two searches supposes that operations take effect. The
@@ -156,8 +155,9 @@ class _Portfolio:
         late = _CompiledDepth(given, "late", early)
         if self._few():
             return [early, late, _Front(given, fast)]
-        exact = _ByLevels(early)
-        return [early, late, exact, _Loosely(early, exact)]
+        exact = _ByLevels(early, 2 * share)
+        exact.loosely = _Loosely(early, late, exact)
+        return [early, late, exact, exact.loosely]
 
 
 class _Given(NamedTuple):
@@ -263,15 +263,14 @@ class _ByLevels(_Depth):
     name = "by levels, compiled"
     share = 2.0
     patient = True
-    follows = False
-    """Whether the search with loose operations is likely to end sooner."""
+    loosely: "_Loosely | None" = None
 
-    def __init__(self, beside: _CompiledDepth) -> None:
-        super().__init__(beside.given)
+    def __init__(self, beside: _CompiledDepth, memory: int) -> None:
+        super().__init__(beside.given._replace(memory=memory))
         self._table = beside.table
 
     def weight(self) -> float:
-        return FOLLOWING if self.follows else self.share
+        return FOLLOWING if self.loosely is not None and self.loosely.leads else self.share
 
     def begin(self) -> BreadthFirst:
         return BreadthFirst(self.problem, self.memory, self._table)
@@ -281,53 +280,55 @@ class _Loosely(_ByLevels):
     """The search by levels of a problem with more orders: where that has none, this has none."""
 
     name = "by levels, loosely, compiled"
-    share = 3.0
+    share = 1.0
     exact = False
     patient = False
+    waits = False
+    """Whether it has too many configurations of some moment, for now."""
 
-    def __init__(self, beside: _CompiledDepth, exactly: _ByLevels) -> None:
-        super().__init__(beside)
-        # It meets states that no order leads to, which the others need not keep.
-        self.problem = self.problem.fresh()
-        assert self.problem.steps is not None
-        self._table = StepTable(len(self.problem.steps.labels))
+    def __init__(self, early: _CompiledDepth, late: _CompiledDepth, exactly: _ByLevels) -> None:
+        super().__init__(early, early.memory)
         self.with_order = False
-        self._exactly = exactly
+        self._deep, self._exactly = (early, late), exactly
         self._above = LOOSE_ABOVE
 
     def weight(self) -> float:
-        """It leads where most configurations of the exact search are of crowds, until it has as
-        many itself, and follows where few are; once it has found what proves nothing, it does
-        neither. The exact search is told whether it follows."""
-        exact = self._exactly.search
-        self._exactly.follows = False
-        if self._above > LOOSE_ABOVE or not isinstance(exact, BreadthFirst) or not exact.lost:
-            return self.share
-        if self.search is None:
-            with suppress(LimitReached, MemoryError):  # These are for the turn to tell.
-                self.search = self.watched()
-        loosely, entered = self.search, int(exact.entered.sum())
-        if not isinstance(loosely, BreadthFirst):
-            return self.share
-        if exact.entered[loosely.crowds].sum() < CROWDED * entered:
-            return FOLLOWING
-        self._exactly.follows = bool(loosely.entered.sum() < entered)
-        return LEADING if self._exactly.follows else self.share
+        if self._above > LOOSE_ABOVE:
+            return AGAIN
+        return LEADING if self.leads else self.share
+
+    @property
+    def leads(self) -> bool:
+        """Whether the exact search is lost, and has more configurations than this one so far."""
+        exact, own = self._exactly.search, self.search
+        if self._above > LOOSE_ABOVE or self.waits:
+            return False
+        if not isinstance(exact, BreadthFirst) or not exact.lost:
+            return False
+        return not isinstance(own, BreadthFirst) or bool(own.entered.sum() < exact.entered.sum())
 
     def begin(self) -> BreadthFirst:
         return BreadthFirst(self.problem, self.memory, self._table, loose_above=self._above)
 
+    def due(self) -> bool:
+        """Whether an order is not just about to be found by one of the others."""
+        exact = self._exactly.search
+        lost = not isinstance(exact, BreadthFirst) or exact.lost
+        return lost or all(deep.stalled for deep in self._deep)
+
     def turn(self, effort: float) -> Found:
         waiting = Found(None, 0, len(self.problem.events), 0, OVER)
         exact = self._exactly.search
-        if isinstance(exact, BreadthFirst) and not exact.lost:
+        if not self.due():
             return waiting
         if isinstance(self.search, BreadthFirst):
             self.search.beside = exact if isinstance(exact, BreadthFirst) else None
         try:
             found = super().turn(effort)
         except Crowded:
+            self.waits = True
             return waiting
+        self.waits = False
         if not found.verdict:
             return found
         # What was found is no order unless nothing was loose. Fewer are next time.
