@@ -1,7 +1,7 @@
 """Models of users' whose states are many: the engines agree, and decide what many clients saw."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -11,7 +11,9 @@ from checker.linearizability.check import check
 from checker.linearizability.search.breadth import BreadthFirst
 from checker.linearizability.search.depth_compiled import CompiledDepthFirst
 from checker.linearizability.search.depth_memory import ASK, CACHED, STEPS
-from checker.linearizability.search.problem import of_operations
+from checker.linearizability.search.judge import SHRINKING_S, shrinking_s
+from checker.linearizability.search.problem import Answers, of_operations
+from checker.linearizability.search.search import Tried
 from checker.models.model import Inconsistent, Model
 from checker.operation import Operation, Outcome
 from checker.verdict import Verdict
@@ -133,13 +135,22 @@ def test_loose_orders_convict_with_a_part_of_the_configurations() -> None:
 
 @pytest.mark.parametrize("pause", [1.0, 0.05])
 def test_a_lie_among_clients_that_hardly_pause_is_convicted(pause: float) -> None:
-    for seed in ("busy 1", "busy 2"):
-        operations = played(Cache(2), Random(seed), 1_000, 20, lie=True, pause=pause)
-        result = check(operations, Cache(2), time_limit_s=60, explain=False)
-        assert result.verdict is Verdict.INVALID
-        engines = result.statistics["engines"]
-        decided = [e["engine"] for e in engines if e["ended"] == "found that there is none"]
-        assert decided == ["by levels, loosely, compiled"]
+    operations = played(Cache(2), Random("busy 1"), 1_000, 20, lie=True, pause=pause)
+    result = check(operations, Cache(2), time_limit_s=60, explain=False)
+    assert result.verdict is Verdict.INVALID
+    engines = result.statistics["engines"]
+    decided = [e["engine"] for e in engines if e["ended"] == "found that there is none"]
+    assert decided == ["by levels, loosely, compiled"]
+
+
+def test_what_took_long_to_prove_is_not_made_small_where_states_are_many() -> None:
+    answers, quick = Answers(), Tried("one", 0.01, "found that there is none")
+    slow = (Tried("another", 1.0, "end of its turn"), replace(quick, seconds=0.4))
+    assert [shrinking_s(tried, answers) for tried in ((), (quick,), slow)] == [SHRINKING_S] * 3
+    answers.endless = True
+    assert [shrinking_s(tried, answers) for tried in ((), (quick,), slow)] == [SHRINKING_S] * 2 + [
+        0
+    ]
 
 
 def test_what_waits_for_answers_is_not_looked_at_again_for_each_of_them() -> None:

@@ -214,7 +214,7 @@ def explained(
     """
     if not limits.explain:
         return no_order(algorithm, key, f"includes {stuck.function}", (), ())
-    soon = min(limits.until, time.monotonic() + _shrinking_s(tried, answers))
+    soon = min(limits.until, time.monotonic() + shrinking_s(tried, answers))
     whole = violation_at(operations, stuck, model)
     left = shrink(whole, model, soon, limits.memory_bytes, answers)
     telling = min(limits.until, max(soon, time.monotonic() + TELLING_S))
@@ -222,7 +222,7 @@ def explained(
     return no_order(algorithm, key, f"includes operation {number}", left.operations, explanation)
 
 
-def _shrinking_s(tried: Sequence[Tried], answers: Answers | None) -> float:
+def shrinking_s(tried: Sequence[Tried], answers: Answers | None) -> float:
     """How long a counterexample may be made smaller: not at all where that is hopeless.
 
     What is only supposed to have happened leaves more orders, so a proof of less takes no shorter,

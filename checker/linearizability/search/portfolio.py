@@ -45,7 +45,7 @@ STALLED = 4
 ENDLESS = 4
 """How many times shorter the turns of the front are where the states are not known to be few."""
 
-LOOSE_ABOVE = 0.0
+LOOSE_ABOVE = 0.5
 """Which share of the most pending operations is a crowd whose operations are loose at first."""
 
 LEADING, FOLLOWING = 4.0, 0.5
