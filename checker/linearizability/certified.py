@@ -32,7 +32,8 @@ AT_LEAST_S, AT_MOST_S = 0.1, 0.15
 """Seconds that a counterexample may be verified for, though the time limit has come, and in all."""
 
 LONG = 100
-"""Operations of a counterexample beyond which it is not tried what took an engine longer."""
+"""Operations of a counterexample beyond which its orders are not all tried, in plain Python, where
+even an engine took longer than that."""
 
 SAMPLED = 2_000
 """About how many operations of a longer history are certified."""

@@ -49,11 +49,11 @@ LOOSE_ABOVE = 0.5
 """Which share of the most pending operations is a crowd whose operations are loose at first."""
 
 LEADING, FOLLOWING = 4.0, 0.5
-"""How long the turns of the search with loose operations are while it leads, and how long those of
-the exact one are then, beside others'."""
+"""How long the turns of the loose search by levels are while it leads, and how long those of the
+exact one are then, beside others'."""
 
 AGAIN = 0.5
-"""How long the turns of the former are once it has found what proves nothing."""
+"""How long the turns of the loose one are once it has found what proves nothing."""
 
 LIKELIHOODS = {"early": 0.25, "late": 1.0}
 """How far into their intervals each of the two searches supposes that operations take effect. The
@@ -264,6 +264,7 @@ class _ByLevels(_Depth):
     share = 2.0
     patient = True
     loosely: "_Loosely | None" = None
+    """The loose search of the same problem, which may lead."""
 
     def __init__(self, beside: _CompiledDepth, memory: int) -> None:
         super().__init__(beside.given._replace(memory=memory))
