@@ -8,6 +8,7 @@ process lives.
 import contextlib
 import hashlib
 import os
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -38,9 +39,9 @@ def machine_code(function: Any, **options: Any) -> Any:
 
 
 def indices(module: ModuleType) -> list[Path]:
-    """What numba wrote of the functions of a module."""
+    """What numba wrote of the functions of a module, for this version of Python."""
     source = Path(str(module.__file__))
-    pattern = f"{source.stem}.*.nbi"
+    pattern = f"{source.stem}.*.py{sys.version_info.major}{sys.version_info.minor}*.nbi"
     if _beside():
         return sorted((source.parent / "__pycache__").glob(pattern))
     folder = _of_user()

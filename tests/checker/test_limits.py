@@ -2,9 +2,11 @@
 
 import itertools
 import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,8 +16,9 @@ from benchmarks.hard_histories import KINDS, hard
 from checker.columns import NOTHING, Columns, Table
 from checker.errors import ModelError
 from checker.history import History
+from checker.linearizability import machine_code
 from checker.linearizability.check import check
-from checker.linearizability.search import compiling
+from checker.linearizability.search import breadth, compiling, depth_compiled, machine
 from checker.linearizability.search.machine import may_compile
 from checker.linearizability.search.shrink import shrink, violation_at
 from checker.models.catalogue import MODELS
@@ -205,3 +208,31 @@ def test_machine_code_that_another_process_removes_meanwhile_is_not_there(
     monkeypatch.setattr(compiling, "indices", lambda module: [tmp_path / "removed.nbi"])
     monkeypatch.setattr(compiling, "_FOUND", set())
     assert not compiling.compiled_before(compiling)
+
+
+def test_what_another_python_compiled_is_not_compiled_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine_code, "_beside", lambda: True)
+    module = ModuleType("some")
+    module.__file__ = str(tmp_path / "some.py")
+    folder = tmp_path / "__pycache__"
+    folder.mkdir()
+    (folder / "some.run-7.py299.nbi").touch()
+    assert machine_code.indices(module) == []
+    own = folder / f"some.run-7.py{sys.version_info.major}{sys.version_info.minor}.nbi"
+    own.touch()
+    assert machine_code.indices(module) == [own]
+
+
+def test_nothing_is_compiled_within_a_limit_that_compiling_exceeds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in (breadth, machine, depth_compiled):
+        monkeypatch.setattr(module, "loaded", lambda: False)
+        monkeypatch.setattr(module, "on_disk", lambda: False)
+    operations = overlapping(60, last=-1)
+    model = Log(padding=10_000)
+    result = check(operations, model, time_limit_s=20, memory_limit_bytes=64 * MIB)
+    engines = [one["engine"] for one in result.statistics["engines"]]
+    assert engines == ["depth first", "front"]

@@ -39,6 +39,9 @@ PLAIN, UNCOMPILED = 2, 3
 """Turns that plain Python has where the compiled loops are not loaded yet, and how many more it has
 where they would have to be compiled, which takes some ten seconds."""
 
+COMPILING_BYTES = 256 << 20
+"""More than compiling takes: a limit of less memory is kept by plain Python."""
+
 STALLED = 4
 """How many times shorter the turns are of an engine that came no farther in its last one."""
 
@@ -123,15 +126,18 @@ class _Portfolio:
         return replace(self._farthest, limit=limit, tried=tuple(self._tried.values()))
 
     def _plain_turns(self) -> int:
-        beside = machine.on_disk() if self._few() else breadth.on_disk()
-        ready = self._loaded() or (beside and depth_compiled.on_disk())
-        return PLAIN if ready else PLAIN + UNCOMPILED
+        return PLAIN if self._compiled() else PLAIN + UNCOMPILED
 
     def _few(self) -> bool:
         """Whether the front is searched, rather than by levels."""
         steps = self._problem.steps
         assert steps is not None
         return steps.explored or max(self._problem.widths) > BITS
+
+    def _compiled(self) -> bool:
+        """Whether the loops were compiled before, so that they need only be loaded."""
+        beside = machine.on_disk() if self._few() else breadth.on_disk()
+        return self._loaded() or (beside and depth_compiled.on_disk())
 
     def _loaded(self) -> bool:
         beside = machine if self._few() else breadth
@@ -140,6 +146,8 @@ class _Portfolio:
     def _may_compile(self) -> bool:
         if self._loaded():
             return True
+        if self._memory < COMPILING_BYTES and not self._compiled():
+            return False
         until = self._until
         few = self._few()
         beside = machine.may_compile(until, quick=False) if few else breadth.may_compile(until)
