@@ -301,7 +301,11 @@ def _refuse_constant(word: str) -> Any:
 
 def _show(value: Any) -> str:
     """A value in an error message, cut to a readable length."""
-    return _cut(json.dumps(value))
+    try:
+        return _cut(json.dumps(value))
+    except RecursionError:
+        # Some levels that can just be read are too many to be written.
+        return "what is nested too deeply"
 
 
 def _cut(text: str) -> str:

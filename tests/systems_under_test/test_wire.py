@@ -170,6 +170,17 @@ VALUES = st.one_of(
 )
 
 
+@pytest.mark.parametrize("pair", ["[]", "{}"])
+def test_a_session_that_is_nested_is_refused_in_a_sentence_however_deeply(pair: str) -> None:
+    """At some depth what can just be read can no longer be written, into that sentence."""
+    opening, closing = ("[", "]") if pair == "[]" else ('{"a":', "}")
+    for depth in range(500, 3_000):
+        nested = opening * depth + "1" + closing * depth
+        line = f'{{"type":"Request","session":{nested},"sequence":1,"function":"write","key":"x"}}'
+        with pytest.raises(Malformed, match=r"session must be|nested too deeply"):
+            CODEC.decode(line.encode())
+
+
 @given(VALUES, st.sampled_from(["session", "sequence", "argument", "key"]))
 def test_what_a_client_sends_can_be_written_wherever_it_goes(value: str, field: str) -> None:
     """Into a record of a journal and into a message, which hold it in some more levels."""
