@@ -146,11 +146,10 @@ def test_a_lie_among_clients_that_hardly_pause_is_convicted(pause: float) -> Non
 def test_what_took_long_to_prove_is_not_made_small_where_states_are_many() -> None:
     answers, quick = Answers(), Tried("one", 0.01, "found that there is none")
     slow = (Tried("another", 1.0, "end of its turn"), replace(quick, seconds=0.4))
-    assert [shrinking_s(tried, answers) for tried in ((), (quick,), slow)] == [SHRINKING_S] * 3
+    searches = (), (quick,), slow
+    assert [shrinking_s(tried, answers) for tried in searches] == [SHRINKING_S] * 3
     answers.endless = True
-    assert [shrinking_s(tried, answers) for tried in ((), (quick,), slow)] == [SHRINKING_S] * 2 + [
-        0
-    ]
+    assert [shrinking_s(tried, answers) for tried in searches] == [SHRINKING_S, SHRINKING_S, 0]
 
 
 def test_what_waits_for_answers_is_not_looked_at_again_for_each_of_them() -> None:

@@ -309,10 +309,8 @@ class _Loosely(_ByLevels):
     @property
     def leads(self) -> bool:
         """Whether the exact search is lost, and has more configurations than this one so far."""
-        exact, own = self._exactly.search, self.search
-        if self._above > LOOSE_ABOVE or self.waits:
-            return False
-        if not isinstance(exact, BreadthFirst) or not exact.lost:
+        exact, own = self._exact, self.search
+        if self._above > LOOSE_ABOVE or self.waits or exact is None or not exact.lost:
             return False
         return not isinstance(own, BreadthFirst) or bool(own.entered.sum() < exact.entered.sum())
 
@@ -320,18 +318,22 @@ class _Loosely(_ByLevels):
         return BreadthFirst(self.problem, self.memory, self._table, loose_above=self._above)
 
     def due(self) -> bool:
-        """Whether an order is not just about to be found by one of the others."""
-        exact = self._exactly.search
-        lost = not isinstance(exact, BreadthFirst) or exact.lost
-        return lost or all(deep.stalled for deep in self._deep)
+        """Whether the exact search is lost or over, or those depth first came no farther."""
+        exact = self._exact
+        return exact is None or exact.lost or all(deep.stalled for deep in self._deep)
+
+    @property
+    def _exact(self) -> BreadthFirst | None:
+        """The exact search; None where it is over."""
+        search = self._exactly.search
+        return search if isinstance(search, BreadthFirst) else None
 
     def turn(self, effort: float) -> Found:
         waiting = Found(None, 0, len(self.problem.events), 0, OVER)
-        exact = self._exactly.search
         if not self.due():
             return waiting
         if isinstance(self.search, BreadthFirst):
-            self.search.beside = exact if isinstance(exact, BreadthFirst) else None
+            self.search.beside = self._exact
         try:
             found = super().turn(effort)
         except Crowded:
