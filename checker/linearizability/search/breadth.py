@@ -81,6 +81,7 @@ class BreadthFirst(CompiledDepthFirst):
     """
 
     asked_most = 1_024
+    pace = 8
 
     beside: "BreadthFirst | None" = None
     """The search without loose operations: with `MOST_TIMES` as many configurations of a moment as

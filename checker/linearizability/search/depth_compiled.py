@@ -32,9 +32,6 @@ MODULES = window, depth_memory, depth_ranking, demands, depth_loop
 BUDGET = 100_000
 """Steps between two looks at the clock: some hundredths of a second."""
 
-PACE = 20
-"""How many steps are worth one of plain Python, or one of the model."""
-
 TRIP = 3
 """How many steps of the model it is worth to ask for some: that hands on two dozen arrays."""
 
@@ -90,6 +87,9 @@ class CompiledDepthFirst:
     """Searches as `depth.DepthFirst` does, for at most `window.BITS` operations at once."""
 
     asked_most = ASKED_MOST
+
+    pace = 20
+    """How many steps are worth one of plain Python, or one of the model."""
 
     steps_share = 2
     """Which part of the memory the table of steps may take, with the states."""
@@ -200,7 +200,7 @@ class CompiledDepthFirst:
         reg[depth_memory.KNOWN] = self._table.known
         stop = self._effort() + effort
         while True:
-            answer = self._go_on(min(BUDGET, int(effort * PACE) + 1))
+            answer = self._go_on(min(BUDGET, int(effort * self.pace) + 1))
             self._table.known = int(reg[depth_memory.KNOWN])
             if answer == window.UNTABLED:
                 before = self._asked // LOOK_EVERY
@@ -227,16 +227,16 @@ class CompiledDepthFirst:
 
     def _answer(self, count: int) -> None:
         """Ask the model for that many steps."""
-        width, step = depth_memory.ASK, self._steps.step
+        width = depth_memory.ASK
         asked = self.memory.asked[: count * width]
         states = asked[depth_memory.ASKED_STATE :: width].tolist()
         labels = asked[depth_memory.ASKED_LABEL :: width].tolist()
-        asked[depth_memory.ANSWER :: width] = [*map(step, states, labels)]
+        asked[depth_memory.ANSWER :: width] = self._steps.many(states, labels)
         self._asked += count
         self._trips += 1
 
     def _effort(self) -> float:
-        return self._asked + self._trips * TRIP + float(self.memory.reg[depth_memory.STEPS]) / PACE
+        return self._asked + self._trips * TRIP + float(self.memory.reg[depth_memory.STEPS]) / self.pace
 
     def order(self) -> list[int]:
         """The order that was found, as operations of the problem, once `run` has said that it is.

@@ -35,9 +35,6 @@ EXPLORING = 0.1
 ASKED_AGAIN_EVERY = 16
 """One step in this many is asked for twice: a model that is not pure answers otherwise."""
 
-MOST_LABELS = 1 << 30
-"""How many labels there may be of one model."""
-
 MOST_KEPT = 300_000
 """Answers of the model that are kept for the next search: some 130 bytes each."""
 
@@ -119,9 +116,11 @@ class Answers:
     def __init__(self) -> None:
         self.states: list[State] = []
         self.numbers: dict[State, int] = {}
-        self.labels: dict[Hashable, int] = {}
-        self.after: dict[int, int] = {}
-        """What follows, by the numbers of the label and of the state (`MOST_LABELS`)."""
+        self.after: dict[Hashable, dict[int, int]] = {}
+        """Of each label, by its name, what follows after which state. What is asked at one time is
+        of few labels: in one large table each look would miss the processor's cache."""
+
+        self.asked = 0
 
         self.endless = False
         """Whether exploring the model whole was given up."""
@@ -156,52 +155,62 @@ class Steps:
 
         self.states: list[State] = []
         self.answers = Answers() if answers is None else answers
-        known = self.answers.labels
         self._names = names or range(len(labels))
-        self._labels = [known.setdefault(name, len(known)) for name in self._names]
+        self._after = [self.answers.after.setdefault(name, {}) for name in self._names]
         self._numbers: dict[int, int] = {NO_STEP: NO_STEP}
         # Of each state its number among all answers, which other searches number otherwise.
         self._everywhere: list[int] = []
-        self._asked = 0
 
     def number(self, state: State) -> int:
         """The number of a state, which is given one if it is new."""
-        known = self.answers
-        everywhere = known.numbers.get(state)
-        if everywhere is None:
-            everywhere = known.numbers[state] = len(known.states)
-            known.states.append(state)
-        return self._here(everywhere)
+        return self._here(self._numbered(state))
 
-    def _here(self, everywhere: int) -> int:
+    def _numbered(self, state: State) -> int:
+        """The number of a state among all answers."""
+        known = self.answers
+        number = known.numbers.get(state)
+        if number is None:
+            number = known.numbers[state] = len(known.states)
+            known.states.append(state)
+        return number
+
+    def _here(self, number: int) -> int:
         """The number that a state has here, by the one that it has among all answers."""
-        found = self._numbers.get(everywhere)
+        found = self._numbers.get(number)
         if found is None:
-            found = self._numbers[everywhere] = len(self.states)
-            self.states.append(self.answers.states[everywhere])
-            self._everywhere.append(everywhere)
+            found = self._numbers[number] = len(self.states)
+            self.states.append(self.answers.states[number])
+            self._everywhere.append(number)
         return found
 
     def step(self, state: int, label: int) -> int:
         """The number of the state that follows, or `NO_STEP`; raises `LimitReached`."""
-        key = self._everywhere[state] * MOST_LABELS + self._labels[label]
-        kept = self.answers.after.get(key)
-        if kept is not None:
-            return self._here(kept)
-        if time.monotonic() > self.until:
-            raise LimitReached("time limit")
-        after = self._ask(state, label)
-        self._asked += 1
-        if self._asked % ASKED_AGAIN_EVERY == 1 and self._ask(state, label) != after:
-            raise impure(self.model, self.labels[label])
-        if len(self.answers.after) < MOST_KEPT:
-            self.answers.after[key] = NO_STEP if after == NO_STEP else self._everywhere[after]
-        return after
+        return self.many((state,), (label,))[0]
 
-    def _ask(self, state: int, label: int) -> int:
+    def many(self, states: Sequence[int], labels: Sequence[int]) -> list[int]:
+        """The same of many steps: no other line of a search is passed as often as these."""
+        answers, everywhere, after, here = self.answers, self._everywhere, self._after, self._numbers
+        ask, until, now, found = self._ask, self.until, time.monotonic, []
+        for state, label in zip(states, labels, strict=True):
+            before, kept = everywhere[state], after[label]
+            number = kept.get(before)
+            if number is None:
+                if now() > until:
+                    raise LimitReached("time limit")
+                number = ask(before, label)
+                answers.asked += 1
+                if answers.asked % ASKED_AGAIN_EVERY == 1 and ask(before, label) != number:
+                    raise impure(self.model, self.labels[label])
+                if answers.asked <= MOST_KEPT:
+                    kept[before] = number
+            place = here.get(number)
+            found.append(self._here(number) if place is None else place)
+        return found
+
+    def _ask(self, before: int, label: int) -> int:
         try:
-            after = self.model.step(self.states[state], self.labels[label])
-            return NO_STEP if isinstance(after, Inconsistent) else self.number(after)
+            after = self.model.step(self.answers.states[before], self.labels[label])
+            return NO_STEP if isinstance(after, Inconsistent) else self._numbered(after)
         except MemoryError:
             raise
         except Exception as error:
