@@ -79,7 +79,7 @@ def test_depth_first_agrees_with_every_linearization(
 
 @pytest.mark.parametrize("name", OBJECTS)
 def test_what_has_no_loose_order_has_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One in which some operations take effect again and again says nothing."""
+    """One in which some operations take effect more than once says nothing."""
     monkeypatch.setattr(breadth, "MOST_LOOSE", 200)
     monkeypatch.setattr(depth_compiled, "BUDGET", 20)
     thing, model = OBJECTS[name], MODELS[MODEL_OF.get(name, name)]()
@@ -107,16 +107,6 @@ def called(*calls: tuple[str, Any, Any, int, int]) -> list[Operation]:
     ]
 
 
-def test_what_grows_with_every_effect_is_not_loose() -> None:
-    crowd = [("enqueue", value, None, value, 100 + value) for value in range(8)]
-    operations = called(*crowd, ("dequeue", None, "nothing of that", 200, 201))
-    problem = of_operations(MODELS["queue"](), operations).fresh()
-    assert not BreadthFirst(problem, GIGABYTE, loose_above=0.5).loose
-    search = BreadthFirst(problem, GIGABYTE, loose_above=0.0)
-    assert search.loose, "the dequeue"
-    assert search.run(time.monotonic() + 60, FOR_EVER) is False
-
-
 @dataclass
 class Gate:
     """Counts what comes in once it is open."""
@@ -134,15 +124,42 @@ class Gate:
         return state if state is None or operation.function == "count" else state + 1
 
 
-def test_what_turns_out_to_grow_ends_without_a_proof(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(breadth, "MOST_LOOSE", 5_000)
-    comings = [("come", value, None, 2 + value, 100 + value) for value in range(8)]
-    operations = called(("open", None, None, 0, 1), *comings, ("count", None, -1, 200, 201))
-    problem = of_operations(Gate(), operations).fresh()
-    search = BreadthFirst(problem, GIGABYTE, loose_above=0.0)
+GROWING = {
+    "queue": (
+        MODELS["queue"](),
+        *(("enqueue", value, None, value, 100 + value) for value in range(8)),
+        ("dequeue", None, "nothing of that", 200, 201),
+    ),
+    "gate": (
+        Gate(),
+        ("open", None, None, 0, 1),
+        *(("come", value, None, 2 + value, 100 + value) for value in range(8)),
+        ("count", None, -1, 200, 201),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_what_grows_with_every_effect_is_not_joined(name: str) -> None:
+    """No operation takes effect for ever where that makes a new state each time."""
+    model, *calls = GROWING[name]
+    problem = of_operations(model, called(*calls)).fresh()
+    kept = []
+    for above in (0.0, 1.0):
+        search = BreadthFirst(problem, GIGABYTE, loose_above=above)
+        assert search.loose == (above < 1)
+        assert search.run(time.monotonic() + 60, FOR_EVER) is False
+        kept.append(int(search.memory.reg[CACHED]))
+    assert kept[0] == kept[1]
+
+
+def test_a_loose_search_of_too_much_ends_without_a_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(breadth, "MOST_LOOSE", 200)
+    monkeypatch.setattr(depth_compiled, "BUDGET", 20)
+    model, *calls = GROWING["gate"]
+    search = BreadthFirst(of_operations(model, called(*calls)).fresh(), GIGABYTE, loose_above=0.0)
     with pytest.raises(LimitReached, match=PROVES_NOTHING):
         search.run(time.monotonic() + 60, FOR_EVER)
-    assert BreadthFirst(problem, GIGABYTE).run(time.monotonic() + 60, FOR_EVER) is False
 
 
 def test_what_leads_back_leaves_one_configuration_of_each_state() -> None:

@@ -20,7 +20,7 @@ from checker.linearizability.search.limits import PROVES_NOTHING, LimitReached
 from checker.linearizability.search.problem import Problem
 
 RUN = (
-    *depth_compiled.STEP, "settle", "hash_of", "push", "pop", "covered", "enter", "surely",
+    *depth_compiled.STEP, "settle", "hash_of", "push", "pop", "join", "covered", "enter", "surely",
     "score_of", "prepare", "expand", "wake", "turn", "search_levels", "run_levels",
 )  # fmt: skip
 MODULES = window, depth_memory, depth_loop, breadth_loop
@@ -29,16 +29,11 @@ COMPILING_S = 8.0
 """Seconds of a processor that compiling for the first time may take."""
 
 MOST_LOOSE = 1 << 17
-"""Configurations of one moment at which a search with loose operations gives up: where these
-make a queue longer each time, there is no end of them."""
+"""Configurations of one moment at which a search with loose operations gives up."""
 
-MOST_TIMES, FEW_LOOSE = 4, 65_536
+MOST_TIMES, FEW_LOOSE = 4, 32_768
 """How many times as many it may have as the search without loose operations, and how many it may
 have in any case."""
-
-SAMPLES, REPEATS = 3, 32
-"""How many operations of each function are tried, and how many times, to see whether they lead to
-ever new states."""
 
 LOST_AT = 6
 """Dead ends without progress after which a search is lost: it goes back by 64 ends, and more."""
@@ -96,8 +91,7 @@ class BreadthFirst(CompiledDepthFirst):
         loose_above: float = 1.0,
     ) -> None:
         """Loose are the operations of moments at which more are pending than that share of the most
-        that ever are, but for those of functions that would lead to new states each time. Where
-        they make the states endless all the same, `run` raises `LimitReached`."""
+        that ever are. Where they make too many configurations, `run` raises `LimitReached`."""
         super().__init__(problem, memory_bytes, LIKELY, table)
         count = len(self.memory.ends)
         if 8 * breadth_loop.SCORES * count > memory_bytes // 4:
@@ -129,30 +123,9 @@ class BreadthFirst(CompiledDepthFirst):
         crowded = crowds > above * crowds.max(initial=0)
         loose = np.zeros(len(memory.bits), np.bool_)
         loose[memory.window[owed & crowded[end]]] = True
-        if loose.any():
-            loose &= ~self._growing()[memory.labels]
         found = np.zeros(count, np.int64)
         np.bitwise_or.at(found, end, np.where(loose[memory.window], bits, 0))
         return found
-
-    def _growing(self) -> Any:
-        """Of which labels it is to be supposed that each time they lead to a new state."""
-        functions: dict[str, list[bool]] = {}
-        for label, operation in enumerate(self._steps.labels):
-            grown = functions.setdefault(operation.function, [])
-            if len(grown) < SAMPLES:
-                grown.append(self._grows(label))
-        return np.array([any(functions[o.function]) for o in self._steps.labels], np.bool_)
-
-    def _grows(self, label: int) -> bool:
-        """Whether a label leads from the first state to ever new ones."""
-        states = [self._problem.initial]
-        while len(states) <= REPEATS:
-            after = self._steps.step(states[-1], label)
-            if after == window.NO_STEP or after in states:
-                return False
-            states.append(after)
-        return True
 
     def _room(self) -> int:
         return len(self.memory.cache) // depth_memory.ENTRY

@@ -11,11 +11,11 @@ has used few of them so far: it is the least committed.
 A configuration is dropped where another of the same level and state covers it, which was there
 before or is still open: whatever the dropped one leads to, that one leads to as well. No other is.
 
-Some operations may be *loose*: once they took effect they may do so again, for as long as they are
-pending. Then there are more orders than there are, and only that there is none says something. But
-of two configurations with one state the one covers the other in which more took effect: so few are
-left of each state, and of a state to which they lead back only one. There is else one for each set
-of those that were used.
+Some operations may be *loose*. Where one of two configurations of one state has used all that the
+other has, and more that is loose, they are joined: what only one has used counts as used when it
+must be, and may be used all the same. Then there are more orders than there are, and only that
+there is none says something. But of each state few configurations are left; there is else one for
+each set of operations that leads there.
 """
 
 from typing import Any, NamedTuple
@@ -100,7 +100,7 @@ class Levels(NamedTuple):
     - `firsts`, `lasts`: of each level and score the open configurations, the one that was opened
       first and the one that was opened last;
     - `left`, `entered`: of each level how many are open, and how many were in all;
-    - `loose`: at each end the bits of the operations that may take effect again.
+    - `loose`: at each end the bits of the operations that need not be told used from unused.
     """
 
     now: Any
@@ -138,15 +138,38 @@ def pop(levels: Levels, end: int) -> int:
     return int(node)
 
 
+def join(memory: Depth, levels: Levels, entry: int) -> bool:
+    """Let the new configuration stand for that one too, of the same end and state, if it may.
+
+    It may where one of them has used all that the other has, and more that is loose: what only one
+    has used is free then.
+    """
+    reg, cache, at = memory.reg, memory.cache, entry * ENTRY
+    both = reg[USED] & cache[at + ENTRY_USED]
+    one, other = reg[USED] | reg[FREE], cache[at + ENTRY_USED] | cache[at + ENTRY_FREE]
+    free = (one | other) & ~both
+    known = reg[FREE] | cache[at + ENTRY_FREE] | levels.loose[reg[END]]
+    if (one & ~other and other & ~one) or free & ~known:
+        return False
+    reg[USED], reg[FREE] = both, free
+    return True
+
+
 def covered(memory: Depth, levels: Levels) -> bool:
-    """Whether another configuration covers the new one; open ones that it covers are gone."""
+    """Whether another configuration covers the new one; open ones that it covers are gone.
+
+    Where operations are loose the new one may become one that covers others as well.
+    """
     reg, cache, nodes = memory.reg, memory.cache, levels.nodes
+    loose = levels.loose[reg[END]] != 0
     entry = memory.heads[hash_of(memory, reg[END], reg[STATE], reg[USED] & reg[SURE])]
     looked = 0
     while entry >= 0:
         looked += 1
         at = entry * ENTRY
         if cache[at + ENTRY_END] == reg[END] and cache[at + ENTRY_STATE] == reg[STATE]:
+            if loose:
+                join(memory, levels, entry)
             differ = reg[USED] ^ cache[at + ENTRY_USED]
             if not (reg[FREE] | differ) & ~cache[at + ENTRY_FREE]:
                 reg[STEPS] += looked // LOOKS
@@ -182,7 +205,7 @@ def enter(memory: Depth, levels: Levels, by: int, source: int, score: int, todo:
     push(levels, reg[END], node)
 
 
-def surely(memory: Depth, end: int) -> int:
+def surely(memory: Depth, levels: Levels, end: int) -> int:
     """The bits of the operations before that end which are never free, as far as is known."""
     sure = 0
     for place in range(memory.window_at[end], memory.window_at[end + 1]):
@@ -190,13 +213,13 @@ def surely(memory: Depth, end: int) -> int:
         label = memory.labels[op]
         if memory.idle[label] >= 0 or memory.observes[label]:
             sure |= memory.bits[op]
-    return int(sure & ~memory.born_free[end])
+    return int(sure & ~memory.born_free[end] & ~levels.loose[end])
 
 
 def score_of(memory: Depth, levels: Levels) -> int:
     """How little the new configuration promises, all of whose steps are known.
 
-    Where operations are loose it promises the more, the more of these took effect: it covers more.
+    Where operations are loose it promises the more, the more of these are used: it covers more.
     """
     reg, bits, labels = memory.reg, memory.bits, memory.labels
     done = reg[USED] | reg[FREE]
@@ -235,9 +258,11 @@ def prepare(memory: Depth, levels: Levels, node: int) -> None:
         return
     # The settled one stands for this one and for more.
     nodes[at + NODE_TODO] = GONE
+    score, used = score_of(memory, levels), reg[USED]
     if not covered(memory, levels):
+        # If it has become one that has used less, what that may use is to be known first.
         by, source = nodes[at + NODE_BY], nodes[at + NODE_FROM]
-        enter(memory, levels, by, source, score_of(memory, levels), READY)
+        enter(memory, levels, by, source, score, READY if reg[USED] == used else RAW)
 
 
 def expand(memory: Depth, levels: Levels, node: int) -> bool:
@@ -254,7 +279,7 @@ def expand(memory: Depth, levels: Levels, node: int) -> bool:
             now[LAST] = node
             return True
         reg[END], reg[STATE], reg[USED], reg[FREE] = end + 1, state, used & ~due, free & ~due
-        reg[SURE] = surely(memory, end + 1)
+        reg[SURE] = surely(memory, levels, end + 1)
         if not covered(memory, levels):
             enter(memory, levels, PASS, node, score - 1, RAW)
             now[PASSED] += 1
@@ -264,7 +289,7 @@ def expand(memory: Depth, levels: Levels, node: int) -> bool:
         if used & due:
             return False
     now[EXPANDED] += 1
-    sure = surely(memory, end)
+    sure = surely(memory, levels, end)
     for place in range(memory.window_at[end], memory.window_at[end + 1]):
         op = memory.window[place]
         bit = bits[op]
@@ -274,11 +299,8 @@ def expand(memory: Depth, levels: Levels, node: int) -> bool:
         after = known_step(memory, state, memory.labels[op])
         if after == NO_STEP or (after == state and free & bit):
             continue
-        reg[END], reg[STATE], reg[USED], reg[FREE] = end, after, used, free | bit
-        then = score - 1
-        if not levels.loose[end] & bit:
-            reg[USED], reg[FREE] = used | bit, free & ~bit
-            then = score + 1
+        reg[END], reg[STATE], reg[USED], reg[FREE] = end, after, used | bit, free & ~bit
+        then = score - 1 if levels.loose[end] & bit else score + 1
         reg[SURE] = sure
         reg[STEPS] += 1
         if not covered(memory, levels):
@@ -363,7 +385,7 @@ def run_levels(memory: Depth, levels: Levels, budget: int) -> int:
         levels.now[LAST] = NOTHING
         return FINISHED
     if reg[CACHED] == 0:
-        reg[SURE] = surely(memory, 0)
+        reg[SURE] = surely(memory, levels, 0)
         enter(memory, levels, PASS, NOTHING, 0, RAW)
     wake(memory, levels)
     answer = search_levels(memory, levels, budget)
