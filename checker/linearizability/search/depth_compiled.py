@@ -236,7 +236,8 @@ class CompiledDepthFirst:
         self._trips += 1
 
     def _effort(self) -> float:
-        return self._asked + self._trips * TRIP + float(self.memory.reg[depth_memory.STEPS]) / self.pace
+        steps = float(self.memory.reg[depth_memory.STEPS])
+        return self._asked + self._trips * TRIP + steps / self.pace
 
     def order(self) -> list[int]:
         """The order that was found, as operations of the problem, once `run` has said that it is.

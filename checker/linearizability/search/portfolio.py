@@ -48,12 +48,13 @@ STALLED = 4
 ENDLESS = 4
 """How many times shorter the turns of the front are where the states are not known to be few."""
 
-LOOSE_ABOVE = 0.5
-"""Which share of the most pending operations is a crowd whose operations are loose at first."""
+LOOSE_ABOVE = 0.0
+"""Which share of the most pending operations is a crowd whose operations are loose: at first all
+are, and each time that proves nothing the share comes half as near to 1."""
 
 LEADING, FOLLOWING = 4.0, 0.5
 """How long the turns of the loose search by levels are while it leads, and how long those of the
-exact one are then, beside others'."""
+exact one are while the loose one is the better of the two, beside others'."""
 
 AGAIN = 0.5
 """How long the turns of the loose one are once it has found what proves nothing."""
@@ -94,7 +95,7 @@ class _Portfolio:
             if not fast and turn == self._plain_turns() and (fast := self._may_compile()):
                 engines, turn = self._engines(fast), 0
             effort = (FIRST + EACH * self._problem.count) * GROWTH**turn
-            for engine in tuple(engines):
+            for engine in [engine for engine in engines if engine.due()]:
                 found = self._turn(engine, self._share(engine) * effort)
                 if found.verdict is not None:
                     return replace(found, tried=tuple(self._tried.values()))
@@ -107,8 +108,8 @@ class _Portfolio:
 
     def _share(self, engine: "_Engine") -> float:
         """How long the turn of an engine is compared with those of others."""
-        proving = engine.patient and engine.reached >= self._farthest.done
-        return engine.weight() / (STALLED if engine.stalled and not proving else 1)
+        patient = engine.patient(self._farthest.done)
+        return engine.weight() / (STALLED if engine.stalled and not patient else 1)
 
     def _turn(self, engine: "_Engine", effort: float) -> Found:
         began = time.monotonic()
@@ -117,7 +118,10 @@ class _Portfolio:
         seconds = time.monotonic() - began + (before.seconds if before else 0.0)
         endings = {None: found.limit, True: "found an order", False: "found that there is none"}
         self._tried[engine.name] = Tried(engine.name, seconds, endings[found.verdict])
+        engine.spent += effort
         engine.stalled, engine.reached = found.done <= engine.reached, found.done
+        if not engine.stalled:
+            engine.spent_then = engine.spent
         if found.verdict is None and engine.exact and found.done >= self._farthest.done:
             self._farthest = found
         return found
@@ -185,13 +189,29 @@ class _Engine(ABC):
     name: str
     share = 1.0
     exact = True
-    patient = False
-    """Whether its turns stay as long where it comes no farther: a proof may come nearer."""
 
     def __init__(self, given: _Given) -> None:
         self.given = given
         self.problem, self.until, self.memory, self.watch, self.with_order = given
         self.reached, self.stalled = 0, False
+        self.spent = self.spent_then = 0.0
+        """The effort of all its turns, and of those until it last came farther."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether it has come no farther for longer than it took to come that far."""
+        return self.spent > 2 * self.spent_then
+
+    def due(self) -> bool:
+        """Whether it should have turns yet."""
+        return True
+
+    def patient(self, _farthest: int) -> bool:
+        """Whether its turns stay as long where it comes no farther: a proof may come nearer.
+
+        The farthest that an exact search came is that event.
+        """
+        return False
 
     def weight(self) -> float:
         """How long the next turn should be, compared with those of others."""
@@ -270,16 +290,18 @@ class _CompiledDepth(_Depth):
 class _ByLevels(_Depth):
     name = "by levels, compiled"
     share = 2.0
-    patient = True
     loosely: "_Loosely | None" = None
-    """The loose search of the same problem, which may lead."""
+    """The loose search of the same problem, which may be the better one."""
 
     def __init__(self, beside: _CompiledDepth, memory: int) -> None:
         super().__init__(beside.given._replace(memory=memory))
         self._table = beside.table
 
     def weight(self) -> float:
-        return FOLLOWING if self.loosely is not None and self.loosely.leads else self.share
+        return FOLLOWING if self.loosely is not None and self.loosely.better else self.share
+
+    def patient(self, farthest: int) -> bool:
+        return self.reached >= farthest
 
     def begin(self) -> BreadthFirst:
         return BreadthFirst(self.problem, self.memory, self._table)
@@ -289,16 +311,15 @@ class _Loosely(_ByLevels):
     """The search by levels of a problem with more orders: where that has none, this has none."""
 
     name = "by levels, loosely, compiled"
-    share = 1.0
     exact = False
-    patient = False
     waits = False
     """Whether it has too many configurations of some moment, for now."""
 
     def __init__(self, early: _CompiledDepth, late: _CompiledDepth, exactly: _ByLevels) -> None:
-        super().__init__(early, early.memory)
+        super().__init__(early, exactly.memory)
         self.with_order = False
-        self._deep, self._exactly = (early, late), exactly
+        self._exactly = exactly
+        self._others = early, late, exactly
         self._above = LOOSE_ABOVE
 
     def weight(self) -> float:
@@ -306,21 +327,37 @@ class _Loosely(_ByLevels):
             return AGAIN
         return LEADING if self.leads else self.share
 
+    def patient(self, _farthest: int) -> bool:
+        return True
+
     @property
     def leads(self) -> bool:
-        """Whether the exact search is lost, and has more configurations than this one so far."""
-        exact, own = self._exact, self.search
-        if self._above > LOOSE_ABOVE or self.waits or exact is None or not exact.lost:
+        """Whether there is likely to be no order: the exact search is lost, or one that is lost
+        ended where another did, which is seldom the same end if there is one."""
+        if self._above > LOOSE_ABOVE or self.waits or self._exact is None:
             return False
-        return not isinstance(own, BreadthFirst) or bool(own.entered.sum() < exact.entered.sum())
+        last = [engine for engine in (*self._others, self) if engine.reached == self._farthest]
+        return self._exact.lost or (len(last) > 1 and any(engine.lost for engine in last))
+
+    @property
+    def better(self) -> bool:
+        """Whether it leads, or has come at least as far as the exact one."""
+        if self._above > LOOSE_ABOVE or not self.spent:
+            return False
+        return self.leads or self.reached >= self._exactly.reached
 
     def begin(self) -> BreadthFirst:
         return BreadthFirst(self.problem, self.memory, self._table, loose_above=self._above)
 
     def due(self) -> bool:
-        """Whether the exact search is lost or over, or those depth first came no farther."""
-        exact = self._exact
-        return exact is None or exact.lost or all(deep.stalled for deep in self._deep)
+        """Whether it may be better, or the one that came farthest is lost, or the exact one."""
+        if not self.spent or self.better or self._exact is None or self._exact.lost:
+            return True
+        return any(other.lost for other in self._others if other.reached == self._farthest)
+
+    @property
+    def _farthest(self) -> int:
+        return max(other.reached for other in self._others)
 
     @property
     def _exact(self) -> BreadthFirst | None:
@@ -329,16 +366,13 @@ class _Loosely(_ByLevels):
         return search if isinstance(search, BreadthFirst) else None
 
     def turn(self, effort: float) -> Found:
-        waiting = Found(None, 0, len(self.problem.events), 0, OVER)
-        if not self.due():
-            return waiting
         if isinstance(self.search, BreadthFirst):
             self.search.beside = self._exact
         try:
             found = super().turn(effort)
         except Crowded:
             self.waits = True
-            return waiting
+            return Found(None, self.reached, len(self.problem.events), 0, OVER)
         self.waits = False
         if not found.verdict:
             return found

@@ -189,10 +189,10 @@ class Steps:
 
     def many(self, states: Sequence[int], labels: Sequence[int]) -> list[int]:
         """The same of many steps: no other line of a search is passed as often as these."""
-        answers, everywhere, after, here = self.answers, self._everywhere, self._after, self._numbers
+        answers, after, here = self.answers, self._after, self._numbers
         ask, until, now, found = self._ask, self.until, time.monotonic, []
         for state, label in zip(states, labels, strict=True):
-            before, kept = everywhere[state], after[label]
+            before, kept = self._everywhere[state], after[label]
             number = kept.get(before)
             if number is None:
                 if now() > until:

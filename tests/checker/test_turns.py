@@ -1,0 +1,102 @@
+"""How long the turns of engines are, by what these have come to: who should prove that no order is.
+
+What they find does not depend on it, and is tested elsewhere.
+"""
+
+import time
+from random import Random
+
+import pytest
+
+from checker.linearizability.search import breadth_loop, portfolio
+from checker.linearizability.search.breadth import LOST_AT, BreadthFirst
+from checker.linearizability.search.portfolio import _ByLevels, _Engine, _Loosely, _Portfolio
+from checker.linearizability.search.problem import of_operations
+from tests.checker.test_users_caches import Cache, played
+
+MINUTE, GIGABYTE = 60, 1 << 30
+
+
+@pytest.fixture
+def engines() -> list[_Engine]:
+    """The two searches depth first, and those by levels, exact and loose, after one turn."""
+    operations = played(Cache(2), Random("turns"), 100, 8, lie=True)
+    problem = of_operations(Cache(2), operations).fresh()
+    four = _Portfolio(problem, time.monotonic() + MINUTE, GIGABYTE, False)._engines(True)
+    for engine in four:
+        assert engine.turn(1.0).verdict is None
+        engine.spent = engine.spent_then = 1.0
+    return four
+
+
+def reach(engines: list[_Engine], *ends: int, lost: int | None = None) -> _Loosely:
+    """Let them have come to these ends, one of them long ago; the loose one."""
+    for engine, end in zip(engines, ends, strict=True):
+        engine.reached = end
+    if lost is not None:
+        engines[lost].spent = 3.0
+    loose = engines[-1]
+    assert isinstance(loose, _Loosely)
+    return loose
+
+
+@pytest.mark.parametrize(
+    ("ends", "lost", "leads"),
+    [
+        ((90, 90, 20, 5), None, False),
+        ((90, 90, 20, 5), 0, True),
+        ((90, 90, 20, 5), 1, True),
+        ((90, 90, 20, 5), 2, False),
+        ((90, 80, 20, 5), 0, False),
+        ((10, 90, 90, 5), 1, True),
+        ((10, 90, 20, 90), 1, True),
+        ((10, 90, 20, 99), 1, False),
+    ],
+)
+def test_the_loose_search_leads_where_two_end_alike_and_one_long_ago(
+    ends: tuple[int, ...], lost: int | None, leads: bool, engines: list[_Engine]
+) -> None:
+    loose = reach(engines, *ends, lost=lost)
+    assert loose.leads is leads
+    assert loose.weight() == (portfolio.LEADING if leads else loose.share)
+    loose.waits = True
+    assert not loose.leads, "while it has too many configurations"
+
+
+def test_the_loose_search_leads_where_the_exact_one_gets_lost(engines: list[_Engine]) -> None:
+    loose, exact = reach(engines, 10, 20, 30, 5), engines[2]
+    assert isinstance(exact, _ByLevels)
+    assert (loose.leads, exact.weight()) == (False, exact.share)
+    assert isinstance(exact.search, BreadthFirst)
+    exact.search._levels.now[breadth_loop.BACK] = LOST_AT
+    assert (loose.leads, exact.weight()) == (True, portfolio.FOLLOWING)
+
+
+def test_of_the_two_by_levels_the_one_that_is_ahead_has_longer_turns(
+    engines: list[_Engine],
+) -> None:
+    exact = engines[2]
+    assert isinstance(exact, _ByLevels)
+    loose = reach(engines, 90, 80, 20, 19)
+    assert (loose.better, loose.due(), exact.weight()) == (False, False, exact.share)
+    loose = reach(engines, 90, 80, 20, 20)
+    assert (loose.better, loose.due(), exact.weight()) == (True, True, portfolio.FOLLOWING)
+
+
+def test_what_proved_nothing_has_short_turns(engines: list[_Engine]) -> None:
+    loose = reach(engines, 90, 90, 20, 95, lost=0)
+    loose._above = 0.5
+    assert (loose.leads, loose.better, loose.weight()) == (False, False, portfolio.AGAIN)
+    assert loose.due(), "since the one that came farthest is lost"
+
+
+def test_it_begins_with_one_turn_and_waits_until_it_may_be_needed(engines: list[_Engine]) -> None:
+    loose = reach(engines, 90, 80, 20, 5)
+    assert not loose.due()
+    loose.spent = 0.0
+    assert loose.due()
+    loose = reach(engines, 90, 80, 20, 5, lost=0)
+    loose.spent = 1.0
+    assert loose.due()
+    loose = reach(engines, 70, 80, 20, 5)
+    assert not loose.due(), "another came farther than the one that is lost"
