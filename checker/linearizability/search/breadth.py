@@ -76,7 +76,7 @@ class BreadthFirst(CompiledDepthFirst):
     """
 
     asked_most = 1_024
-    pace = 8
+    pace = 8  # Each step looks at more of the memory.
 
     beside: "BreadthFirst | None" = None
     """The search without loose operations: with `MOST_TIMES` as many configurations of a moment as

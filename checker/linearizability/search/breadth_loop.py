@@ -138,7 +138,7 @@ def pop(levels: Levels, end: int) -> int:
     return int(node)
 
 
-def join(memory: Depth, levels: Levels, entry: int) -> bool:
+def join(memory: Depth, levels: Levels, entry: int) -> None:
     """Let the new configuration stand for that one too, of the same end and state, if it may.
 
     It may where one of them has used all that the other has, and more that is loose: what only one
@@ -148,11 +148,9 @@ def join(memory: Depth, levels: Levels, entry: int) -> bool:
     both = reg[USED] & cache[at + ENTRY_USED]
     one, other = reg[USED] | reg[FREE], cache[at + ENTRY_USED] | cache[at + ENTRY_FREE]
     free = (one | other) & ~both
-    known = reg[FREE] | cache[at + ENTRY_FREE] | levels.loose[reg[END]]
-    if (one & ~other and other & ~one) or free & ~known:
-        return False
-    reg[USED], reg[FREE] = both, free
-    return True
+    may = reg[FREE] | cache[at + ENTRY_FREE] | levels.loose[reg[END]]
+    if (one & other == one or one & other == other) and not free & ~may:
+        reg[USED], reg[FREE] = both, free
 
 
 def covered(memory: Depth, levels: Levels) -> bool:

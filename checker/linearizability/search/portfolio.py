@@ -49,8 +49,8 @@ ENDLESS = 4
 """How many times shorter the turns of the front are where the states are not known to be few."""
 
 LOOSE_ABOVE = 0.0
-"""Which share of the most pending operations is a crowd whose operations are loose: at first all
-are, and each time that proves nothing the share comes half as near to 1."""
+"""Which share of the most pending operations is a crowd whose operations are loose. At first all
+are; each time that proves nothing, the share goes half of the way to 1."""
 
 LEADING, FOLLOWING = 4.0, 0.5
 """How long the turns of the loose search by levels are while it leads, and how long those of the
@@ -95,7 +95,9 @@ class _Portfolio:
             if not fast and turn == self._plain_turns() and (fast := self._may_compile()):
                 engines, turn = self._engines(fast), 0
             effort = (FIRST + EACH * self._problem.count) * GROWTH**turn
-            for engine in [engine for engine in engines if engine.due()]:
+            for engine in tuple(engines):
+                if not engine.due():
+                    continue
                 found = self._turn(engine, self._share(engine) * effort)
                 if found.verdict is not None:
                     return replace(found, tried=tuple(self._tried.values()))

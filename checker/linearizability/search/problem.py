@@ -121,6 +121,7 @@ class Answers:
         of few labels: in one large table each look would miss the processor's cache."""
 
         self.asked = 0
+        """How many steps the model was asked for."""
 
         self.endless = False
         """Whether exploring the model whole was given up."""
@@ -188,7 +189,7 @@ class Steps:
         return self.many((state,), (label,))[0]
 
     def many(self, states: Sequence[int], labels: Sequence[int]) -> list[int]:
-        """The same of many steps: no other line of a search is passed as often as these."""
+        """The same for many steps: no lines of a search run more often than these."""
         answers, after, here = self.answers, self._after, self._numbers
         ask, until, now, found = self._ask, self.until, time.monotonic, []
         for state, label in zip(states, labels, strict=True):
