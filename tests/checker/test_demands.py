@@ -18,6 +18,7 @@ from checker.linearizability.search.depth_memory import (
     DEMAND_OWED,
     LEFT_OUT,
 )
+from checker.linearizability.search.engines import Engine
 from checker.linearizability.search.limits import PROVES_NOTHING, LimitReached
 from checker.linearizability.search.portfolio import decide
 from checker.linearizability.search.problem import Problem, of_operations
@@ -106,12 +107,12 @@ def test_what_loses_an_answer_is_tried_once_nothing_else_is_left(
     assert found.verdict is False
 
 
-def _only(likely: str, monkeypatch: pytest.MonkeyPatch) -> list[portfolio._Engine]:
+def _only(likely: str, monkeypatch: pytest.MonkeyPatch) -> list[Engine]:
     """Leaves the portfolio but that search; those that it made."""
-    made: list[portfolio._Engine] = []
+    made: list[Engine] = []
     engines = portfolio._Portfolio._engines
 
-    def one(self: portfolio._Portfolio, fast: bool) -> list[portfolio._Engine]:
+    def one(self: portfolio._Portfolio, fast: bool) -> list[Engine]:
         left = [engine for engine in engines(self, fast) if likely in engine.name]
         made.extend(left)
         return left

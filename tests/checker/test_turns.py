@@ -8,9 +8,17 @@ from random import Random
 
 import pytest
 
-from checker.linearizability.search import breadth_loop, portfolio
+from checker.linearizability.search import breadth_memory
 from checker.linearizability.search.breadth import LOST_AT, BreadthFirst
-from checker.linearizability.search.portfolio import _ByLevels, _Engine, _Loosely, _Portfolio
+from checker.linearizability.search.engines import (
+    AGAIN,
+    FOLLOWING,
+    LEADING,
+    Engine,
+    LevelsEngine,
+    LooseEngine,
+)
+from checker.linearizability.search.portfolio import _Portfolio
 from checker.linearizability.search.problem import of_operations
 from tests.checker.test_users_caches import Cache, played
 
@@ -18,7 +26,7 @@ MINUTE, GIGABYTE = 60, 1 << 30
 
 
 @pytest.fixture
-def engines() -> list[_Engine]:
+def engines() -> list[Engine]:
     """The two searches depth first, and those by levels, exact and loose, after one turn."""
     operations = played(Cache(2), Random("turns"), 100, 8, lie=True)
     problem = of_operations(Cache(2), operations).fresh()
@@ -29,14 +37,14 @@ def engines() -> list[_Engine]:
     return four
 
 
-def reach(engines: list[_Engine], *ends: int, lost: int | None = None) -> _Loosely:
+def reach(engines: list[Engine], *ends: int, lost: int | None = None) -> LooseEngine:
     """Let them have come to these ends, one of them long ago; the loose one."""
     for engine, end in zip(engines, ends, strict=True):
         engine.reached = end
     if lost is not None:
         engines[lost].spent = 3.0
     loose = engines[-1]
-    assert isinstance(loose, _Loosely)
+    assert isinstance(loose, LooseEngine)
     return loose
 
 
@@ -54,43 +62,43 @@ def reach(engines: list[_Engine], *ends: int, lost: int | None = None) -> _Loose
     ],
 )
 def test_the_loose_search_leads_where_two_end_alike_and_one_long_ago(
-    ends: tuple[int, ...], lost: int | None, leads: bool, engines: list[_Engine]
+    ends: tuple[int, ...], lost: int | None, leads: bool, engines: list[Engine]
 ) -> None:
     loose = reach(engines, *ends, lost=lost)
     assert loose.leads is leads
-    assert loose.weight() == (portfolio.LEADING if leads else loose.share)
+    assert loose.weight() == (LEADING if leads else loose.share)
     loose.waits = True
     assert not loose.leads, "while it has too many configurations"
 
 
-def test_the_loose_search_leads_where_the_exact_one_gets_lost(engines: list[_Engine]) -> None:
+def test_the_loose_search_leads_where_the_exact_one_gets_lost(engines: list[Engine]) -> None:
     loose, exact = reach(engines, 10, 20, 30, 5), engines[2]
-    assert isinstance(exact, _ByLevels)
+    assert isinstance(exact, LevelsEngine)
     assert (loose.leads, exact.weight()) == (False, exact.share)
     assert isinstance(exact.search, BreadthFirst)
-    exact.search._levels.now[breadth_loop.BACK] = LOST_AT
-    assert (loose.leads, exact.weight()) == (True, portfolio.FOLLOWING)
+    exact.search._levels.now[breadth_memory.BACK] = LOST_AT
+    assert (loose.leads, exact.weight()) == (True, FOLLOWING)
 
 
 def test_of_the_two_by_levels_the_one_that_is_ahead_has_longer_turns(
-    engines: list[_Engine],
+    engines: list[Engine],
 ) -> None:
     exact = engines[2]
-    assert isinstance(exact, _ByLevels)
+    assert isinstance(exact, LevelsEngine)
     loose = reach(engines, 90, 80, 20, 19)
     assert (loose.better, loose.due(), exact.weight()) == (False, False, exact.share)
     loose = reach(engines, 90, 80, 20, 20)
-    assert (loose.better, loose.due(), exact.weight()) == (True, True, portfolio.FOLLOWING)
+    assert (loose.better, loose.due(), exact.weight()) == (True, True, FOLLOWING)
 
 
-def test_what_proved_nothing_has_short_turns(engines: list[_Engine]) -> None:
+def test_what_proved_nothing_has_short_turns(engines: list[Engine]) -> None:
     loose = reach(engines, 90, 90, 20, 95, lost=0)
     loose._above = 0.5
-    assert (loose.leads, loose.better, loose.weight()) == (False, False, portfolio.AGAIN)
+    assert (loose.leads, loose.better, loose.weight()) == (False, False, AGAIN)
     assert loose.due(), "since the one that came farthest is lost"
 
 
-def test_it_begins_with_one_turn_and_waits_until_it_may_be_needed(engines: list[_Engine]) -> None:
+def test_it_begins_with_one_turn_and_waits_until_it_may_be_needed(engines: list[Engine]) -> None:
     loose = reach(engines, 90, 80, 20, 5)
     assert not loose.due()
     loose.spent = 0.0

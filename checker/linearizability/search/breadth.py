@@ -7,12 +7,13 @@ import numpy as np
 
 from checker.linearizability.search import (
     breadth_loop,
+    breadth_memory,
     depth_compiled,
     depth_loop,
     depth_memory,
     window,
 )
-from checker.linearizability.search.breadth_loop import Levels
+from checker.linearizability.search.breadth_memory import Levels
 from checker.linearizability.search.compiling import compiled, compiled_before, in_time
 from checker.linearizability.search.depth import LIKELY
 from checker.linearizability.search.depth_compiled import CompiledDepthFirst, StepTable
@@ -23,7 +24,7 @@ RUN = (
     *depth_compiled.STEP, "settle", "hash_of", "push", "pop", "join", "covered", "enter", "surely",
     "score_of", "prepare", "expand", "wake", "turn", "search_levels", "run_levels",
 )  # fmt: skip
-MODULES = window, depth_memory, depth_loop, breadth_loop
+MODULES = window, depth_memory, depth_loop, breadth_memory, breadth_loop
 
 COMPILING_S = 8.0
 """Seconds of a processor that compiling for the first time may take."""
@@ -94,18 +95,18 @@ class BreadthFirst(CompiledDepthFirst):
         that ever are. Where they make too many configurations, `run` raises `LimitReached`."""
         super().__init__(problem, memory_bytes, LIKELY, table)
         count = len(self.memory.ends)
-        if 8 * breadth_loop.SCORES * count > memory_bytes // 4:
+        if 8 * breadth_memory.SCORES * count > memory_bytes // 4:
             raise LimitReached("memory limit")
         self._levels = Levels(
-            now=np.zeros(breadth_loop.NOW, np.int64),
-            nodes=np.zeros(self._room() * breadth_loop.NODE, np.int64),
-            firsts=np.full(breadth_loop.SCORES * count, -1, np.int64),
-            lasts=np.full(breadth_loop.SCORES * count, -1, np.int64),
+            now=np.zeros(breadth_memory.NOW, np.int64),
+            nodes=np.zeros(self._room() * breadth_memory.NODE, np.int64),
+            firsts=np.full(breadth_memory.SCORES * count, -1, np.int64),
+            lasts=np.full(breadth_memory.SCORES * count, -1, np.int64),
             left=np.zeros(count, np.int64),
             entered=np.zeros(count, np.int64),
             loose=self._loosened(loose_above),
         )
-        self._levels.now[breadth_loop.WAITING] = depth_memory.NOTHING
+        self._levels.now[breadth_memory.WAITING] = depth_memory.NOTHING
         self.loose = bool(self._levels.loose.any())
         """Whether an order that is found says nothing: that there is none says it all the same."""
 
@@ -144,7 +145,7 @@ class BreadthFirst(CompiledDepthFirst):
     @property
     def lost(self) -> bool:
         """Whether it has come no farther for long, and looks for another way far back."""
-        return bool(self._levels.now[breadth_loop.BACK] >= LOST_AT)
+        return bool(self._levels.now[breadth_memory.BACK] >= LOST_AT)
 
     def _look_at_crowds(self) -> None:
         if self.entered.max() > MOST_LOOSE:
@@ -168,5 +169,5 @@ class BreadthFirst(CompiledDepthFirst):
         if 3 * taken > self._bytes or not self.watch.allows(2 * taken):
             raise LimitReached("memory limit")
         self._double_cache()
-        nodes = depth_compiled.longer(self._levels.nodes, self._room() * breadth_loop.NODE)
+        nodes = depth_compiled.longer(self._levels.nodes, self._room() * breadth_memory.NODE)
         self._levels = self._levels._replace(nodes=nodes)
