@@ -89,6 +89,8 @@ def test_of_the_two_by_levels_the_one_that_is_ahead_has_longer_turns(
     assert (loose.better, loose.due(), exact.weight()) == (False, False, exact.share)
     loose = reach(engines, 90, 80, 20, 20)
     assert (loose.better, loose.due(), exact.weight()) == (True, True, FOLLOWING)
+    loose.search = None
+    assert (loose.better, exact.weight()) == (False, exact.share), "it is over"
 
 
 def test_what_proved_nothing_has_short_turns(engines: list[Engine]) -> None:

@@ -1,7 +1,7 @@
 """The engines that take turns in a portfolio, and how long the turns of each should be.
 
-Each keeps what it has between its turns, and proves its answer, but the loose search: that one can
-only say that there is no order.
+Each proves its answer. All but the front go on in each turn from where they were in the last one;
+the loose search can only find that there is no order.
 """
 
 from abc import ABC, abstractmethod
@@ -212,8 +212,8 @@ class LooseEngine(LevelsEngine):
 
     @property
     def better(self) -> bool:
-        """Whether it leads, or has come at least as far as the exact one."""
-        if self._above > LOOSE_ABOVE or not self.spent:
+        """Whether it leads, or has come at least as far as the exact one, and is not over."""
+        if self._above > LOOSE_ABOVE or self.search is None:
             return False
         return self.leads or self.reached >= self._exactly.reached
 
