@@ -18,7 +18,7 @@ from checker.linearizability.search.engines import (
     LevelsEngine,
     LooseEngine,
 )
-from checker.linearizability.search.portfolio import _Portfolio
+from checker.linearizability.search.portfolio import COMPILED_BYTES, _Portfolio
 from checker.linearizability.search.problem import of_operations
 from tests.checker.test_users_caches import Cache, played
 
@@ -110,3 +110,16 @@ def test_it_begins_with_one_turn_and_waits_until_it_may_be_needed(engines: list[
     assert loose.due()
     loose = reach(engines, 70, 80, 20, 5)
     assert not loose.due(), "another came farther than the one that is lost"
+
+
+def test_a_small_limit_of_memory_loads_no_compiled_code(
+    engines: list[Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until, problem = time.monotonic() + MINUTE, engines[0].problem
+    for memory, loaded, may in (
+        (COMPILED_BYTES - 1, False, False),
+        (COMPILED_BYTES - 1, True, True),
+        (COMPILED_BYTES, False, True),
+    ):
+        monkeypatch.setattr(_Portfolio, "_loaded", lambda _, loaded=loaded: loaded)
+        assert _Portfolio(problem, until, memory, False)._may_compile() is may

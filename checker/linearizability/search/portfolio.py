@@ -43,8 +43,9 @@ PLAIN, UNCOMPILED = 2, 3
 """Turns that plain Python has where the compiled loops are not loaded yet, and how many more it has
 where they would have to be compiled, which takes some ten seconds."""
 
-COMPILING_BYTES = 256 << 20
-"""More than compiling takes: a limit of less memory is kept by plain Python."""
+COMPILED_BYTES = 256 << 20
+"""A limit of less memory is kept by plain Python, unless the loops are loaded already: compiling
+takes nearly as much, and loading more than 100 MiB."""
 
 STALLED = 4
 """How many times shorter the turns are of an engine that came no farther in its last one."""
@@ -134,7 +135,7 @@ class _Portfolio:
     def _may_compile(self) -> bool:
         if self._loaded():
             return True
-        if self._memory < COMPILING_BYTES and not self._compiled():
+        if self._memory < COMPILED_BYTES:
             return False
         until = self._until
         few = self._few()
