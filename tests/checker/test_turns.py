@@ -18,7 +18,7 @@ from checker.linearizability.search.engines import (
     LevelsEngine,
     LooseEngine,
 )
-from checker.linearizability.search.portfolio import COMPILED_BYTES, _Portfolio
+from checker.linearizability.search.portfolio import COMPILING_BYTES, LOADING_BYTES, _Portfolio
 from checker.linearizability.search.problem import of_operations
 from tests.checker.test_users_caches import Cache, played
 
@@ -112,14 +112,37 @@ def test_it_begins_with_one_turn_and_waits_until_it_may_be_needed(engines: list[
     assert not loose.due(), "another came farther than the one that is lost"
 
 
-def test_a_small_limit_of_memory_loads_no_compiled_code(
-    engines: list[Engine], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("memory", "loaded", "on_disk", "may"),
+    [
+        (LOADING_BYTES - 1, False, True, False),
+        (LOADING_BYTES - 1, True, True, True),
+        (LOADING_BYTES, False, True, True),
+        (COMPILING_BYTES - 1, False, False, False),
+    ],
+)
+def test_a_small_limit_of_memory_loads_and_compiles_nothing(
+    memory: int,
+    loaded: bool,
+    on_disk: bool,
+    may: bool,
+    engines: list[Engine],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    until, problem = time.monotonic() + MINUTE, engines[0].problem
-    for memory, loaded, may in (
-        (COMPILED_BYTES - 1, False, False),
-        (COMPILED_BYTES - 1, True, True),
-        (COMPILED_BYTES, False, True),
-    ):
-        monkeypatch.setattr(_Portfolio, "_loaded", lambda _, loaded=loaded: loaded)
-        assert _Portfolio(problem, until, memory, False)._may_compile() is may
+    monkeypatch.setattr(_Portfolio, "_loaded", lambda _: loaded)
+    monkeypatch.setattr(_Portfolio, "_compiled", lambda _: on_disk)
+    until = time.monotonic() + MINUTE
+    portfolio = _Portfolio(engines[0].problem, until, memory, False)
+    assert portfolio._may_compile() is may
+
+
+def test_what_may_not_load_the_loops_gives_up_after_its_turns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    operations = played(Cache(3), Random("hard"), 300, 20, lie=True)
+    problem = of_operations(Cache(3), operations).fresh()
+    monkeypatch.setattr(_Portfolio, "_loaded", lambda _: False)
+    monkeypatch.setattr(_Portfolio, "_compiled", lambda _: True)
+    found = _Portfolio(problem, time.monotonic() + MINUTE, LOADING_BYTES - 1, False).decide()
+    assert (found.verdict, found.limit) == (None, "memory limit")
+    assert {tried.engine for tried in found.tried} == {"depth first", "front"}

@@ -43,9 +43,10 @@ PLAIN, UNCOMPILED = 2, 3
 """Turns that plain Python has where the compiled loops are not loaded yet, and how many more it has
 where they would have to be compiled, which takes some ten seconds."""
 
-COMPILED_BYTES = 256 << 20
-"""A limit of less memory is kept by plain Python, unless the loops are loaded already: compiling
-takes nearly as much, and loading more than 100 MiB."""
+COMPILING_BYTES, LOADING_BYTES = 256 << 20, 96 << 20
+"""More than compiling takes, and about what loading does: a limit of less memory is kept by plain
+Python, unless the loops are loaded already. One that could load them gives up after its turns, so
+that whoever shares memory out may try again with more."""
 
 STALLED = 4
 """How many times shorter the turns are of an engine that came no farther in its last one."""
@@ -75,8 +76,11 @@ class _Portfolio:
         fast = self._problem.count >= enough and self._may_compile()
         engines, turn = self._engines(fast), 0
         while engines:
-            if not fast and turn == self._plain_turns() and (fast := self._may_compile()):
-                engines, turn = self._engines(fast), 0
+            if not fast and turn == self._plain_turns():
+                if fast := self._may_compile():
+                    engines, turn = self._engines(fast), 0
+                elif self._memory < LOADING_BYTES and self._compiled():
+                    return self._given_up("memory limit")
             effort = (FIRST + EACH * self._problem.count) * GROWTH**turn
             for engine in tuple(engines):
                 if not engine.due():
@@ -135,7 +139,7 @@ class _Portfolio:
     def _may_compile(self) -> bool:
         if self._loaded():
             return True
-        if self._memory < COMPILED_BYTES:
+        if self._memory < (LOADING_BYTES if self._compiled() else COMPILING_BYTES):
             return False
         until = self._until
         few = self._few()
