@@ -76,7 +76,7 @@ class Engine(ABC):
     def patient(self, _farthest: int) -> bool:
         """Whether its turns stay as long where it comes no farther: a proof may come nearer.
 
-        The farthest that an exact search came is that event.
+        The argument is the farthest event that an exact search has come to.
         """
         return False
 

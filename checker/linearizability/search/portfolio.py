@@ -45,8 +45,8 @@ where they would have to be compiled, which takes some ten seconds."""
 
 COMPILING_BYTES, LOADING_BYTES = 256 << 20, 96 << 20
 """More than compiling takes, and about what loading does: a limit of less memory is kept by plain
-Python, unless the loops are loaded already. One that could load them gives up after its turns, so
-that whoever shares memory out may try again with more."""
+Python, unless the loops are loaded already. Where they could only be loaded, the search ends after
+its turns of plain Python, and the caller may try again with more memory."""
 
 STALLED = 4
 """How many times shorter the turns are of an engine that came no farther in its last one."""
@@ -95,12 +95,12 @@ class _Portfolio:
             turn += 1
         return self._given_up("memory limit")
 
-    def _share(self, engine: "Engine") -> float:
+    def _share(self, engine: Engine) -> float:
         """How long the turn of an engine is compared with those of others."""
         patient = engine.patient(self._farthest.done)
         return engine.weight() / (STALLED if engine.stalled and not patient else 1)
 
-    def _turn(self, engine: "Engine", effort: float) -> Found:
+    def _turn(self, engine: Engine, effort: float) -> Found:
         began = time.monotonic()
         found = engine.turn(effort)
         before = self._tried.pop(engine.name, None)
@@ -146,7 +146,7 @@ class _Portfolio:
         beside = machine.may_compile(until, quick=False) if few else breadth.may_compile(until)
         return beside and depth_compiled.may_compile(until)
 
-    def _engines(self, fast: bool) -> "list[Engine]":
+    def _engines(self, fast: bool) -> list[Engine]:
         """Those that take turns; all keep what they have while the others have theirs."""
         share = self._memory // 3
         given = Means(self._problem, self._until, share, self._watch, self._with_order)
